@@ -1,0 +1,53 @@
+"""Time as a value that is handed in, so tests and the sandbox decide how fast it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Wall time for stamps, a monotonic time for durations, and the only way to wait."""
+
+    def now(self) -> datetime:
+        """The wall time, in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never steps back and counts suspend where the system offers one."""
+        ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+# CLOCK_BOOTTIME counts suspended time; macOS and others fall back to the plain monotonic clock.
+_BOOTTIME: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+
+
+class SystemClock:
+    """Real time."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic() if _BOOTTIME is None else time.clock_gettime(_BOOTTIME)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(max(0.0, seconds))
+
+
+def rfc3339(moment: datetime, *, micro: bool = False) -> str:
+    """``2026-01-31T12:00:00Z``, as Kubernetes writes times (seconds; microseconds for MicroTime fields)."""
+    text = moment.astimezone(UTC).isoformat(timespec="microseconds" if micro else "seconds")
+    return text.replace("+00:00", "Z")
+
+
+def parse_rfc3339(text: str) -> datetime:
+    """The moment an RFC 3339 string names; raises ``ValueError`` on anything else."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"no time zone in {text!r}")
+    return moment.astimezone(UTC)

@@ -1,0 +1,1 @@
+"""One file per screen: composes widgets, handles actions, holds no logic."""
