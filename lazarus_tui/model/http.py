@@ -44,7 +44,7 @@ class ByteStream(Protocol):
     headers: Mapping[str, str]
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """Bytes as they arrive; chunk borders mean nothing. Ends at end of stream; raises ``OSError`` when it breaks."""
+        """Bytes as they arrive; chunk borders mean nothing. Ends at the end; raises ``OSError`` when it breaks."""
         ...
 
 
@@ -73,6 +73,8 @@ class Transport(Protocol):
 
     def stream(self, request: HttpRequest) -> AbstractAsyncContextManager[ByteStream]: ...
 
-    def websocket(self, request: HttpRequest, subprotocols: tuple[str, ...]) -> AbstractAsyncContextManager[WebSocket]: ...
+    def websocket(
+        self, request: HttpRequest, subprotocols: tuple[str, ...]
+    ) -> AbstractAsyncContextManager[WebSocket]: ...
 
     async def close(self) -> None: ...

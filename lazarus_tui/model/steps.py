@@ -1,0 +1,249 @@
+"""What subject packages write and the engine runs: steps, the gate's protocol, and what a step can see.
+
+A subject (velero, prove, drill …) never writes to a cluster by itself. It defines steps; the engine's runner calls
+``observe``, ``act`` and ``undo`` and hands in a context whose gate is the only way to change anything (design.md §5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol, TypeVar
+
+from lazarus_tui.model.clock import Clock
+from lazarus_tui.model.operation import CheckResult, Figures, StageProgress
+from lazarus_tui.model.plan import Params, Plan
+from lazarus_tui.model.resources import Resource
+from lazarus_tui.model.verdict import Verdict
+
+T = TypeVar("T")
+
+
+class Seen(StrEnum):
+    """What ``observe`` found, by a fresh read, never from a cache."""
+
+    ABSENT = "absent"  # the step's effect is not there: acting is right
+    WAITING = "waiting"  # acted, not finished: look again later
+    DONE = "done"  # the post-condition holds
+    FAILED = "failed"  # it ended, and not well
+    DIVERGED = "diverged"  # somebody else's doing: stop and ask
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """The result of one look. ``facts`` are journalled when the step is done, for later steps and the record."""
+
+    seen: Seen
+    detail: str = ""
+    progress: tuple[StageProgress, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    hint: str = ""
+
+
+class Outcome(StrEnum):
+    """How a write ended; an unknown outcome is a value, not an exception (reference: reliability §3.1)."""
+
+    APPLIED = "applied"
+    NOT_SENT = "not sent"
+    PUSHBACK = "pushback"
+    AMBIGUOUS = "ambiguous"
+    CONFLICT = "conflict"
+    AUTH = "auth"
+    FORBIDDEN = "forbidden"
+    GONE = "gone"
+    EXPIRED = "expired"
+    PERMANENT = "permanent"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One change to one object. ``verb``: create, merge-patch, json-patch or delete.
+
+    Everything but a create carries the uid it means (precondition); ``expect`` says in words what must hold after it,
+    ``undo`` holds what is needed to take it back.
+    """
+
+    verb: str
+    resource: Resource
+    namespace: str | None
+    name: str
+    body: Any = None
+    uid: str = ""
+    resource_version: str = ""
+    expect: str = ""
+    undo: Any = None
+    subresource: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """``object`` is the server's answer when it was applied; ``reason`` is a redacted sentence when it was not."""
+
+    outcome: Outcome
+    object: Mapping[str, Any] = field(default_factory=dict)
+    status: int = 0
+    reason: str = ""
+
+
+class StepStopped(Exception):
+    """A step cannot go on. ``left_changed`` says whether the cluster differs from the start state."""
+
+    def __init__(self, what: str, *, hint: str = "", park: bool = False) -> None:
+        super().__init__(what)
+        self.what, self.hint, self.park = what, hint, park
+
+
+class Gate(Protocol):
+    """The one function through which every change to a cluster goes."""
+
+    async def write(self, write: Write) -> WriteResult:
+        """Journal the intent, send with preconditions, journal the result. NOT_SENT and PUSHBACK are retried inside."""
+        ...
+
+
+class Exec(Protocol):
+    """What a finished exec gave."""
+
+    stdout: bytes
+    stderr: bytes
+    exit_code: int
+
+
+class Reader(Protocol):
+    """Reads from one cluster; every call has its timeout and goes to the API server, never to a cache.
+
+    ``kube.Cluster`` implements it. Errors are kube's exception tree; ``get`` returns None on 404.
+    """
+
+    context: str
+
+    async def get(self, resource: Resource, name: str, namespace: str | None = None, *, type: type[T]) -> T | None: ...
+
+    async def list(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        type: type[T],
+        label_selector: str = "",
+        field_selector: str = "",
+    ) -> list[T]: ...
+
+    async def service_proxy(
+        self, namespace: str, service: str, port: int | str, path: str, *, timeout: float = 5.0, limit: int = 65536
+    ) -> tuple[int, bytes]:
+        """GET through the API server: status and at most ``limit`` bytes of the body."""
+        ...
+
+    async def exec(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        argv: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        timeout: float = 30.0,
+    ) -> Exec: ...
+
+    def logs(
+        self,
+        namespace: str,
+        pod: str,
+        container: str = "",
+        *,
+        follow: bool = False,
+        tail: int | None = None,
+        since_seconds: int | None = None,
+        previous: bool = False,
+    ) -> AsyncIterator[bytes]: ...
+
+    async def cluster_uid(self) -> str:
+        """The uid of namespace kube-system: the identity of a cluster."""
+        ...
+
+
+class StepContext(Protocol):
+    """What a running step can see and do."""
+
+    op: str
+    plan: Plan
+    gate: Gate
+    reader: Reader
+    clock: Clock
+    facts: Mapping[str, Any]  # journalled results of earlier steps (and of this one, after remember)
+
+    async def remember(self, **facts: Any) -> None:
+        """Journal facts now (before an act that depends on them): names, uids, chosen points, clock readings."""
+        ...
+
+    async def say(self, text: str) -> None:
+        """One line for the operation's log."""
+        ...
+
+    async def checked(self, *results: CheckResult) -> None: ...
+
+    async def measured(self, figures: Figures) -> None: ...
+
+    async def judged(self, verdict: Verdict) -> None: ...
+
+    async def fetch(self, url: str, *, limit: int, ca: str = "") -> bytes:
+        """Download from object storage under the address policy; at most ``limit`` bytes; raises ``OSError``."""
+        ...
+
+    async def evidence(self, record: Mapping[str, Any]) -> str:
+        """Write an evidence record (canonical JSON, hash-chained) and return its path."""
+        ...
+
+
+class Step(Protocol):
+    """One part of an operation. Observe decides; act changes through the gate; undo takes it back.
+
+    The runner always observes first, also after a crash: ABSENT → act → observe until DONE. ``poll`` is the number of
+    seconds between looks, ``limit`` the seconds after which waiting becomes a failure.
+    """
+
+    name: str
+    version: int
+    title: str
+    mutates: bool
+    poll: float
+    limit: float
+
+    async def observe(self, context: StepContext) -> Observation: ...
+
+    async def act(self, context: StepContext) -> None: ...
+
+    async def undo(self, context: StepContext) -> None:
+        """Take the step back; a step that changed nothing does nothing. Raises StepStopped if it cannot."""
+        ...
+
+
+class Planner(Protocol):
+    """Makes the plan of one kind of operation from parameters, reading the cluster; raises ``PlanRefused``."""
+
+    async def __call__(self, reader: Reader, params: Params, clock: Clock) -> Plan: ...
+
+
+StepBuilder = Callable[[Plan, "Catalog"], Sequence[Step]]
+
+
+class Catalog(Protocol):
+    """Steps of other subjects by kind, so that a drill can be composed without importing them."""
+
+    def steps(self, kind: str, plan: Plan) -> Sequence[Step]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class OperationType:
+    """One entry of the engine's registry: how to plan it and which steps run it.
+
+    ``undo`` is "auto" (a failure undoes the finished steps by itself), "ask" (park and offer it) or "none".
+    """
+
+    kind: str
+    plan: Planner
+    steps: StepBuilder
+    undo: str = "none"

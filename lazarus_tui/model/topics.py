@@ -1,0 +1,111 @@
+"""Topics the engine publishes and the records in them. A topic is ``name`` or ``name/<context>`` or ``name/<id>``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from lazarus_tui.model.objects import Backup, Location, Restore, Schedule, VolumeCopy
+from lazarus_tui.model.operation import Operation
+from lazarus_tui.model.verdict import Verdict
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """Something a person should know: ``severity`` is info, warning or error; ``hint`` says what to do next."""
+
+    severity: str
+    what: str
+    hint: str = ""
+
+
+class PointView(msgspec.Struct, frozen=True, kw_only=True):
+    """A recovery point as a workload sees it. ``usable`` None means unknown; ``reasons`` say why it is not usable."""
+
+    name: str
+    kind: str
+    start: str
+    usable: bool | None
+    reasons: tuple[str, ...] = ()
+    location: str = ""
+    schedule: str = ""
+    proven: Verdict = Verdict.NOT_TESTED
+    proven_at: str = ""
+
+
+class WorkloadRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the Overview. Exposure is now minus ``newest.start``: compute it where it is shown."""
+
+    namespace: str
+    kind: str
+    name: str
+    ready: int
+    desired: int
+    claims: tuple[str, ...] = ()
+    newest: PointView | None = None
+    newest_proven: PointView | None = None
+    skipped: tuple[PointView, ...] = ()  # newer points that were passed over, newest first, with reasons
+    next_run: str = ""
+    next_schedule: str = ""
+    last_verdict: Verdict = Verdict.NOT_TESTED
+    last_verdict_at: str = ""
+    rta_seconds: float | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+class ContextRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One kubeconfig context. ``state``: unknown, connecting, ready, stale, failed. ``velero`` lists its namespaces."""
+
+    name: str
+    cluster: str = ""
+    server: str = ""
+    user: str = ""
+    state: str = "unknown"
+    reason: str = ""
+    hint: str = ""
+    cluster_uid: str = ""
+    server_version: str = ""
+    velero: tuple[str, ...] = ()
+    velero_namespace: str = ""
+    velero_version: str = ""
+    current: bool = False
+    sandbox: bool = False
+    time_factor: float = 1.0
+    write_until: str = ""  # RFC 3339 while armed; "always" for the sandbox; "" read-only
+    denied: tuple[str, ...] = ()  # capabilities the API would refuse (hints from SSAR), e.g. "create backups.velero.io"
+
+
+class LogLine(msgspec.Struct, frozen=True):
+    """One line of an operation's log."""
+
+    n: int
+    at: str
+    text: str
+
+
+class Topic(StrEnum):
+    """Names; those with a slash in the comment take a suffix."""
+
+    CONTEXTS = "contexts"  # ContextRow
+    OVERVIEW = "overview"  # /<context>: WorkloadRow
+    BACKUPS = "backups"  # /<context>: Backup
+    SCHEDULES = "schedules"  # /<context>: Schedule
+    RESTORES = "restores"  # /<context>: Restore
+    LOCATIONS = "locations"  # /<context>: Location
+    COPIES = "copies"  # /<context>: VolumeCopy (PodVolumeBackup/Restore, DataUpload/Download)
+    OPERATIONS = "operations"  # Operation (steps included), newest first
+    OPERATION_LOG = "oplog"  # /<operation id>: LogLine
+
+
+RECORDS: dict[str, Any] = {
+    Topic.CONTEXTS: ContextRow,
+    Topic.OVERVIEW: WorkloadRow,
+    Topic.BACKUPS: Backup,
+    Topic.SCHEDULES: Schedule,
+    Topic.RESTORES: Restore,
+    Topic.LOCATIONS: Location,
+    Topic.COPIES: VolumeCopy,
+    Topic.OPERATIONS: Operation,
+    Topic.OPERATION_LOG: LogLine,
+}
