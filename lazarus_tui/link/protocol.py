@@ -54,8 +54,8 @@ class TopicUpdate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """News of one topic. ``base`` None: ``upserts`` is the whole topic; else changes since version ``base``.
 
     ``state`` is loading, ready, stale (data shown with its age) or failed; ``reason`` and ``hint`` explain the last
-    two. ``as_of`` is the RFC 3339 time of the last confirmed contact with the source. Items are records of the topic's type,
-    each with its key in ``keys`` at the same index.
+    two. ``as_of`` is the RFC 3339 time of the last confirmed contact with the source. Items are records of the topic's
+    type, each with its key in ``keys`` at the same index.
     """
 
     topic: str

@@ -92,7 +92,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """One operation with its steps, newest first in lists. ``exit_code`` is what a waiting command returns (design.md)."""
+    """One operation with its steps, newest first in lists. ``exit_code`` is what a waiting command returns."""
 
     id: str
     kind: str

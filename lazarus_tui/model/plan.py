@@ -1,4 +1,4 @@
-"""Plans: frozen data that says exactly what an operation will do. A plan has a digest and is approved before it runs."""
+"""Plans: frozen data that says exactly what an operation will do; approved by digest before it runs."""
 
 from __future__ import annotations
 

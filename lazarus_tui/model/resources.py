@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A kind as the API addresses it: group (``""`` for core), version, plural, kind, and whether it lives in a namespace."""
+    """A kind as the API addresses it; ``group`` is ``""`` for core."""
 
     group: str
     version: str

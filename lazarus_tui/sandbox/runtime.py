@@ -1,0 +1,59 @@
+"""What the API server asks of the kubelet: logs, exec and connections into pods."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+
+class RuntimeRefused(Exception):
+    """The pod or container cannot serve this: ``status`` and ``reason`` become the API's answer."""
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.reason, self.message = status, reason, message
+
+
+class ExecSession(Protocol):
+    """A running exec. ``stdin`` is None when it was not asked for."""
+
+    async def write_stdin(self, data: bytes) -> None: ...
+
+    async def close_stdin(self) -> None: ...
+
+    def output(self) -> AsyncIterator[tuple[int, bytes]]:
+        """Pairs (1 stdout | 2 stderr, bytes) until both are at their end."""
+        ...
+
+    async def wait(self) -> int:
+        """The exit code."""
+        ...
+
+    async def kill(self) -> None: ...
+
+
+class PodRuntime(Protocol):
+    """Implemented by the sandbox's kubelet; refused requests raise ``RuntimeRefused``."""
+
+    def logs(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        follow: bool,
+        previous: bool,
+        tail: int | None,
+        since_seconds: int | None,
+        timestamps: bool,
+        limit_bytes: int | None,
+    ) -> AsyncIterator[bytes]: ...
+
+    async def exec(
+        self, namespace: str, pod: str, container: str, argv: Sequence[str], *, stdin: bool, tty: bool
+    ) -> ExecSession: ...
+
+    async def connect(
+        self, namespace: str, pod: str, port: int
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]: ...
