@@ -37,6 +37,14 @@ class HttpResponse:
     body: bytes
 
 
+class HandshakeRefused(OSError):
+    """A WebSocket upgrade that was answered with an ordinary response instead of 101."""
+
+    def __init__(self, response: HttpResponse) -> None:
+        super().__init__(f"upgrade refused with status {response.status}")
+        self.response = response
+
+
 class ByteStream(Protocol):
     """An answer that arrives piece by piece (watch, logs)."""
 
@@ -66,7 +74,7 @@ class Transport(Protocol):
     """Carries requests to one API server.
 
     Failures before an answer raise ``OSError`` (``ConnectionRefusedError`` and friends: not sent) or ``TimeoutError``;
-    any HTTP status is an answer, never an exception.
+    any HTTP status is an answer, never an exception. A refused ``websocket`` raises ``HandshakeRefused`` on entry.
     """
 
     async def send(self, request: HttpRequest) -> HttpResponse: ...
