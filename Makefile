@@ -1,0 +1,50 @@
+# The contract of every target is in docs/development.md. Nothing but Python >= 3.11, its venv module and a package
+# index is needed; .venv is made once and again only when the lock changes.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench clean lock format
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+help:
+	@echo "make run     console on the sandbox cluster (without a terminal: one rehearsal)"
+	@echo "make test    the default test suite"
+	@echo "make check   lint, format, types and import contracts; writes nothing"
+	@echo "make bench   figures, side by side with a peer or a floor"
+	@echo "make clean   this clone's .venv, caches, sandbox and engine"
+
+$(STAMP): requirements.lock pyproject.toml .ci/venv
+	@sh .ci/venv $(VENV)
+	@touch $(STAMP)
+
+run: $(STAMP)
+	@if [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/lazarus --sandbox; else exec $(BIN)/lazarus rehearse; fi
+
+test: $(STAMP)
+	@$(BIN)/python -m pytest -q
+
+check: $(STAMP)
+	@$(BIN)/ruff check --no-cache .
+	@$(BIN)/ruff format --no-cache --check .
+	@$(BIN)/mypy --cache-dir=/dev/null
+	@$(BIN)/lint-imports --no-cache
+
+bench: $(STAMP)
+	@$(BIN)/python -m bench
+
+format: $(STAMP)
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+# Needs uv; run it to move the locked versions.
+lock:
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	  --no-header --no-annotate --no-emit-index-url --upgrade -o requirements.lock
+
+clean:
+	@if [ -x $(BIN)/lazarus ]; then $(BIN)/lazarus --sandbox engine stop --park >/dev/null 2>&1; \
+	  $(BIN)/lazarus sandbox down >/dev/null 2>&1; fi; true
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache dist build
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The command line: one file a verb group. Every verb has ``-o table|json|yaml|name``."""

@@ -1,0 +1,63 @@
+"""``lazarus engine run|stop|status``: the process that does the work."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from lazarus_tui.cli.output import emit, output_option
+from lazarus_tui.cli.session import Session, say
+
+
+@click.group()
+def engine() -> None:
+    """The engine: it outlives terminals, and ends by itself when idle and unwatched."""
+
+
+@engine.command("run")
+@click.pass_obj
+def run(session: Session) -> int:
+    """Keep an engine in the foreground (systemd unit, container)."""
+    import subprocess
+
+    command = [sys.executable, "-m", "lazarus_tui.engine.process", "run", "--stay"]
+    command += ["--sandbox"] if session.sandbox else []
+    kubeconfig = session.cluster_kubeconfig()
+    command += ["--kubeconfig", kubeconfig] if kubeconfig else []
+    return subprocess.call(command)
+
+
+@engine.command("stop")
+@click.option("--park", is_flag=True, help="Stop open operations at their next safe step.")
+@click.pass_obj
+def stop(session: Session, park: bool) -> int:
+    """End the engine; refused while an operation is open, unless --park."""
+    from lazarus_tui.cli.spawn import running_engine
+
+    client = running_engine(session.state_root())
+    if client is None:
+        say("no engine is running")
+        return 0
+    client.call("engine.stop", {"park": park}, dict[str, Any], timeout=120.0)
+    client.close()
+    say("the engine has ended")
+    return 0
+
+
+@engine.command("status")
+@output_option
+@click.pass_obj
+def status(session: Session, output: str) -> int:
+    """Say whether an engine runs and what it is doing; exit 4 when none runs."""
+    from lazarus_tui.cli.spawn import running_engine
+
+    client = running_engine(session.state_root())
+    if client is None:
+        say("no engine is running")
+        return 4
+    found = client.call("stats", {}, dict[str, Any])
+    client.close()
+    emit(found, "yaml" if output == "table" else output, names=[str(found.get("pid", ""))], table=str)
+    return 0

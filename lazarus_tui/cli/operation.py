@@ -1,0 +1,89 @@
+"""``lazarus operation list|show`` and the verbs that act on one: watch, undo, resume, park."""
+
+from __future__ import annotations
+
+import click
+
+from lazarus_tui.cli.output import emit, grid, output_option
+from lazarus_tui.cli.running import follow, operation_text
+from lazarus_tui.cli.session import Session
+from lazarus_tui.model.operation import Operation
+
+
+@click.group()
+def operation() -> None:
+    """Durable runs of plans: they survive crashes and hang-ups."""
+
+
+@operation.command("list")
+@output_option
+@click.pass_obj
+def list_operations(session: Session, output: str) -> None:
+    """List operations, newest first."""
+    found: list[Operation] = sorted(session.records("operations").values(), key=lambda o: o.started, reverse=True)
+    rows = [(o.id, o.kind, o.state, o.target, o.verdict, o.started, f"{o.seconds:.0f}s") for o in found]
+    header = ["ID", "KIND", "STATE", "TARGET", "VERDICT", "STARTED", "TOOK"]
+    emit(found, output, names=[o.id for o in found], table=lambda: grid(header, rows))
+
+
+@operation.command("show")
+@click.argument("id")
+@output_option
+@click.pass_obj
+def show_operation(session: Session, id: str, output: str) -> int:
+    """Show one operation with its steps, checks and figures."""
+    found = session.call("operation.get", {"id": id}, Operation)
+    emit(found, output, names=[found.id], table=lambda: _whole(found))
+    return 0
+
+
+def _whole(found: Operation) -> str:
+    rows = [(s.state, s.title, f"{s.seconds:.1f}s", s.detail) for s in found.steps]
+    return operation_text(found) + "\n" + grid(["STATE", "STEP", "TOOK", "DETAIL"], rows)
+
+
+@click.command()
+@click.argument("id")
+@output_option
+@click.pass_obj
+def watch(session: Session, id: str, output: str) -> int:
+    """Follow operation ID until it ends; the exit code is the operation's own."""
+    found = session.call("operation.get", {"id": id}, Operation)
+    return _followed(session, found.id, output)
+
+
+@click.command()
+@click.argument("id")
+@output_option
+@click.pass_obj
+def undo(session: Session, id: str, output: str) -> int:
+    """Take operation ID back, where its plan says that this is possible."""
+    found = session.call("operation.undo", {"id": id}, Operation)
+    return _followed(session, found.id, output)
+
+
+@click.command()
+@click.argument("id")
+@output_option
+@click.pass_obj
+def resume(session: Session, id: str, output: str) -> int:
+    """Go on with parked operation ID: observe first, then decide."""
+    found = session.call("operation.resume", {"id": id}, Operation)
+    return _followed(session, found.id, output)
+
+
+@click.command()
+@click.argument("id")
+@output_option
+@click.pass_obj
+def park(session: Session, id: str, output: str) -> int:
+    """Stop operation ID at its next safe step; resume or undo it later."""
+    found = session.call("operation.park", {"id": id}, Operation)
+    emit(found, output, names=[found.id], table=lambda: operation_text(found))
+    return 0
+
+
+def _followed(session: Session, id: str, output: str) -> int:
+    ended = follow(session, id)
+    emit(ended, output, names=[ended.id], table=lambda: operation_text(ended))
+    return ended.exit_code or 0

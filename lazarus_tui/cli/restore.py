@@ -1,0 +1,129 @@
+"""``lazarus restore``: list, describe, logs, errors, create, delete."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from lazarus_tui.cli.artefact import show_artefact, show_object
+from lazarus_tui.cli.backup import result_rows
+from lazarus_tui.cli.output import emit, grid, output_option
+from lazarus_tui.cli.running import consent_options, run
+from lazarus_tui.cli.session import Session
+from lazarus_tui.model.objects import Restore
+
+
+@click.group()
+def restore() -> None:
+    """Velero restores: one runs at a time, the others wait."""
+
+
+@restore.command("list")
+@output_option
+@click.pass_obj
+def list_restores(session: Session, output: str) -> None:
+    """List restores, newest first."""
+    found: list[Restore] = list(session.records("restores").values())
+    found.sort(key=lambda r: r.status.start_timestamp or r.metadata.creation_timestamp or "", reverse=True)
+    rows = [
+        (
+            r.metadata.name,
+            r.spec.backup_name or r.spec.schedule_name,
+            r.status.phase or "New",
+            str(r.status.errors),
+            str(r.status.warnings),
+            r.status.start_timestamp or "-",
+            r.status.completion_timestamp or "-",
+        )
+        for r in found
+    ]
+    header = ["NAME", "BACKUP", "PHASE", "ERRORS", "WARNINGS", "STARTED", "COMPLETED"]
+    emit(found, output, names=[r.metadata.name for r in found], table=lambda: grid(header, rows))
+
+
+@restore.command("describe")
+@click.argument("name")
+@output_option
+@click.pass_obj
+def describe(session: Session, name: str, output: str) -> None:
+    """Show the Restore object as the API has it."""
+    show_object(session, "restores.velero.io", name, output)
+
+
+@restore.command("logs")
+@click.argument("name")
+@click.pass_obj
+def logs(session: Session, name: str) -> None:
+    """Print the log Velero kept with the restore."""
+    sys.stdout.write(show_artefact(session, "RestoreLog", name))
+
+
+@restore.command("errors")
+@click.argument("name")
+@output_option
+@click.pass_obj
+def errors(session: Session, name: str, output: str) -> None:
+    """Show errors and warnings grouped by where they happened."""
+    results = show_artefact(session, "RestoreResults", name, as_text=False)
+    rows = result_rows(results)
+    emit(results, output, names=[text for *_, text in rows], table=lambda: grid(["LEVEL", "WHERE", "TEXT"], rows))
+
+
+@restore.command("create")
+@click.option("--from-backup", "backup", required=True, metavar="NAME")
+@click.option("--name", metavar="NAME", help="The Restore object's name; else made from the backup's.")
+@click.option("-n", "--include-namespaces", "namespaces", multiple=True, metavar="NS", help="Repeat for several.")
+@click.option("--namespace-mapping", "mapping", multiple=True, metavar="FROM:TO", help="Restore beside the original.")
+@click.option(
+    "--existing-resource-policy", "policy", type=click.Choice(["none", "update"]), default="none", show_default=True
+)
+@click.option("--no-restore-volumes", is_flag=True, help="Claims come back empty.")
+@consent_options
+@output_option
+@click.pass_obj
+def create(
+    session: Session,
+    backup: str,
+    name: str | None,
+    confirm: str | None,
+    dry_run: bool,
+    no_wait: bool,
+    output: str,
+    **spec: Any,
+) -> int:
+    """Restore from a backup; the plan is shown first."""
+    pairs = [pair.partition(":") for pair in spec["mapping"]]
+    if any(not source or not target for source, _, target in pairs):
+        raise click.BadParameter(
+            "write it as FROM:TO, for example shop:shop-restored", param_hint="--namespace-mapping"
+        )
+    params: dict[str, Any] = {"backup": backup, "existing_policy": spec["policy"]}
+    if name:
+        params["name"] = name
+    if spec["namespaces"]:
+        params["namespaces"] = list(spec["namespaces"])
+    if pairs:
+        params["namespace_mapping"] = {source: target for source, _, target in pairs}
+    if spec["no_restore_volumes"]:
+        params["restore_volumes"] = False
+    return run(session, "velero.restore", params, output=output, confirm=confirm, dry_run=dry_run, no_wait=no_wait)
+
+
+@restore.command("delete")
+@click.argument("name")
+@consent_options
+@output_option
+@click.pass_obj
+def delete(session: Session, name: str, confirm: str | None, dry_run: bool, no_wait: bool, output: str) -> int:
+    """Delete a restore's record; what it restored stays."""
+    return run(
+        session,
+        "velero.delete-restore",
+        {"restore": name},
+        output=output,
+        confirm=confirm,
+        dry_run=dry_run,
+        no_wait=no_wait,
+    )

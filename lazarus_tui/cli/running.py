@@ -1,0 +1,161 @@
+"""Commands that change something: plan, consent, start, follow. The engine does the work and outlives the command."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from lazarus_tui.cli.output import as_json, emit, grid
+from lazarus_tui.cli.session import Refused, Session, say
+from lazarus_tui.link.protocol import Fault, PullResult
+from lazarus_tui.model.operation import Operation, StepState
+from lazarus_tui.model.plan import Danger, Plan
+from lazarus_tui.model.topics import LogLine
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_MARKS = {
+    StepState.DONE: "✓ done",
+    StepState.FAILED: "✗ FAILED",
+    StepState.UNKNOWN: "? unknown",
+    StepState.SKIPPED: "- skipped",
+    StepState.UNDONE: "↶ undone",
+}
+
+
+def consent_options(function: F) -> F:
+    """``--confirm NAME``, ``--dry-run`` and ``--no-wait`` for a command that runs an operation."""
+    for option in (
+        click.option("--no-wait", is_flag=True, help="Return when the operation has started; follow it with watch."),
+        click.option("--dry-run", is_flag=True, help="Show the plan and change nothing."),
+        click.option("--confirm", metavar="NAME", help="The target's name, instead of typing it at a prompt."),
+    ):
+        function = option(function)
+    return function
+
+
+def plan_text(plan: Plan) -> str:
+    """The plan for a person: effects, losses, warnings, undo, estimate."""
+    lines = [plan.title, f"  context {plan.context}   cluster {plan.cluster_uid[:8]}   target {plan.target}"]
+    effects = grid(["", "WHAT", "DETAIL"], [(e.verb, e.what, e.detail) for e in plan.effects])
+    lines += [f"  {line}" for line in effects.splitlines()]
+    lines += [f"  LOST: {loss}" for loss in plan.losses] + [f"  ! {warning}" for warning in plan.warnings]
+    lines.append(f"  undo: {plan.undo or 'not possible'}")
+    estimate = plan.estimate
+    took = f"{estimate.low:.0f}-{estimate.high:.0f} s ({estimate.basis})" if estimate else "no basis"
+    lines.append(f"  estimate: {took}")
+    return "\n".join(lines)
+
+
+def consent(plan: Plan, confirm: str | None) -> str:
+    """The confirmation to send with the plan; asks at a terminal, refuses without one (exit code 5)."""
+    if plan.danger is Danger.SAFE:
+        return plan.target
+    if confirm is not None:
+        if confirm != plan.target:
+            raise Refused(Fault("refused", f"--confirm {confirm!r} is not the target {plan.target!r}", plan.title))
+        return confirm
+    if not sys.stdin.isatty():
+        hint = f"add --confirm {plan.target} after reading the plan (--dry-run shows it)"
+        raise Refused(
+            Fault("refused", "this needs a confirmation and there is no terminal to ask at", plan.title, hint)
+        )
+    say(plan_text(plan))
+    if plan.danger is Danger.DESTROYS:
+        typed = click.prompt(f"Type the name {plan.target} to go on", default="", show_default=False, err=True)
+    else:
+        typed = plan.target if click.confirm("Go on?", default=False, err=True) else ""
+    if typed != plan.target:
+        raise Refused(Fault("refused", "not confirmed; nothing was changed", plan.title))
+    return str(typed)
+
+
+def run(
+    session: Session,
+    kind: str,
+    params: dict[str, Any],
+    *,
+    output: str,
+    confirm: str | None,
+    dry_run: bool,
+    no_wait: bool,
+) -> int:
+    """Plan, ask, start and follow one operation; prints it at the end and returns its exit code."""
+    plan = session.call("plan.make", {"kind": kind, "context": session.context(), "params": params}, Plan)
+    if dry_run:
+        emit(plan, output, names=[plan.digest()], table=lambda: plan_text(plan))
+        return 0
+    typed = consent(plan, confirm)
+    request = {"plan": msgspec.to_builtins(plan), "digest": plan.digest(), "confirm": typed}
+    operation = session.call("operation.start", request, Operation)
+    if no_wait:
+        emit(operation, output, names=[operation.id], table=lambda: f"{operation.id} started: {operation.title}")
+        return 0
+    operation = follow(session, operation.id)
+    emit(operation, output, names=[operation.id], table=lambda: operation_text(operation))
+    return operation.exit_code or 0
+
+
+def follow(session: Session, op: str, *, quiet: bool = False) -> Operation:
+    """Stream an operation's steps and log to stderr until it is terminal or parked; returns it."""
+    known = {"operations": 0, f"oplog/{op}": 0}
+    told: dict[str, StepState] = {}
+    current = session.call("operation.get", {"id": op}, Operation)
+    while True:
+        if not quiet:
+            _tell_steps(current, told)
+        if not current.state.open or current.state == "parked":
+            return current
+        result = session.call("pull", {"known": known, "wait": 10.0}, PullResult)
+        for update in result.updates:
+            known[update.topic] = update.version
+            if update.topic == "operations":
+                raw = dict(zip(update.keys, update.upserts, strict=True)).get(op)
+                current = msgspec.json.decode(raw, type=Operation) if raw is not None else current
+            elif not quiet:
+                for line in update.upserts:
+                    _tell(f"    {msgspec.json.decode(line, type=LogLine).text}")
+
+
+def _tell_steps(operation: Operation, told: dict[str, StepState]) -> None:
+    for step in operation.steps:
+        if step.state is told.get(step.name) or step.state is StepState.PLANNED:
+            continue
+        told[step.name] = step.state
+        if step.state is StepState.RUNNING:
+            _tell(f"  … {step.title}")
+        else:
+            detail = f": {step.detail}" if step.detail else ""
+            _tell(f"  {_MARKS[step.state]} {step.title} ({step.seconds:.1f} s){detail}")
+
+
+def _tell(text: str) -> None:
+    from lazarus_tui.view.sanitise import safe
+
+    say(str(safe(text)))
+
+
+def operation_text(operation: Operation) -> str:
+    """The end of an operation for a person: state, verdict, figures, what to do next."""
+    lines = [f"{operation.id}  {operation.state.upper()}  {operation.title}"]
+    if operation.verdict != "NOT TESTED" or operation.checks:
+        lines.append(f"verdict: {operation.verdict}")
+    lines += [f"  {c.verdict:<12} {c.name}: {c.summary} ({c.seconds:.2f} s)" for c in operation.checks]
+    figures = operation.figures
+    if figures is not None:
+        rta = "unknown" if figures.rta_seconds is None else f"{figures.rta_seconds:.1f} s"
+        rpa = "unknown" if figures.rpa_seconds is None else f"{figures.rpa_seconds:.1f} s"
+        lost = "unknown" if figures.orders_lost is None else str(figures.orders_lost)
+        lines.append(f"recovery time actual {rta}   recovery point actual {rpa}   orders lost {lost}")
+        lines += [f"  {p.name:<12} {p.seconds:7.1f} s  {p.definition}" for p in figures.rta_phases]
+    lines += [operation.message] if operation.message else []
+    lines += [f"next: {operation.hint}"] if operation.hint else []
+    return "\n".join(lines)
+
+
+def dump(value: Any) -> None:
+    sys.stdout.write(as_json(value) + "\n")

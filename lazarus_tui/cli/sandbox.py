@@ -1,0 +1,113 @@
+"""``lazarus sandbox``: up, down, status, kubeconfig, reset. The sandbox is a process of its own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from lazarus_tui.cli.output import emit, output_option
+from lazarus_tui.cli.session import Refused, say
+from lazarus_tui.link.protocol import Fault
+from lazarus_tui.model.paths import StateRoot
+
+
+@click.group()
+def sandbox() -> None:
+    """The cluster that Lazarus brings along: for machines without one, for training, for tests."""
+
+
+def root() -> Path:
+    return StateRoot(sandbox=True).cluster
+
+
+def ensure_up(state: StateRoot, *, ephemeral: bool) -> Path:
+    """Start the sandbox if it is down and return its kubeconfig; an ephemeral one ends when nobody uses it."""
+    from lazarus_tui.sandbox import process
+
+    state.ensure()
+    if not process.status(state.cluster).running:
+        say("starting the sandbox cluster ...")
+        try:
+            process.up(state.cluster, ephemeral=ephemeral)
+        except process.SandboxFailed as error:
+            raise Refused(
+                Fault("unexpected", str(error), str(state.cluster), "lazarus sandbox reset starts afresh")
+            ) from error
+    return process.kubeconfig_path(state.cluster)
+
+
+@sandbox.command("up")
+def up() -> int:
+    """Start it, detached; back when the shop is ready."""
+    state = StateRoot(sandbox=True)
+    ensure_up(state, ephemeral=False)
+    from lazarus_tui.sandbox import process
+
+    process.keep(state.cluster)
+    say(f"the sandbox is up: export KUBECONFIG={process.kubeconfig_path(state.cluster)}")
+    return 0
+
+
+@sandbox.command("down")
+def down() -> int:
+    """End it and its pods; its state is kept."""
+    from lazarus_tui.sandbox import process
+
+    say("the sandbox is down" if process.down(root()) else "the sandbox was not running")
+    return 0
+
+
+@sandbox.command("status")
+@output_option
+def status(output: str) -> int:
+    """Say whether it runs; exit 0 up, 4 down."""
+    from lazarus_tui.sandbox import process
+
+    found = process.status(root())
+    shown = {
+        "running": found.running,
+        "pid": found.pid,
+        "server": found.server,
+        "timeFactor": found.factor,
+        "root": str(root()),
+    }
+    text = f"up: {found.server} (pid {found.pid}, Velero's periods run {found.factor:g} times as fast)"
+    emit(shown, output, names=["up" if found.running else "down"], table=lambda: text if found.running else "down")
+    return 0 if found.running else 4
+
+
+@sandbox.command("kubeconfig")
+@click.option("--path", "as_path", is_flag=True, help="Print the file's path instead of its content.")
+def kubeconfig(as_path: bool) -> int:
+    """Print its kubeconfig."""
+    from lazarus_tui.sandbox import process
+
+    path = process.kubeconfig_path(root())
+    if not path.exists():
+        raise Refused(Fault("not-found", "the sandbox has never been started", str(path), "lazarus sandbox up"))
+    sys.stdout.write(f"{path}\n" if as_path else path.read_text())
+    return 0
+
+
+@sandbox.command("reset")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def reset(yes: bool) -> int:
+    """End it and delete its cluster, volumes and backups. Evidence is kept."""
+    if not yes:
+        if not sys.stdin.isatty():
+            raise Refused(
+                Fault(
+                    "refused",
+                    "this deletes the sandbox cluster and there is no terminal to ask at",
+                    str(root()),
+                    "add --yes",
+                )
+            )
+        click.confirm(f"Delete the sandbox cluster under {root()}?", abort=True, err=True)
+    from lazarus_tui.sandbox import process
+
+    process.reset(root())
+    say("the sandbox is gone; the next start makes a fresh one")
+    return 0

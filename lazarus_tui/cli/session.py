@@ -1,0 +1,119 @@
+"""What one command line works with: which cluster, which engine, how to ask it.
+
+Imports here decide how fast ``lazarus backup list`` answers: no asyncio, no HTTP, no pydantic.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from lazarus_tui.link.protocol import Fault
+
+if TYPE_CHECKING:
+    from lazarus_tui.link.client import SyncClient
+    from lazarus_tui.model.paths import StateRoot
+
+T = TypeVar("T")
+
+# How long a command waits for a cluster's first list before it says that there is none.
+FIRST_LIST_SECONDS = 45.0
+
+
+class Refused(Exception):
+    """A command that will not go on; carries a ``Fault`` as the engine's own refusals do."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.what)
+        self.fault = fault
+
+
+def say_error(text: str) -> None:
+    sys.stderr.write(f"lazarus: {text}\n")
+
+
+def say(text: str) -> None:
+    """Progress for a person: stderr, so that stdout stays the answer."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+@dataclass
+class Session:
+    """One command's view of the world; the engine is started on first use."""
+
+    sandbox: bool = False
+    context_name: str | None = None
+    kubeconfig: str | None = None
+    ephemeral: bool = False
+    _client: SyncClient | None = field(default=None, repr=False)
+    _context: str | None = None
+
+    def state_root(self) -> StateRoot:
+        from lazarus_tui.model.paths import StateRoot
+
+        return StateRoot(sandbox=self.sandbox)
+
+    def client(self, *, start: bool = True) -> SyncClient:
+        """The link to the engine, which is started (with the sandbox, if asked for) when nobody listens."""
+        if self._client is None:
+            from lazarus_tui.cli.spawn import ensure_engine
+
+            self._client = ensure_engine(self.state_root(), kubeconfig=self.cluster_kubeconfig(), start=start)
+        return self._client
+
+    def cluster_kubeconfig(self) -> str | None:
+        """The kubeconfig the engine should read; with ``--sandbox`` the sandbox's own, started when it is down."""
+        if not self.sandbox:
+            return self.kubeconfig
+        from lazarus_tui.cli.sandbox import ensure_up
+
+        return str(ensure_up(self.state_root(), ephemeral=self.ephemeral))
+
+    def call(self, method: str, params: dict[str, Any], type: type[T], *, timeout: float = 60.0) -> T:
+        return self.client().call(method, params, type, timeout=timeout)
+
+    def context(self) -> str:
+        """The context in use, connected; without ``--context`` the kubeconfig's current one."""
+        if self._context is None:
+            from lazarus_tui.model.topics import ContextRow
+
+            row = self.call("context.use", {"context": self.context_name}, ContextRow)
+            self._context = row.name
+        return self._context
+
+    def records(self, name: str) -> dict[str, Any]:
+        """Every record of topic ``name`` for this context by key, once the first list is complete."""
+        import msgspec
+
+        from lazarus_tui.link.protocol import PullResult
+        from lazarus_tui.model.topics import RECORDS
+
+        topic = name if name in ("contexts", "operations") else f"{name}/{self.context()}"
+        deadline = time.monotonic() + FIRST_LIST_SECONDS
+        known = 0
+        while True:
+            result = self.call("pull", {"known": {topic: known}, "wait": 2.0}, PullResult)
+            update = next((u for u in result.updates if u.topic == topic), None)
+            if update is not None and update.state in ("ready", "stale"):
+                if update.state == "stale":
+                    say_error(f"the cluster does not answer; this was seen at {update.as_of}: {update.reason}")
+                decode = msgspec.json.Decoder(RECORDS[name]).decode
+                if update.base is not None:
+                    known = 0
+                    continue
+                return {key: decode(raw) for key, raw in zip(update.keys, update.upserts, strict=True)}
+            if update is not None and update.state == "failed":
+                raise Refused(Fault("unreachable", update.reason or f"{name} cannot be listed", topic, update.hint))
+            if time.monotonic() > deadline:
+                raise Refused(
+                    Fault(
+                        "unreachable",
+                        f"no answer for {name} within {FIRST_LIST_SECONDS:.0f} s",
+                        topic,
+                        "lazarus doctor says what is wrong",
+                    )
+                )
+            known = 0
