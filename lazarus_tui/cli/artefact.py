@@ -24,7 +24,7 @@ def show_artefact(session: Session, kind: str, name: str, *, as_text: bool = Tru
     answer: dict[str, Any] = session.call("artefact.get", params, dict[str, Any], timeout=120.0)
     if not as_text:
         return answer.get("json")
-    from lazarus_tui.view.sanitise import safe
+    from lazarus_tui.view.sanitise import LINE_LIMIT, clean
 
     lines = str(answer.get("text", "")).splitlines()
-    return "".join(f"{safe(line)}\n" for line in lines)
+    return "".join(f"{clean(line, LINE_LIMIT)}\n" for line in lines)

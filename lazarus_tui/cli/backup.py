@@ -130,7 +130,7 @@ def result_rows(results: dict[str, Any]) -> list[tuple[str, str, str]]:
 @output_option
 @click.pass_obj
 def create(
-    session: Session, name: str | None, confirm: str | None, dry_run: bool, no_wait: bool, output: str, **spec: Any
+    session: Session, /, name: str | None, confirm: str | None, dry_run: bool, no_wait: bool, output: str, **spec: Any
 ) -> int:
     """Make a backup now and verify that it holds the volumes."""
     params = {

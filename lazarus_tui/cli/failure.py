@@ -13,20 +13,22 @@ from lazarus_tui.link.protocol import Fault, exit_code
 def code_for(error: Exception) -> int:
     """Print ``error`` for a person and return the exit code it stands for."""
     from lazarus_tui.link.client import LinkFault, LinkLost
-    from lazarus_tui.view.sanitise import safe
+    from lazarus_tui.view.sanitise import LINE_LIMIT, clean
 
     if isinstance(error, LinkFault | Refused):
         fault: Fault = error.fault
-        say_error(str(safe(fault.what)) + (f" ({safe(fault.where)})" if fault.where else ""))
+        say_error(clean(fault.what, LINE_LIMIT) + (f" ({clean(fault.where, LINE_LIMIT)})" if fault.where else ""))
         if fault.hint:
-            say_error(f"next: {safe(fault.hint)}")
+            say_error(f"next: {clean(fault.hint, LINE_LIMIT)}")
         return exit_code(fault.code)
     if isinstance(error, LinkLost):
-        say_error(f"the engine went away: {safe(str(error))}")
+        say_error(f"the engine went away: {clean(str(error), LINE_LIMIT)}")
         say_error("next: run the command again; an open operation resumes by itself")
         return 1
     if isinstance(error, OSError):
-        say_error(str(safe(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))))
+        say_error(
+            str(clean(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""), LINE_LIMIT))
+        )
         return 1
     # The class and place, never local values: a traceback's locals may hold a token.
     frame = error.__traceback__

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
+_TABLE_LINE = 8000
 FORMATS = ("table", "json", "yaml", "name")
 
 
@@ -49,24 +50,26 @@ def emit(value: Any, output: str, *, names: Iterable[str], table: Callable[[], s
 
         text = yaml.safe_dump(builtins(value), sort_keys=False, allow_unicode=False).rstrip("\n")
     elif output == "name":
-        from lazarus_tui.view.sanitise import safe
+        from lazarus_tui.view.sanitise import LINE_LIMIT, clean
 
-        text = "\n".join(str(safe(name)) for name in names)
+        text = "\n".join(clean(name, LINE_LIMIT) for name in names)
     else:
-        text = table()
+        from lazarus_tui.view.sanitise import clean
+
+        text = "\n".join(clean(line, _TABLE_LINE) for line in table().splitlines())
     if text:
         sys.stdout.write(text + "\n")
 
 
 def grid(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Left-aligned columns two spaces apart; an empty table says so."""
-    from lazarus_tui.view.sanitise import safe
+    from lazarus_tui.view.sanitise import LINE_LIMIT, clean
 
-    cells = [[str(safe(cell)) for cell in row] for row in rows]
+    cells = [[str(clean(cell, LINE_LIMIT)) for cell in row] for row in rows]
     if not cells:
         return "(none)"
-    widths = [max(len(row[i]) for row in [list(header), *cells]) for i in range(len(header))]
-    lines = [list(header), *cells]
+    lines: list[list[str]] = [list(header), *cells]
+    widths = [max(len(row[i]) for row in lines) for i in range(len(header))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
     )

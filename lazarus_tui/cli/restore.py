@@ -85,6 +85,7 @@ def errors(session: Session, name: str, output: str) -> None:
 @click.pass_obj
 def create(
     session: Session,
+    /,
     backup: str,
     name: str | None,
     confirm: str | None,

@@ -134,9 +134,9 @@ def _tell_steps(operation: Operation, told: dict[str, StepState]) -> None:
 
 
 def _tell(text: str) -> None:
-    from lazarus_tui.view.sanitise import safe
+    from lazarus_tui.view.sanitise import LINE_LIMIT, clean
 
-    say(str(safe(text)))
+    say(clean(text, LINE_LIMIT))
 
 
 def operation_text(operation: Operation) -> str:
