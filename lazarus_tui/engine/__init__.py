@@ -1,0 +1,1 @@
+"""The process that works: mirrors clusters, runs operations, answers consoles and commands."""
