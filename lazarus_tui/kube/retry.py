@@ -1,0 +1,63 @@
+"""Which reads are sent again, and when. Writes are never sent again here: the gate decides those."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from lazarus_tui.kube.errors import Ambiguous, Forbidden, KubeError, NotSent, NotTrusted, Pushback, QuotaExceeded
+from lazarus_tui.model.clock import Clock
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPolicy:
+    """Seconds and counts of reliability §3 A1, A3 and A9.
+
+    A 403 is repeated only when ``forbidden_tries`` says so (mid-operation: false 403s happen during upgrades).
+    """
+
+    tries: int = 5
+    first: float = 0.5
+    longest: float = 8.0
+    forbidden_tries: int = 1
+    forbidden_wait: float = 15.0
+
+    def wait(self, error: KubeError, failures: int, rng: Callable[[], float]) -> float | None:
+        """Seconds before the next try after ``failures`` ≥ 1 failures, or None to give up."""
+        if isinstance(error, Forbidden) and not isinstance(error, QuotaExceeded):
+            return self.forbidden_wait if failures < self.forbidden_tries else None
+        if failures >= self.tries or isinstance(error, NotTrusted):
+            return None
+        if isinstance(error, Pushback):
+            return error.retry_after * (1 + 0.2 * rng())
+        if isinstance(error, NotSent | Ambiguous):
+            return rng() * min(self.longest, self.first * 2.0 ** (failures - 1))
+        return None
+
+
+READ = ReadPolicy()
+ONCE = ReadPolicy(tries=1)
+MID_OPERATION = ReadPolicy(forbidden_tries=3)
+
+
+async def with_retry(
+    call: Callable[[], Awaitable[T]],
+    clock: Clock,
+    policy: ReadPolicy = READ,
+    rng: Callable[[], float] = random.random,
+) -> T:
+    """Run a read until it answers, or the policy gives up with the last error."""
+    failures = 0
+    while True:
+        try:
+            return await call()
+        except KubeError as error:
+            failures += 1
+            wait = policy.wait(error, failures, rng)
+            if wait is None:
+                raise
+        await clock.sleep(wait)

@@ -1,0 +1,30 @@
+"""Fixtures of the kube tests; the fakes behind them are in ``kube_fakes``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from kube_fakes import ManualClock, Script, ScriptedTransport
+
+from lazarus_tui.kube.cluster import Cluster
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def scripted(clock: ManualClock) -> Callable[..., Cluster]:
+    """A cluster whose transport answers from a script; ``rng`` is the worst case of every jitter."""
+
+    def make(*script: Script) -> Cluster:
+        return Cluster(ScriptedTransport(*script), "test", clock, rng=lambda: 1.0)
+
+    return make
