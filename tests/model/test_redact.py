@@ -1,0 +1,93 @@
+"""Canaries: no secret survives the redactor, and ordinary cluster words do."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lazarus_tui.model.redact import HIDDEN, redact, redact_text, redact_value
+
+CANARY = "Canary9zQ4LmXw7Kp2"
+JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJsYXphcnVzIn0.c2lnbmF0dXJlLWNhbmFyeQ"
+PEM = f"-----BEGIN RSA PRIVATE KEY-----\n{CANARY}\n{CANARY}\n-----END RSA PRIVATE KEY-----"
+
+TEXTS = [
+    f"Authorization: Bearer {CANARY}",
+    f"authorization=Basic {CANARY}",
+    f"token: {CANARY}",
+    f'{{"token":"{CANARY}"}}',
+    f"password={CANARY} user=bob",
+    f"--client-key-data={CANARY}",
+    f"https://bob:{CANARY}@minio.example/x",
+    f"https://minio.example/velero/b.gz?X-Amz-Signature={CANARY}&X-Amz-Date=1",
+    f"http://127.0.0.1:9000/b?expires=1&signature={CANARY}",
+    f"failed with sig={CANARY}",
+    f"cut PEM -----BEGIN PRIVATE KEY-----\n{CANARY}",
+    PEM,
+    f"error found in #10 byte of ...|{CANARY}|..., bigger context ...|{CANARY}|...",
+    f'Secret "db" is invalid: data: {{"p": "{CANARY}"}}',
+    f"the word {CANARY}AbCd0123 alone",
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_no_canary_survives_in_text(text: str) -> None:
+    assert CANARY not in redact_text(text)
+    assert CANARY not in redact(text)
+
+
+def test_tokens_and_cloud_keys_are_known_by_shape() -> None:
+    assert JWT not in redact_text(f"got {JWT} back")
+    assert "AKIAIOSFODNN7EXAMPLE" not in redact_text("key AKIAIOSFODNN7EXAMPLE")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "backups.velero.io shop-20261121-101500 in namespace velero",
+        "uid 3f0c9a5e-7a83-4c7c-9d3c-0a2f5d6f1b11 changed",
+        "orders-0 is Ready, 1042 orders, newest at 2026-11-21T10:15:00Z",
+        "http://orders.shop:8080/stats answered 200 in 12 ms",
+        "sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    ],
+)
+def test_ordinary_words_stay(text: str) -> None:
+    assert redact_text(text) == text
+
+
+def test_objects_lose_what_nobody_may_keep() -> None:
+    obj = {
+        "kind": "Secret",
+        "metadata": {
+            "name": "db",
+            "managedFields": [{"manager": CANARY}],
+            "annotations": {"kubectl.kubernetes.io/last-applied-configuration": f'{{"x":"{CANARY}"}}'},
+        },
+        "data": {"anything": CANARY},
+        "stringData": {"anything": CANARY},
+    }
+    kept = redact_value({"items": [obj], "env": [{"token": CANARY}], "url": f"https://x/y?sig={CANARY}"})
+    assert CANARY not in json.dumps(kept)
+    assert kept["items"][0]["metadata"]["name"] == "db"
+    assert kept["items"][0]["data"] == HIDDEN
+    assert obj["data"] == {"anything": CANARY}, "the original is not touched"
+
+
+def test_a_config_map_keeps_its_data() -> None:
+    assert redact_value({"kind": "ConfigMap", "data": {"mode": "fast"}}) == {
+        "kind": "ConfigMap",
+        "data": {"mode": "fast"},
+    }
+
+
+def test_facts_keep_checksums_when_asked() -> None:
+    digest = "n4bQgYhMfWWaL28IHEcSuLHmDhPOxv1Vs2wJqC4YRTQ="
+    assert redact_value({"sum": digest}, keys=False) == {"sum": digest}
+    assert redact_value({"sum": digest}) == {"sum": HIDDEN + "="} or redact_value({"sum": digest}) == {"sum": HIDDEN}
+    assert CANARY not in str(redact_value({"note": f"Bearer {CANARY}"}, keys=False))
+
+
+def test_an_error_is_one_short_line() -> None:
+    assert redact("a\n\n b\t" + "x " * 400).startswith("a b x")
+    assert len(redact("x " * 4000)) == 256
