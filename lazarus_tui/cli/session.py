@@ -93,27 +93,24 @@ class Session:
 
         topic = name if name in ("contexts", "operations") else f"{name}/{self.context()}"
         deadline = time.monotonic() + FIRST_LIST_SECONDS
+        held: dict[str, bytes] = {}
         known = 0
-        while True:
+        while time.monotonic() < deadline:
             result = self.call("pull", {"known": {topic: known}, "wait": 2.0}, PullResult)
-            update = next((u for u in result.updates if u.topic == topic), None)
-            if update is not None and update.state in ("ready", "stale"):
+            for update in result.updates:
+                known = update.version
+                if update.base is None:
+                    held.clear()
+                held.update(zip(update.keys, map(bytes, update.upserts), strict=True))
+                for key in update.removed:
+                    held.pop(key, None)
+                if update.state == "failed":
+                    what = update.reason or f"{name} cannot be listed"
+                    raise Refused(Fault("unreachable", what, topic, update.hint))
                 if update.state == "stale":
                     say_error(f"the cluster does not answer; this was seen at {update.as_of}: {update.reason}")
-                decode = msgspec.json.Decoder(RECORDS[name]).decode
-                if update.base is not None:
-                    known = 0
-                    continue
-                return {key: decode(raw) for key, raw in zip(update.keys, update.upserts, strict=True)}
-            if update is not None and update.state == "failed":
-                raise Refused(Fault("unreachable", update.reason or f"{name} cannot be listed", topic, update.hint))
-            if time.monotonic() > deadline:
-                raise Refused(
-                    Fault(
-                        "unreachable",
-                        f"no answer for {name} within {FIRST_LIST_SECONDS:.0f} s",
-                        topic,
-                        "lazarus doctor says what is wrong",
-                    )
-                )
-            known = 0
+                if update.state in ("ready", "stale"):
+                    decode = msgspec.json.Decoder(RECORDS[name]).decode
+                    return {key: decode(raw) for key, raw in held.items()}
+        what = f"no answer for {name} within {FIRST_LIST_SECONDS:.0f} s"
+        raise Refused(Fault("unreachable", what, topic, "lazarus doctor says what is wrong"))

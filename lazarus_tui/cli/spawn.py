@@ -1,0 +1,116 @@
+"""Finds the engine, or starts it: in its own session, so that no terminal can take it along.
+
+Two starters at once are safe: the engine that gets the lock listens, the other ends, and both starters find the one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from lazarus_tui import __version__
+from lazarus_tui.link.client import LinkFault, LinkLost, SyncClient
+from lazarus_tui.link.protocol import Fault
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from lazarus_tui.model.paths import StateRoot
+
+# Seconds a new engine has to listen. It takes well below one on an ordinary machine.
+START_SECONDS = 10.0
+# What the engine's process returns when another engine has the lock: no failure for whoever starts it.
+ALREADY = 75
+
+
+def running_engine(root: StateRoot) -> SyncClient | None:
+    """A link to the engine that runs, of whatever version and kubeconfig; None when none does."""
+    try:
+        return SyncClient.attach(root.socket)
+    except LinkLost:
+        return None
+
+
+def ensure_engine(root: StateRoot, *, kubeconfig: str | None = None, start: bool = True) -> SyncClient:
+    """A link to the engine of ``root``, started when nobody listens.
+
+    Raises ``LinkFault`` when it cannot be started or refuses (another version, another kubeconfig in use), and
+    ``LinkLost`` when ``start`` is false and there is none.
+    """
+    try:
+        return _connect(root, kubeconfig)
+    except LinkLost:
+        if not start:
+            raise
+    process = _start(root, kubeconfig)
+    deadline = time.monotonic() + START_SECONDS
+    pause = 0.01
+    while True:
+        try:
+            return _connect(root, kubeconfig)
+        except LinkLost as error:
+            code = process.poll()
+            if code not in (None, ALREADY) or time.monotonic() > deadline:
+                raise LinkFault(_not_started(root, code)) from error
+        time.sleep(pause)
+        pause = min(0.1, pause * 1.5)
+
+
+def _connect(root: StateRoot, kubeconfig: str | None) -> SyncClient:
+    client = SyncClient.connect(root.socket, kubeconfig=kubeconfig)
+    hello = client.hello
+    if hello.version != __version__ and not hello.open_operations:
+        client.close()
+        what = f"the engine (pid {hello.pid}) is version {hello.version}, this is {__version__}"
+        raise LinkFault(Fault("version", what, str(root.socket), "lazarus engine stop, then repeat the command"))
+    return client
+
+
+def _start(root: StateRoot, kubeconfig: str | None) -> subprocess.Popen[bytes]:
+    import subprocess
+
+    from lazarus_tui.link.client.greeting import effective_kubeconfig
+    from lazarus_tui.model.paths import UnsafePath, private_open
+
+    try:
+        root.ensure()
+        log = private_open(root.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    except UnsafePath as error:
+        raise LinkFault(Fault("refused", error.what, str(root.home), error.hint)) from error
+    command = [sys.executable, "-m", "lazarus_tui.engine.process", "run"]
+    command += ["--sandbox"] if root.sandbox else []
+    command += ["--kubeconfig", effective_kubeconfig(kubeconfig)]
+    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    path = os.pathsep.join(part for part in (package, os.environ.get("PYTHONPATH", "")) if part)
+    try:
+        return subprocess.Popen(
+            command,
+            cwd="/",
+            env={**os.environ, "PYTHONPATH": path},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    finally:
+        os.close(log)
+
+
+def _not_started(root: StateRoot, code: int | None) -> Fault:
+    what = (
+        f"the engine did not listen within {START_SECONDS:.0f} s" if code is None else f"the engine ended with {code}"
+    )
+    last = _last_line(root)
+    return Fault("unexpected", f"{what}: {last}" if last else what, str(root.log), "lazarus doctor --help; see the log")
+
+
+def _last_line(root: StateRoot) -> str:
+    try:
+        with open(root.log, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - 4096))
+            lines = file.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "")
