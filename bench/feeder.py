@@ -1,6 +1,6 @@
 """An engine's end of the link with made-up topics at a chosen rate: what the console's figures are measured against.
 
-``python -m bench.feeder SOCKET EVENTS_PER_SECOND OPERATION_HZ`` serves until it is ended. The hub and the server are the
+``python -m bench.feeder SOCKET EVENTS_PER_SECOND BACKUPS`` serves until it is ended. The hub and the server are the
 product's own; only the source of the records is not.
 """
 
