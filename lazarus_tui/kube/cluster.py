@@ -23,7 +23,6 @@ from lazarus_tui.model.http import HttpRequest, HttpResponse, Transport
 from lazarus_tui.model.objects import Namespace, Page
 from lazarus_tui.model.resources import NAMESPACES, Resource
 
-
 if TYPE_CHECKING:
     from lazarus_tui.kube.contexts import Context
     from lazarus_tui.model.steps import Reader

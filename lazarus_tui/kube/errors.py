@@ -19,7 +19,8 @@
     ├── NotFound                404
     ├── Expired                 410: list again
     ├── Invalid                 400, 405, 415, 422 …: the same request will never work
-    │   └── Denied              an admission webhook or policy said no
+    │   ├── Denied              an admission webhook or policy said no
+    │   └── ConfigError         the kubeconfig cannot be used as it is; nothing was sent
     └── Unexpected              not a Kubernetes answer, or one nobody expects
 
 Errors are made from responses here and nowhere else. They keep the request line, status, reason and a redacted message
@@ -138,6 +139,10 @@ class Invalid(KubeError):
 
 class Denied(Invalid):
     hint = "an admission policy forbids this"
+
+
+class ConfigError(Invalid):
+    hint = "correct the kubeconfig, or choose another context"
 
 
 class Unexpected(KubeError):

@@ -30,7 +30,7 @@ STDOUT_LIMIT, STDERR_LIMIT = 8 * 1024 * 1024, 64 * 1024
 _STDIN_FRAME = 32 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ExecResult:
     """What a finished command gave; ``truncated`` when output was dropped. Its repr shows sizes, never the output."""
 

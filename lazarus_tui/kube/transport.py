@@ -1,0 +1,365 @@
+"""Requests over a real connection: the client library's TLS, our own session, timeouts and credentials.
+
+The library is imported here and nowhere else, and late: it costs 0.4 s. Its ``ApiClient`` builds the TLS context and
+the connection pool; the token never enters its configuration, whose repr would show it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import ipaddress
+import ssl
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+from urllib.request import getproxies_environment
+
+from lazarus_tui.kube.contexts import Context, is_loopback
+from lazarus_tui.kube.credentials import Credential, Credentials, credentials_of, impersonation_headers
+from lazarus_tui.kube.errors import ConfigError, Unexpected
+from lazarus_tui.model.clock import Clock
+from lazarus_tui.model.http import ByteStream, HandshakeRefused, HttpRequest, HttpResponse, WebSocket
+
+if TYPE_CHECKING:
+    import aiohttp
+
+# Seconds to a TCP connection (reliability §2, trap 1), and to one that is usable: pool, proxy and TLS included.
+CONNECT_TIMEOUT, READY_TIMEOUT = 5.0, 10.0
+# Bytes: the reader's window, the largest answer kept, the largest WebSocket message.
+READ_WINDOW, MAX_BODY, MAX_MESSAGE = 8 * 1024 * 1024, 512 * 1024 * 1024, 16 * 1024 * 1024
+# Seconds between pings on a WebSocket, so that a half-open one is noticed.
+HEARTBEAT = 30.0
+# Characters that stay as they are in a path; everything else is percent-encoded once.
+_PATH_SAFE = "/:@!$&'()*+,;=~-._%"
+
+
+def proxy_for(context: Context, environ: Mapping[str, str] | None = None) -> str | None:
+    """proxy-url, else the environment's proxy; loopback never goes through the environment's."""
+    cluster = context.cluster
+    if cluster.proxy_url or is_loopback(cluster.server):
+        return cluster.proxy_url or None
+    url = urlsplit(cluster.server)
+    proxies = getproxies_environment() if environ is None else _proxies(environ)
+    host, excluded = url.hostname or "", proxies.get("no", "")
+    found = proxies.get(url.scheme)
+    return found if found and not _bypassed(host, excluded) else None
+
+
+def _proxies(environ: Mapping[str, str]) -> dict[str, str]:
+    lower = {key.lower(): value for key, value in environ.items() if value}
+    return {name: lower[f"{name}_proxy"] for name in ("http", "https", "no") if f"{name}_proxy" in lower}
+
+
+def _bypassed(host: str, excluded: str) -> bool:
+    """NO_PROXY as Go reads it: names with their subdomains, addresses, networks, ``*``."""
+    for part in (word.strip().lower() for word in excluded.split(",")):
+        name = part.lstrip(".")
+        if part == "*" or (name and (host == name or host.endswith(f".{name}"))):
+            return True
+        try:
+            if "/" in part and ipaddress.ip_address(host) in ipaddress.ip_network(part, strict=False):
+                return True
+        except ValueError:
+            continue
+    return False
+
+
+class ClientTransport:
+    """Implements ``model.http.Transport`` for one context: one session, one TLS context per client certificate."""
+
+    def __init__(self, context: Context, credentials: Credentials) -> None:
+        self._context, self._credentials = context, credentials
+        self._proxy = proxy_for(context)
+        self._impersonate = impersonation_headers(context.user.impersonate)
+        self._lock = asyncio.Lock()
+        self._session: aiohttp.ClientSession | None = None
+        self._certificate = b""
+        self._retired: list[aiohttp.ClientSession] = []
+
+    @classmethod
+    async def open(cls, context: Context, *, clock: Clock) -> ClientTransport:
+        """Ready to connect; raises ``ConfigError`` for a context that is refused. Sends nothing."""
+        transport = cls(context.usable(), credentials_of(context, clock))
+        await asyncio.to_thread(importlib.import_module, "kubernetes_asyncio.client")
+        return transport
+
+    def __repr__(self) -> str:
+        return f"ClientTransport({self._context.name!r})"
+
+    async def close(self) -> None:
+        for session in [*self._retired, *([self._session] if self._session else [])]:
+            await session.close()
+        self._retired, self._session = [], None
+
+    # --- Transport
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        async with self._exchange(request, stream=False) as response:
+            body = bytearray()
+            async for chunk in response.content.iter_any():
+                body += chunk
+                if len(body) > MAX_BODY:
+                    raise Unexpected("the answer is larger than 512 MiB", status=response.status)
+            return HttpResponse(response.status, _lower(response.headers), bytes(body))
+
+    @asynccontextmanager
+    async def stream(self, request: HttpRequest) -> AsyncIterator[ByteStream]:
+        async with self._exchange(request, stream=True) as response:
+            yield _Chunks(response)
+
+    @asynccontextmanager
+    async def websocket(self, request: HttpRequest, subprotocols: tuple[str, ...]) -> AsyncIterator[WebSocket]:
+        session, credential = await self._ready()
+        with _as_oserror():
+            try:
+                socket = await self._upgrade(session, credential, request, subprotocols)
+            except HandshakeRefused as error:
+                if error.response.status != 401 or not await self._credentials.refresh(credential):
+                    raise
+                session, credential = await self._ready()
+                socket = await self._upgrade(session, credential, request, subprotocols)
+        try:
+            yield _Socket(socket)
+        finally:
+            await socket.close()
+
+    # --- one exchange
+
+    async def _upgrade(
+        self, session: aiohttp.ClientSession, credential: Credential, request: HttpRequest, protocols: tuple[str, ...]
+    ) -> aiohttp.ClientWebSocketResponse:
+        async with asyncio.timeout(request.timeout):
+            socket: aiohttp.ClientWebSocketResponse = await session.ws_connect(
+                self._url(request),
+                protocols=protocols,
+                headers=self._headers(request, credential),
+                heartbeat=HEARTBEAT,
+                max_msg_size=MAX_MESSAGE,
+                **self._route(),
+            )
+            return socket
+
+    @asynccontextmanager
+    async def _exchange(self, request: HttpRequest, *, stream: bool) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The answer to one request; a 401 is answered once with a fresh credential (the server did not act)."""
+        with _as_oserror():
+            session, credential = await self._ready()
+            response = await self._ask(session, credential, request, stream)
+            if response.status == 401 and await self._credentials.refresh(credential):
+                response.release()
+                session, credential = await self._ready()
+                response = await self._ask(session, credential, request, stream)
+            try:
+                yield response
+            finally:
+                # A stream that is left early must not be read to its end.
+                response.close() if stream else response.release()
+
+    async def _ask(
+        self, session: aiohttp.ClientSession, credential: Credential, request: HttpRequest, stream: bool
+    ) -> aiohttp.ClientResponse:
+        import aiohttp
+
+        limit = request.timeout
+        return await session.request(
+            request.method,
+            self._url(request),
+            headers=self._headers(request, credential),
+            data=request.body or None,
+            timeout=aiohttp.ClientTimeout(
+                total=None if stream else limit,
+                connect=min(READY_TIMEOUT, limit),
+                sock_connect=min(CONNECT_TIMEOUT, limit),
+                sock_read=limit,
+            ),
+            allow_redirects=False,
+            raise_for_status=False,
+            **self._route(),
+        )
+
+    def _url(self, request: HttpRequest) -> Any:
+        from yarl import URL
+
+        query = "&".join(f"{quote(key, safe='')}={quote(value, safe='')}" for key, value in request.query)
+        path = quote(request.path, safe=_PATH_SAFE)
+        base = self._context.cluster.server.rstrip("/")
+        return URL(f"{base}{path}{'?' if query else ''}{query}", encoded=True)
+
+    def _headers(self, request: HttpRequest, credential: Credential) -> Any:
+        from multidict import CIMultiDict
+
+        headers = CIMultiDict(request.headers)
+        headers.update(credential.headers())
+        for name, value in self._impersonate:
+            headers.add(name, value)
+        return headers
+
+    def _route(self) -> dict[str, Any]:
+        route: dict[str, Any] = {}
+        if self._proxy:
+            route["proxy"] = self._proxy
+        if self._context.cluster.tls_server_name:
+            route["server_hostname"] = self._context.cluster.tls_server_name
+        return route
+
+    # --- the session
+
+    async def _ready(self) -> tuple[aiohttp.ClientSession, Credential]:
+        credential = await self._credentials.get()
+        if self._session is None or credential.certificate != self._certificate:
+            async with self._lock:
+                if self._session is None or credential.certificate != self._certificate:
+                    if self._session:
+                        self._retired.append(self._session)  # its streams may still be read
+                    self._session = self._connect(credential)
+                    self._certificate = credential.certificate
+        return self._session, credential
+
+    def _connect(self, credential: Credential) -> aiohttp.ClientSession:
+        import aiohttp
+        from kubernetes_asyncio.client import ApiClient, Configuration
+
+        with tempfile.TemporaryDirectory(prefix="lazarus-", ignore_cleanup_errors=True) as folder:
+            # The TLS context reads the files once, so keys are on disk for milliseconds (folder 0700, files 0600).
+            configuration = Configuration(host=self._context.cluster.server)
+            self._trust(configuration, Path(folder), credential)
+            try:
+                rest = ApiClient(configuration).rest_client
+            except (OSError, ValueError) as error:
+                raise _tls_trouble(error) from None
+        connector = rest.pool_manager.connector
+        rest.pool_manager.detach()
+        return aiohttp.ClientSession(
+            connector=connector,
+            trust_env=False,
+            read_bufsize=READ_WINDOW,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            raise_for_status=_refuse_upgrade,
+            headers={"User-Agent": "lazarus"},
+        )
+
+    def _trust(self, configuration: Any, folder: Path, credential: Credential) -> None:
+        cluster, user = self._context.cluster, self._context.user
+        configuration.verify_ssl = not cluster.insecure
+        # kubectl accepts authorities without key usage; Python 3.13 would not.
+        configuration.disable_strict_ssl_verification = True
+        configuration.tls_server_name = cluster.tls_server_name or None
+        configuration.ssl_ca_cert = _file(folder / "ca.crt", cluster.ca_data) or cluster.ca_file or None
+        certificate, key = credential.certificate or user.cert_data, credential.key or user.key_data
+        configuration.cert_file = _file(folder / "tls.crt", certificate) or user.cert_file or None
+        configuration.key_file = _file(folder / "tls.key", key) or user.key_file or None
+        if configuration.cert_file and configuration.key_file:
+            _refuse_encrypted(Path(configuration.key_file))
+
+
+def _file(path: Path, data: bytes) -> str:
+    if not data:
+        return ""
+    path.touch(mode=0o600)
+    path.write_bytes(data)
+    return str(path)
+
+
+def _refuse_encrypted(key: Path) -> None:
+    """OpenSSL would ask for the passphrase on the terminal."""
+    try:
+        if b"ENCRYPTED" in key.read_bytes()[:4096]:
+            raise ConfigError("the client key is encrypted; Lazarus cannot ask for its passphrase", reason="BadTls")
+    except OSError as error:
+        raise _tls_trouble(error) from None
+
+
+def _tls_trouble(error: Exception) -> ConfigError:
+    what = "client certificate, client key or certificate authority cannot be used"
+    if isinstance(error, FileNotFoundError | PermissionError):
+        named = f" {error.filename}" if error.filename and "lazarus-" not in str(error.filename) else ""
+        what = f"a certificate file{named}: {error.strerror or 'cannot be read'}"
+    elif isinstance(error, ssl.SSLError):
+        what += f" ({error.reason or 'bad PEM'})"
+    return ConfigError(what, reason="BadTls")
+
+
+async def _refuse_upgrade(response: aiohttp.ClientResponse) -> None:
+    """Called for WebSocket upgrades alone: keeps the body that the library would drop."""
+    if response.status != 101:
+        body = await response.content.read(65536)
+        raise HandshakeRefused(HttpResponse(response.status, _lower(response.headers), body))
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+class _as_oserror:
+    """Turns the HTTP library's exceptions into the few kinds the Transport promises."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        import aiohttp
+
+        if error is None or isinstance(error, HandshakeRefused):
+            return
+        found = _translate(error, aiohttp)
+        if found is not None:
+            raise found from None
+
+
+def _translate(error: BaseException, aiohttp: Any) -> OSError | None:
+    text = str(error)[:512]
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return ssl.SSLCertVerificationError(1, text)
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return ConnectionRefusedError(f"no connection within {CONNECT_TIMEOUT:g} s")
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError):
+        return ConnectionRefusedError(text)
+    if isinstance(error, TimeoutError):
+        return TimeoutError()
+    if isinstance(error, aiohttp.InvalidURL | aiohttp.WSServerHandshakeError):
+        return OSError(text)
+    if isinstance(error, aiohttp.ClientError):
+        return ConnectionResetError(text or type(error).__name__)
+    return None
+
+
+class _Chunks:
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response, self.status = response, response.status
+        self.headers: Mapping[str, str] = _lower(response.headers)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        with _as_oserror():
+            async for chunk in self._response.content.iter_any():
+                yield chunk
+
+
+class _Socket:
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket, self.subprotocol = socket, socket.protocol or ""
+
+    async def send(self, data: bytes) -> None:
+        with _as_oserror():
+            await self._socket.send_bytes(data)
+
+    async def receive(self) -> bytes | None:
+        import aiohttp
+
+        while True:
+            with _as_oserror():
+                message = await self._socket.receive()
+            if message.type is aiohttp.WSMsgType.BINARY:
+                return bytes(message.data)
+            if message.type is aiohttp.WSMsgType.TEXT:
+                return str(message.data).encode()
+            if message.type is aiohttp.WSMsgType.ERROR:
+                raise ConnectionResetError(str(message.data)[:200])
+            if message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED):
+                return None
+
+    async def close(self) -> None:
+        await self._socket.close()
