@@ -39,6 +39,8 @@ class _Topic:
 
     def commit(self, version: int) -> None:
         """Give everything pending its version."""
+        if self.version == 0:
+            self.floor = version  # there is nothing before: a version from an earlier life is not one of this topic
         self.version = version
         for key in self.pending:
             self.changed[key] = version
@@ -73,9 +75,13 @@ class Hub:
     def open(self, topic: str) -> None:
         """Make ``topic`` known, loading and empty; one that exists is left as it is."""
         if topic not in self._topics:
+            self._touch(self._entry(topic))
+
+    def _entry(self, topic: str) -> _Topic:
+        if topic not in self._topics:
             self._topics[topic] = _Topic(topic)
             self._gone.pop(topic, None)
-            self._touch(self._topics[topic])
+        return self._topics[topic]
 
     def close(self, topic: str) -> None:
         """Forget ``topic``; its readers are told that it is gone."""
@@ -104,8 +110,7 @@ class Hub:
         self, topic: str, upserts: Mapping[str, Any] | None = None, removed: Iterable[str] = (), *, as_of: str = ""
     ) -> None:
         """Put and remove records; a record equal to the published one is no news. Makes the topic if needed."""
-        self.open(topic)
-        entry = self._topics[topic]
+        entry = self._entry(topic)
         for key, record in (upserts or {}).items():
             raw = encode(record)
             if entry.records.get(key) != raw:
@@ -118,7 +123,7 @@ class Hub:
                 entry.pending.add(key)
         if as_of:
             entry.as_of = as_of
-        if entry.pending:
+        if entry.pending or entry.version == 0:
             self._touch(entry)
 
     def replace(self, topic: str, records: Mapping[str, Any], *, as_of: str = "") -> None:
@@ -127,11 +132,10 @@ class Hub:
 
     def set_state(self, topic: str, state: str, *, reason: str = "", hint: str = "", as_of: str = "") -> None:
         """Loading, ready, stale or failed. ``as_of`` alone is no news: readers see it with the next one."""
-        self.open(topic)
-        entry = self._topics[topic]
+        entry = self._entry(topic)
         if as_of:
             entry.as_of = as_of
-        if (entry.state, entry.reason, entry.hint) != (state, reason, hint):
+        if entry.version == 0 or (entry.state, entry.reason, entry.hint) != (state, reason, hint):
             entry.state, entry.reason, entry.hint = state, reason, hint
             self._touch(entry)
 

@@ -1,0 +1,43 @@
+"""When an engine may end by itself: unwatched for a while, and never with an operation open."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from lazarus_tui.model.clock import Clock
+
+# Seconds without a client before the engine of each kind ends; the first is overridden by the settings.
+ORDINARY = 60.0
+SANDBOX = 8.0
+# Nobody may have connected yet: the one who started the engine gets this long.
+GRACE = 30.0
+
+
+class IdleWatch:
+    """``run`` returns when nobody has been connected for ``seconds`` and ``busy()`` is false."""
+
+    def __init__(self, clock: Clock, seconds: float, busy: Callable[[], bool], *, grace: float = GRACE) -> None:
+        self._clock, self._seconds, self._busy = clock, seconds, busy
+        self._peers = 0
+        self._since = clock.monotonic() + max(0.0, grace - seconds)
+        self._left = asyncio.Event()
+
+    def peers(self, number: int) -> None:
+        """The number of clients is now ``number``."""
+        if number == 0 and self._peers > 0:
+            self._since = self._clock.monotonic()
+        self._peers = number
+        self._left.set()
+
+    async def run(self) -> None:
+        while True:
+            self._left.clear()
+            if self._peers > 0:
+                await self._left.wait()
+                continue
+            rest = self._since + self._seconds - self._clock.monotonic()
+            if rest <= 0 and not self._busy():
+                return
+            # With an operation open there is no event to wait for: look again, seldom.
+            await self._clock.sleep(max(rest, min(self._seconds, 1.0)))

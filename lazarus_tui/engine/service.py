@@ -1,0 +1,359 @@
+"""The methods of the link: thin, validated, and each answered by a record or a fault.
+
+The work behind them lives elsewhere: contexts, hub, runner, objects, artefacts, doctor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from lazarus_tui import __version__
+from lazarus_tui.engine.contexts import Contexts
+from lazarus_tui.engine.hub import Hub
+from lazarus_tui.kube.cluster import Cluster
+from lazarus_tui.kube.errors import Forbidden, Invalid, KubeError, NotFound
+from lazarus_tui.link.codec import LinkFault, encode
+from lazarus_tui.link.protocol import PROTOCOL, Fault, Hello
+from lazarus_tui.model.operation import Operation
+from lazarus_tui.model.plan import Danger, Plan, PlanRefused
+
+T = TypeVar("T")
+
+# Seconds a pull may be held, and topics it may name.
+MAX_WAIT = 25.0
+MAX_TOPICS = 128
+
+
+class Peer(Protocol):
+    """What the service keeps of a client."""
+
+    greeted: bool
+    kubeconfig: str
+    pull: asyncio.Task[Any] | None
+
+
+class Operations(Protocol):
+    """The runner, as the link sees it. Methods with an id raise ``KeyError`` for one that is unknown."""
+
+    async def plan(self, kind: str, context: str, params: Mapping[str, Any]) -> Plan: ...
+
+    async def start(self, plan: Plan) -> Operation: ...
+
+    def get(self, id: str) -> Operation: ...
+
+    def open(self) -> Sequence[Operation]: ...
+
+    async def undo(self, id: str) -> Operation: ...
+
+    async def resume(self, id: str) -> Operation: ...
+
+    async def park(self, id: str) -> Operation: ...
+
+
+class Evidence(Protocol):
+    """Stored evidence records."""
+
+    def list(self) -> list[dict[str, Any]]: ...
+
+    def get(self, id: str) -> Mapping[str, Any]: ...
+
+
+@dataclass
+class About:
+    """What ``hello`` and ``stats`` tell of this process."""
+
+    pid: int
+    started: str
+    state_root: str
+    sandbox: bool
+    console: dict[str, Any]
+
+
+class HelloParams(msgspec.Struct):
+    protocol: int
+    version: str = ""
+    kubeconfig: str = ""
+    cwd: str = ""
+
+
+class PullParams(msgspec.Struct):
+    known: dict[str, int]
+    wait: float = 0.0
+
+
+class UseParams(msgspec.Struct):
+    context: str | None = None
+
+
+class ArmParams(msgspec.Struct):
+    context: str
+    minutes: float
+
+
+class PlanParams(msgspec.Struct):
+    kind: str
+    context: str
+    params: dict[str, Any] = {}
+
+
+class StartParams(msgspec.Struct):
+    plan: Plan
+    digest: str
+    confirm: str = ""
+
+
+class IdParams(msgspec.Struct):
+    id: str
+
+
+class ObjectParams(msgspec.Struct):
+    context: str
+    resource: str
+    name: str
+    namespace: str | None = None
+
+
+class ArtefactParams(msgspec.Struct):
+    context: str
+    kind: str
+    name: str
+
+
+class PreviewParams(msgspec.Struct):
+    context: str
+    params: dict[str, Any] = {}
+
+
+class StopParams(msgspec.Struct):
+    park: bool = False
+
+
+class NoParams(msgspec.Struct):
+    pass
+
+
+def refused(what: str, where: str = "", hint: str = "", code: str = "refused") -> LinkFault:
+    return LinkFault(Fault(code, what, where, hint))
+
+
+@dataclass
+class Reads:
+    """Answers that need the cluster; each raises ``LinkFault`` or ``KubeError``."""
+
+    object: Callable[[Cluster, str, str, str | None, str], Awaitable[dict[str, Any]]]
+    artefact: Callable[[str, str, str], Awaitable[dict[str, Any]]]
+    preview: Callable[[Cluster, str, Mapping[str, Any]], Awaitable[Any]]
+    doctor: Callable[[str | None], Awaitable[list[Any]]]
+
+
+class Service:
+    """Implements ``link.server.Service``."""
+
+    def __init__(
+        self,
+        about: About,
+        hub: Hub,
+        contexts: Contexts,
+        operations: Operations,
+        evidence: Evidence,
+        reads: Reads,
+        *,
+        stats: Callable[[], dict[str, Any]],
+        stop: Callable[[], None],
+        others: Callable[[Any], Sequence[Peer]],
+    ) -> None:
+        self._about, self._hub, self._contexts, self._operations = about, hub, contexts, operations
+        self._evidence, self._reads, self._stats, self._stop, self._others = evidence, reads, stats, stop, others
+        self._methods: dict[str, tuple[type[Any], Callable[[Peer, Any], Awaitable[Any]]]] = {
+            "hello": (HelloParams, self._hello),
+            "pull": (PullParams, self._pull),
+            "context.use": (UseParams, self._use),
+            "context.arm": (ArmParams, self._arm),
+            "plan.make": (PlanParams, self._plan),
+            "operation.start": (StartParams, self._start),
+            "operation.get": (IdParams, self._get),
+            "operation.undo": (IdParams, self._undo),
+            "operation.resume": (IdParams, self._resume),
+            "operation.park": (IdParams, self._park),
+            "object.get": (ObjectParams, self._object),
+            "artefact.get": (ArtefactParams, self._artefact),
+            "preview.backup": (PreviewParams, self._preview),
+            "doctor": (UseParams, self._doctor),
+            "evidence.list": (NoParams, self._evidence_list),
+            "evidence.get": (IdParams, self._evidence_get),
+            "stats": (NoParams, self._statistics),
+            "engine.stop": (StopParams, self._engine_stop),
+        }
+
+    async def answer(self, peer: Any, method: str, params: dict[str, Any]) -> bytes:
+        """JSON of the answer; every foreseen failure becomes a ``LinkFault``."""
+        if method not in self._methods:
+            raise refused(f"no method {method[:64]!r}", code="usage")
+        type, handler = self._methods[method]
+        try:
+            wanted = msgspec.convert(params, type)
+        except (msgspec.ValidationError, RecursionError) as error:
+            raise refused(f"{method}: {error}", code="usage") from None
+        with faults(method):
+            result = await handler(peer, wanted)
+        return result if isinstance(result, bytes) else encode(result)
+
+    # --- the link itself
+
+    async def _hello(self, peer: Peer, wanted: HelloParams) -> Hello:
+        if wanted.protocol != PROTOCOL:
+            what = f"the engine (version {__version__}) speaks protocol {PROTOCOL}, not {wanted.protocol}"
+            raise refused(what, "hello", "lazarus engine stop, then start again", "version")
+        if wanted.kubeconfig and wanted.kubeconfig != self._contexts.kubeconfig:
+            await self._switch(peer, wanted.kubeconfig)
+        peer.greeted, peer.kubeconfig = True, wanted.kubeconfig
+        return Hello(
+            protocol=PROTOCOL,
+            version=__version__,
+            pid=self._about.pid,
+            started=self._about.started,
+            state_root=self._about.state_root,
+            sandbox=self._about.sandbox,
+            open_operations=tuple(op.id for op in self._operations.open()),
+            console=self._about.console,
+        )
+
+    async def _switch(self, peer: Peer, kubeconfig: str) -> None:
+        """Read another kubeconfig, unless somebody relies on the one in use: names could mean other clusters."""
+        where = f"the engine works with {self._contexts.kubeconfig}, not {kubeconfig}"
+        if self._operations.open():
+            ids = ", ".join(op.id for op in self._operations.open())
+            raise refused(where, "hello", f"wait until operation {ids} has ended, or use the same kubeconfig")
+        if any(other.greeted for other in self._others(peer)):
+            raise refused(where, "hello", "close the other console first, or use the same kubeconfig")
+        await self._contexts.close()
+        self._contexts.read(kubeconfig)
+
+    async def _pull(self, peer: Peer, wanted: PullParams) -> bytes:
+        if len(wanted.known) > MAX_TOPICS:
+            raise refused(f"a pull names at most {MAX_TOPICS} topics", "pull", code="usage")
+        if peer.pull is not None:
+            peer.pull.cancel()  # a newer pull ends the older one, which is answered as empty
+        wait = min(MAX_WAIT, max(0.0, wanted.wait))
+        task = asyncio.ensure_future(self._hub.pull(wanted.known, wait))
+        peer.pull = task
+        try:
+            await asyncio.wait([task])
+            return b'{"updates":[]}' if task.cancelled() else task.result()
+        finally:
+            task.cancel()
+            if peer.pull is task:
+                peer.pull = None
+
+    async def _statistics(self, peer: Peer, wanted: NoParams) -> dict[str, Any]:
+        return self._stats()
+
+    async def _engine_stop(self, peer: Peer, wanted: StopParams) -> dict[str, Any]:
+        running = self._operations.open()
+        if running and not wanted.park:
+            first = running[0]
+            what = f"operation {first.id} ({first.title}) is open"
+            raise refused(what, "engine.stop", f"lazarus watch {first.id}, or stop with --park")
+        for operation in running:
+            with contextlib.suppress(KeyError):
+                await self._operations.park(operation.id)
+        asyncio.get_running_loop().call_later(0.05, self._stop)  # after this answer has left
+        return {}
+
+    # --- contexts
+
+    async def _use(self, peer: Peer, wanted: UseParams) -> Any:
+        return await self._contexts.use(wanted.context)
+
+    async def _arm(self, peer: Peer, wanted: ArmParams) -> Any:
+        return await self._contexts.arm(wanted.context, wanted.minutes)
+
+    # --- operations
+
+    async def _plan(self, peer: Peer, wanted: PlanParams) -> Plan:
+        self._contexts.connection(wanted.context)
+        return await self._operations.plan(wanted.kind, wanted.context, wanted.params)
+
+    async def _start(self, peer: Peer, wanted: StartParams) -> Operation:
+        plan = wanted.plan
+        if plan.digest() != wanted.digest:
+            raise refused("the plan is not the one that was approved", plan.target, "make the plan again")
+        identity = self._contexts.connection(plan.context).identity
+        if identity is None or identity.cluster_uid != plan.cluster_uid:
+            what = f"context {plan.context} is another cluster than the plan was made for"
+            raise refused(what, plan.target, "check the kubeconfig, then make the plan again")
+        if not self._contexts.writable(plan.context):
+            hint = f"lazarus context arm --context {plan.context}"
+            raise refused(f"context {plan.context} is read-only", plan.target, hint, "read-only")
+        if plan.danger is Danger.DESTROYS and wanted.confirm != plan.target:
+            raise refused(f"this destroys data: its name must be typed ({plan.target})", plan.target, "--confirm NAME")
+        return await self._operations.start(plan)
+
+    async def _get(self, peer: Peer, wanted: IdParams) -> Operation:
+        return self._operations.get(wanted.id)
+
+    async def _undo(self, peer: Peer, wanted: IdParams) -> Operation:
+        self._writable(self._operations.get(wanted.id))
+        return await self._operations.undo(wanted.id)
+
+    async def _resume(self, peer: Peer, wanted: IdParams) -> Operation:
+        self._writable(self._operations.get(wanted.id))
+        return await self._operations.resume(wanted.id)
+
+    def _writable(self, operation: Operation) -> None:
+        if not self._contexts.writable(operation.context):
+            hint = f"lazarus context arm --context {operation.context}"
+            raise refused(f"context {operation.context} is read-only", operation.target, hint, "read-only")
+
+    async def _park(self, peer: Peer, wanted: IdParams) -> Operation:
+        return await self._operations.park(wanted.id)
+
+    # --- reads
+
+    async def _object(self, peer: Peer, wanted: ObjectParams) -> dict[str, Any]:
+        connection = self._contexts.connection(wanted.context)
+        velero = connection.row.velero_namespace
+        cluster = self._contexts.reader(wanted.context)
+        return await self._reads.object(cluster, wanted.resource, velero, wanted.namespace, wanted.name)
+
+    async def _artefact(self, peer: Peer, wanted: ArtefactParams) -> dict[str, Any]:
+        return await self._reads.artefact(wanted.context, wanted.kind, wanted.name)
+
+    async def _preview(self, peer: Peer, wanted: PreviewParams) -> Any:
+        connection = self._contexts.connection(wanted.context)
+        cluster = self._contexts.reader(wanted.context)
+        return await self._reads.preview(cluster, connection.row.velero_namespace, wanted.params)
+
+    async def _doctor(self, peer: Peer, wanted: UseParams) -> list[Any]:
+        return await self._reads.doctor(wanted.context)
+
+    async def _evidence_list(self, peer: Peer, wanted: NoParams) -> Any:
+        return await asyncio.to_thread(self._evidence.list)
+
+    async def _evidence_get(self, peer: Peer, wanted: IdParams) -> Any:
+        return await asyncio.to_thread(self._evidence.get, wanted.id)
+
+
+@contextlib.contextmanager
+def faults(where: str) -> Any:
+    """Turns the failures the engine foresees into faults with a code, a sentence and a next step."""
+    try:
+        yield
+    except PlanRefused as error:
+        raise refused(error.what, error.where or where, error.hint, error.code) from None
+    except KeyError as error:
+        raise refused(f"there is no {error.args[0] if error.args else 'such thing'}", where, code="not-found") from None
+    except NotFound as error:
+        raise refused(error.message, error.request or where, error.hint, "not-found") from None
+    except Forbidden as error:
+        raise refused(error.message, error.request or where, error.hint, "forbidden") from None
+    except Invalid as error:
+        raise refused(error.message, error.request or where, error.hint, "refused") from None
+    except KubeError as error:
+        raise refused(error.message, error.request or where, error.hint, "unreachable") from None
