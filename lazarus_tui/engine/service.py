@@ -15,6 +15,7 @@ import msgspec
 
 from lazarus_tui import __version__
 from lazarus_tui.engine.contexts import Contexts
+from lazarus_tui.engine.errors import Refused
 from lazarus_tui.engine.hub import Hub
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.kube.errors import Forbidden, Invalid, KubeError, NotFound
@@ -346,6 +347,8 @@ def faults(where: str) -> Any:
     try:
         yield
     except PlanRefused as error:
+        raise refused(error.what, error.where or where, error.hint, error.code) from None
+    except Refused as error:
         raise refused(error.what, error.where or where, error.hint, error.code) from None
     except KeyError as error:
         raise refused(f"there is no {error.args[0] if error.args else 'such thing'}", where, code="not-found") from None
