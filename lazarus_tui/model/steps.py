@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from lazarus_tui.model.clock import Clock
 from lazarus_tui.model.operation import CheckResult, Figures, StageProgress
@@ -162,6 +162,15 @@ class Reader(Protocol):
 
     async def cluster_uid(self) -> str:
         """The uid of namespace kube-system: the identity of a cluster."""
+        ...
+
+
+@runtime_checkable
+class ArtefactReader(Protocol):
+    """A Reader that can also fetch what Velero keeps in object storage; planners use it when they are handed one."""
+
+    async def artefact(self, velero: str, kind: str, name: str) -> bytes:
+        """The unpacked artefact of a Backup or Restore in Velero's namespace ``velero``; raises when it cannot."""
         ...
 
 

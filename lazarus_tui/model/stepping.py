@@ -1,0 +1,57 @@
+"""What every step shares: defaults, the plan's view of a list of steps, and one way to read a write's outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from lazarus_tui.model.plan import PlannedStep
+from lazarus_tui.model.steps import Outcome, Step, StepContext, StepStopped, Write, WriteResult
+
+# On everything an operation creates: which operation made it.
+OPERATION_LABEL = "lazarus.io/operation"
+
+
+class BaseStep:
+    """A step that changes nothing and takes nothing back; subclasses say what they observe."""
+
+    name = ""
+    version = 1
+    title = ""
+    mutates = False
+    poll = 1.0
+    limit = 300.0
+
+    async def act(self, context: StepContext) -> None:
+        """Nothing to do: the step only waits or looks."""
+
+    async def undo(self, context: StepContext) -> None:
+        """Nothing was changed."""
+
+
+def planned(steps: Iterable[Step]) -> tuple[PlannedStep, ...]:
+    """The steps as a plan lists them."""
+    return tuple(PlannedStep(step.name, step.version, step.title, step.mutates) for step in steps)
+
+
+async def carry_out(context: StepContext, write: Write) -> WriteResult:
+    """Send a write through the gate. Raises ``StepStopped`` when the answer is final and it was not applied.
+
+    Ambiguous answers and conflicts come back: the next look at the cluster decides, never a second blind try.
+    """
+    result = await context.gate.write(write)
+    where = f"{write.verb} {write.resource.plural}/{write.name}"
+    if result.outcome in (Outcome.AUTH, Outcome.FORBIDDEN):
+        hint = f"grant the right to {write.verb} {write.resource.group_resource}, then resume"
+        raise StepStopped(f"{where} was refused: {result.reason or result.outcome}", hint=hint, park=True)
+    if result.outcome is Outcome.PERMANENT:
+        raise StepStopped(f"{where} can never work: {result.reason}")
+    if result.outcome is Outcome.UNKNOWN:
+        raise StepStopped(f"{where} ended in a way nobody expects: {result.reason}", hint="look, then resume", park=True)
+    return result
+
+
+def made_by(obj: dict[str, Any] | None, operation: str) -> bool:
+    """Whether an object carries this operation's label."""
+    labels = ((obj or {}).get("metadata") or {}).get("labels") or {}
+    return labels.get(OPERATION_LABEL) == operation
