@@ -7,7 +7,7 @@ what is known. Lists and gets ask for the newest state (no resourceVersion): a d
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -217,7 +217,7 @@ class Cluster:
         label_selector: str = "",
         field_selector: str = "",
         policy: ReadPolicy | None = None,
-    ) -> AsyncIterator[Page[T]]:
+    ) -> AsyncGenerator[Page[T], None]:
         """The list page by page. ``Expired`` after the first page: begin again."""
         path, rest = object_path(resource, namespace), ""
         wanted = KindPage[type]  # type: ignore[valid-type]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 from lazarus_tui.kube.errors import from_oserror, from_response
@@ -30,7 +30,7 @@ async def logs(
     since_seconds: int | None = None,
     previous: bool = False,
     limit: int | None = None,
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """Chunks of the log; their borders mean nothing. Ends after ``limit`` bytes (16 MiB unless followed)."""
     from lazarus_tui.kube.cluster import object_path
 
