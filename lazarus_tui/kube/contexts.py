@@ -153,6 +153,8 @@ def _refusal(cluster: ClusterEntry, user: UserEntry) -> str:
         return "its server or proxy-url is not a URL"
     if server.scheme not in ("http", "https") or not server.hostname:
         return "its server is not an http(s) URL"
+    if server.username or server.password:
+        return "its server URL carries credentials; put them into the user entry"
     if cluster.proxy_url and proxy.scheme not in ("http", "https"):
         return f"proxy-url with {proxy.scheme or 'no scheme'} is not supported; use an http(s) proxy or ssh -L"
     if cluster.insecure and (cluster.ca_file or cluster.ca_data):

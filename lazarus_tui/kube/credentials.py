@@ -127,7 +127,7 @@ class TokenFile:
             token = self._path.read_text(encoding="utf-8", errors="replace").strip()
         except OSError as error:
             if not self._credential.token:
-                text = f"token file {self._path}: {error.strerror or 'cannot be read'}"
+                text = f"token file {self._path} cannot be read ({error.strerror})"
                 raise AuthError(text, reason="NoToken") from None
             token = ""  # keep the last one, as client-go does
         if token:
@@ -168,7 +168,7 @@ class Plugin:
         self._credential: Credential | None = None
         self._fresh_until = self._good_until = float("inf")
         self._failure: AuthError | None = None
-        self._failed_at = 0.0
+        self._failed_at = self._ran_at = float("-inf")
 
     @property
     def name(self) -> str:
@@ -189,8 +189,7 @@ class Plugin:
 
     async def refresh(self, refused: Credential) -> bool:
         async with self._lock:
-            if self._credential == refused:
-                self._credential = None
+            if self._credential == refused and self._now() - self._ran_at >= FAILURE_MEMORY:
                 await self._run_once()
             return self._credential is not None and self._credential != refused
 
@@ -205,7 +204,7 @@ class Plugin:
         except AuthError as error:
             self._failure, self._failed_at = error, self._clock.monotonic()
             raise
-        now = self._now()
+        now = self._ran_at = self._now()
         self._failure, self._credential = None, credential
         self._good_until = expires.timestamp() if expires else float("inf")
         self._fresh_until = now + FRESH_SHARE * (self._good_until - now) if expires else float("inf")

@@ -30,7 +30,7 @@ class ClusterEntry:
     """Where the API is and how its certificate is checked. Paths are absolute."""
 
     name: str = ""
-    server: str = ""
+    server: str = field(default="", repr=False)  # may carry one, too
     ca_file: str = ""
     ca_data: bytes = b""
     insecure: bool = False

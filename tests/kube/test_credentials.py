@@ -1,0 +1,264 @@
+"""Credential plugins that misbehave, token files that rotate, and secrets that must not show."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kube_fakes import ManualClock
+
+from lazarus_tui.kube.contexts import Context
+from lazarus_tui.kube.credentials import Credential, Plugin, TokenFile, credentials_of, impersonation_headers
+from lazarus_tui.kube.errors import AuthError
+from lazarus_tui.kube.kubeconfig import ClusterEntry, ExecSpec, Impersonation, UserEntry
+from lazarus_tui.model.clock import rfc3339
+
+V1 = "client.authentication.k8s.io/v1"
+CLUSTER = ClusterEntry("c", "https://api:6443", ca_data=b"CA", tls_server_name="name", exec_config={"a": [1]})
+
+
+def script(folder: Path, body: str, name: str = "plugin") -> Path:
+    """A plugin in Python; ``count`` beside it grows by one byte per run."""
+    file = folder / name
+    file.write_text(
+        f"#!{sys.executable} -IS\nimport os, sys, json, time\nopen({str(folder / 'count')!r}, 'a').write('x')\n{body}\n"
+    )
+    file.chmod(0o700)
+    return file
+
+
+def runs(folder: Path) -> int:
+    return len((folder / "count").read_text()) if (folder / "count").exists() else 0
+
+
+def answering(**fields: Any) -> str:
+    body = {"kind": "ExecCredential", "apiVersion": V1, "status": fields}
+    return f"print({json.dumps(body)!r})"
+
+
+def counted(folder: Path, status: str) -> str:
+    """A plugin whose answer depends on ``n``, the number of its runs."""
+    envelope = f"{{'kind': 'ExecCredential', 'apiVersion': {V1!r}, 'status': {status}}}"
+    return f"n = os.path.getsize({str(folder / 'count')!r})\nprint(json.dumps({envelope}))"
+
+
+def plugin(command: Path | str, clock: ManualClock, *, timeout: float = 10.0, **spec: Any) -> Plugin:
+    folder = str(Path(command).parent)
+    return Plugin(ExecSpec(str(command), V1, folder, **spec), CLUSTER, clock, timeout=timeout)
+
+
+async def test_a_token_is_kept_until_80_percent_of_its_life(tmp_path: Path, clock: ManualClock) -> None:
+    expires = rfc3339(clock.now().replace(hour=1))
+    body = counted(tmp_path, f"{{'token': f'tok-{{n}}', 'expirationTimestamp': {expires!r}}}")
+    source = plugin(script(tmp_path, body), clock)
+    assert (await source.get()).headers() == {"Authorization": "Bearer tok-1"}
+    clock.seconds = 0.79 * 3600
+    assert (await source.get()).token == "tok-1"
+    clock.seconds = 0.81 * 3600
+    assert (await source.get()).token == "tok-2"
+    assert runs(tmp_path) == 2
+
+
+async def test_many_requests_start_one_plugin(tmp_path: Path, clock: ManualClock) -> None:
+    source = plugin(script(tmp_path, answering(token="t")), clock)
+    await asyncio.gather(*(source.get() for _ in range(20)))
+    assert runs(tmp_path) == 1
+    refused = await source.get()
+    clock.seconds = 11
+    answers = await asyncio.gather(*(source.refresh(refused) for _ in range(20)))
+    assert answers == [False] * 20  # the same token came back: it is not asked for again and again
+    assert runs(tmp_path) == 2
+
+
+async def test_a_refresh_gives_another_token_or_says_no(tmp_path: Path, clock: ManualClock) -> None:
+    body = counted(tmp_path, "{'token': str(n)}")
+    source = plugin(script(tmp_path, body), clock)
+    first = await source.get()
+    assert await source.refresh(first) is False  # it is seconds old: another run would not help
+    clock.seconds = 11
+    assert await source.refresh(first) is True
+    assert (await source.get()).token == "2"
+    assert await source.refresh(first) is True  # somebody else already refreshed: nothing is run
+    assert runs(tmp_path) == 2
+
+
+async def test_the_plugin_gets_its_environment_and_no_stdin(tmp_path: Path, clock: ManualClock) -> None:
+    body = (
+        "info = json.loads(os.environ['KUBERNETES_EXEC_INFO'])\n"
+        "seen = [sys.stdin.read(), os.environ['EXTRA'], sys.argv[1], info]\n"
+        f"open({str(tmp_path / 'seen')!r}, 'w').write(json.dumps(seen))\n" + answering(token="t")
+    )
+    script(tmp_path, body)
+    spec = ExecSpec("./plugin", V1, str(tmp_path), ("arg",), (("EXTRA", "value"),), provide_cluster_info=True)
+    await Plugin(spec, CLUSTER, clock).get()
+    stdin, extra, argument, info = json.loads((tmp_path / "seen").read_text())
+    assert (stdin, extra, argument) == ("", "value", "arg")
+    assert info["apiVersion"] == V1
+    assert info["spec"] == {
+        "interactive": False,
+        "cluster": {
+            "server": "https://api:6443",
+            "tls-server-name": "name",
+            "certificate-authority-data": base64.b64encode(b"CA").decode(),
+            "config": {"a": [1]},
+        },
+    }
+
+
+async def test_a_bare_name_is_looked_up_in_path(tmp_path: Path, clock: ManualClock) -> None:
+    script(tmp_path, answering(token="t"), "my-login")
+    environ = {"PATH": str(tmp_path)}
+    assert (await Plugin(ExecSpec("my-login", V1, "/"), CLUSTER, clock, environ=environ).get()).token == "t"
+    with pytest.raises(AuthError, match="credential plugin nope: not found") as caught:
+        await Plugin(ExecSpec("nope", V1, "/", install_hint="brew install nope"), CLUSTER, clock, environ=environ).get()
+    assert caught.value.hint == "brew install nope"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("print('<html>login</html>')", "its output is not an ExecCredential"),
+        ("print('{}')", "its output is not an ExecCredential of"),
+        ("sys.stdout.buffer.write(bytes(range(256)))", "its output is not an ExecCredential"),
+        (answering(token="t").replace("k8s.io/v1", "k8s.io/v1beta1"), "its output is not an ExecCredential of"),
+        (answering(), "neither a token nor a certificate"),
+        (answering(clientCertificateData="x"), "neither a token nor a certificate"),
+        (answering(token="t", expirationTimestamp="tomorrow"), "expirationTimestamp is not a time"),
+        (answering(token="a\nb"), "characters a header cannot carry"),
+        ("sys.exit(1)", "exit code 1"),
+        ("os.kill(os.getpid(), 15)", "exit code -15"),
+        ("sys.stdout.write('x' * 3_000_000)", "more than 1 MiB"),
+    ],
+)
+async def test_misbehaviour_is_one_sentence(tmp_path: Path, clock: ManualClock, body: str, expected: str) -> None:
+    with pytest.raises(AuthError, match=expected):
+        await plugin(script(tmp_path, body), clock).get()
+
+
+async def test_stderr_is_drained_and_only_its_redacted_tail_is_told(tmp_path: Path, clock: ManualClock) -> None:
+    body = "sys.stderr.write('noise ' * 400_000 + 'password=CANARY expired'); print('CANARY-OUT'); sys.exit(3)"
+    with pytest.raises(AuthError) as caught:
+        await plugin(script(tmp_path, body), clock).get()
+    assert "exit code 3" in str(caught.value)
+    assert "CANARY" not in str(caught.value)
+    assert len(str(caught.value)) <= 256
+
+
+async def test_a_hanging_plugin_is_killed_with_its_children(tmp_path: Path, clock: ManualClock) -> None:
+    pids = tmp_path / "pids"
+    body = f"child = os.fork()\nopen({str(pids)!r}, 'a').write(f'{{os.getpid()}} ')\ntime.sleep(60)"
+    with pytest.raises(AuthError, match=r"no answer within 0.4 s"):
+        await plugin(script(tmp_path, body), clock, timeout=0.4).get()
+    for pid in map(int, pids.read_text().split()):
+        assert not _alive(pid)
+
+
+def _alive(pid: int) -> bool:
+    """A zombie waiting for init is as dead as we can make it."""
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+async def test_a_child_that_keeps_the_pipe_open_does_not_hang_us(tmp_path: Path, clock: ManualClock) -> None:
+    body = (
+        "if os.fork() == 0:\n    time.sleep(60)\nelse:\n    "
+        + answering(token="t")
+        + "\n    sys.stdout.flush()\n    os._exit(0)"
+    )
+    with pytest.raises(AuthError, match="no answer within"):
+        await plugin(script(tmp_path, body), clock, timeout=0.4).get()
+
+
+async def test_a_failure_is_remembered_for_ten_seconds(tmp_path: Path, clock: ManualClock) -> None:
+    source = plugin(script(tmp_path, "sys.exit(1)"), clock)
+    for _ in range(5):
+        with pytest.raises(AuthError):
+            await source.get()
+    assert runs(tmp_path) == 1
+    clock.seconds = 11
+    with pytest.raises(AuthError):
+        await source.get()
+    assert runs(tmp_path) == 2
+
+
+async def test_an_old_token_still_serves_when_the_plugin_fails(tmp_path: Path, clock: ManualClock) -> None:
+    good = answering(token="t", expirationTimestamp="2026-01-01T01:00:00Z")
+    source = plugin(
+        script(tmp_path, f"if os.path.getsize({str(tmp_path / 'count')!r}) > 1: sys.exit(1)\n{good}"), clock
+    )
+    await source.get()
+    clock.seconds = 3000
+    assert (await source.get()).token == "t"
+    clock.seconds = 3601
+    with pytest.raises(AuthError):
+        await source.get()
+
+
+async def test_a_token_file_is_read_again_and_stripped(tmp_path: Path, clock: ManualClock) -> None:
+    file = tmp_path / "token"
+    file.write_text("one\n")
+    source = TokenFile(str(file), "", clock)
+    assert (await source.get()).token == "one"
+    file.write_text("two\r\n")
+    assert (await source.get()).token == "one"
+    clock.seconds = 61
+    assert (await source.get()).token == "two"
+    file.write_text("three")
+    assert await source.refresh(Credential("two")) is True
+    assert (await source.get()).token == "three"
+    assert await source.refresh(Credential("three")) is False
+    file.unlink()
+    clock.seconds = 200
+    assert (await source.get()).token == "three"
+
+
+async def test_a_token_file_that_is_missing_empty_or_binary_is_a_sentence(tmp_path: Path, clock: ManualClock) -> None:
+    for content, expected in ((None, "No such file"), (b" \n", "is empty"), (b"a\x00b", "a header cannot carry")):
+        file = tmp_path / "token"
+        if content is not None:
+            file.write_bytes(content)
+        with pytest.raises(AuthError, match=expected):
+            await TokenFile(str(file), "", clock).get()
+
+
+async def test_a_file_beats_a_token_and_a_token_beats_a_plugin(tmp_path: Path, clock: ManualClock) -> None:
+    (tmp_path / "t").write_text("file")
+    spec = ExecSpec("missing", V1, "/")
+    both = UserEntry("u", token="inline", token_file=str(tmp_path / "t"), exec=spec)
+    assert (await credentials_of(Context("x", CLUSTER, both), clock).get()).token == "file"
+    inline = UserEntry("u", token="inline", exec=spec)
+    assert (await credentials_of(Context("x", CLUSTER, inline), clock).get()).token == "inline"
+    basic = await credentials_of(Context("x", CLUSTER, UserEntry("u", username="a", password="b")), clock).get()
+    assert basic.headers() == {"Authorization": "Basic " + base64.b64encode(b"a:b").decode()}
+    assert (await credentials_of(Context("x", CLUSTER, UserEntry("u")), clock).get()).headers() == {}
+
+
+def test_impersonation_headers() -> None:
+    act = Impersonation("jane", "42", ("g1", "g2"), (("Example.com/Scope", "a"),))
+    assert impersonation_headers(act) == [
+        ("Impersonate-User", "jane"),
+        ("Impersonate-Uid", "42"),
+        ("Impersonate-Group", "g1"),
+        ("Impersonate-Group", "g2"),
+        ("Impersonate-Extra-example.com%2Fscope", "a"),
+    ]
+    with pytest.raises(AuthError):
+        impersonation_headers(Impersonation("jane\r\nX: y"))
+
+
+async def test_no_credential_shows_itself(tmp_path: Path, clock: ManualClock) -> None:
+    fields = {"token": "CANARY", "clientCertificateData": "CERTCANARY", "clientKeyData": "KEYCANARY"}
+    source = plugin(script(tmp_path, answering(**fields)), clock)
+    credential = await source.get()
+    assert credential.key == b"KEYCANARY"
+    for shown in (repr(credential), str(credential), repr(source), repr(vars(source)), f"{UserEntry(token='CANARY')}"):
+        assert "CANARY" not in shown
