@@ -1,0 +1,52 @@
+"""Reads the manifests that ship with the sandbox, and applies them to a cluster that lacks them."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from lazarus_tui.model.resources import CRDS, Resource
+
+if TYPE_CHECKING:
+    from lazarus_tui.sandbox.api.local import LocalApi
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def manifests(name: str) -> list[dict[str, Any]]:
+    """The documents of ``<name>.yaml``."""
+    text = files(__package__).joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+    return [document for document in yaml.load_all(text, _LOADER) if document]
+
+
+def definitions() -> list[dict[str, Any]]:
+    """The CustomResourceDefinitions of Velero's thirteen kinds."""
+    folder = files(__package__).joinpath("crds")
+    texts = sorted((entry.name, entry.read_text(encoding="utf-8")) for entry in folder.iterdir())
+    return [yaml.load(text, _LOADER) for _, text in texts]
+
+
+def resource_of(api: LocalApi, manifest: dict[str, Any]) -> Resource:
+    """The resource a manifest's apiVersion and kind name; raises ``LookupError`` when it is not served."""
+    for kind in api.registry.kinds():
+        if kind.kind == manifest["kind"] and kind.api_version == manifest["apiVersion"]:
+            return kind.resource
+    raise LookupError(f"{manifest['apiVersion']} {manifest['kind']} is not served")
+
+
+def apply(api: LocalApi, name: str) -> None:
+    """Create what is missing of ``<name>.yaml``; what is there stays as it is."""
+    for manifest in manifests(name):
+        resource = resource_of(api, manifest)
+        meta = manifest["metadata"]
+        if api.get(resource, meta["name"], meta.get("namespace")) is None:
+            api.create(resource, manifest, meta.get("namespace"))
+
+
+def define(api: LocalApi) -> None:
+    """Create the missing definitions."""
+    for definition in definitions():
+        if api.get(CRDS, definition["metadata"]["name"]) is None:
+            api.create(CRDS, definition)
