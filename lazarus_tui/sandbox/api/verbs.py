@@ -77,7 +77,7 @@ class Verbs:
         return entity
 
     def create(self, served: Served, namespace: str | None, obj: Object, *, dry_run: bool = False) -> Entity:
-        """``obj`` becomes the store's; 409 when the name is taken, 404 and 403 for the namespace, 422 for its content."""
+        """``obj`` becomes the store's; 409 for a taken name, 404 and 403 for the namespace, 422 for the content."""
         kind = served.kind
         meta = check_type(served, obj)
         if meta.get("resourceVersion"):

@@ -1,0 +1,237 @@
+"""Requests on resources: what each method does at a collection, an object, its status and its scale."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from lazarus_tui.model.clock import Clock
+from lazarus_tui.model.http import HttpRequest, HttpResponse
+from lazarus_tui.sandbox.api import access, deletion, options, scale
+from lazarus_tui.sandbox.api.answers import JSON, Answer, StreamAnswer, json_answer
+from lazarus_tui.sandbox.api.bodies import decode_object, decode_options, decode_value, media_type
+from lazarus_tui.sandbox.api.errors import (
+    ApiError,
+    Cause,
+    bad_request,
+    invalid,
+    method_not_allowed,
+    no_such_route,
+    unsupported_media_type,
+)
+from lazarus_tui.sandbox.api.kinds import Kind, Served
+from lazarus_tui.sandbox.api.lists import list_page
+from lazarus_tui.sandbox.api.patches import json_patch, merge
+from lazarus_tui.sandbox.api.render import Accepted, View, negotiate, respond, view_of
+from lazarus_tui.sandbox.api.routes import Route
+from lazarus_tui.sandbox.api.selectors import matcher
+from lazarus_tui.sandbox.api.store import Entity
+from lazarus_tui.sandbox.api.strategic import strategic_merge
+from lazarus_tui.sandbox.api.verbs import Object, Transform, Verbs, clone
+from lazarus_tui.sandbox.api.watches import Watch
+
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+_WRITABLE_SUBRESOURCES = ("", "status", "finalize")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request on a served kind."""
+
+    verbs: Verbs
+    wire: Clock
+    request: HttpRequest
+    query: Mapping[str, str]
+    route: Route
+    served: Served
+    accept: str
+    stopping: Callable[[], bool]
+
+    @property
+    def kind(self) -> Kind:
+        return self.served.kind
+
+    def answer(self) -> Answer:
+        """Raises ``ApiError`` for every refusal."""
+        route = self.route
+        if not self.kind.namespaced and route.namespace is not None:
+            raise no_such_route()
+        if route.subresource == "scale" and self.kind.scale:
+            return self._scale()
+        if route.subresource not in _WRITABLE_SUBRESOURCES or (
+            route.subresource and route.subresource not in self.kind.subresources
+        ):
+            raise no_such_route()
+        if "list" not in self.kind.verbs:
+            return self._review()
+        if not route.name:
+            return self._collection()
+        if self.kind.namespaced and route.namespace is None:
+            raise no_such_route()
+        return self._object()
+
+    def _collection(self) -> Answer:
+        method = self.request.method
+        if method == "GET":
+            return self._list()
+        if self.kind.namespaced and self.route.namespace is None:
+            raise method_not_allowed()
+        if method == "POST":
+            return self._create()
+        if method == "DELETE" and "deletecollection" in self.kind.verbs:
+            return self._delete_collection()
+        raise method_not_allowed()
+
+    def _object(self) -> Answer:
+        method = self.request.method
+        if method == "GET":
+            return self._watch_or_get()
+        if method == "PUT":
+            return self._put()
+        if method == "PATCH" and self.route.subresource != "finalize":
+            return self._patch()
+        if method == "DELETE" and not self.route.subresource:
+            return self._delete()
+        raise method_not_allowed()
+
+    def _accepted(self) -> Accepted:
+        return negotiate(self.accept)
+
+    def _view(self, accepted: Accepted) -> View:
+        include = self.query.get("includeObject", "")
+        return view_of(accepted, self.served, self.verbs.clock.now(), include)
+
+    def _single(self, entity: Entity, status: int = 200) -> HttpResponse:
+        accepted = self._accepted()
+        return respond(accepted, self._view(accepted).single(entity), status)
+
+    def _list(self) -> Answer:
+        wanted = options.list_options(self.query, watching=self.route.watching)
+        accepted = self._accepted()
+        view = self._view(accepted)
+        if wanted.watch:
+            return self._watch(wanted, view)
+        page = list_page(self.verbs.store, self.kind, self.route.namespace, wanted)
+        return respond(accepted, view.collection(page.entities, page.meta))
+
+    def _watch_or_get(self) -> Answer:
+        if self.route.watching or options.flag(self.query, "watch"):
+            query = dict(self.query) | {"fieldSelector": f"metadata.name={self.route.name}"}
+            wanted = options.list_options(query, watching=True)
+            return self._watch(wanted, self._view(self._accepted()))
+        return self._single(self.verbs.get(self.kind, self.route.namespace, self.route.name))
+
+    def _watch(self, wanted: options.ListOptions, view: View) -> Answer:
+        matcher(wanted.labels, wanted.fields, self.kind)
+        _ = wanted.revision
+        kind, registry = self.kind, self.verbs.registry
+        watch = Watch(
+            self.verbs.store,
+            self.wire,
+            self.served,
+            self.route.namespace,
+            wanted,
+            view,
+            lambda: self.stopping() or registry.kind(kind.group_resource) is None,
+        )
+        return StreamAnswer(watch.lines(), headers={"content-type": JSON, "cache-control": "no-cache, private"})
+
+    def _create(self) -> Answer:
+        dry = options.dry_run(self.query, "CreateOptions")
+        obj = decode_object(self.request)
+        return self._single(self.verbs.create(self.served, self.route.namespace, obj, dry_run=dry), 201)
+
+    def _put(self) -> Answer:
+        dry = options.dry_run(self.query, "UpdateOptions")
+        wanted = decode_object(self.request)
+        meta = wanted.get("metadata")
+        if self.kind.custom and isinstance(meta, dict) and not meta.get("resourceVersion"):
+            self.verbs.get(self.kind, self.route.namespace, self.route.name)
+            why = "Invalid value: 0: must be specified for an update"
+            raise self.kind.invalid(self.route.name, [Cause("metadata.resourceVersion", why)])
+        return self._single(self._update(lambda _: wanted, dry=dry))
+
+    def _patch(self) -> Answer:
+        dry = options.dry_run(self.query, "PatchOptions")
+        if "force" in self.query:
+            why = "Forbidden: may not be specified for non-apply patch"
+            raise invalid("PatchOptions", "meta.k8s.io", "", [Cause("force", why)])
+        return self._single(self._update(self._patcher(), dry=dry, patch=True))
+
+    def _update(self, transform: Transform, *, dry: bool, patch: bool = False) -> Entity:
+        route = self.route
+        return self.verbs.update(
+            self.served,
+            route.namespace,
+            route.name,
+            transform,
+            subresource=route.subresource,
+            dry_run=dry,
+            patch=patch,
+        )
+
+    def _patcher(self) -> Transform:
+        media = media_type(self.request)
+        accepted = (JSON_PATCH, MERGE_PATCH) if self.kind.custom else (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH)
+        if media not in accepted:
+            raise unsupported_media_type(accepted)
+        patch = decode_value(self.request.body)
+        if media == JSON_PATCH:
+            return lambda base: _object(json_patch(base, patch))
+        if not isinstance(patch, dict):
+            why = "json: cannot unmarshal array into Go value of type map[string]interface {}"
+            raise bad_request(f"error decoding patch: {why}")
+        if media == MERGE_PATCH:
+            return lambda base: clone(merge(base, patch))
+        return lambda base: clone(strategic_merge(base, patch))
+
+    def _delete(self) -> Answer:
+        options.dry_run({**self.query, "fieldValidation": ""}, "DeleteOptions")
+        wanted = deletion.parse_options(decode_options(self.request), dict(self.query))
+        done = deletion.delete(self.verbs, self.kind, self.route.namespace, self.route.name, wanted)
+        if done.gone and not deletion.returns_object(self.kind):
+            return json_answer(deletion.success_status(self.kind, done.entity))
+        return self._single(done.entity)
+
+    def _delete_collection(self) -> Answer:
+        wanted = options.list_options(self.query)
+        how = deletion.parse_options(decode_options(self.request), dict(self.query))
+        page = list_page(self.verbs.store, self.kind, self.route.namespace, wanted)
+        gone = deletion.delete_collection(self.verbs, self.kind, page.entities, how)
+        accepted = self._accepted()
+        return respond(accepted, self._view(accepted).collection(gone, page.meta))
+
+    def _review(self) -> Answer:
+        if self.request.method != "POST" or self.route.name:
+            raise method_not_allowed()
+        obj = decode_object(self.request)
+        return json_answer(access.review(self.kind, obj, self.served.api_version), 201)
+
+    def _scale(self) -> Answer:
+        kind, route = self.kind, self.route
+        entity = self.verbs.get(kind, route.namespace, route.name)
+        method = self.request.method
+        if method == "GET":
+            return respond(self._accepted(), msgspec.json.encode(scale.scale_of(kind, entity.obj)))
+        if method == "PUT":
+            wanted = decode_object(self.request)
+        elif method == "PATCH":
+            wanted = self._patcher()(scale.scale_of(kind, entity.obj))
+        else:
+            raise method_not_allowed()
+        dry = options.dry_run(self.query, "UpdateOptions")
+        updated = self.verbs.update(
+            self.served, route.namespace, route.name, scale.setter(kind, wanted), dry_run=dry, patch=True
+        )
+        return respond(self._accepted(), msgspec.json.encode(scale.scale_of(kind, updated.obj)))
+
+
+def _object(value: Any) -> Object:
+    if not isinstance(value, dict):
+        raise ApiError(422, "Invalid", "the server rejected our request due to an error in our request")
+    return value

@@ -1,0 +1,157 @@
+"""Objects as bytes, in the form a client accepts: whole, as metadata only, or as rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+import yaml
+
+from lazarus_tui.model.http import HttpResponse
+from lazarus_tui.sandbox.api.answers import JSON, json_answer
+from lazarus_tui.sandbox.api.errors import ApiError
+from lazarus_tui.sandbox.api.kinds import Served
+from lazarus_tui.sandbox.api.printers import table
+from lazarus_tui.sandbox.api.store import Entity
+
+_encode = msgspec.json.encode
+YAML = "application/yaml"
+_META_GROUP = "meta.k8s.io"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The form chosen from an Accept header. ``form``: full, table or partial."""
+
+    form: str = "full"
+    yaml: bool = False
+
+
+def negotiate(accept: str) -> Accepted:
+    """The first form of an Accept header this server has; 406 when there is none. Protobuf is passed over."""
+    for part in accept.split(",") if accept else ("*/*",):
+        media, *params = (piece.strip() for piece in part.split(";"))
+        wanted = dict(param.split("=", 1) for param in params if "=" in param)
+        shape = wanted.get("as", "")
+        if media in (YAML, "application/x-yaml") and not shape:
+            return Accepted(yaml=True)
+        if media not in (JSON, "*/*", "application/*"):
+            continue
+        if not shape:
+            return Accepted()
+        if wanted.get("g") == _META_GROUP and wanted.get("v") == "v1":
+            if shape == "Table":
+                return Accepted("table")
+            if shape in ("PartialObjectMetadata", "PartialObjectMetadataList"):
+                return Accepted("partial")
+    raise ApiError(
+        406,
+        "NotAcceptable",
+        "only the following media types are accepted: application/json, application/yaml",
+    )
+
+
+def respond(accepted: Accepted, body: bytes, status: int = 200) -> HttpResponse:
+    """``body`` is JSON; it leaves as YAML when that was asked for."""
+    if not accepted.yaml:
+        return json_answer(body, status)
+    text = yaml.safe_dump(msgspec.json.decode(body), sort_keys=False, allow_unicode=True)
+    return HttpResponse(status, {"content-type": YAML}, text.encode())
+
+
+class View(Protocol):
+    """One form of objects."""
+
+    def single(self, entity: Entity) -> bytes: ...
+
+    def collection(self, entities: Sequence[Entity], meta: dict[str, Any]) -> bytes: ...
+
+    def event(self, entity: Entity) -> bytes:
+        """The ``object`` of a watch event."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FullView:
+    """Objects as stored; lists join the bytes that are already there."""
+
+    served: Served
+
+    def single(self, entity: Entity) -> bytes:
+        if not self.served.converts:
+            return entity.body
+        return _encode(entity.obj | {"apiVersion": self.served.api_version})
+
+    def collection(self, entities: Sequence[Entity], meta: dict[str, Any]) -> bytes:
+        items = b",".join(map(self.single, entities) if self.served.converts else [one.body for one in entities])
+        head = _encode(
+            {"kind": f"{self.served.kind.kind}List", "apiVersion": self.served.api_version, "metadata": meta}
+        )
+        return head[:-1] + b',"items":[' + items + b"]}"
+
+    def event(self, entity: Entity) -> bytes:
+        return self.single(entity)
+
+
+def _partial(obj: dict[str, Any]) -> dict[str, Any]:
+    return {"kind": "PartialObjectMetadata", "apiVersion": f"{_META_GROUP}/v1", "metadata": obj["metadata"]}
+
+
+@dataclass(frozen=True, slots=True)
+class PartialView:
+    """Metadata only."""
+
+    def single(self, entity: Entity) -> bytes:
+        return _encode(_partial(entity.obj))
+
+    def collection(self, entities: Sequence[Entity], meta: dict[str, Any]) -> bytes:
+        items = [_partial(entity.obj) for entity in entities]
+        head = {"kind": "PartialObjectMetadataList", "apiVersion": f"{_META_GROUP}/v1", "metadata": meta}
+        return _encode(head | {"items": items})
+
+    def event(self, entity: Entity) -> bytes:
+        return self.single(entity)
+
+
+@dataclass(frozen=True, slots=True)
+class TableView:
+    """Rows as kubectl prints them. ``include``: None, Metadata or Object."""
+
+    served: Served
+    now: datetime
+    include: str = "Metadata"
+
+    def _table(self, entities: Iterable[Entity], meta: dict[str, Any]) -> bytes:
+        columns, rows = table(self.served, [entity.obj for entity in entities], self.now)
+        return _encode(
+            {
+                "kind": "Table",
+                "apiVersion": f"{_META_GROUP}/v1",
+                "metadata": meta,
+                "columnDefinitions": columns,
+                "rows": [{"cells": cells} | self._object(obj) for cells, obj in rows],
+            }
+        )
+
+    def _object(self, obj: dict[str, Any]) -> dict[str, Any]:
+        if self.include == "None":
+            return {}
+        return {"object": obj if self.include == "Object" else _partial(obj)}
+
+    def single(self, entity: Entity) -> bytes:
+        return self._table([entity], {"resourceVersion": entity.obj["metadata"].get("resourceVersion", "")})
+
+    def collection(self, entities: Sequence[Entity], meta: dict[str, Any]) -> bytes:
+        return self._table(entities, meta)
+
+    def event(self, entity: Entity) -> bytes:
+        return self.single(entity)
+
+
+def view_of(accepted: Accepted, served: Served, now: datetime, include: str) -> View:
+    if accepted.form == "table":
+        return TableView(served, now, include or "Metadata")
+    return PartialView() if accepted.form == "partial" else FullView(served)

@@ -1,0 +1,181 @@
+"""The API server's core: one ``handle`` for every front end, without a socket or an HTTP library.
+
+``interceptor`` is the seam for faults: it sees each request first and may answer it (429, 500), wait (a hang), or raise
+``OSError``, which a front end turns into a broken connection.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+from random import Random
+
+from lazarus_tui.model.clock import Clock
+from lazarus_tui.model.http import HttpRequest, HttpResponse
+from lazarus_tui.sandbox.api import discovery, openapi
+from lazarus_tui.sandbox.api.answers import Answer, StreamAnswer, error_answer, json_answer, text_answer
+from lazarus_tui.sandbox.api.bodies import check_size
+from lazarus_tui.sandbox.api.calls import Call
+from lazarus_tui.sandbox.api.errors import ApiError, method_not_allowed, no_such_route
+from lazarus_tui.sandbox.api.kinds import Served
+from lazarus_tui.sandbox.api.proxy import proxy_answer
+from lazarus_tui.sandbox.api.registry import Registry
+from lazarus_tui.sandbox.api.routes import Route, parse_route
+from lazarus_tui.sandbox.api.store import Store
+from lazarus_tui.sandbox.api.streams import pod_stream
+from lazarus_tui.sandbox.api.subresources import pod_subresource
+from lazarus_tui.sandbox.api.verbs import Verbs
+from lazarus_tui.sandbox.runtime import PodRuntime
+
+Interceptor = Callable[[HttpRequest], Awaitable[HttpResponse | None]]
+
+# What /version says unless told otherwise: the Kubernetes release whose answers the sandbox copies.
+KUBERNETES_VERSION = "v1.36.2"
+_HEALTH = ("/healthz", "/livez", "/readyz")
+_STREAMED = ("log", "exec", "attach", "portforward")
+_WRITES = ("POST", "PUT", "PATCH", "DELETE")
+
+_log = logging.getLogger(__name__)
+
+
+class ApiServer:
+    """Answers Kubernetes requests from a store.
+
+    ``token`` is the one bearer token (``""`` lets everybody in); ``runtime`` serves logs, exec and connections into
+    pods; ``wire`` times watches and defaults to ``clock`` — with a scaled clock hand in real time, because clients
+    count real seconds.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry,
+        clock: Clock,
+        *,
+        token: str = "",
+        runtime: PodRuntime | None = None,
+        version: str = KUBERNETES_VERSION,
+        interceptor: Interceptor | None = None,
+        wire: Clock | None = None,
+        ids: Callable[[], str] = lambda: str(uuid.uuid4()),
+        rng: Random | None = None,
+    ) -> None:
+        self.store, self.registry, self.clock = store, registry, clock
+        self.token, self.runtime, self.version = token, runtime, version
+        self.interceptor = interceptor
+        self.address = "127.0.0.1:443"  # what /api tells; a front end puts its own here
+        self._wire = wire or clock
+        self._verbs = Verbs(store, registry, clock, ids=ids, rng=rng)
+        self._stopping = False
+
+    def stop(self) -> None:
+        """End all watches; later ones end at once."""
+        self._stopping = True
+        self.store.wake_watchers()
+
+    async def handle(self, request: HttpRequest) -> Answer:
+        """The answer to one request. Raises only what the interceptor raises."""
+        if self.interceptor is not None:
+            answer = await self.interceptor(request)
+            if answer is not None:
+                return answer
+        try:
+            check_size(request)
+            self._authenticate(request)
+            answered = await self._dispatch(request)
+            if request.method in _WRITES and not isinstance(answered, StreamAnswer):
+                await self.store.durable(self.store.revision)
+            return answered
+        except ApiError as error:
+            return error_answer(error)
+        except Exception:
+            _log.exception("%s %s failed", request.method, request.path)
+            return error_answer(ApiError(500, "InternalError", "Internal error occurred: see the sandbox's log"))
+
+    def _authenticate(self, request: HttpRequest) -> None:
+        if not self.token or request.path.rstrip("/") in (*_HEALTH, "/version"):
+            return
+        scheme, _, given = header(request, "authorization").partition(" ")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self.token.encode()):
+            raise ApiError(401, "Unauthorized", "Unauthorized")
+
+    async def _dispatch(self, request: HttpRequest) -> Answer:
+        path = request.path.rstrip("/") or "/"
+        if path.startswith(("/api/", "/apis/")) and path.count("/") > (2 if path.startswith("/api/") else 3):
+            return await self._resource(request)
+        if request.method != "GET":
+            raise method_not_allowed()
+        return self._document(request, path)
+
+    def _document(self, request: HttpRequest, path: str) -> Answer:
+        if path.startswith(_HEALTH):
+            refusal = self.store.refusal()
+            return text_answer(f"[-]storage failed: {refusal}", 500) if refusal else text_answer("ok")
+        if path == "/version":
+            return json_answer(self._version())
+        accept = header(request, "accept")
+        if path in ("/api", "/apis") and discovery.wants_aggregated(accept):
+            body = discovery.aggregated(self.registry, core=path == "/api")
+            return json_answer(body, headers={"content-type": discovery.AGGREGATED_TYPE})
+        if path == "/api":
+            return json_answer(discovery.api_versions(self.address))
+        if path == "/apis":
+            return json_answer(discovery.group_list(self.registry))
+        if path == "/api/v1":
+            return json_answer(discovery.resource_list(self.registry, "", "v1"))
+        if path.startswith("/openapi/"):
+            return openapi.document(self.registry, path, self.version)
+        if path.startswith("/apis/"):
+            name, _, version = path.removeprefix("/apis/").partition("/")
+            found = discovery.resource_list(self.registry, name, version) if version else None
+            return json_answer(found or discovery.group(self.registry, name))
+        raise no_such_route()
+
+    def _version(self) -> dict[str, str]:
+        major, minor, *_ = self.version.removeprefix("v").split(".")
+        return {
+            "major": major,
+            "minor": minor,
+            "gitVersion": self.version,
+            "gitCommit": "",
+            "gitTreeState": "",
+            "buildDate": "1970-01-01T00:00:00Z",
+            "goVersion": "",
+            "compiler": "",
+            "platform": "lazarus/sandbox",
+        }
+
+    async def _resource(self, request: HttpRequest) -> Answer:
+        route = parse_route(request.path)
+        if route.subresource == "proxy" and route.plural in ("services", "pods") and route.name:
+            return await proxy_answer(self._verbs, self.runtime, request, route)
+        if route.plural == "pods" and not route.group and route.subresource in _STREAMED:
+            return await pod_stream(self._verbs, self.runtime, request, route)
+        served = self.registry.find(route.group, route.version, route.plural)
+        if served is None:
+            raise no_such_route()
+        if route.subresource in ("binding", "eviction", "token"):
+            return pod_subresource(self._verbs, request, route)
+        return self._call(request, route, served).answer()
+
+    def _call(self, request: HttpRequest, route: Route, served: Served) -> Call:
+        return Call(
+            self._verbs,
+            self._wire,
+            request,
+            dict(request.query),
+            route,
+            served,
+            header(request, "accept"),
+            lambda: self._stopping,
+        )
+
+
+def header(request: HttpRequest, name: str) -> str:
+    """A header's value whatever its case, or ``""``."""
+    for key, value in request.headers.items():
+        if key.lower() == name:
+            return value
+    return ""

@@ -1,0 +1,39 @@
+"""Subresources of pods that are actions: binding and eviction."""
+
+from __future__ import annotations
+
+from lazarus_tui.model.http import HttpRequest
+from lazarus_tui.model.resources import PODS
+from lazarus_tui.sandbox.api.answers import Answer, json_answer
+from lazarus_tui.sandbox.api.bodies import decode_object
+from lazarus_tui.sandbox.api.deletion import delete, parse_options
+from lazarus_tui.sandbox.api.errors import bad_request, method_not_allowed, no_such_route
+from lazarus_tui.sandbox.api.patches import merge
+from lazarus_tui.sandbox.api.routes import Route
+from lazarus_tui.sandbox.api.verbs import Verbs, clone
+
+_SUCCESS = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
+
+
+def pod_subresource(verbs: Verbs, request: HttpRequest, route: Route) -> Answer:
+    """POST only; 409 when the pod is bound already."""
+    if route.plural != PODS.plural or route.group or route.namespace is None:
+        raise no_such_route()
+    if request.method != "POST":
+        raise method_not_allowed()
+    body = decode_object(request)
+    served = verbs.registry.served(PODS)
+    pod = verbs.get(served.kind, route.namespace, route.name)
+    if route.subresource == "eviction":
+        options = parse_options(body.get("deleteOptions") or {}, dict(request.query))
+        delete(verbs, served.kind, route.namespace, route.name, options)
+        return json_answer(_SUCCESS, 201)
+    node = (body.get("target") or {}).get("name")
+    if not node:
+        raise bad_request("a binding needs a target")
+    bound = (pod.obj.get("spec") or {}).get("nodeName")
+    if bound:
+        raise served.kind.conflict(route.name, f"pod {route.name} is already assigned to node {bound!r}")
+    patch = {"spec": {"nodeName": node}}
+    verbs.update(served, route.namespace, route.name, lambda base: clone(merge(base, patch)), patch=True)
+    return json_answer(_SUCCESS, 201)
