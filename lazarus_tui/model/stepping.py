@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lazarus_tui.model.plan import PlannedStep
 from lazarus_tui.model.steps import Outcome, Step, StepContext, StepStopped, Write, WriteResult
 
-# On everything an operation creates: which operation made it.
-OPERATION_LABEL = "lazarus.io/operation"
+# The gate puts it on everything an operation creates; its value is the first eight characters of the operation.
+OPERATION_LABEL = "lazarus.io/op"
 
 
 class BaseStep:
@@ -47,11 +47,13 @@ async def carry_out(context: StepContext, write: Write) -> WriteResult:
     if result.outcome is Outcome.PERMANENT:
         raise StepStopped(f"{where} can never work: {result.reason}")
     if result.outcome is Outcome.UNKNOWN:
-        raise StepStopped(f"{where} ended in a way nobody expects: {result.reason}", hint="look, then resume", park=True)
+        raise StepStopped(
+            f"{where} ended in a way nobody expects: {result.reason}", hint="look, then resume", park=True
+        )
     return result
 
 
-def made_by(obj: dict[str, Any] | None, operation: str) -> bool:
+def made_by(obj: Mapping[str, Any] | None, operation: str) -> bool:
     """Whether an object carries this operation's label."""
     labels = ((obj or {}).get("metadata") or {}).get("labels") or {}
-    return labels.get(OPERATION_LABEL) == operation
+    return labels.get(OPERATION_LABEL) == operation[:8]

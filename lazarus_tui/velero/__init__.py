@@ -1,0 +1,1 @@
+"""Velero through its resources: backups, restores, schedules, deletion, downloads, progress."""
