@@ -20,13 +20,13 @@ COUNT = 10_000
 
 
 async def engine(url: str) -> int:
-    from lazarus_tui.kube.contexts import Context
-
     from lazarus_tui.kube.cluster import Cluster
+    from lazarus_tui.kube.contexts import Context
+    from lazarus_tui.kube.kubeconfig import ClusterEntry
     from lazarus_tui.model.objects import Backup
     from lazarus_tui.model.resources import BACKUPS
 
-    async with await Cluster.open(Context(name="bench", server=url)) as cluster:
+    async with await Cluster.open(Context(name="bench", cluster=ClusterEntry(server=url))) as cluster:
         kept: list[Backup] = []
         baseline()
         async for page in cluster.pages(BACKUPS, "velero", type=Backup):
