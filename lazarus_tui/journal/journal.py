@@ -208,6 +208,10 @@ class Journal:
     async def events(self, op: str, *kinds: str) -> list[Event]:
         return await self._read(lambda db: records.events(db, op, kinds))
 
+    async def events_of(self, kind: str) -> list[Event]:
+        """Events of one kind over all operations, oldest first."""
+        return await self._read(lambda db: records.events_of(db, kind))
+
     async def lines(self, op: str, after: int = 0, limit: int = records.MAX_LINES) -> list[LogLine]:
         """Lines with numbers above ``after``, oldest first."""
         sql = "SELECT n, at, text FROM line WHERE op=? AND n>? ORDER BY n LIMIT ?"

@@ -126,11 +126,20 @@ async def operations(db: aiosqlite.Connection, where: str = "", values: Iterable
     return [decode_operation(*row) for row in await db.execute_fetchall(sql, tuple(values))]
 
 
+_EVENT = "SELECT seq, op, at, boot_ns, actor, kind, body FROM event"
+
+
 async def events(db: aiosqlite.Connection, op: str, kinds: Sequence[str] = ()) -> list[Event]:
-    marks = ",".join("?" * len(kinds))
-    sql = "SELECT seq, op, at, boot_ns, actor, kind, body FROM event WHERE op=?"
-    rows = await db.execute_fetchall(f"{sql} {f'AND kind IN ({marks})' if kinds else ''} ORDER BY seq", (op, *kinds))
+    only = f"AND kind IN ({','.join('?' * len(kinds))})" if kinds else ""
+    return await _events(db, f"{_EVENT} WHERE op=? {only} ORDER BY seq", (op, *kinds))
+
+
+async def events_of(db: aiosqlite.Connection, kind: str) -> list[Event]:
+    return await _events(db, f"{_EVENT} WHERE kind=? ORDER BY seq", (kind,))
+
+
+async def _events(db: aiosqlite.Connection, sql: str, values: tuple[str, ...]) -> list[Event]:
     return [
-        Event(seq, name, at, boot_ns, actor, kind, msgspec.json.decode(body))
-        for seq, name, at, boot_ns, actor, kind, body in rows
+        Event(seq, op, at, boot_ns, actor, kind, msgspec.json.decode(body))
+        for seq, op, at, boot_ns, actor, kind, body in await db.execute_fetchall(sql, values)
     ]

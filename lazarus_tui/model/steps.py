@@ -250,9 +250,11 @@ class OperationType:
     """One entry of the engine's registry: how to plan it and which steps run it.
 
     ``undo`` is "auto" (a failure undoes the finished steps by itself), "ask" (park and offer it) or "none".
+    ``verdict_required``: an operation that ends without PASSED or FAILED was not proven (exit code 4).
     """
 
     kind: str
     plan: Planner
     steps: StepBuilder
     undo: str = "none"
+    verdict_required: bool = False

@@ -1,0 +1,349 @@
+"""One operation under way: observe, act, observe, until every step holds; or park, undo, stop with the truth."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from lazarus_tui.engine.connection import for_operation
+from lazarus_tui.engine.context import OperationContext, Surroundings, journal_facts
+from lazarus_tui.engine.errors import GateClosed, RightMissing
+from lazarus_tui.engine.failpoint import fp
+from lazarus_tui.engine.gate import Gate, write_lease
+from lazarus_tui.engine.lease import Lease
+from lazarus_tui.engine.ledger import Ledger
+from lazarus_tui.engine.resume import written
+from lazarus_tui.journal import JournalError
+from lazarus_tui.kube.errors import Ambiguous as Unknown
+from lazarus_tui.kube.errors import AuthError, Forbidden, KubeError, NotSent, Pushback
+from lazarus_tui.model.clock import rfc3339
+from lazarus_tui.model.operation import OpState, StepState
+from lazarus_tui.model.plan import Plan
+from lazarus_tui.model.redact import redact
+from lazarus_tui.model.steps import Observation, OperationType, Seen, Step, StepStopped
+from lazarus_tui.model.verdict import Verdict
+
+log = logging.getLogger(__name__)
+
+# A step acts again when its effect is absent, but not for ever.
+MAX_ACTS = 5
+# Seconds an operation waits for an API that does not answer before it parks (at least the step's own limit).
+API_PATIENCE = 600.0
+LONGEST_PAUSE = 15.0
+
+_AWAY = (NotSent, Unknown, Pushback, OSError)
+
+
+class Execution:
+    """``run`` ends with the operation terminal or parked, and never raises but for cancellation.
+
+    ``request`` asks a running one to stop at the next safe point: "park" or "undo".
+    """
+
+    def __init__(
+        self, ledger: Ledger, plan: Plan, kind: OperationType, steps: Sequence[Step], around: Surroundings,
+        permitted: Callable[[], bool],
+    ) -> None:  # fmt: skip
+        self.ledger, self.plan, self._kind, self.steps = ledger, plan, kind, steps
+        self._around, self._permitted = around, permitted
+        self._wanted = ""
+        self._wake = asyncio.Event()
+        self.gate: Gate | None = None
+
+    def request(self, what: str) -> None:
+        self._wanted = what
+        self._wake.set()
+
+    # --- the whole
+
+    async def run(self) -> None:
+        self._wanted = ""
+        self._wake.clear()
+        keeper: asyncio.Task[None] | None = None
+        lease: Lease | None = None
+        try:
+            context = await self._connect()
+            lease = self.gate.lease if self.gate else None
+            if lease is not None and not lease.unavailable:
+                keeper = asyncio.get_running_loop().create_task(lease.keep())
+            if self.ledger.operation.state is OpState.UNDOING:
+                await self._undo(context)
+            else:
+                await self._forward(context)
+        except StepStopped as stop:
+            await self._park(stop.what, stop.hint)
+        except JournalError as error:
+            await self._park(error.what, error.hint)
+        finally:
+            if keeper is not None:
+                keeper.cancel()
+                await asyncio.gather(keeper, return_exceptions=True)
+            if lease is not None:
+                await lease.release()
+            self.ledger.publish_now()
+
+    async def _connect(self) -> OperationContext:
+        """The operation's own view of its cluster, its gate and, where one can be had, its lease."""
+        around, ledger = self._around, self.ledger
+        cluster = await self._patiently(lambda: around.clusters(self.plan.context), API_PATIENCE)
+        reader = for_operation(cluster, ledger.operation.id, around.clock, ledger.meter)
+        uid = await self._patiently(reader.cluster_uid, API_PATIENCE)
+        if uid != self.plan.cluster_uid:
+            raise GateClosed(
+                f"context {self.plan.context} leads to another cluster than the one the plan was made for",
+                hint="point the context back to that cluster, then resume",
+            )
+        namespace = around.lease_namespace(self.plan)
+        lease: Lease | None = None
+        if namespace:
+            lease = Lease(reader, namespace, self.plan.target, around.holder, around.clock, write_lease, ledger.say)
+            await self._patiently(lease.acquire, API_PATIENCE)
+        self.gate = Gate(
+            reader, around.journal, ledger.operation.id, self.plan, approved=ledger.operation.plan_digest,
+            clock=reader.clock, permitted=self._permitted, lease=lease, on_wait=self._waiting, rng=cluster.rng,
+        )  # fmt: skip
+        if ledger.operation.state is OpState.RUNNING:
+            ledger.change(message="", hint="")
+        return OperationContext(ledger, self.plan, self.gate, reader, around)
+
+    async def _forward(self, context: OperationContext) -> None:
+        try:
+            for n, step in enumerate(self.steps):
+                if self.ledger.step_view(n).state is not StepState.DONE:
+                    await self._step(n, step, context)
+        except StepStopped as stop:
+            if stop.park:
+                if self._wanted == "undo":
+                    await self._begin_undo(context, "undone on request")
+                    return
+                raise
+            await self._failed(context, stop)
+        else:
+            await self._done()
+
+    async def _done(self) -> None:
+        operation = self.ledger.operation
+        required = self._kind.verdict_required or self.plan.params.get("require") == Verdict.PASSED.value
+        await self._end(OpState.DONE, "", "", _verdict_code(operation.verdict, required))
+
+    async def _failed(self, context: OperationContext, stop: StepStopped) -> None:
+        changed = await self._written()
+        if not changed:
+            await self._end(OpState.FAILED, stop.what, stop.hint, 2)
+        elif self._kind.undo == "auto":
+            await self._begin_undo(context, stop.what)
+        elif self._kind.undo == "ask":
+            await self._park(stop.what, stop.hint or "undo it, or mend the cause and resume")
+        else:
+            await self._end(OpState.LEFT_CHANGED, stop.what, stop.hint, 3)
+
+    async def _written(self) -> set[str]:
+        return written(await self._around.journal.events(self.ledger.operation.id))
+
+    async def _end(self, state: OpState, message: str, hint: str, code: int) -> None:
+        undo = state is OpState.LEFT_CHANGED and self._kind.undo != "none"
+        now = rfc3339(self._around.clock.now())
+        self.ledger.change(
+            state=state, message=redact(message), hint=hint, ended=now, exit_code=code, can_undo=undo
+        )  # fmt: skip
+        fp("runner.before_end")
+        await self.ledger.save(("op.ended", {"state": state.value, "message": redact(message), "exit_code": code}))
+        fp("runner.after_end")
+
+    async def _park(self, message: str, hint: str) -> None:
+        """Stop where it is safe and wait for a person; without a journal only the published record can say so."""
+        changed = False
+        try:
+            changed = bool(await self._written())
+        except JournalError:
+            log.warning("the journal cannot be read while parking")
+        was = self.ledger.operation.state
+        undo = self._kind.undo != "none" and changed
+        self.ledger.change(
+            state=OpState.PARKED, message=redact(message), hint=hint, can_undo=undo, exit_code=3 if changed else 4
+        )
+        try:
+            await self.ledger.save(("op.parked", {"was": was.value, "message": redact(message)}))
+        except JournalError as error:
+            self.ledger.say(error.what)
+
+    # --- forward
+
+    async def _step(self, n: int, step: Step, context: OperationContext) -> None:
+        """One step until its post-condition holds. Raises ``StepStopped``."""
+        assert self.gate is not None
+        clock, ledger = self._around.clock, self.ledger
+        self.gate.step, self.gate.undoing = step.name, False
+        began, acts, away, since_away = clock.monotonic(), 0, 0.0, None
+        ledger.step(n, state=StepState.RUNNING, started=rfc3339(clock.now()), detail="")
+        pause, looked_twice = 0.0, False
+        while True:
+            self._safe_point()
+            try:
+                seen = await step.observe(context)
+                since_away = None
+                self._show(n, seen, clock.monotonic() - began)
+                if seen.seen is Seen.DONE:
+                    await self._step_done(n, step, seen, clock.monotonic() - began)
+                    return
+                self._stop_if_ended(step, seen)
+                if seen.seen is Seen.ABSENT and (looked_twice or not acts):
+                    self._count_act(step, acts)
+                    acts, looked_twice, pause = acts + 1, False, 0.0
+                    await step.act(context)
+                else:
+                    looked_twice, pause = seen.seen is Seen.ABSENT, step.poll
+            except (StepStopped, JournalError, KubeError, OSError) as error:
+                self._translate(n, error, step)
+                since_away = clock.monotonic() if since_away is None else since_away
+                self._still_patient(step, error, clock.monotonic() - since_away)
+                pause = min(LONGEST_PAUSE, max(1.0, pause * 2))
+                before = clock.monotonic()
+                await self._pause(pause)
+                away += clock.monotonic() - before
+                continue
+            except Exception as error:
+                log.exception("step %s of %s", step.name, ledger.operation.id)
+                ledger.step(n, state=StepState.FAILED)
+                raise StepStopped(f"unexpected error in step {step.name}: {_words(error)}") from error
+            if clock.monotonic() - began - away > step.limit:
+                ledger.step(n, state=StepState.FAILED)
+                raise StepStopped(
+                    f"{step.title}: not finished within {step.limit:.0f} s ({seen.detail or seen.seen.value})"
+                )
+            if pause:
+                await self._pause(pause)
+
+    def _show(self, n: int, seen: Observation, seconds: float) -> None:
+        self.ledger.step(n, detail=redact(seen.detail), progress=tuple(seen.progress), seconds=round(seconds, 3))
+
+    async def _step_done(self, n: int, step: Step, seen: Observation, seconds: float) -> None:
+        facts = journal_facts(seen.facts)
+        self.ledger.remember(facts)
+        self.ledger.step(n, state=StepState.DONE, seconds=round(seconds, 3))
+        body = {"step": step.name, "version": step.version, "seconds": round(seconds, 3), "facts": facts}
+        fp("runner.before_step_done")
+        await self.ledger.save(("step.done", body))
+        fp("runner.after_step_done")
+
+    def _stop_if_ended(self, step: Step, seen: Observation) -> None:
+        if seen.seen is Seen.FAILED:
+            raise StepStopped(seen.detail or f"{step.title} failed", hint=seen.hint)
+        if seen.seen is Seen.DIVERGED:
+            raise StepStopped(seen.detail or f"{step.title}: somebody else changed it", hint=seen.hint, park=True)
+
+    def _count_act(self, step: Step, acts: int) -> None:
+        if acts >= MAX_ACTS:
+            raise StepStopped(f"{step.title}: tried {acts} times, and its effect is still absent")
+
+    def _translate(self, n: int, error: Exception, step: Step) -> None:
+        """Raise what stops the step; return for a failure that waiting may cure."""
+        if isinstance(error, StepStopped):
+            self.ledger.step(n, state=StepState.UNKNOWN if error.park else StepState.FAILED)
+            raise error
+        if isinstance(error, JournalError):
+            raise error
+        if isinstance(error, AuthError | Forbidden):
+            raise RightMissing(f"missing right: {error.request} ({error.status}: {error.message})", hint=error.hint)
+        if not isinstance(error, _AWAY):
+            self.ledger.step(n, state=StepState.FAILED)
+            hint = error.hint if isinstance(error, KubeError) else ""
+            raise StepStopped(f"{step.title}: {_words(error)}", hint=hint)
+        self.ledger.step(n, detail=f"waiting for API: {_words(error)}")
+
+    def _still_patient(self, step: Step, error: Exception, seconds: float) -> None:
+        if seconds > max(API_PATIENCE, step.limit):
+            raise GateClosed(f"the API did not answer for {seconds:.0f} s: {_words(error)}", hint="resume when it does")
+
+    # --- undo
+
+    async def _begin_undo(self, context: OperationContext, why: str) -> None:
+        self.ledger.change(state=OpState.UNDOING, message=redact(why), can_undo=False, exit_code=None)
+        await self.ledger.save(("op.undoing", {"why": redact(why)}))
+        self._wanted = ""
+        await self._undo(context)
+
+    async def _undo(self, context: OperationContext) -> None:
+        """Take back every step that may have changed something, newest first."""
+        assert self.gate is not None
+        self.gate.undoing = True
+        changed, why = await self._written(), self.ledger.operation.message
+        for n, step in reversed(list(enumerate(self.steps))):
+            if step.name not in changed:
+                continue
+            self.gate.step = step.name
+            self.ledger.step(n, detail="undoing")
+            try:
+                await self._patiently(lambda step=step: step.undo(context), max(API_PATIENCE, step.limit))  # type: ignore[misc]
+            except StepStopped as stop:
+                if stop.park:
+                    raise
+                message = f"{why}; undo of {step.name!r} failed: {stop.what}"
+                await self._end(OpState.LEFT_CHANGED, message, stop.hint, 3)
+                return
+            self.ledger.step(n, state=StepState.UNDONE, detail="")
+            await self.ledger.save(("step.undone", {"step": step.name}))
+        await self._end(OpState.UNDONE, why, "", 2)
+
+    # --- waiting
+
+    def _safe_point(self) -> None:
+        if self._wanted:
+            raise GateClosed("stopped on request", hint="resume goes on from here")
+
+    async def _pause(self, seconds: float) -> None:
+        """Sleep, unless somebody asks for something meanwhile."""
+        loop = asyncio.get_running_loop()
+        tasks: list[asyncio.Task[Any]] = [
+            loop.create_task(self._around.clock.sleep(seconds)),
+            loop.create_task(self._wake.wait()),
+        ]
+        await self.ledger.flush()
+        try:
+            with self.ledger.meter.waiting():
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _waiting(self, text: str) -> None:
+        for n, view in enumerate(self.ledger.operation.steps):
+            if view.state is StepState.RUNNING:
+                self.ledger.step(n, detail=redact(text))
+
+    async def _patiently(self, call: Callable[[], Awaitable[Any]], patience: float) -> Any:
+        """Call until the API answers; parks after ``patience`` seconds of silence."""
+        began, pause = self._around.clock.monotonic(), 1.0
+        while True:
+            try:
+                return await call()
+            except (AuthError, Forbidden) as error:
+                raise RightMissing(
+                    f"missing right: {error.request} ({error.status}: {error.message})", hint=error.hint
+                ) from error
+            except _AWAY as error:
+                silent = self._around.clock.monotonic() - began
+                if silent > patience:
+                    what = f"the API did not answer for {silent:.0f} s: {_words(error)}"
+                    raise GateClosed(what, hint="resume when it does") from error
+                self.ledger.change(message=f"waiting for API: {_words(error)}")
+            except KubeError as error:
+                raise StepStopped(_words(error), hint=error.hint) from error
+            self._safe_point()
+            await self._pause(pause)
+            pause = min(LONGEST_PAUSE, pause * 2)
+
+
+def _words(error: BaseException) -> str:
+    return redact(str(error) or type(error).__name__)
+
+
+def _verdict_code(verdict: Verdict, required: bool) -> int:
+    if verdict is Verdict.FAILED:
+        return 2
+    if verdict is Verdict.INCONCLUSIVE or (required and verdict is not Verdict.PASSED):
+        return 4
+    return 0

@@ -1,0 +1,222 @@
+"""The gate: the one place from which anything in a cluster is changed (design.md §5, reliability §4.2).
+
+Order of every write: checks, intent durable in the journal, checks again (a commit can take 100 ms, a suspended host
+an hour), send with preconditions, result durable. An unknown outcome is returned as such: the step looks again and
+decides.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lazarus_tui.engine.errors import GateClosed, RightMissing
+from lazarus_tui.engine.failpoint import fp
+from lazarus_tui.engine.lease import Lease, LeaseRecord
+from lazarus_tui.journal import Journal, JournalError
+from lazarus_tui.kube.cluster import Cluster
+from lazarus_tui.kube.errors import AuthError, Forbidden, KubeError, Pushback, QuotaExceeded, outcome
+from lazarus_tui.model.clock import Clock
+from lazarus_tui.model.plan import Plan, digest
+from lazarus_tui.model.resources import LEASES
+from lazarus_tui.model.steps import Outcome, StepStopped, Write, WriteResult
+
+# Labels of everything Lazarus makes (design.md §10): what is ours is known by them, never by its name.
+MANAGED_BY = "app.kubernetes.io/managed-by"
+OPERATION_LABEL = "lazarus.io/op"
+
+# Seconds for which a write that surely did not happen is sent again, and the longest pause between two tries.
+PATIENCE = 600.0
+LONGEST_PAUSE = 15.0
+# Upgrades of an API server answer false 403s for a while (reliability A9).
+FORBIDDEN_TRIES, FORBIDDEN_PAUSE = 3, 15.0
+
+_NOT_DONE = (Outcome.NOT_SENT, Outcome.PUSHBACK)
+
+
+def owned(body: Mapping[str, Any], op: str) -> dict[str, Any]:
+    """``body`` with the labels that say whose it is."""
+    metadata = dict(body.get("metadata") or {})
+    labels = {**(metadata.get("labels") or {}), MANAGED_BY: "lazarus", OPERATION_LABEL: op[:8]}
+    return {**body, "metadata": {**metadata, "labels": labels}}
+
+
+class Gate:
+    """The gate of one operation. The runner sets ``step``; ``freeze`` closes it for good."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        journal: Journal,
+        op: str,
+        plan: Plan,
+        *,
+        approved: str,
+        clock: Clock,
+        permitted: Callable[[], bool] = lambda: True,
+        lease: Lease | None = None,
+        on_wait: Callable[[str], None] = lambda text: None,
+        rng: Callable[[], float] = random.random,
+    ) -> None:
+        self._cluster, self._journal, self._op, self._plan = cluster, journal, op, plan
+        self._approved, self._clock, self._permitted = approved, clock, permitted
+        self._on_wait, self._rng = on_wait, rng
+        self.lease = lease
+        self.frozen = ""
+        self.cancelled = False
+        self.step = ""
+        self.undoing = False
+
+    def freeze(self, why: str) -> None:
+        self.frozen = self.frozen or why
+
+    async def write(self, write: Write) -> WriteResult:
+        """See ``model.steps.Gate``. Raises ``GateClosed``, ``RightMissing``, or a read's KubeError before anything
+        was sent."""
+        if write.verb != "create" and not write.uid:
+            raise StepStopped(f"refused to {write.verb} {write.resource.plural} {write.name} without knowing its uid")
+        await self._check()
+        fp("gate.before_intent")
+        intent = await self._keep("gate.intent", self._intent(write))
+        fp("gate.after_intent")
+        result, error = await self._send_until_known(write)
+        fp("gate.after_reply")
+        body = {"intent": intent, "step": self.step, "outcome": result.outcome.value, "status": result.status}
+        meta = result.object.get("metadata") or {}
+        body |= {"uid": meta.get("uid", ""), "rv": meta.get("resourceVersion", ""), "reason": result.reason}
+        await self._keep("gate.result", body)
+        fp("gate.after_result")
+        if isinstance(error, AuthError | Forbidden) and not isinstance(error, QuotaExceeded):
+            raise RightMissing(_missing(write, error), hint=error.hint)
+        return result
+
+    async def _send_until_known(self, write: Write) -> tuple[WriteResult, KubeError | None]:
+        """Send; again only while the server surely did nothing, with the same preconditions and checks."""
+        began, tries = self._clock.monotonic(), 0
+        while True:
+            await self._check()
+            result, error = await self._send(write)
+            tries += 1
+            pause = self._pause(error, tries)
+            if pause is None or self._clock.monotonic() - began + pause > PATIENCE:
+                return result, error
+            self._on_wait(f"waiting for API: {error}")
+            await self._clock.sleep(pause)
+
+    def _pause(self, error: KubeError | None, tries: int) -> float | None:
+        if isinstance(error, Forbidden):
+            again = not isinstance(error, QuotaExceeded) and tries < FORBIDDEN_TRIES
+            return FORBIDDEN_PAUSE if again else None
+        if error is None or outcome(error) not in _NOT_DONE:
+            return None
+        if isinstance(error, Pushback):
+            return max(0.5, error.retry_after) * (1 + 0.2 * self._rng())
+        return min(LONGEST_PAUSE, 0.5 * 2.0 ** (tries - 1)) * (0.5 + 0.5 * self._rng())
+
+    async def _check(self) -> None:
+        """Everything that must hold at the moment of sending."""
+        if self.lease is not None and not self.lease.fresh and not self.lease.lost:
+            await self.lease.renew()
+        if self.lease is not None and self.lease.lost:
+            self.freeze(self.lease.lost)
+        if self.frozen:
+            raise GateClosed(self.frozen, hint="see who works on the target, then resume")
+        if self.lease is not None and not self.lease.fresh:
+            raise GateClosed("the lease on the target could not be renewed in time", hint="resume when the API answers")
+        if self.cancelled:
+            raise GateClosed("stopped on request", hint="resume goes on from here")
+        if not self._permitted():
+            raise GateClosed(f"context {self._plan.context} is read-only now", hint="arm the context, then resume")
+        if self._plan.digest() != self._approved:
+            raise GateClosed("the plan is not the one that was approved", hint="make and approve a new plan")
+        if await self._cluster.cluster_uid() != self._plan.cluster_uid:
+            raise GateClosed(
+                f"context {self._plan.context} leads to another cluster than the one the plan was made for",
+                hint="point the context back to that cluster, then resume",
+            )
+
+    async def _keep(self, kind: str, body: Mapping[str, Any]) -> int:
+        """A row in the journal, or no change at all."""
+        try:
+            return await self._journal.append(self._op, (kind, body))
+        except JournalError as error:
+            self.freeze(error.what)
+            raise GateClosed(error.what, hint=error.hint) from error
+
+    def _intent(self, write: Write) -> dict[str, Any]:
+        return {
+            "step": self.step,
+            "undoing": self.undoing,
+            "verb": write.verb,
+            "resource": write.resource.group_resource,
+            "namespace": write.namespace or "",
+            "name": write.name,
+            "subresource": write.subresource,
+            "uid": write.uid,
+            "rv": write.resource_version,
+            "body_sha": digest(write.body),
+            "expect": write.expect,
+            "undo": write.undo,
+        }
+
+    async def _send(self, write: Write) -> tuple[WriteResult, KubeError | None]:
+        try:
+            answer = await self._call(write)
+        except KubeError as error:
+            return WriteResult(outcome(error), status=error.status, reason=error.message), error
+        return WriteResult(Outcome.APPLIED, object=answer, status=200), None
+
+    async def _call(self, write: Write) -> Mapping[str, Any]:
+        cluster, uid, rv = self._cluster, write.uid, write.resource_version
+        match write.verb:
+            case "create":
+                return await cluster.create(write.resource, owned(write.body, self._op), write.namespace)
+            case "merge-patch":
+                return await cluster.merge_patch(
+                    write.resource,
+                    write.name,
+                    write.body,
+                    write.namespace,
+                    subresource=write.subresource,
+                    uid=uid,
+                    rv=rv,
+                )
+            case "json-patch":
+                return await cluster.json_patch(
+                    write.resource,
+                    write.name,
+                    write.body,
+                    write.namespace,
+                    subresource=write.subresource,
+                    uid=uid,
+                    rv=rv,
+                )
+            case "delete":
+                return await cluster.delete(write.resource, write.name, write.namespace, uid=uid, rv=rv)
+        raise StepStopped(f"unknown verb {write.verb!r}")
+
+
+def _missing(write: Write, error: KubeError) -> str:
+    where = f" in namespace {write.namespace}" if write.namespace else ""
+    verb = "patch" if write.verb.endswith("patch") else write.verb
+    sub = f"/{write.subresource}" if write.subresource else ""
+    return f"missing right: {verb} {write.resource.group_resource}{sub}{where} ({error.status}: {error.message})"
+
+
+async def write_lease(
+    cluster: Cluster, namespace: str, name: str, spec: Mapping[str, Any], record: LeaseRecord | None
+) -> Mapping[str, Any]:
+    """Create or renew a lease. Not journalled: it is renewed every 5 s and changes nothing that anybody owns."""
+    if record is None:
+        body = {
+            "apiVersion": LEASES.api_version,
+            "kind": LEASES.kind,
+            "metadata": {"name": name, "namespace": namespace, "labels": {MANAGED_BY: "lazarus"}},
+            "spec": dict(spec),
+        }
+        return await cluster.create(LEASES, body, namespace)
+    meta = record.metadata
+    return await cluster.merge_patch(
+        LEASES, name, {"spec": dict(spec)}, namespace, uid=meta.uid, rv=meta.resource_version
+    )

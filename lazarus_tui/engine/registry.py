@@ -1,0 +1,44 @@
+"""What this engine can do: kinds of operations, contributed by the subject packages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from lazarus_tui.engine.errors import Refused
+from lazarus_tui.model.clock import Clock
+from lazarus_tui.model.plan import Params, Plan
+from lazarus_tui.model.steps import OperationType, Reader, Step
+
+
+class Registry:
+    """Operation types by kind; also the ``Catalog`` from which a drill takes other subjects' steps."""
+
+    def __init__(self, types: Iterable[OperationType] = ()) -> None:
+        self._types: dict[str, OperationType] = {}
+        for found in types:
+            self.add(found)
+
+    def add(self, found: OperationType) -> None:
+        if found.kind in self._types:
+            raise ValueError(f"two operation types are called {found.kind}")
+        self._types[found.kind] = found
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        return tuple(sorted(self._types))
+
+    def get(self, kind: str) -> OperationType:
+        """Raises ``Refused`` for a kind nobody registered."""
+        try:
+            return self._types[kind]
+        except KeyError:
+            raise Refused(
+                f"this Lazarus knows no operation {kind!r}", hint=f"known: {', '.join(self.kinds)}", code="not-found"
+            ) from None
+
+    async def plan(self, kind: str, reader: Reader, params: Params, clock: Clock) -> Plan:
+        """Raises ``PlanRefused`` as the planner does."""
+        return await self.get(kind).plan(reader, params, clock)
+
+    def steps(self, kind: str, plan: Plan) -> Sequence[Step]:
+        return self.get(kind).steps(plan, self)

@@ -1,0 +1,92 @@
+"""What to do with an operation that was open when the engine ended. Pure: the journal says where to look, no more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from lazarus_tui.journal import Event
+from lazarus_tui.model.clock import parse_rfc3339
+from lazarus_tui.model.operation import Operation, OpState
+from lazarus_tui.model.plan import Plan
+from lazarus_tui.model.steps import Outcome, Step
+
+# After this many recoveries within the window the operation waits for a person (reliability §4.2).
+MAX_RECOVERIES = 5
+WINDOW = timedelta(minutes=10)
+
+# Outcomes after which nothing was changed.
+_NOTHING = {
+    Outcome.NOT_SENT.value,
+    Outcome.PUSHBACK.value,
+    Outcome.CONFLICT.value,
+    Outcome.AUTH.value,
+    Outcome.FORBIDDEN.value,
+    Outcome.GONE.value,
+    Outcome.EXPIRED.value,
+    Outcome.PERMANENT.value,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """``state`` RUNNING or UNDOING: go on by observing. PARKED: wait for a person, as ``why`` and ``hint`` say."""
+
+    state: OpState
+    why: str = ""
+    hint: str = ""
+
+
+def decide(operation: Operation, plan: Plan | None, steps: Sequence[Step] | None, recovered: Iterable[Event],
+           now: datetime) -> Decision:  # fmt: skip
+    """``steps`` None: nobody knows this kind any more. ``recovered`` are the operation's earlier recoveries."""
+    if operation.state is OpState.PARKED:
+        return Decision(OpState.PARKED, operation.message, operation.hint)
+    if plan is None or plan.digest() != operation.plan_digest:
+        return Decision(OpState.PARKED, "the journal does not hold the plan that was approved")
+    if steps is None:
+        return Decision(
+            OpState.PARKED, f"this Lazarus knows no operation {plan.kind!r}", "use the version that began it"
+        )
+    different = mismatch(plan, steps)
+    if different:
+        return Decision(OpState.PARKED, different, "finish it with the version of Lazarus that began it")
+    recent = sum(1 for event in recovered if now - parse_rfc3339(event.at) <= WINDOW)
+    if recent >= MAX_RECOVERIES:
+        return Decision(
+            OpState.PARKED,
+            f"the engine ended {recent} times within 10 minutes while this ran",
+            "look into the engine's log, then resume",
+        )
+    return Decision(operation.state)
+
+
+def mismatch(plan: Plan, steps: Sequence[Step]) -> str:
+    """How the steps of this program differ from the approved ones, or ""."""
+    wanted = [(step.name, step.version) for step in plan.steps]
+    found = [(step.name, step.version) for step in steps]
+    if wanted == found:
+        return ""
+    for (name, version), other in zip(wanted, found, strict=False):
+        if (name, version) != other:
+            return f"step {name!r} (version {version}) is {other[0]!r} (version {other[1]}) in this Lazarus"
+    return f"the plan has {len(wanted)} steps, this Lazarus makes {len(found)}"
+
+
+def written(events: Iterable[Event]) -> set[str]:
+    """Steps that may have changed the cluster and were not undone: a sent write whose end is unknown counts."""
+    open_intents: dict[int, str] = {}
+    changed: set[str] = set()
+    for event in events:
+        step = str(event.body.get("step", ""))
+        if event.kind == "gate.intent" and not event.body.get("undoing"):
+            open_intents[event.seq] = step
+        elif event.kind == "gate.result":
+            known = open_intents.pop(event.body.get("intent", 0), None)
+            if known is not None and event.body.get("outcome") not in _NOTHING:
+                changed.add(known)
+        elif event.kind == "step.undone":
+            changed.discard(step)
+            open_intents = {seq: name for seq, name in open_intents.items() if name != step}
+    return changed | set(open_intents.values())

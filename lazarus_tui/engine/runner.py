@@ -1,0 +1,322 @@
+"""Starts, recovers, parks, undoes operations; one at a time per target. The link's service calls this."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from lazarus_tui.engine.context import Surroundings
+from lazarus_tui.engine.errors import Refused
+from lazarus_tui.engine.execution import Execution
+from lazarus_tui.engine.ledger import Ledger
+from lazarus_tui.engine.registry import Registry
+from lazarus_tui.engine.resume import decide, mismatch
+from lazarus_tui.journal import JournalError
+from lazarus_tui.kube.errors import KubeError
+from lazarus_tui.model.clock import parse_rfc3339, rfc3339
+from lazarus_tui.model.operation import Operation, OpState, StepState, StepView
+from lazarus_tui.model.plan import Danger, Plan
+from lazarus_tui.model.steps import OperationType, Step
+from lazarus_tui.model.topics import LogLine
+
+log = logging.getLogger(__name__)
+
+Target = tuple[str, str]  # context and target
+
+
+def new_id() -> str:
+    """16 hex digits; the first eight name the operation's objects."""
+    return secrets.token_hex(8)
+
+
+class Runner:
+    """Every method that changes something raises ``Refused`` with the reason, and then nothing has changed."""
+
+    def __init__(self, registry: Registry, around: Surroundings, *, make_id: Callable[[], str] = new_id) -> None:
+        self._registry, self._around, self._make_id = registry, around, make_id
+        self._running: dict[str, Execution] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._parked: dict[str, Operation] = {}
+        self._targets: dict[Target, str] = {}
+        self._revoked: set[str] = set()
+        self._closing = False
+
+    # --- looking
+
+    @property
+    def open(self) -> tuple[Operation, ...]:
+        """Running and parked operations, as they are now."""
+        return (*(execution.ledger.operation for execution in self._running.values()), *self._parked.values())
+
+    async def operations(self, limit: int = 200) -> list[Operation]:
+        """Newest first; those that run as they are in memory, the rest as the journal has them."""
+        live = {operation.id: operation for operation in self.open}
+        return [live.get(found.id, found) for found in await self._around.journal.operations(limit)]
+
+    async def get(self, prefix: str) -> Operation:
+        """By id or unique beginning of one."""
+        found = await self._around.journal.find(prefix) if prefix else []
+        exact = [operation for operation in found if operation.id == prefix] or found
+        if not exact:
+            raise Refused(f"no operation {prefix!r}", code="not-found", hint="list them: lazarus operation list")
+        if len(exact) > 1:
+            raise Refused(
+                f"{prefix!r} is the beginning of several operations", code="not-found", hint="give more of it"
+            )
+        return next((live for live in self.open if live.id == exact[0].id), exact[0])
+
+    async def lines(self, op: str, after: int = 0) -> Sequence[LogLine]:
+        return await self._around.journal.lines(op, after)
+
+    async def wait(self, op: str) -> Operation:
+        """The operation once it is terminal or parked."""
+        task = self._tasks.get(op)
+        if task is not None:
+            await asyncio.wait({task})
+        return await self.get(op)
+
+    # --- starting
+
+    async def start(self, plan: Plan, digest: str, confirm: str = "") -> Operation:
+        """Begin an approved plan; returns as soon as the journal has it."""
+        kind, steps = self._approve(plan, digest, confirm)
+        key = (plan.context, plan.target)
+        holder = self._targets.get(key)
+        if holder is not None:
+            held = next((o for o in self.open if o.id == holder), None)
+            what = f"{held.title} ({held.state.value})" if held else "another operation"
+            raise Refused(
+                f"operation {holder[:8]} works on {plan.target}: {what}",
+                where=plan.context,
+                hint=f"wait for it, or: lazarus operation undo|resume {holder[:8]}",
+            )
+        op = self._make_id()
+        self._targets[key] = op
+        try:
+            await self._check_cluster(plan)
+            operation = self._new(op, plan, digest)
+            body = {"plan_digest": digest, "confirmed": bool(confirm), "kind": plan.kind, "target": plan.target}
+            await self._around.journal.begin(operation, plan, ("op.begun", body))
+        except BaseException as error:
+            self._targets.pop(key, None)
+            if isinstance(error, JournalError):
+                raise Refused(f"{error.what}; nothing was started", hint=error.hint) from error
+            raise
+        self._revoked.discard(plan.context)
+        self._launch(operation, plan, kind, steps)
+        return operation
+
+    def _approve(self, plan: Plan, digest: str, confirm: str) -> tuple[OperationType, Sequence[Step]]:
+        if self._closing:
+            raise Refused("the engine is stopping", hint="start it again")
+        if plan.digest() != digest:
+            raise Refused("the plan is not the one that was shown", hint="make the plan again and look at it")
+        if plan.danger is Danger.DESTROYS and confirm != plan.target:
+            raise Refused(f"the name {plan.target!r} was not confirmed", where=plan.title, hint="type the name exactly")
+        if not self._around.armed(plan.context):
+            raise Refused(
+                f"context {plan.context} is read-only", code="read-only", hint="use --write, or arm it in the console"
+            )
+        kind = self._registry.get(plan.kind)
+        steps = kind.steps(plan, self._registry)
+        different = mismatch(plan, steps)
+        if different:
+            raise Refused(f"the plan was made by another version: {different}", hint="make the plan again")
+        return kind, steps
+
+    async def _check_cluster(self, plan: Plan) -> None:
+        try:
+            uid = await (await self._around.clusters(plan.context)).cluster_uid()
+        except KubeError as error:
+            raise Refused(str(error), code="unreachable", where=plan.context, hint=error.hint) from error
+        if uid != plan.cluster_uid:
+            raise Refused(
+                f"context {plan.context} leads to another cluster than the one the plan was made for",
+                where=plan.context,
+                hint="check the kubeconfig, then make the plan again",
+            )
+
+    def _new(self, op: str, plan: Plan, digest: str) -> Operation:
+        now = rfc3339(self._around.clock.now(), micro=True)
+        steps = tuple(StepView(s.name, s.title, StepState.PLANNED, s.mutates) for s in plan.steps)
+        estimate = plan.estimate
+        return Operation(
+            id=op,
+            kind=plan.kind,
+            context=plan.context,
+            target=plan.target,
+            title=plan.title,
+            state=OpState.RUNNING,
+            plan_digest=digest,
+            started=now,
+            changed=now,
+            steps=steps,
+            estimate_seconds=(estimate.low + estimate.high) / 2 if estimate else None,
+            estimate_basis=estimate.basis if estimate else "no basis",
+        )
+
+    def _launch(self, operation: Operation, plan: Plan, kind: OperationType, steps: Sequence[Step]) -> None:
+        around = self._around
+        ledger = Ledger(operation, around.journal, around.clock, around.on_change, around.on_lines)
+        if operation.recoveries and operation.changed:
+            ledger.add_seconds((around.clock.now() - parse_rfc3339(operation.changed)).total_seconds())
+        execution = Execution(ledger, plan, kind, steps, around, lambda: plan.context not in self._revoked)
+        self._parked.pop(operation.id, None)
+        self._running[operation.id] = execution
+        self._targets[(operation.context, operation.target)] = operation.id
+        ledger.publish_now()
+        self._tasks[operation.id] = self._spawn(self._guard(execution))
+
+    def _spawn(self, work: Any) -> asyncio.Task[None]:
+        return asyncio.get_running_loop().create_task(work)
+
+    async def _guard(self, execution: Execution) -> None:
+        """Run to the end; an error of our own parks the operation instead of taking the engine down."""
+        ledger = execution.ledger
+        try:
+            await execution.run()
+        except Exception as error:
+            log.exception("operation %s", ledger.operation.id)
+            what = f"unexpected {type(error).__name__} in the engine"
+            ledger.change(state=OpState.PARKED, message=what, hint="look into the engine's log, then resume")
+            with contextlib.suppress(JournalError):
+                await ledger.save(("op.parked", {"was": OpState.RUNNING.value, "message": what}))
+            ledger.publish_now()
+        finally:
+            self._settled(ledger.operation)
+
+    def _settled(self, operation: Operation) -> None:
+        self._running.pop(operation.id, None)
+        self._tasks.pop(operation.id, None)
+        if operation.state is OpState.PARKED:
+            self._parked[operation.id] = operation
+        elif not operation.state.open:
+            self._targets.pop((operation.context, operation.target), None)
+
+    # --- after a crash
+
+    async def recover(self) -> list[Operation]:
+        """Take up what was open when the last engine ended. Call once, before ``start``."""
+        found = []
+        for operation in await self._around.journal.open_operations():
+            self._targets[(operation.context, operation.target)] = operation.id
+            found.append(await self._recover(operation))
+        return found
+
+    async def _recover(self, operation: Operation) -> Operation:
+        journal = self._around.journal
+        plan = await journal.plan(operation.id)
+        kind, steps = self._known(plan)
+        earlier = await journal.events(operation.id, "op.recovered")
+        decision = decide(operation, plan, steps, earlier, self._around.clock.now())
+        if decision.state is OpState.PARKED:
+            if operation.state is not OpState.PARKED:
+                body = {"was": operation.state.value, "message": decision.why}
+                operation = msgspec.structs.replace(
+                    operation, state=OpState.PARKED, message=decision.why, hint=decision.hint
+                )
+                await journal.save(operation, ("op.parked", body))
+            self._parked[operation.id] = operation
+            self._around.on_change(operation)
+            return operation
+        assert plan is not None
+        assert kind is not None
+        assert steps is not None
+        operation = msgspec.structs.replace(operation, recoveries=operation.recoveries + 1)
+        await journal.save(operation, ("op.recovered", {"recoveries": operation.recoveries}))
+        self._launch(operation, plan, kind, steps)
+        return operation
+
+    def _known(self, plan: Plan | None) -> tuple[OperationType | None, Sequence[Step] | None]:
+        """The type and steps of a journalled plan, None for what this program cannot make any more."""
+        if plan is None:
+            return None, None
+        try:
+            kind = self._registry.get(plan.kind)
+            return kind, kind.steps(plan, self._registry)
+        except Exception:
+            log.exception("steps of %s", plan.kind)
+            return None, None
+
+    # --- on request
+
+    async def park(self, prefix: str) -> Operation:
+        """Stop at the next safe point; returns at once."""
+        execution = self._running.get((await self.get(prefix)).id)
+        if execution is None:
+            raise Refused("only a running operation can be parked")
+        execution.request("park")
+        return execution.ledger.operation
+
+    async def resume(self, prefix: str) -> Operation:
+        """Go on with a parked operation where it stopped: by looking first."""
+        operation = await self.get(prefix)
+        if operation.state is not OpState.PARKED:
+            raise Refused(f"operation {operation.id[:8]} is {operation.state.value}, not parked")
+        parked = await self._around.journal.events(operation.id, "op.parked")
+        undoing = bool(parked) and parked[-1].body.get("was") == OpState.UNDOING.value
+        return await self._restart(operation, OpState.UNDOING if undoing else OpState.RUNNING, "op.resumed")
+
+    async def undo(self, prefix: str) -> Operation:
+        """Take back what the operation changed, newest step first."""
+        operation = await self.get(prefix)
+        if self._registry.get(operation.kind).undo == "none":
+            raise Refused(f"{operation.title} cannot be undone", where=operation.id)
+        execution = self._running.get(operation.id)
+        if execution is not None:
+            execution.request("undo")
+            return execution.ledger.operation
+        if operation.state not in (OpState.PARKED, OpState.LEFT_CHANGED):
+            raise Refused(f"operation {operation.id[:8]} is {operation.state.value}: there is nothing to undo")
+        return await self._restart(operation, OpState.UNDOING, "op.undoing")
+
+    async def _restart(self, operation: Operation, state: OpState, event: str) -> Operation:
+        plan = await self._around.journal.plan(operation.id)
+        kind, steps = self._known(plan)
+        if self._closing or plan is None or kind is None or steps is None or mismatch(plan, steps):
+            raise Refused("this Lazarus cannot go on with it", hint="use the version that began it")
+        holder = self._targets.get((operation.context, operation.target), operation.id)
+        if holder != operation.id or operation.id in self._running:
+            raise Refused(f"operation {holder[:8]} works on {operation.target}", hint="wait for it")
+        if not self._around.armed(operation.context):
+            raise Refused(
+                f"context {operation.context} is read-only", code="read-only", hint="use --write, or arm it first"
+            )
+        now = rfc3339(self._around.clock.now(), micro=True)
+        operation = msgspec.structs.replace(
+            operation, state=state, hint="", ended="", exit_code=None, can_undo=False, changed=now, message=""
+        )
+        self._targets[(operation.context, operation.target)] = operation.id
+        try:
+            await self._around.journal.save(operation, (event, {"by": "request"}))
+        except JournalError as error:
+            raise Refused(error.what, hint=error.hint) from error
+        self._revoked.discard(operation.context)
+        self._launch(operation, plan, kind, steps)
+        return operation
+
+    def revoke(self, context: str) -> None:
+        """Let nothing more be written to ``context``; its operations park at their next write."""
+        self._revoked.add(context)
+
+    async def close(self, *, park: bool = False) -> None:
+        """Stop. ``park``: running operations stop at a safe point; else they stay open and are recovered next time."""
+        self._closing = True
+        if park:
+            for execution in list(self._running.values()):
+                execution.request("park")
+            if self._tasks:
+                await asyncio.wait(set(self._tasks.values()))
+        for execution in list(self._running.values()):
+            if execution.gate is not None:
+                execution.gate.cancelled = True
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
