@@ -1,0 +1,1 @@
+"""Controllers of the sandbox: they turn what objects ask for into what is there."""

@@ -1,0 +1,190 @@
+"""Claims find their volumes: by name, among those that wait, or a new directory is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from lazarus_tui.model.clock import Clock
+from lazarus_tui.model.resources import CLAIMS, STORAGECLASSES, VOLUMES, Resource
+from lazarus_tui.sandbox.controllers.base import Controller, Key, Object, key_of
+from lazarus_tui.sandbox.controllers.events import Recorder
+from lazarus_tui.sandbox.controllers.pods import is_ending
+from lazarus_tui.sandbox.controllers.quantities import quantity
+from lazarus_tui.sandbox.dataplane.volumes import DRIVER, VolumeStore
+
+if TYPE_CHECKING:
+    from lazarus_tui.sandbox.api.local import LocalApi
+
+SELECTED_NODE = "volume.kubernetes.io/selected-node"
+BIND_COMPLETED = "pv.kubernetes.io/bind-completed"
+BOUND_BY_CONTROLLER = "pv.kubernetes.io/bound-by-controller"
+PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
+_PROVISIONER = "volume.kubernetes.io/storage-provisioner"
+
+
+class ClaimController(Controller):
+    """Binds claims to volumes and makes volumes for those that no volume waits for."""
+
+    name = "claim"
+    watches: ClassVar[Sequence[Resource]] = (CLAIMS, VOLUMES, STORAGECLASSES)
+
+    def __init__(self, api: LocalApi, clock: Clock, volumes: VolumeStore) -> None:
+        super().__init__(api, clock)
+        self._volumes = volumes
+        self._recorder = Recorder(api, clock, "persistentvolume-controller")
+
+    def keys(self, resource: Resource, obj: Object, old: Object | None) -> Iterable[Key]:
+        if resource == CLAIMS:
+            return (key_of(obj),)
+        if resource == VOLUMES and (reference := obj["spec"].get("claimRef")):
+            return ((reference.get("namespace", ""), reference["name"]),)
+        return [key_of(claim) for claim in self.api.list(CLAIMS) if not claim["spec"].get("volumeName")]
+
+    async def reconcile(self, key: Key) -> float | None:
+        claim = self.api.get(CLAIMS, key[1], key[0])
+        if claim is None:
+            return None
+        if name := claim["spec"].get("volumeName"):
+            self._by_name(claim, name)
+        elif not is_ending(claim):
+            self._find(claim)
+        return None
+
+    def _by_name(self, claim: Object, name: str) -> None:
+        """A claim that names its volume gets that one or none."""
+        volume = self.api.get(VOLUMES, name)
+        if volume is None:
+            self._unbound(claim, f'the volume "{name}" does not exist')
+        elif not _free_for(volume, claim):
+            reference = volume["spec"]["claimRef"]
+            text = f'volume "{name}" already bound to a different claim ({reference["namespace"]}/{reference["name"]}).'
+            self._unbound(claim, text)
+        elif not is_ending(claim) or _reference(volume).get("uid"):
+            self._bind(claim, volume)
+
+    def _unbound(self, claim: Object, why: str) -> None:
+        """A claim without its volume waits; one that once had it has lost it."""
+        lost = BIND_COMPLETED in (claim["metadata"].get("annotations") or {})
+        phase = "Lost" if lost else "Pending"
+        if (claim.get("status") or {}).get("phase") != phase:
+            self.api.update_status(CLAIMS, {**claim, "status": {"phase": phase}})
+        self._recorder.warning(claim, "ClaimLost" if lost else "FailedBinding", why)
+
+    def _find(self, claim: Object) -> None:
+        volumes = [one for one in self.api.list(VOLUMES) if not is_ending(one)]
+        reserved = [one for one in volumes if _reference(one) and _free_for(one, claim)]
+        if reserved:
+            self._bind(claim, reserved[0])
+            return
+        class_name = claim["spec"].get("storageClassName") or ""
+        storage = self.api.get(STORAGECLASSES, class_name) if class_name else None
+        late = (storage or {}).get("volumeBindingMode") == "WaitForFirstConsumer"
+        node = (claim["metadata"].get("annotations") or {}).get(SELECTED_NODE)
+        if late and not node:
+            text = "waiting for first consumer to be created before binding"
+            self._recorder.normal(claim, "WaitForFirstConsumer", text)
+            return
+        fitting = [one for one in volumes if not _reference(one) and _fits(one, claim, class_name)]
+        if fitting:
+            self._bind(claim, min(fitting, key=_capacity))
+        elif storage is None:
+            text = (
+                f'storageclass.storage.k8s.io "{class_name}" not found'
+                if class_name
+                else "no persistent volumes available for this claim and no storage class is set"
+            )
+            self._recorder.warning(claim, "ProvisioningFailed" if class_name else "FailedBinding", text)
+        elif storage["provisioner"] == DRIVER:
+            self._provision(claim, storage)
+        else:
+            text = f'waiting for a volume to be created by the external provisioner "{storage["provisioner"]}"'
+            self._recorder.normal(claim, "ExternalProvisioning", text)
+
+    def _provision(self, claim: Object, storage: Object) -> None:
+        meta, spec = claim["metadata"], claim["spec"]
+        if spec.get("dataSource") or spec.get("dataSourceRef"):
+            # An empty volume in place of the data that was asked for would be the worst answer.
+            self._recorder.warning(claim, "ProvisioningFailed", "the claim's data source is not supported")
+            return
+        name = f"pvc-{meta['uid']}"
+        self._volumes.create(name)
+        volume: Object = {
+            "metadata": {"name": name, "annotations": {PROVISIONED_BY: DRIVER}},
+            "spec": {
+                "capacity": {"storage": spec["resources"]["requests"]["storage"]},
+                "accessModes": spec["accessModes"],
+                "volumeMode": "Filesystem",
+                "storageClassName": storage["metadata"]["name"],
+                "persistentVolumeReclaimPolicy": storage.get("reclaimPolicy", "Delete"),
+                "csi": {"driver": DRIVER, "volumeHandle": name, "volumeAttributes": {"backing": "directory"}},
+                "claimRef": _claim_reference(claim),
+            },
+        }
+        if self.api.get(VOLUMES, name) is None:
+            self.api.create(VOLUMES, volume)
+            self._recorder.normal(claim, "ProvisioningSucceeded", f"Successfully provisioned volume {name}")
+
+    def _bind(self, claim: Object, volume: Object) -> None:
+        """The volume names the claim, then the claim the volume, then both say so; a crash in between is no harm."""
+        meta, name = claim["metadata"], volume["metadata"]["name"]
+        if _reference(volume).get("uid") != meta["uid"]:
+            patch = {
+                "spec": {"claimRef": _claim_reference(claim)},
+                "metadata": {"annotations": {BOUND_BY_CONTROLLER: "yes"}},
+            }
+            volume = self.api.patch(VOLUMES, name, patch)
+        annotations = meta.get("annotations") or {}
+        if claim["spec"].get("volumeName") != name or BIND_COMPLETED not in annotations:
+            added = {BIND_COMPLETED: "yes"}
+            if not claim["spec"].get("volumeName"):
+                added |= {BOUND_BY_CONTROLLER: "yes", _PROVISIONER: DRIVER}
+            patch = {"metadata": {"uid": meta["uid"], "annotations": added}, "spec": {"volumeName": name}}
+            claim = self.api.patch(CLAIMS, meta["name"], patch, meta["namespace"])
+        status = {
+            "phase": "Bound",
+            "accessModes": volume["spec"].get("accessModes", []),
+            "capacity": dict(volume["spec"].get("capacity") or {}),
+        }
+        if (claim.get("status") or {}) != status:
+            self.api.update_status(CLAIMS, {**claim, "status": status})
+
+
+def _reference(volume: Object) -> Object:
+    found: Object = volume["spec"].get("claimRef") or {}
+    return found
+
+
+def _claim_reference(claim: Object) -> Object:
+    meta = claim["metadata"]
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "namespace": meta["namespace"],
+        "name": meta["name"],
+        "uid": meta["uid"],
+    }
+
+
+def _free_for(volume: Object, claim: Object) -> bool:
+    """Nobody has the volume, or it is kept for this claim: by name, and by uid when one is written there."""
+    reference, meta = _reference(volume), claim["metadata"]
+    if not reference:
+        return True
+    named = (reference.get("namespace"), reference.get("name")) == (meta["namespace"], meta["name"])
+    return named and reference.get("uid") in (None, "", meta["uid"])
+
+
+def _fits(volume: Object, claim: Object, class_name: str) -> bool:
+    spec = volume["spec"]
+    asked = quantity((claim["spec"].get("resources") or {}).get("requests", {}).get("storage", "0"))
+    return (
+        (volume.get("status") or {}).get("phase") == "Available"
+        and (spec.get("storageClassName") or "") == class_name
+        and set(claim["spec"].get("accessModes") or ()) <= set(spec.get("accessModes") or ())
+        and _capacity(volume) >= asked
+    )
+
+
+def _capacity(volume: Object) -> int:
+    return quantity((volume["spec"].get("capacity") or {}).get("storage", "0"))

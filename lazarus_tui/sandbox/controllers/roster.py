@@ -1,0 +1,52 @@
+"""All controllers of a cluster, in the order in which they start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from lazarus_tui.model.clock import Clock
+from lazarus_tui.model.resources import Resource
+from lazarus_tui.sandbox.controllers.base import Controller
+from lazarus_tui.sandbox.controllers.claims import ClaimController
+from lazarus_tui.sandbox.controllers.daemonsets import DaemonSetController
+from lazarus_tui.sandbox.controllers.deployments import DeploymentController
+from lazarus_tui.sandbox.controllers.endpoints import EndpointsController
+from lazarus_tui.sandbox.controllers.events import EventSweeper
+from lazarus_tui.sandbox.controllers.garbage import GarbageCollector
+from lazarus_tui.sandbox.controllers.jobs import JobController
+from lazarus_tui.sandbox.controllers.namespaces import NamespaceController
+from lazarus_tui.sandbox.controllers.nodes import NamespaceFurniture, NodeController
+from lazarus_tui.sandbox.controllers.protection import ClaimProtection, VolumeProtection
+from lazarus_tui.sandbox.controllers.replicasets import ReplicaSetController
+from lazarus_tui.sandbox.controllers.scheduling import Scheduler
+from lazarus_tui.sandbox.controllers.statefulsets import StatefulSetController
+from lazarus_tui.sandbox.controllers.volumes import VolumeController
+from lazarus_tui.sandbox.dataplane.volumes import VolumeStore
+
+if TYPE_CHECKING:
+    from lazarus_tui.sandbox.api.local import LocalApi
+
+
+def roster(
+    api: LocalApi, clock: Clock, *, volumes: VolumeStore, kinds: Callable[[], Iterable[Resource]], ca: str = ""
+) -> list[Controller]:
+    """Everything but the node's own part (``Kubelet``, ``ServiceProxy``). ``ca`` is the cluster's CA in PEM."""
+    return [
+        NodeController(api, clock),
+        NamespaceFurniture(api, clock, ca),
+        GarbageCollector(api, clock),
+        NamespaceController(api, clock, kinds),
+        ClaimProtection(api, clock),
+        VolumeProtection(api, clock),
+        ClaimController(api, clock, volumes),
+        VolumeController(api, clock, volumes),
+        Scheduler(api, clock),
+        StatefulSetController(api, clock),
+        DeploymentController(api, clock),
+        ReplicaSetController(api, clock),
+        DaemonSetController(api, clock),
+        JobController(api, clock),
+        EndpointsController(api, clock),
+        EventSweeper(api, clock),
+    ]

@@ -1,0 +1,71 @@
+"""The images that pods of the sandbox may name, and what each really runs. Nothing else is ever started."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+# Programs live beside this file, so an installed wheel has them.
+_SOURCES = Path(__file__).parent / "images"
+_TOOLS = frozenset({"cat", "ls", "tar", "echo", "env", "true", "false", "sleep"})
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What an image stands for.
+
+    ``program`` is a file of ``images/``; None is a container without a process (Velero itself works inside the
+    sandbox). ``once`` programs end by themselves. ``arguments`` says whether a container's args reach the program.
+    """
+
+    name: str
+    program: str | None
+    once: bool = False
+    arguments: bool = False
+    commands: frozenset[str] = _TOOLS
+
+    @property
+    def source(self) -> Path | None:
+        return _SOURCES / self.program if self.program else None
+
+
+START: Path = _SOURCES / "_start.py"
+TOOLS: Path = _SOURCES / "tools.py"
+
+
+def _repository(reference: str) -> str:
+    return reference.partition("@")[0].rpartition(":")[0] or reference
+
+
+class Catalog:
+    """Looks images up: by exact reference first, then by repository for those whose tag does not matter."""
+
+    def __init__(self, images: Mapping[str, Image], families: Mapping[str, Image]) -> None:
+        self._images, self._families = dict(images), dict(families)
+
+    def find(self, reference: str) -> Image | None:
+        """The image, or None: such a pod stays in ErrImagePull."""
+        found = self._images.get(reference)
+        return found or self._families.get(_repository(reference))
+
+    def references(self) -> list[str]:
+        return sorted(self._images)
+
+
+def standard_catalog() -> Catalog:
+    """The images of the shop, of Velero, and of tests."""
+    shop = [
+        Image("orders", "orders.py", commands=_TOOLS | {"orders-cli"}),
+        Image("web", "web.py"),
+        Image("writer", "writer.py"),
+        Image("task", "task.py", once=True, arguments=True),
+        Image("pause", None),
+    ]
+    velero = Image("velero", None, commands=frozenset())
+    helper = Image("velero-restore-helper", "restore_helper.py", once=True, arguments=True, commands=frozenset())
+    return Catalog(
+        {f"lazarus.dev/{image.name}:1": image for image in shop},
+        {"velero/velero": velero, "velero/velero-restore-helper": helper}
+        | {f"docker.io/velero/{name}": image for name, image in (("velero", velero), (helper.name, helper))},
+    )

@@ -1,0 +1,127 @@
+"""The one copy primitive: a directory tree, byte for byte, with modes, times and links.
+
+``os.copy_file_range`` copies inside the kernel and shares blocks where the file system can (xfs, btrfs); elsewhere
+plain reads and writes do. Nothing here ever hard-links live data: an in-place write would change the copy.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+# One kernel call copies at most this much, so that progress moves and a cancelled copy ends soon.
+_CHUNK = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What a copy moved: regular files, and their bytes."""
+
+    files: int
+    bytes: int
+
+
+def tree_files(root: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Relative path and lstat of everything below ``root``, parents first, sorted, so runs are alike."""
+    stack = [""]
+    while stack:
+        folder = stack.pop()
+        with os.scandir(root / folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+        below = []
+        for entry in found:
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            yield path, entry.stat(follow_symlinks=False)
+            if entry.is_dir(follow_symlinks=False):
+                below.append(path)
+        stack.extend(reversed(below))
+
+
+def tree_bytes(root: Path) -> int:
+    """The bytes of all regular files below ``root``."""
+    return sum(info.st_size for _, info in tree_files(root) if stat.S_ISREG(info.st_mode))
+
+
+def copy_tree(source: Path, target: Path, progress: Callable[[int], None] | None = None) -> Copied:
+    """Copies ``source``'s contents into ``target`` (made if absent); ``progress`` gets all bytes done so far.
+
+    Sockets, pipes and devices are left out, as every backup tool does. Raises ``OSError``; what was copied stays.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    folders: list[tuple[Path, os.stat_result]] = [(target, source.stat())]
+    files = done = 0
+    for name, info in tree_files(source):
+        to = target / name
+        if stat.S_ISDIR(info.st_mode):
+            to.mkdir(exist_ok=True)
+            folders.append((to, info))
+        elif stat.S_ISLNK(info.st_mode):
+            to.unlink(missing_ok=True)
+            os.symlink(os.readlink(source / name), to)
+        elif stat.S_ISREG(info.st_mode):
+            for count in copy_file(source / name, to):
+                done += count
+                if progress:
+                    progress(done)
+            files += 1
+    for folder, info in reversed(folders):
+        os.chmod(folder, stat.S_IMODE(info.st_mode) | stat.S_IRWXU)
+        os.utime(folder, ns=(info.st_atime_ns, info.st_mtime_ns))
+    return Copied(files, done)
+
+
+def copy_file(source: Path, target: Path) -> Iterator[int]:
+    """Copies one regular file with its mode and times; yields the bytes of each stretch as it is done."""
+    with open(source, "rb") as reader, open(target, "wb") as writer:
+        info = os.fstat(reader.fileno())
+        yield from _stretches(reader.fileno(), writer.fileno(), info.st_size)
+        os.fchmod(writer.fileno(), stat.S_IMODE(info.st_mode))
+    os.utime(target, ns=(info.st_atime_ns, info.st_mtime_ns))
+
+
+def _stretches(reader: int, writer: int, size: int) -> Iterator[int]:
+    in_kernel = hasattr(os, "copy_file_range")
+    left = size
+    while left > 0:
+        count = 0
+        if in_kernel:
+            try:
+                count = os.copy_file_range(reader, writer, min(left, _CHUNK))
+            except OSError:
+                in_kernel = False
+        if not in_kernel:
+            count = _plain(reader, writer, min(left, _CHUNK))
+        if count == 0:
+            return
+        left -= count
+        yield count
+
+
+def _plain(reader: int, writer: int, size: int) -> int:
+    data = os.read(reader, size)
+    view = memoryview(data)
+    while view:
+        view = view[os.write(writer, view) :]
+    return len(data)
+
+
+def remove_tree(root: Path) -> None:
+    """Removes a directory and all below it; an absent one is fine. A link is removed, never followed."""
+    if root.is_symlink():
+        root.unlink()
+        return
+    shutil.rmtree(root, ignore_errors=False, onerror=_make_writable)
+
+
+def _make_writable(function: Callable[..., object], path: str, fault: object) -> None:
+    if not os.path.lexists(path):
+        return
+    parent = os.path.dirname(path)
+    os.chmod(parent, stat.S_IMODE(os.stat(parent).st_mode) | stat.S_IRWXU)
+    if not os.path.islink(path):
+        os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) | stat.S_IRWXU)
+    function(path)

@@ -1,0 +1,139 @@
+"""The commands that exec allows, written here so that no host program runs: paths stay inside the pod.
+
+``tools.py ROOT ALLOWED COMMAND ARGS…``: ROOT is the pod's root directory, ALLOWED the other directories (its volumes),
+separated by ``:``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tarfile
+import time
+
+_ROOT, _ALLOWED = sys.argv[1], [os.path.realpath(path) for path in sys.argv[2].split(":") if path]
+
+
+class Outside(Exception):
+    """A path that leads out of the pod."""
+
+
+def say(text: object) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+def complain(text: object) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+def inside(path: str) -> str:
+    """The host path of a path in the pod; links are followed, and must end in the pod or in one of its volumes."""
+    found = os.path.realpath(os.path.join(_ROOT, path.lstrip("/")))
+    if not any(found == top or found.startswith(top + os.sep) for top in (os.path.realpath(_ROOT), *_ALLOWED)):
+        raise Outside(f"{path}: outside the pod")
+    return found
+
+
+def cat(args: list[str]) -> int:
+    out = sys.stdout.buffer
+    for path in args or ["-"]:
+        if path == "-":
+            while data := os.read(0, 65536):
+                out.write(data)
+                out.flush()
+            continue
+        with open(inside(path), "rb") as file:
+            while data := file.read(65536):
+                out.write(data)
+    return 0
+
+
+def ls(args: list[str]) -> int:
+    long = any(arg.startswith("-") and "l" in arg for arg in args)
+    hidden = any(arg.startswith("-") and "a" in arg for arg in args)
+    for path in [arg for arg in args if not arg.startswith("-")] or ["/"]:
+        where = inside(path)
+        names = sorted(os.listdir(where)) if os.path.isdir(where) else [os.path.basename(path)]
+        for name in names:
+            if name.startswith(".") and not hidden:
+                continue
+            if long:
+                info = os.stat(os.path.join(where, name) if os.path.isdir(where) else where)
+                moment = time.strftime("%Y-%m-%d %H:%M", time.gmtime(info.st_mtime))
+                say(f"{info.st_mode & 0o7777:04o} {info.st_size:>12} {moment} {name}")
+            else:
+                say(name)
+    return 0
+
+
+def tar(args: list[str]) -> int:
+    words = [args[0].lstrip("-"), *args[1:]] if args else [""]
+    letters, rest, folder, names = words[0], words[1:], "/", []
+    file = rest.pop(0) if "f" in letters and rest else "-"
+    while rest:
+        word = rest.pop(0)
+        if word == "-C" and rest:
+            folder = rest.pop(0)
+        elif not word.startswith("-"):
+            names.append(word)
+    if file != "-" or not ("c" in letters or "x" in letters):
+        complain("tar: only cf - and xf - are known here")
+        return 2
+    if "c" in letters:
+        with tarfile.open(fileobj=sys.stdout.buffer, mode="w|") as archive:
+            for name in names:
+                archive.add(inside(os.path.join(folder, name)), arcname=name.lstrip("/"))
+        return 0
+    where = inside(folder)
+    with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as archive:
+        for member in archive:
+            inside(os.path.join(folder, member.name))
+            if member.isfile() or member.isdir():
+                member.uid, member.gid, member.uname, member.gname = os.getuid(), os.getgid(), "", ""
+                archive.extract(member, where)
+    return 0
+
+
+def orders_cli(args: list[str]) -> int:
+    """count · last · integrity: asks the order book's file itself, read-only."""
+    import sqlite3
+
+    path = os.path.join(os.environ.get("DATA_DIR", _ROOT), "orders.db")
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+        queries = {
+            "count": "SELECT count(*) FROM orders",
+            "last": "SELECT ifnull(max(id), 0) FROM orders",
+            "integrity": "PRAGMA integrity_check",
+            "checkpoint": "PRAGMA wal_checkpoint",
+        }
+        if not args or args[0] not in queries:
+            complain(f"orders-cli: {' | '.join(queries)}")
+            return 64
+        answer = db.execute(queries[args[0]]).fetchone()[0]
+    say(answer)
+    return 0 if args[0] != "integrity" or answer == "ok" else 1
+
+
+def main() -> int:
+    command, args = sys.argv[3], sys.argv[4:]
+    if command in ("true", "false"):
+        return 0 if command == "true" else 1
+    if command == "echo":
+        say(" ".join(args))
+        return 0
+    if command == "env":
+        say("\n".join(f"{name}={value}" for name, value in sorted(os.environ.items())))
+        return 0
+    if command == "sleep":
+        time.sleep(float(args[0]) if args else 0)
+        return 0
+    commands = {"cat": cat, "ls": ls, "tar": tar, "orders-cli": orders_cli}
+    try:
+        return commands[command](args)
+    except (OSError, Outside, tarfile.TarError) as fault:
+        complain(f"{command}: {fault}")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,347 @@
+"""The node of the sandbox: runs the pods that are bound to it and serves their logs, execs and connections."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from lazarus_tui.model.clock import Clock
+from lazarus_tui.model.resources import CLAIMS, PODS, Resource
+from lazarus_tui.sandbox.controllers.base import Controller, Key, Object, key_of
+from lazarus_tui.sandbox.controllers.endpoints import PORT_MAP
+from lazarus_tui.sandbox.controllers.events import Recorder
+from lazarus_tui.sandbox.controllers.nodes import NODE
+from lazarus_tui.sandbox.dataplane.addresses import Addresses
+from lazarus_tui.sandbox.dataplane.catalog import Catalog
+from lazarus_tui.sandbox.dataplane.containers import Record, Waiting, pod_status
+from lazarus_tui.sandbox.dataplane.copy import remove_tree
+from lazarus_tui.sandbox.dataplane.environment import (
+    NotMountable,
+    claim_names,
+    environment,
+    variable,
+    volume_directories,
+)
+from lazarus_tui.sandbox.dataplane.launcher import Launcher
+from lazarus_tui.sandbox.dataplane.logs import since_moment
+from lazarus_tui.sandbox.dataplane.pod_worker import Place, PodWorker
+from lazarus_tui.sandbox.dataplane.volumes import VolumeStore
+from lazarus_tui.sandbox.runtime import ExecSession, RuntimeRefused
+
+if TYPE_CHECKING:
+    from lazarus_tui.sandbox.api.local import LocalApi
+
+__all__ = ["NODE", "Kubelet"]
+
+log = logging.getLogger(__name__)
+
+
+# Seconds until a pod whose volumes are not there yet is looked at again, if no event comes first.
+_MOUNT_RETRY = 10.0
+_FINISHED = ("Succeeded", "Failed")
+
+
+class Kubelet(Controller):
+    """Keeps the processes of this node as the Pod objects want them; also the ``PodRuntime`` of the API server.
+
+    ``root`` holds one directory for each pod uid; ``hosts`` is the file that lists where services answer.
+    """
+
+    name = "kubelet"
+    watches: ClassVar[Sequence[Resource]] = (PODS, CLAIMS)
+
+    def __init__(
+        self,
+        api: LocalApi,
+        clock: Clock,
+        *,
+        root: Path,
+        hosts: Path,
+        volumes: VolumeStore,
+        launcher: Launcher,
+        catalog: Catalog,
+        addresses: Addresses,
+    ) -> None:
+        super().__init__(api, clock)
+        self.launcher, self.catalog, self.volumes = launcher, catalog, volumes
+        self._root, self._hosts, self._addresses = root, hosts, addresses
+        self._workers: dict[Key, PodWorker] = {}
+        self._freezes: list[tuple[set[Key], list[PodWorker]]] = []
+        self._recorder = Recorder(api, clock, "kubelet")
+
+    # --- as a controller
+
+    def keys(self, resource: Resource, obj: Object, old: Object | None) -> Iterable[Key]:
+        if resource == PODS:
+            return (key_of(obj),)
+        namespace, claim = key_of(obj)
+        return [
+            key_of(pod)
+            for pod in self.api.list(PODS, namespace)
+            if key_of(pod) not in self._workers and claim in claim_names(pod).values()
+        ]
+
+    @property
+    def idle(self) -> bool:
+        return super().idle and not any(worker.busy for worker in self._workers.values())
+
+    async def start(self) -> None:
+        """Ends what an earlier run left behind, and forgets the directories of pods that are gone."""
+        self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for pid in self.launcher.reap():
+            log.warning("ended process %d, left behind by an earlier sandbox", pid)
+        self._addresses.hold()
+        known = {pod["metadata"]["uid"] for pod in self.api.list(PODS)}
+        for folder in self._root.iterdir():
+            if folder.is_dir() and folder.name not in known:
+                await asyncio.to_thread(remove_tree, folder)
+
+    async def stop(self) -> None:
+        """Ends every pod's processes: SIGTERM first, SIGKILL after at most 3 s. Pod objects stay as they are."""
+        workers = list(self._workers.values())
+        for worker in workers:
+            worker.terminate(min(worker.grace, 3.0))
+        await asyncio.gather(*(worker.ended.wait() for worker in workers))
+        self._workers.clear()
+        self._addresses.release()
+
+    async def reconcile(self, key: Key) -> float | None:
+        pod = self.api.get(PODS, key[1], key[0])
+        worker = self._workers.get(key)
+        if worker and (pod is None or pod["metadata"]["uid"] != worker.uid):
+            await self._forget(worker)
+            worker = None
+        if pod is None or pod["spec"].get("nodeName") != NODE:
+            return None
+        if pod["metadata"].get("deletionTimestamp"):
+            self._end(pod, worker)
+            return None
+        if worker is None:
+            if (pod.get("status") or {}).get("phase") in _FINISHED:
+                return None
+            return await self._begin(key, pod)
+        self._write_status(pod, worker)
+        return None
+
+    async def _begin(self, key: Key, pod: Object) -> float | None:
+        uid = pod["metadata"]["uid"]
+        home = self._root / uid
+        try:
+            volumes = volume_directories(self.api, self.volumes, pod, home)
+        except NotMountable as fault:
+            self._recorder.warning(pod, "FailedMount", f"Unable to attach or mount volumes: {fault}")
+            self._write_waiting(pod)
+            return _MOUNT_RETRY
+        address = self._addresses.pod(uid)
+        self._map_ports(pod)
+        worker = PodWorker(pod, Place(home, volumes, address), self)
+        for claims, frozen in self._freezes:
+            if self._mounts(worker, claims):
+                await worker.freeze()
+                frozen.append(worker)
+        self._workers[key] = worker
+        worker.start()
+        return None
+
+    def _map_ports(self, pod: Object) -> None:
+        if not self._addresses.mapped:
+            return
+        uid = pod["metadata"]["uid"]
+        ports = [port["containerPort"] for one in pod["spec"]["containers"] for port in one.get("ports") or ()]
+        text = ",".join(f"{port}={self._addresses.port(uid, port)}" for port in ports)
+        patch = {"metadata": {"annotations": {PORT_MAP: text}}}
+        self.api.patch(PODS, pod["metadata"]["name"], patch, pod["metadata"]["namespace"])
+
+    def _end(self, pod: Object, worker: PodWorker | None) -> None:
+        """What follows from a deletion: end the processes, and when they have ended, remove the object."""
+        namespace, name = key_of(pod)
+        if worker is not None and not worker.ended.is_set():
+            if not worker.ending:
+                self._recorder.normal(pod, "Killing", f"Stopping pod {name}")
+                worker.terminate(float(pod["metadata"].get("deletionGracePeriodSeconds") or 0))
+            self._write_status(pod, worker)
+            return
+        if worker is not None:
+            self._write_status(pod, worker)
+        self.api.delete(PODS, name, namespace, uid=pod["metadata"]["uid"], grace=0)
+
+    async def _forget(self, worker: PodWorker) -> None:
+        """A pod whose object is gone: its processes end at once, its directory goes."""
+        if not worker.ended.is_set():
+            worker.terminate(0)
+            await worker.ended.wait()
+        self._workers.pop(worker.key, None)
+        self._addresses.free_pod(worker.uid)
+        await asyncio.to_thread(remove_tree, self._root / worker.uid)
+
+    def _write_status(self, pod: Object, worker: PodWorker) -> None:
+        status = pod_status(pod, worker.inits, worker.mains, address=worker.place.address, now=self.clock.now())
+        self._put_status(pod, status)
+
+    def _write_waiting(self, pod: Object) -> None:
+        spec = pod["spec"]
+        inits, mains = (
+            [Record(one["name"], one.get("image", ""), Waiting(reason)) for one in spec.get(part) or ()]
+            for part, reason in (
+                ("initContainers", "PodInitializing"),
+                ("containers", "PodInitializing" if spec.get("initContainers") else "ContainerCreating"),
+            )
+        )
+        status = pod_status(pod, inits, mains, address="", now=self.clock.now())
+        for field in ("podIP", "podIPs"):
+            del status[field]
+        self._put_status(pod, status)
+
+    def _put_status(self, pod: Object, status: Object) -> None:
+        if status != {key: value for key, value in (pod.get("status") or {}).items() if key in status}:
+            self.api.update_status(
+                PODS, {**pod, "metadata": _identity(pod), "status": (pod.get("status") or {}) | status}
+            )
+
+    # --- as the surroundings of its workers
+
+    def environment(self, worker: PodWorker, container: Object) -> dict[str, str]:
+        place, pod = worker.place, worker.pod
+        given = {
+            "PATH": os.defpath,
+            "LANG": "C.UTF-8",
+            "HOSTNAME": pod["metadata"]["name"],
+            "POD_IP": place.address,
+            "POD_NAMESPACE": pod["metadata"]["namespace"],
+            "POD_ROOT": str(place.root),
+            "LAZARUS_HOSTS": str(self._hosts),
+        }
+        if sys.platform == "darwin" and "TMPDIR" in os.environ:
+            given["TMPDIR"] = os.environ["TMPDIR"]
+        claims = claim_names(pod)
+        for entry in container.get("volumeMounts") or ():
+            if folder := place.volumes.get(entry["name"]):
+                given[f"VOLUME_{variable(entry['name'])}"] = str(folder)
+                if entry["name"] in claims:
+                    given.setdefault("DATA_DIR", str(folder))
+        for port in container.get("ports") or ():
+            given[f"PORT_{port['containerPort']}"] = str(self._addresses.port(worker.uid, port["containerPort"]))
+        return environment(self.api, pod, container, given)
+
+    def changed(self, worker: PodWorker) -> None:
+        self.enqueue(worker.key)
+
+    def happened(self, worker: PodWorker, kind: str, reason: str, message: str) -> None:
+        tell = self._recorder.warning if kind == "Warning" else self._recorder.normal
+        tell(worker.pod, reason, message)
+
+    def find_port(self, worker: PodWorker, container: Object, port: int | str) -> tuple[str, int]:
+        if isinstance(port, str):
+            named = [one["containerPort"] for one in container.get("ports") or () if one.get("name") == port]
+            if not named:
+                raise ValueError(f"no port is named {port!r}")
+            port = int(named[0])
+        return worker.place.address, self._addresses.port(worker.uid, port)
+
+    # --- for whoever copies volumes
+
+    @contextlib.asynccontextmanager
+    async def frozen(self, claims: Iterable[Key]) -> AsyncIterator[list[Key]]:
+        """All pods that mount one of ``claims`` (namespace, name) stand still meanwhile, so a copy is of one moment.
+
+        Gives the keys of these pods. Pods that start meanwhile wait. Raises ``TimeoutError`` when one does not stop.
+        """
+        wanted, workers = set(claims), list[PodWorker]()
+        entry = (wanted, workers)
+        self._freezes.append(entry)
+        try:
+            for worker in list(self._workers.values()):
+                if self._mounts(worker, wanted) and worker not in workers:
+                    workers.append(worker)
+                    await worker.freeze()
+            yield [worker.key for worker in workers]
+        finally:
+            self._freezes.remove(entry)
+            for worker in workers:
+                worker.thaw()
+
+    @staticmethod
+    def _mounts(worker: PodWorker, claims: set[Key]) -> bool:
+        namespace = worker.key[0]
+        return any((namespace, claim) in claims for claim in claim_names(worker.pod).values())
+
+    # --- as the API server's PodRuntime
+
+    async def logs(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        follow: bool,
+        previous: bool,
+        tail: int | None,
+        since_seconds: int | None,
+        timestamps: bool,
+        limit_bytes: int | None,
+    ) -> AsyncIterator[bytes]:
+        worker, spec = self._find(namespace, pod, container)
+        record = next(one for one in worker.records if one.name == spec["name"])
+        run = record.restarts - (1 if previous else 0)
+        kept = worker.logs.get((record.name, run))
+        if kept is None:
+            if previous:
+                text = f'previous terminated container "{record.name}" in pod "{pod}" not found'
+                raise RuntimeRefused(400, "BadRequest", text)
+            kept = worker.logs.get((record.name, run - 1))
+        if kept is None:
+            reason = record.state.reason if isinstance(record.state, Waiting) else "ContainerCreating"
+            text = f'container "{record.name}" in pod "{pod}" is waiting to start: {reason}'
+            raise RuntimeRefused(400, "BadRequest", text)
+        left = limit_bytes
+        since = since_moment(self.clock, since_seconds)
+        async for line in kept.read(follow=follow, tail=tail, since=since, timestamps=timestamps):
+            yield line if left is None else line[:left]
+            if left is not None:
+                left -= len(line)
+                if left <= 0:
+                    return
+
+    async def exec(
+        self, namespace: str, pod: str, container: str, argv: Sequence[str], *, stdin: bool, tty: bool
+    ) -> ExecSession:
+        worker, spec = self._find(namespace, pod, container)
+        record = next(one for one in worker.records if one.name == spec["name"])
+        if isinstance(record.state, Waiting) or worker.ending:
+            raise RuntimeRefused(400, "BadRequest", f'container "{record.name}" of pod "{pod}" is not running')
+        try:
+            return await worker.exec(spec, argv, stdin=stdin, tty=tty)
+        except (ValueError, NotMountable) as fault:
+            raise RuntimeRefused(403, "Forbidden", str(fault)) from fault
+
+    async def connect(self, namespace: str, pod: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        worker, _ = self._find(namespace, pod, "")
+        try:
+            async with asyncio.timeout(5):
+                return await asyncio.open_connection(worker.place.address, self._addresses.port(worker.uid, port))
+        except OSError as fault:
+            text = f'nothing answers on port {port} of pod "{pod}": {fault}'
+            raise RuntimeRefused(502, "BadGateway", text) from fault
+
+    def _find(self, namespace: str, pod: str, container: str) -> tuple[PodWorker, Object]:
+        worker = self._workers.get((namespace, pod))
+        if worker is None:
+            if self.api.get(PODS, pod, namespace) is None:
+                raise RuntimeRefused(404, "NotFound", f'pods "{pod}" not found')
+            raise RuntimeRefused(400, "BadRequest", f'pod "{pod}" is not running on a node')
+        spec = worker.container(container)
+        if spec is None:
+            raise RuntimeRefused(400, "BadRequest", f"container {container} is not valid for pod {pod}")
+        return worker, spec
+
+
+def _identity(pod: Object) -> Object:
+    """What names this very pod, without the revision: a status is written over any other change."""
+    meta = pod["metadata"]
+    return {"name": meta["name"], "namespace": meta["namespace"], "uid": meta["uid"]}

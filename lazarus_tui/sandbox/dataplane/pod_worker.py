@@ -1,0 +1,394 @@
+"""One pod on the node: its containers are started in order, watched, probed, restarted and ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from lazarus_tui.model.clock import Clock, parse_rfc3339
+from lazarus_tui.sandbox.dataplane.catalog import Catalog, Image
+from lazarus_tui.sandbox.dataplane.containers import Ended, Record, Started, Waiting, container_id
+from lazarus_tui.sandbox.dataplane.environment import NotMountable, expand, mount
+from lazarus_tui.sandbox.dataplane.launcher import Launch, Launcher, Running
+from lazarus_tui.sandbox.dataplane.ledger import is_stopped
+from lazarus_tui.sandbox.dataplane.logs import LogFile
+from lazarus_tui.sandbox.dataplane.probes import Probe, RunCommand, ask
+from lazarus_tui.sandbox.dataplane.probing import Prober
+from lazarus_tui.sandbox.runtime import ExecSession
+
+Object = dict[str, Any]
+
+# The kubelet's restart back-off: first wait, longest wait, and how long a run must last to begin anew.
+_BACKOFF_FIRST, _BACKOFF_MOST, _BACKOFF_RESET = 10.0, 300.0, 600.0
+# How long a container with a reference that is missing waits before it looks again.
+_CONFIG_RETRY = 2.0
+# Logs kept per container: the run that is on and the one before.
+_LOGS_KEPT = 2
+# How often and how far apart to look whether a stopped process stands still: 1 s in all.
+_STOP_LOOKS, _STOP_LOOK_SECONDS = 500, 0.002
+
+
+class Surroundings(Protocol):
+    """What a worker needs from its kubelet."""
+
+    clock: Clock
+    launcher: Launcher
+    catalog: Catalog
+
+    def environment(self, worker: PodWorker, container: Object) -> dict[str, str]: ...
+
+    def changed(self, worker: PodWorker) -> None:
+        """A record is different now: the pod's status is to be written."""
+        ...
+
+    def happened(self, worker: PodWorker, kind: str, reason: str, message: str) -> None: ...
+
+    def find_port(self, worker: PodWorker, container: Object, port: int | str) -> tuple[str, int]: ...
+
+
+@dataclass
+class Place:
+    """Where a pod lives: its own directory, the root its containers see, volume directories by name, its address."""
+
+    home: Path
+    volumes: dict[str, Path]
+    address: str
+    root: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.root = self.home / "rootfs"
+
+
+class PodWorker:
+    """Runs one pod until it is over or told to end. All that happens is kept in ``inits`` and ``mains``."""
+
+    def __init__(self, pod: Object, place: Place, kubelet: Surroundings) -> None:
+        self.pod, self.place, self._kubelet = pod, place, kubelet
+        self.uid: str = pod["metadata"]["uid"]
+        self.key = (pod["metadata"]["namespace"], pod["metadata"]["name"])
+        spec = pod["spec"]
+        self.policy: str = spec.get("restartPolicy", "Always")
+        self.inits = [self._record(one, "initContainerStatuses") for one in spec.get("initContainers") or ()]
+        self.mains = [self._record(one, "containerStatuses") for one in spec["containers"]]
+        self.logs: dict[tuple[str, int], LogFile] = {}
+        self.ending = False
+        self.ended = asyncio.Event()
+        self._running: dict[str, Running] = {}
+        self._busy = 0
+        self._frozen = 0
+        self._thawed = asyncio.Event()
+        self._thawed.set()
+        self._told = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._ends: asyncio.Task[None] | None = None
+
+    def _record(self, container: Object, statuses: str) -> Record:
+        """A fresh record, continuing what an earlier sandbox wrote about a pod that was running then."""
+        record = Record(container["name"], container.get("image", ""))
+        for known in (self.pod.get("status") or {}).get(statuses) or ():
+            if known["name"] != record.name or not known.get("containerID"):
+                continue
+            record.restarts, record.container_id = known.get("restartCount", 0), known["containerID"]
+            record.last = known.get("lastState") or {}
+            state = known.get("state") or {}
+            if ended := state.get("terminated"):
+                record.state = Ended(
+                    ended["exitCode"], parse_rfc3339(ended["startedAt"]), parse_rfc3339(ended["finishedAt"]),
+                    record.container_id,
+                )  # fmt: skip
+            elif begun := state.get("running"):
+                started = parse_rfc3339(begun["startedAt"])
+                lost = Ended(128 + signal.SIGKILL, started, self._kubelet.clock.now(), record.container_id)
+                record.last = lost.wire()
+                record.restarts += 1
+        return record
+
+    @property
+    def busy(self) -> bool:
+        """Doing something now, rather than waiting for an exit, a probe or a time."""
+        return self._busy > 0
+
+    @property
+    def records(self) -> list[Record]:
+        return self.inits + self.mains
+
+    def start(self) -> None:
+        self.place.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._busy = 1
+        self._task = asyncio.create_task(self._run(), name=f"pod {'/'.join(self.key)}")
+
+    @contextlib.contextmanager
+    def _parked(self) -> Iterator[None]:
+        self._busy -= 1
+        try:
+            yield
+        finally:
+            self._busy += 1
+
+    async def _run(self) -> None:
+        """All init containers one after the other, then the others side by side."""
+        try:
+            for container, record in zip(self.pod["spec"].get("initContainers") or (), self.inits, strict=True):
+                # One that is over stays so after a restart of the sandbox: Velero's wait would never end again.
+                if not _succeeded(record):
+                    await self._container(container, record, init=True)
+                if self.ending or not _succeeded(record):
+                    return
+            containers = self.pod["spec"]["containers"]
+            self._busy += len(containers)
+            tasks = [
+                asyncio.create_task(self._main(container, record), name=f"{record.name} of {'/'.join(self.key)}")
+                for container, record in zip(containers, self.mains, strict=True)
+            ]
+            try:
+                with self._parked():
+                    await asyncio.gather(*tasks)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+        finally:
+            self._busy -= 1
+            self._kubelet.changed(self)
+
+    async def _main(self, container: Object, record: Record) -> None:
+        try:
+            if not isinstance(record.state, Ended) or self._again(record.state, init=False):
+                await self._container(container, record, init=False)
+        finally:
+            self._busy -= 1
+
+    def _again(self, ended: Ended, *, init: bool) -> bool:
+        if self.ending:
+            return False
+        if init:
+            return ended.code != 0 and self.policy != "Never"
+        return self.policy == "Always" or (self.policy == "OnFailure" and ended.code != 0)
+
+    async def _container(self, container: Object, record: Record, *, init: bool) -> None:
+        """Runs a container again and again, as the restart policy wants."""
+        backoff = 0.0
+        while (launch := await self._prepared(container, record)) is not None:
+            ended = await self._once(container, record, launch, init=init)
+            if ended is None or not self._again(ended, init=init):
+                return
+            if (ended.finished - ended.started).total_seconds() >= _BACKOFF_RESET:
+                backoff = 0.0
+            record.last = ended.wire()
+            if backoff:
+                text = f"back-off {backoff:g}s restarting failed container={record.name} pod={'_'.join(self.key[::-1])}"
+                record.state = Waiting("CrashLoopBackOff", text)
+                self._kubelet.happened(
+                    self, "Warning", "BackOff", f"Back-off restarting failed container {record.name}"
+                )
+                await self._pause(backoff)
+            # The first restart comes at once, as on a real node; the second waits.
+            backoff = min(backoff * 2, _BACKOFF_MOST) or _BACKOFF_FIRST
+            record.restarts += 1
+
+    async def _prepared(self, container: Object, record: Record) -> Launch | None:
+        """All that the start needs; waits for as long as something is missing. None when the pod is to end."""
+        backoff = _BACKOFF_FIRST
+        while not self.ending:
+            image = self._kubelet.catalog.find(record.image)
+            if image is None:
+                text = f'image "{record.image}": it is not in the catalogue of the sandbox'
+                reason = "ImagePullBackOff" if backoff > _BACKOFF_FIRST else "ErrImagePull"
+                record.state = Waiting(reason, text)
+                self._kubelet.happened(self, "Warning", "Failed", f"Failed to pull {text}")
+                await self._pause(backoff)
+                backoff = min(backoff * 2, _BACKOFF_MOST)
+                continue
+            try:
+                return self._launch(container, image)
+            except NotMountable as fault:
+                record.state = Waiting("CreateContainerConfigError", str(fault))
+                self._kubelet.happened(self, "Warning", "Failed", f"Error: {fault}")
+                await self._pause(_CONFIG_RETRY)
+        return None
+
+    async def _pause(self, seconds: float) -> None:
+        """Waits, with the status told; ends early when the pod is to end."""
+        self._kubelet.changed(self)
+        sleep = asyncio.ensure_future(self._kubelet.clock.sleep(seconds))
+        told = asyncio.ensure_future(self._told.wait())
+        try:
+            with self._parked():
+                await asyncio.wait({sleep, told}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleep.cancel()
+            told.cancel()
+            await asyncio.gather(sleep, told, return_exceptions=True)
+
+    def _launch(self, container: Object, image: Image) -> Launch:
+        env = self._kubelet.environment(self, container)
+        mount(self.place.root, container, self.place.volumes)
+        args = tuple(expand(str(arg), env) for arg in container.get("args") or ())
+        return Launch(image, args, env, self.place.root, tuple(self.place.volumes.values()))
+
+    async def _once(self, container: Object, record: Record, launch: Launch, *, init: bool) -> Ended | None:
+        """One run from start to end; None when the pod is to end before the start."""
+        with self._parked():
+            await self._thawed.wait()
+        if self.ending:
+            return None
+        kubelet, log = self._kubelet, self._new_log(record)
+        running = await kubelet.launcher.start(launch, log)
+        self._running[record.name] = running
+        started = kubelet.clock.now()
+        record.container_id = container_id(self.uid, record.name, record.restarts)
+        record.state = Started(started)
+        probed = kubelet.launcher.probes and not init
+        record.started = not (probed and container.get("startupProbe"))
+        record.ready = not init and record.started and not (probed and container.get("readinessProbe"))
+        kubelet.changed(self)
+        kubelet.happened(self, "Normal", "Started", f"Started container {record.name}")
+        if self.ending:
+            running.signal(signal.SIGTERM)
+        watch = asyncio.create_task(self._prober(container, record, running).run()) if probed else None
+        try:
+            with self._parked():
+                code = await running.wait()
+        except asyncio.CancelledError:
+            running.signal(signal.SIGKILL)
+            raise
+        finally:
+            if watch:
+                watch.cancel()
+                await asyncio.gather(watch, return_exceptions=True)
+            self._running.pop(record.name, None)
+            log.close()
+        ended = Ended(code, started, kubelet.clock.now(), record.container_id)
+        record.state, record.ready, record.started = ended, init and code == 0, False
+        kubelet.changed(self)
+        return ended
+
+    def _new_log(self, record: Record) -> LogFile:
+        folder = self.place.home / "logs" / record.name
+        log = LogFile(folder / f"{record.restarts}.log", self._kubelet.clock)
+        self.logs[record.name, record.restarts] = log
+        for key in [key for key in self.logs if key[0] == record.name and key[1] <= record.restarts - _LOGS_KEPT]:
+            old = self.logs.pop(key)
+            for path in (old.path, old.rotated):
+                path.unlink(missing_ok=True)
+        return log
+
+    def _prober(self, container: Object, record: Record, running: Running) -> Prober:
+        def happened(kind: str, reason: str, message: str) -> None:
+            self._kubelet.happened(self, kind, reason, message)
+
+        async def attempt(probe: Probe) -> str:
+            await self._thawed.wait()
+            return await ask(
+                probe, lambda port: self._kubelet.find_port(self, container, port), self._commands(container)
+            )
+
+        return Prober(
+            container, record, running, self._kubelet.clock, attempt,
+            frozen=lambda: not self._thawed.is_set(), changed=lambda: self._kubelet.changed(self), happened=happened,
+            grace=self.grace,
+        )  # fmt: skip
+
+    def _commands(self, container: Object) -> RunCommand:
+        async def run(argv: list[str]) -> int:
+            session = await self.exec(container, argv, stdin=False, tty=False)
+            try:
+                async for _ in session.output():
+                    continue
+                return await session.wait()
+            except asyncio.CancelledError:
+                await session.kill()
+                raise
+
+        return run
+
+    async def exec(self, container: Object, argv: Sequence[str], *, stdin: bool, tty: bool) -> ExecSession:
+        """Runs one of the commands that the image allows; raises ``ValueError`` for all others."""
+        image = self._kubelet.catalog.find(container.get("image", ""))
+        if image is None or not argv or argv[0] not in image.commands:
+            allowed = ", ".join(sorted(image.commands)) if image else ""
+            raise ValueError(
+                f"the sandbox does not run {' '.join(argv[:1])!r} in this image; it knows: {allowed or 'nothing'}"
+            )
+        return await self._kubelet.launcher.exec(self._launch(container, image), argv, stdin=stdin, tty=tty)
+
+    @property
+    def grace(self) -> float:
+        """Seconds between SIGTERM and SIGKILL."""
+        return float(self.pod["spec"].get("terminationGracePeriodSeconds", 30))
+
+    def container(self, name: str) -> Object | None:
+        """The container ``name`` as the pod's spec has it; the first one for an empty name."""
+        spec = self.pod["spec"]
+        if not name:
+            first: Object = spec["containers"][0]
+            return first
+        return next(
+            (one for one in (*spec["containers"], *(spec.get("initContainers") or ())) if one["name"] == name), None
+        )
+
+    def terminate(self, grace: float) -> None:
+        """Begins the end: SIGTERM, ``grace`` seconds, SIGKILL. A shorter grace than before takes over."""
+        self.ending = True
+        self._told.set()
+        if self._ends and not self.ended.is_set():
+            self._ends.cancel()
+        if not self.ended.is_set():
+            self._busy += 1
+            self._ends = asyncio.create_task(self._terminate(grace), name=f"end of {'/'.join(self.key)}")
+
+    async def _terminate(self, grace: float) -> None:
+        try:
+            for running in list(self._running.values()):
+                running.signal(signal.SIGTERM)
+            if self._task and grace > 0:
+                await self._over_within(self._task, grace)
+            for running in list(self._running.values()):
+                running.signal(signal.SIGKILL)
+            if self._task:
+                self._thawed.set()
+                with self._parked():
+                    await asyncio.gather(self._task, return_exceptions=True)
+            self.ended.set()
+        finally:
+            self._busy -= 1
+            self._kubelet.changed(self)
+
+    async def _over_within(self, task: asyncio.Task[None], grace: float) -> None:
+        sleep = asyncio.ensure_future(self._kubelet.clock.sleep(grace))
+        try:
+            with self._parked():
+                await asyncio.wait({task, sleep}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleep.cancel()
+            await asyncio.gather(sleep, return_exceptions=True)
+
+    async def freeze(self) -> None:
+        """Stops all processes of the pod where they are; returns once they stand still."""
+        self._frozen += 1
+        self._thawed.clear()
+        pids = [running.pid for running in self._running.values() if running.pid]
+        for running in self._running.values():
+            running.signal(signal.SIGSTOP)
+        for _ in range(_STOP_LOOKS):
+            if all(is_stopped(pid) for pid in pids):
+                return
+            await asyncio.sleep(_STOP_LOOK_SECONDS)
+        raise TimeoutError(f"pod {'/'.join(self.key)} did not stand still")
+
+    def thaw(self) -> None:
+        self._frozen -= 1
+        if self._frozen:
+            return
+        for running in self._running.values():
+            running.signal(signal.SIGCONT)
+        self._thawed.set()
+
+
+def _succeeded(record: Record) -> bool:
+    return isinstance(record.state, Ended) and record.state.code == 0
