@@ -1,0 +1,41 @@
+"""The sandbox's kubelet as the node agent uses it: directories behind volumes, and pods that stand still."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lazarus_tui.sandbox.dataplane.environment import NotMountable, claim_directory, claim_names
+from lazarus_tui.sandbox.dataplane.kubelet import NODE
+
+if TYPE_CHECKING:
+    from lazarus_tui.sandbox.api.local import LocalApi
+    from lazarus_tui.sandbox.dataplane.kubelet import Kubelet
+
+
+class KubeletNode:
+    """``pods`` is the kubelet's root: one directory for each pod uid."""
+
+    name = NODE
+
+    def __init__(self, api: LocalApi, kubelet: Kubelet, pods: Path) -> None:
+        self._api, self._kubelet, self._pods = api, kubelet, pods
+
+    def directory(self, pod: Mapping[str, Any], volume: str) -> Path | None:
+        claims = claim_names(dict(pod))
+        if volume not in claims:
+            own = self._pods / pod["metadata"]["uid"] / "volumes" / volume
+            return own if own.is_dir() else None
+        try:
+            space = pod["metadata"]["namespace"]
+            return claim_directory(self._api, self._kubelet.volumes, space, claims[volume])
+        except NotMountable:
+            return None
+
+    @asynccontextmanager
+    async def frozen(self, pod: Mapping[str, Any]) -> AsyncIterator[None]:
+        space = pod["metadata"]["namespace"]
+        async with self._kubelet.frozen((space, claim) for claim in claim_names(dict(pod)).values()):
+            yield
