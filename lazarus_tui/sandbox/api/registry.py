@@ -37,12 +37,21 @@ class Registry:
     def _on_commit(self, event: Event) -> None:
         if event.group_resource != _CRD:
             return
+        if event.kind == "DELETED":
+            self._purge(kind_of_definition(event.entity.obj))
+            return
         if event.old is not None:
             self._remove(kind_of_definition(event.old.obj))
-        if event.kind != "DELETED":
-            self._add(kind_of_definition(event.entity.obj))
-        if event.kind == "DELETED" and self._store:
-            self._store.wake_watchers()
+        self._add(kind_of_definition(event.entity.obj))
+
+    def _purge(self, kind: Kind) -> None:
+        """A definition takes its objects with it, as on a real server; watches on them end."""
+        self._remove(kind)
+        if self._store is None:
+            return
+        for entity in self._store.select(kind.group_resource):
+            self._store.commit(kind.group_resource, entity.key, entity, None)
+        self._store.wake_watchers()
 
     def _add(self, kind: Kind) -> None:
         self.generation += 1

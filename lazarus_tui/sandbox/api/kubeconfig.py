@@ -1,0 +1,25 @@
+"""The kubeconfig that leads to a sandbox."""
+
+from __future__ import annotations
+
+import base64
+
+import yaml
+
+NAME = "lazarus-sandbox"
+USER = "lazarus-admin"
+
+
+def kubeconfig(url: str, ca_pem: bytes, token: str) -> str:
+    """YAML with one cluster, one user, one context. It holds the token: keep it in a 0600 file."""
+    cluster = {"server": url, "certificate-authority-data": base64.b64encode(ca_pem).decode()}
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": NAME,
+        "clusters": [{"name": NAME, "cluster": cluster}],
+        "users": [{"name": USER, "user": {"token": token}}],
+        "contexts": [{"name": NAME, "context": {"cluster": NAME, "user": USER, "namespace": "shop"}}],
+    }
+    text: str = yaml.safe_dump(document, sort_keys=False)
+    return text
