@@ -1,1 +1,1 @@
-"""One file per screen: composes widgets, handles actions, holds no logic."""
+"""Screens: one file each. They compose widgets and turn actions into calls; what is shown is made in ``view``."""

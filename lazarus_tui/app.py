@@ -1,0 +1,253 @@
+"""The console: places, keys and time. It draws what the engine says and changes nothing by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any, ClassVar, TypeVar
+
+from rich.segment import Segment, Segments
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.timer import Timer
+
+from lazarus_tui.model.topics import ContextRow
+from lazarus_tui.view import actions, commands, crash
+from lazarus_tui.view.source import LinkFault, LinkLost, LinkState, Source, TopicState
+from lazarus_tui.view.text import Tone
+from screens.place import Place
+from widgets import themes
+
+T = TypeVar("T")
+
+# What a person can follow; more is only bytes (reference: performance, "an event storm").
+REPAINT_SECONDS = 0.25
+GLOBAL_TOPICS = frozenset({"contexts", "operations"})
+
+SourceMaker = Callable[["Console"], Source]
+
+
+def _overview() -> Screen[Any]:
+    from screens.overview import OverviewScreen
+
+    return OverviewScreen()
+
+
+def _backups() -> Screen[Any]:
+    from screens.backups import BackupsScreen
+
+    return BackupsScreen()
+
+
+def _schedules() -> Screen[Any]:
+    from screens.schedules import SchedulesScreen
+
+    return SchedulesScreen()
+
+
+def _restores() -> Screen[Any]:
+    from screens.restores import RestoresScreen
+
+    return RestoresScreen()
+
+
+def _operations() -> Screen[Any]:
+    from screens.operations import OperationsScreen
+
+    return OperationsScreen()
+
+
+class Console(App[int]):
+    """``make_source`` gets the console and returns the source that calls ``changed`` and ``linked`` on it."""
+
+    TITLE = "lazarus"
+    CSS = themes.STYLES
+    MODES: ClassVar[dict[str, Any]] = {
+        "overview": _overview,
+        "backups": _backups,
+        "schedules": _schedules,
+        "restores": _restores,
+        "operations": _operations,
+    }
+    DEFAULT_MODE = "overview"
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c,ctrl+q", "detach", show=False)]
+
+    def __init__(
+        self,
+        make_source: SourceMaker,
+        *,
+        context: str | None = None,
+        theme: str = "lazarus-dark",
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        super().__init__()
+        self.register_theme(themes.DARK)
+        self.register_theme(themes.LIGHT)
+        self.theme = theme
+        self.now = now
+        self.context_name = context or ""
+        self.link = LinkState.CONNECTING
+        self.link_reason = ""
+        self.source = make_source(self)
+        self._following: asyncio.Task[None] | None = None
+        self._repaint: Timer | None = None
+        self._visit: dict[str, dict[str, str | None]] = {}
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return themes.ANSI_VARIABLES
+
+    # Time and news
+
+    def on_load(self) -> None:
+        self._following = asyncio.create_task(self.source.run())
+
+    def on_mount(self) -> None:
+        self._next_minute()
+        self.set_interval(1.0, self._second)
+
+    async def on_unmount(self) -> None:
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
+
+    def _next_minute(self) -> None:
+        now = self.now()
+        self.set_timer(60 - now.second - now.microsecond / 1e6 + 0.01, self._minute)
+
+    def _minute(self) -> None:
+        self._renew()
+        self._next_minute()
+
+    def _second(self) -> None:
+        if isinstance(self.screen, Place) and self.screen.busy:
+            self._renew()
+
+    def changed(self, names: frozenset[str]) -> None:
+        """The source has news of these topics."""
+        if self._repaint is None and self.is_running:
+            self._repaint = self.set_timer(REPAINT_SECONDS / 5, self._renew)
+
+    def linked(self, state: LinkState, reason: str) -> None:
+        """The link to the engine changed."""
+        if state is LinkState.CONNECTING and self.link is not LinkState.CONNECTED:
+            return  # an attempt after a loss: the loss stays on the screen until it is over
+        self.link, self.link_reason = state, reason
+        if state is LinkState.CONNECTED and self.is_running:
+            self.use_context(self.context_name)
+        self.changed(frozenset())
+
+    def _renew(self) -> None:
+        self._repaint = None
+        if isinstance(self.screen, Place):
+            self.screen.renew()
+
+    def follow(self) -> None:
+        """Follow what the visible place needs, and nothing else."""
+        screen = self.screen
+        wanted = set(screen.topics()) if isinstance(screen, Place) else set()
+        self.source.want(GLOBAL_TOPICS | {self._full(name) for name in wanted if self.context_name or "/" in name})
+
+    def _full(self, name: str) -> str:
+        return name if name in GLOBAL_TOPICS or "/" in name else f"{name}/{self.context_name}"
+
+    def topic(self, name: str) -> TopicState:
+        return self.source.state(self._full(name))
+
+    # Context
+
+    @property
+    def context(self) -> ContextRow | None:
+        row: ContextRow | None = self.source.state("contexts").records.get(self.context_name)
+        return row
+
+    def use_context(self, name: str) -> None:
+        """Work in this context from now on; an empty name is the kubeconfig's current one."""
+        self.context_name = name
+        self.follow()
+        self.run_worker(self._use_context(name), group="context", exclusive=True)
+
+    async def _use_context(self, name: str) -> None:
+        try:
+            row = await self.source.call("context.use", {"context": name or None}, ContextRow, timeout=90.0)
+        except LinkFault as fault:
+            self.say(f"{name or 'context'}: {fault.fault.what}", Tone.BAD)
+        except LinkLost:
+            return  # asked again after the next connect
+        else:
+            self.context_name = row.name
+            self.follow()
+            self._renew()
+
+    # Going places
+
+    def say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
+        if isinstance(self.screen, Place):
+            self.screen.say(text, tone)
+
+    def visit(self, mode: str, *, namespace: str | None = None, filter: str | None = None) -> None:
+        self.run_worker(self._visit_place(mode, namespace, filter), group="visit", exclusive=True)
+
+    async def _visit_place(self, mode: str, namespace: str | None, filter: str | None) -> None:
+        from screens.listing import Listing
+
+        if self.current_mode != mode:
+            await self.switch_mode(mode)
+        else:
+            while len(self.screen_stack) > 1:
+                await self.pop_screen()
+        if isinstance(self.screen, Listing) and (namespace is not None or filter is not None):
+            self.screen.narrow(namespace=namespace, filter=filter)
+
+    def run_command(self, typed: str) -> None:
+        command = commands.parse(typed)
+        if command.error:
+            self.say(command.error, Tone.WARN)
+            return
+        if command.context:
+            if command.context not in self.source.state("contexts").records:
+                self.say(f"there is no context {command.context[:60]}", Tone.WARN)
+                return
+            self.use_context(command.context)
+        if command.go in actions.MODES:
+            self.visit(command.go, namespace=command.namespace, filter=command.filter)
+        elif command.go == "contexts":
+            from screens.contexts import ContextsScreen
+
+            self.push_screen(ContextsScreen())
+        elif command.go == "theme":
+            self.theme = "lazarus-light" if self.theme == "lazarus-dark" else "lazarus-dark"
+        elif command.go == "quit":
+            self.leave()
+        elif command.go and isinstance(self.screen, Place):
+            self.screen.action_act(command.go)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        if not isinstance(screen, Place):
+            return
+        for action in actions.offered(screen.mode):
+            reason = action.disabled_reason(screen.situation())
+            words = f"{actions.key_words(action)}  {action.help}" + (f" (not now: {reason})" if reason else "")
+            yield SystemCommand(action.label, words, lambda name=action.id, on=screen: on.action_act(name))
+        yield SystemCommand("theme", "dark or light", lambda: self.run_command("theme"))
+
+    # Leaving
+
+    def leave(self) -> None:
+        self.exit(0)
+
+    def action_detach(self) -> None:
+        self.ask_to_detach()
+
+    def ask_to_detach(self) -> None:
+        from screens.leaving import detach_notice
+
+        open_now = [each for each in self.topic("operations").records.values() if each.state.open]
+        self.push_screen(detach_notice(open_now), lambda word: self.leave() if word == "Detach" else None)
+
+    def _fatal_error(self) -> None:
+        """Textual's own shows local variables, and with them whatever secret stood in one."""
+        self._exit_renderables.append(Segments([Segment(crash.report())]))
+        self._close_messages_no_wait()

@@ -1,0 +1,114 @@
+"""What surrounds every place: the identity line, the places line, the banner over old data, the keys at the bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from lazarus_tui.model.topics import ContextRow
+from lazarus_tui.view import times
+from lazarus_tui.view.actions import MODES, Action, Situation, armed, key_words
+from lazarus_tui.view.source import LinkState, TopicState
+from lazarus_tui.view.text import Line, Span, Tone, accent, line, muted, plain, span, strong
+
+
+def spread(left: Sequence[Span], right: Sequence[Span], width: int) -> Line:
+    """``left`` and ``right`` at both ends of ``width`` cells; the right end is dropped when there is no room."""
+    room = width - len(plain(tuple(left))) - len(plain(tuple(right)))
+    if room < 1:
+        return tuple(left)
+    return (*left, span(" " * room, limit=1000), *right)
+
+
+def uid(text: str) -> str:
+    """A cluster's identity, short enough to be read aloud."""
+    return text.replace("-", "")[:8]
+
+
+def _mode_chip(context: ContextRow, now: datetime) -> Span:
+    if context.sandbox:
+        return span(f"SANDBOX ×{context.time_factor:g}", Tone.ACCENT)
+    if not armed(context, now):
+        return span("READ-ONLY", Tone.GOOD)
+    left = times.moment(context.write_until)
+    words = times.duration((left - now).total_seconds()).rstrip("s") if left else "always"
+    return span(f"▲ ARMED {words.partition('m')[0] + 'm' if 'm' in words else words}", Tone.WARN)
+
+
+def header(context: ContextRow | None, link: LinkState, now: datetime, width: int) -> Line:
+    """Who we are talking to: context, cluster uid, Velero, whether changes are possible, and the link."""
+    left: list[Span] = [span(" "), strong("lazarus"), span("  ")]
+    if context is None:
+        left.append(muted("no context"))
+    else:
+        left.append(accent(context.name[:40]))
+        if context.cluster_uid:
+            left.append(muted(f"  {uid(context.cluster_uid)}"))
+        if context.velero_namespace:
+            place = "" if context.velero_namespace == "velero" else f" in {context.velero_namespace[:20]}"
+            left.append(muted(f"  velero {context.velero_version or '?'}{place}"))
+    right: list[Span] = []
+    if context is not None:
+        right += [_mode_chip(context, now), span("  ")]
+    right += [_link_chip(link, context), span(" ")]
+    while left and len(plain(tuple(left))) + len(plain(tuple(right))) >= width and len(left) > 4:
+        left.pop()
+    return spread(left, right, width)
+
+
+def _link_chip(link: LinkState, context: ContextRow | None) -> Span:
+    if link in (LinkState.LOST, LinkState.REFUSED):
+        return span("✗ engine gone", Tone.BAD)
+    if link is LinkState.CONNECTING:
+        return span("○ connecting", Tone.MUTED)
+    if context is None:
+        return span("○ waiting", Tone.MUTED)
+    words = {"ready": ("● live", Tone.GOOD), "stale": ("▲ stale", Tone.WARN), "failed": ("✗ unreachable", Tone.BAD)}
+    return span(*words.get(context.state, (f"○ {context.state}", Tone.MUTED)))
+
+
+def places(mode: str, right: Iterable[Span], active: int, width: int) -> Line:
+    """The five places with their keys; what is open right now stands at operations."""
+    parts: list[Span] = [span(" ")]
+    for number, name in enumerate(MODES, 1):
+        here = name == mode
+        label = name.capitalize() + (f" ▶{active}" if name == "operations" and active else "")
+        parts += [
+            span(f"{number} ", Tone.ACCENT if here else Tone.MUTED),
+            span(label, Tone.STRONG if here else Tone.MUTED),
+        ]
+        parts.append(span("   " if width >= 100 else "  "))
+    return spread(parts[:-1], [*right, span(" ")], width)
+
+
+def banner(state: TopicState | None, link: LinkState, reason: str, now: datetime) -> list[Line]:
+    """Over data that may be old: how old, why, and that it is being retried. Nothing when all is well."""
+    if link in (LinkState.LOST, LinkState.REFUSED):
+        seen = f"; what you see is {times.age(state.as_of, now)} old" if state and state.as_of else ""
+        return [line(span(" ▲ the engine does not answer", Tone.WARN), muted(f"{seen}; trying again. {reason}"))]
+    if state is not None and state.state == "stale":
+        seen = times.age(state.as_of, now, "unknown time")
+        parts = line(span(f" ▲ STALE {seen}", Tone.WARN), muted(f"  {state.reason}; trying again"))
+        return [parts] if not state.hint else [parts, line(muted(f"   → {state.hint}"))]
+    return []
+
+
+def footer(actions: Iterable[Action], situation: Situation, width: int) -> Line:
+    """Keys and labels, as many as fit; what cannot be done now is grey (pressing it says why)."""
+    shown = sorted((a for a in actions if a.footer), key=lambda a: a.footer)
+    keep = [a for a in shown if a.id in ("command", "filter", "help")]
+    parts: list[Span] = [span(" ")]
+    used, limit = 1, width - sum(_wide(a) for a in keep)
+    for action in [*[a for a in shown if a not in keep], *keep]:
+        wide = _wide(action)
+        if action not in keep and used + wide > limit:
+            continue
+        off = action.disabled_reason(situation) is not None
+        key = span(key_words(action), Tone.MUTED if off else Tone.ACCENT)
+        parts += [key, span(f" {action.label}  ", Tone.MUTED if off else Tone.PLAIN)]
+        used += wide
+    return tuple(parts)
+
+
+def _wide(action: Action) -> int:
+    return len(key_words(action)) + len(action.label) + 3

@@ -1,0 +1,212 @@
+"""Operations: rows for the list, and the lines of one operation: steps, progress, figures with their definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from lazarus_tui.model.operation import Figures, Operation, OpState, StageProgress, StepState, StepView
+from lazarus_tui.view import status, times
+from lazarus_tui.view.sheet import Column, Sheet
+from lazarus_tui.view.text import BLANK, Line, Span, Tone, accent, heading, labelled, line, muted, span, strong, wrap
+
+COLUMNS = (
+    Column("title", "OPERATION", 0, 20, 60, key="N"),
+    Column("state", "STATE", 0, 9, 16, key="S"),
+    Column("step", "STEP", 1, 10, 44),
+    Column("verdict", "VERDICT", 0, 9, 16),
+    Column("started", "STARTED", 0, 5, 12, right=True, key="A"),
+    Column("took", "TOOK", 0, 5, 9, right=True),
+    Column("id", "ID", 2, 8, 26),
+)
+
+RTA = "recovery time actual (RTA)"
+RPA = "recovery point actual (RPA)"
+
+
+def elapsed(operation: Operation, now: datetime) -> float:
+    """Seconds since the start for one that runs, the measured duration for one that ended."""
+    if operation.state.open:
+        return max(0.0, times.seconds_since(operation.started, now) or operation.seconds)
+    return operation.seconds or _between(operation.started, operation.ended)
+
+
+def _between(start: str, end: str) -> float:
+    first, last = times.moment(start), times.moment(end)
+    return 0.0 if first is None or last is None else (last - first).total_seconds()
+
+
+def current(operation: Operation) -> tuple[int, StepView] | None:
+    """The step that runs or stopped (1-based number and step), None when all are done."""
+    for number, step in enumerate(operation.steps, 1):
+        if step.state in (StepState.RUNNING, StepState.UNKNOWN, StepState.FAILED):
+            return number, step
+    return None
+
+
+def step_words(operation: Operation) -> str:
+    found = current(operation)
+    total = len(operation.steps)
+    if found is None:
+        done = sum(step.state is StepState.DONE for step in operation.steps)
+        return f"{done}/{total}"
+    return f"{found[0]}/{total} {found[1].title}"
+
+
+def cells(operation: Operation, now: datetime) -> tuple[Span, ...]:
+    return (
+        span(operation.title or f"{operation.kind} {operation.target}"),
+        status.operation_state(operation.state),
+        span(step_words(operation), Tone.PLAIN if operation.state.open else Tone.MUTED),
+        status.verdict(operation.verdict),
+        span(times.age(operation.started, now)),
+        span(times.duration(elapsed(operation, now))),
+        muted(operation.id),
+    )
+
+
+def order(operation: Operation, column: str) -> Any:
+    values: Mapping[str, Any] = {
+        "title": operation.title,
+        "state": operation.state.value,
+        "started": operation.started,
+        "verdict": operation.verdict.value,
+    }
+    return values.get(column, operation.id)
+
+
+SHEET: Sheet[Operation] = Sheet(
+    columns=COLUMNS,
+    cells=cells,
+    order=order,
+    text=lambda operation: f"{operation.title} {operation.kind} {operation.target} {operation.state} {operation.id}",
+    sort="started",
+    descending=True,
+    faulty=lambda operation: operation.state in (OpState.FAILED, OpState.LEFT_CHANGED, OpState.PARKED),
+    nothing="no operation has run here yet",
+    what="operations",
+)
+
+
+def headline(operation: Operation, now: datetime) -> tuple[Line, Line]:
+    """Two lines: what it is and how it stands; time spent, estimate with its basis, age of the last change."""
+    took = times.duration(elapsed(operation, now))
+    first = line(" ", strong(operation.title or operation.kind), "   ", status.operation_state(operation.state))
+    facts: list[Span | str] = [" ", muted("took " if not operation.state.open else "for "), took]
+    if operation.estimate_seconds is not None:
+        facts += [muted("   expected "), times.duration(operation.estimate_seconds)]
+        facts += [muted(f" ({operation.estimate_basis})")]
+    else:
+        facts += [muted(f"   expected: {operation.estimate_basis}")]
+    if operation.state.open:
+        facts += [muted("   last change "), f"{times.age(operation.changed or operation.started, now)} ago"]
+    if operation.recoveries:
+        facts += [muted(f"   resumed {operation.recoveries}×")]
+    return first, line(*facts)
+
+
+def bar(stage: StageProgress, width: int) -> Line:
+    """One stage as a bar of ``width`` cells with its amounts; without a total it is words only."""
+    words = times.amount(stage.done, stage.total, stage.unit)
+    name = span(f"{stage.stage[:12]:<12} ", Tone.MUTED)
+    if not stage.total:
+        return line("     ", name, words)
+    share = min(1.0, max(0.0, stage.done / stage.total))
+    full = int(share * width)
+    return line("     ", name, accent("━" * full), muted("─" * (width - full)), f" {share * 100:3.0f}%  ", muted(words))
+
+
+def step_lines(step: StepView, now: datetime, width: int) -> list[Line]:
+    """A step's line (mark, title, time, detail), and its bars while it runs."""
+    tone = Tone.MUTED if step.state in (StepState.PLANNED, StepState.SKIPPED) else Tone.PLAIN
+    spent = step.seconds
+    if step.state is StepState.RUNNING:
+        spent = max(spent, times.seconds_since(step.started, now) or 0.0)
+        tone = Tone.STRONG
+    took = times.duration(spent) if spent else ""
+    room = max(20, min(46, width - 34))
+    title = span(step.title, tone, room)
+    detail = span(step.detail, Tone.MUTED, max(8, width - room - 16))
+    found = [line("   ", status.step_mark(step.state), f" {title.text:<{room}} "[: room + 2], f"{took:>7}  ", detail)]
+    found[0] = (
+        *found[0][:2],
+        Span(found[0][2].text, tone),
+        *found[0][3:],
+    )
+    if step.state in (StepState.RUNNING, StepState.UNKNOWN, StepState.FAILED):
+        found += [bar(stage, max(10, min(40, width - 44))) for stage in step.progress[:4]]
+    return found
+
+
+def checklist(operation: Operation, now: datetime, width: int) -> list[Line]:
+    return [part for step in operation.steps for part in step_lines(step, now, width)]
+
+
+def _figure(label: str, value: str, definition: str, tone: Tone = Tone.STRONG) -> Line:
+    return labelled(label, span(f"{value:<12}", tone), muted(f" {definition}"), width=16)
+
+
+def figures(found: Figures) -> list[Line]:
+    """Each figure with its definition; what was not measured says so."""
+    lines = [_figure("recovery time", times.duration(found.rta_seconds), f"{RTA}: from the decision to the last check")]
+    lines += [
+        labelled(
+            "",
+            span(f"  {times.duration(phase.seconds):>8}  "),
+            span(phase.name, limit=24),
+            muted(f"  {phase.definition}"),
+            width=16,
+        )
+        for phase in found.rta_phases
+    ]
+    lines.append(
+        _figure("data lost", times.duration(found.rpa_seconds), f"{RPA}: from the newest restored data to the loss")
+    )
+    if found.watermark:
+        lines.append(_figure("newest data", times.stamp(found.watermark), "watermark: found inside the restored copy"))
+    if found.orders_lost is not None:
+        words = f"{found.orders_at_loss} before the loss, {found.orders_restored} after the restore"
+        lines.append(_figure("orders lost", str(found.orders_lost), words))
+    if found.engine_seconds is not None:
+        lines.append(
+            _figure("Lazarus itself", times.duration(found.engine_seconds), "time not spent waiting for the cluster")
+        )
+    return lines
+
+
+def conclusion(operation: Operation, width: int) -> list[Line]:
+    """Message, verdict, checks and figures: what stands below the steps at the end (or when it is stuck)."""
+    lines: list[Line] = []
+    if operation.message:
+        tone = Tone.PLAIN if operation.state is OpState.DONE else Tone.WARN
+        lines += [BLANK, *wrap(operation.message, width - 2, tone, 1)]
+    if operation.hint:
+        lines += wrap(f"→ {operation.hint}", width - 2, Tone.ACCENT, 1)
+    if operation.state.open and not operation.checks:
+        return lines
+    if operation.checks or operation.figures is not None:
+        lines += [BLANK, line(accent(" Verdict  "), status.verdict(operation.verdict))]
+    for check in operation.checks:
+        lines.append(
+            line(
+                "   ",
+                status.verdict(check.verdict),
+                f"  {times.duration(check.seconds):>7}  ",
+                span(check.name, Tone.STRONG, 40),
+                "  ",
+                span(check.summary, Tone.MUTED, 200),
+            )
+        )
+    if operation.figures is not None:
+        lines += [BLANK, heading(" Measured"), *figures(operation.figures)]
+    for key in ("evidence", "point", "backup", "restore"):
+        if isinstance(operation.facts.get(key), str):
+            lines.append(labelled(key, span(operation.facts[key], limit=300), width=16))
+    if operation.can_undo:
+        lines += [BLANK, line(" ", accent("u"), " takes this operation back")]
+    return lines
+
+
+def body(operation: Operation, now: datetime, width: int) -> list[Line]:
+    return [*checklist(operation, now, width), *conclusion(operation, width)]

@@ -1,0 +1,210 @@
+"""The Overview: a row per workload, and a card that answers the four questions for the chosen one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from lazarus_tui.model.objects import Location
+from lazarus_tui.model.operation import Operation
+from lazarus_tui.model.topics import PointView, WorkloadRow
+from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.view import operations, status, times
+from lazarus_tui.view.sheet import Column, Sheet
+from lazarus_tui.view.text import Line, Span, Tone, accent, line, muted, span, strong
+
+COLUMNS = (
+    Column("workload", "WORKLOAD", 0, 14, 44, key="N"),
+    Column("exposure", "EXPOSURE", 0, 8, 10, right=True, key="A"),
+    Column("proof", "LAST PROOF", 0, 16, 24, key="S"),
+    Column("point", "USABLE POINT", 1, 18, 52, middle=True),
+    Column("rta", "BACK IN", 2, 7, 9, right=True),
+    Column("next", "NEXT RUN", 1, 6, 10, right=True, key="O"),
+    Column("ready", "READY", 3, 5, 7, right=True),
+)
+
+_MARKS = {"error": 2, "warning": 1}
+
+
+def title(row: WorkloadRow) -> str:
+    return row.namespace if row.kind == "Namespace" else f"{row.namespace}/{row.name}"
+
+
+def exposure(row: WorkloadRow, now: datetime) -> Span:
+    """Age of the newest usable point: what would be lost if it were lost now."""
+    if row.newest is None:
+        return span("✗ ALL", Tone.BAD)
+    return span(times.age(row.newest.start, now), Tone.STRONG)
+
+
+def proof(row: WorkloadRow, now: datetime) -> Span:
+    found = status.verdict(row.last_verdict)
+    if not row.last_verdict_at:
+        return found
+    return Span(span(f"{found.text} {times.coarse(row.last_verdict_at, now)} ago").text, found.tone)
+
+
+def cells(row: WorkloadRow, now: datetime) -> tuple[Span, ...]:
+    worst = max((_MARKS.get(finding.severity, 0) for finding in row.findings), default=0)
+    name = title(row)
+    return (
+        span(f"▲ {name}", Tone.WARN) if worst else span(name),
+        exposure(row, now),
+        proof(row, now),
+        span("none", Tone.BAD) if row.newest is None else span(row.newest.name),
+        muted("-") if row.rta_seconds is None else span(times.duration(row.rta_seconds)),
+        span(times.coarse(row.next_run, now)) if row.next_run else span("none", Tone.WARN),
+        span(f"{row.ready}/{row.desired}", Tone.PLAIN if row.ready >= row.desired else Tone.WARN),
+    )
+
+
+def order(row: WorkloadRow, column: str) -> Any:
+    values: Mapping[str, Any] = {
+        "exposure": row.newest.start if row.newest else "",
+        "proof": (row.last_verdict.value, row.last_verdict_at),
+        "next": row.next_run or "~",
+    }
+    return values.get(column, title(row))
+
+
+SHEET: Sheet[WorkloadRow] = Sheet(
+    columns=COLUMNS,
+    cells=cells,
+    order=order,
+    text=lambda row: f"{title(row)} {row.kind} {row.last_verdict}",
+    namespaces=lambda row: (row.namespace,),
+    sort="workload",
+    faulty=lambda row: row.newest is None or row.last_verdict is not Verdict.PASSED or bool(row.findings),
+    nothing="no workload with a name of its own was found in this cluster",
+    what="workloads",
+)
+
+
+def _question(number: int, words: str, *answer: Span | str) -> Line:
+    return line(muted(f"  {number} "), span(f"{words:<26}"), *answer)
+
+
+def _also(*answer: Span | str) -> Line:
+    return line(" " * 30, *answer)
+
+
+def _lose(row: WorkloadRow, now: datetime, passed_over: int) -> list[Line]:
+    if row.newest is None:
+        found = [_question(1, "What would we lose now?", span("✗ everything: no usable recovery point", Tone.BAD))]
+    else:
+        point = row.newest
+        found = [
+            _question(
+                1,
+                "What would we lose now?",
+                strong(times.age(point.start, now)),
+                f" of data, since {times.clock(point.start, now)}",
+            )
+        ]
+        found.append(_also(muted("point "), span(point.name), muted(f" in {point.location}" if point.location else "")))
+    found += [_passed_over(point) for point in row.skipped[:passed_over]]
+    rest = len(row.skipped) - passed_over
+    if rest > 0 and row.skipped:
+        found.append(_also(muted(f"… and {rest} more passed over")))
+    return found
+
+
+def _passed_over(point: PointView) -> Line:
+    reason = "; ".join(point.reasons) or "no reason given"
+    return _also(span("▲ ", Tone.WARN), muted("not "), span(point.name, limit=60), span(f": {reason}", Tone.MUTED, 300))
+
+
+def _back(row: WorkloadRow, now: datetime) -> Line:
+    proven = row.newest_proven
+    if proven is None:
+        if row.last_verdict is Verdict.NOT_TESTED:
+            return _question(
+                2, "Can we get it back?", span("○ NOT TESTED", Tone.MUTED), muted("  nobody has tried yet")
+            )
+        return _question(2, "Can we get it back?", proof(row, now), muted("  never proven before"))
+    return _question(2, "Can we get it back?", proof(row, now), muted("  newest proven "), span(proven.name))
+
+
+def _long(row: WorkloadRow) -> Line:
+    if row.rta_seconds is None:
+        return _question(3, "How long will it take?", muted("no basis: never measured"))
+    return _question(3, "How long will it take?", strong(times.duration(row.rta_seconds)), muted(" when last measured"))
+
+
+def _next(row: WorkloadRow, now: datetime) -> list[Line]:
+    if row.next_run:
+        when = times.age(row.next_run, now)
+        words: list[Span | str] = [f"next backup {when}", muted(f"  {row.next_schedule}")]
+    else:
+        words = [span("▲ no backup is due", Tone.WARN)]
+    found = [_question(4, "What do we do next?", *words)]
+    for finding in row.findings[:3]:
+        tone = status.severity_tone(finding.severity)
+        hint = f" → {finding.hint}" if finding.hint else ""
+        found.append(_also(status.severity_mark(finding.severity), " ", span(finding.what, tone, 160), muted(hint)))
+    return found
+
+
+def card(row: WorkloadRow | None, now: datetime, *, passed_over: int = 1) -> list[Line]:
+    """The four questions of Lazarus, answered for one workload."""
+    if row is None:
+        return []
+    claims = ", ".join(row.claims) or "no volumes"
+    head = line(" ", accent(title(row)), muted(f"  {row.kind} {row.ready}/{row.desired} ready · {claims}"))
+    return [head, *_lose(row, now, passed_over), _back(row, now), _long(row), *_next(row, now)]
+
+
+def storage(locations: Iterable[Location], now: datetime) -> list[Line]:
+    """One line for all locations; those that do not answer get a line each with the reason."""
+    found = sorted(locations, key=lambda each: (not each.spec.default, each.metadata.name))
+    if not found:
+        return [line(muted(" storage   "), span("▲ no backup storage location", Tone.WARN))]
+    parts: list[Span | str] = [muted(" storage   ")]
+    for each in found:
+        glyph = status.phase(each.status.phase)
+        parts += [Span(span(glyph.text[:2]).text, glyph.tone), span(each.metadata.name, limit=30), "   "]
+    lines = [line(*parts)]
+    for each in found:
+        if each.status.phase not in ("Available", "", "New"):
+            since = times.age(each.status.last_validation_time, now, "never")
+            lines.append(
+                line(
+                    muted("           "),
+                    span(f"✗ {each.metadata.name} ", Tone.BAD, 40),
+                    span(each.status.message or each.status.phase, Tone.MUTED, 300),
+                    muted(f" (seen {since} ago)"),
+                )
+            )
+    return lines
+
+
+def running(found: Iterable[Operation], now: datetime) -> list[Line]:
+    """Open operations first; else how the newest one ended."""
+    listed = sorted(found, key=lambda each: each.started, reverse=True)
+    active = [each for each in listed if each.state.open]
+    if active:
+        return [_running(each, now, " running   " if not at else "           ") for at, each in enumerate(active[:3])]
+    if not listed:
+        return [line(muted(" running   nothing"))]
+    last = listed[0]
+    return [
+        line(
+            muted(" running   nothing; last: "),
+            span(last.title, limit=60),
+            "  ",
+            status.operation_state(last.state),
+            muted(f"  {times.age(last.ended or last.started, now)} ago"),
+        )
+    ]
+
+
+def _running(operation: Operation, now: datetime, label: str) -> Line:
+    return line(
+        muted(label),
+        status.operation_state(operation.state),
+        "  ",
+        strong(operation.title),
+        f"  {operations.step_words(operation)}",
+        muted(f"  {times.duration(operations.elapsed(operation, now))}"),
+    )

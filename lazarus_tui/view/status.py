@@ -1,0 +1,100 @@
+"""Status is a glyph and a word; colour only repeats it. Phases Lazarus does not know are shown as they are."""
+
+from __future__ import annotations
+
+from lazarus_tui.model.operation import OpState, StepState
+from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.view.sanitise import clean
+from lazarus_tui.view.text import Span, Tone, span
+
+GOOD, WARN, BAD, RUN, WAIT, ASK = "✓", "▲", "✗", "▶", "○", "?"
+
+_PHASES: dict[str, tuple[str, Tone]] = {
+    "Completed": (GOOD, Tone.GOOD),
+    "Enabled": (GOOD, Tone.GOOD),
+    "Available": (GOOD, Tone.GOOD),
+    "Processed": (GOOD, Tone.GOOD),
+    "PartiallyFailed": (WARN, Tone.WARN),
+    "FinalizingPartiallyFailed": (WARN, Tone.WARN),
+    "WaitingForPluginOperationsPartiallyFailed": (WARN, Tone.WARN),
+    "Canceled": (WARN, Tone.WARN),
+    "Failed": (BAD, Tone.BAD),
+    "FailedValidation": (BAD, Tone.BAD),
+    "Unavailable": (BAD, Tone.BAD),
+    "InProgress": (RUN, Tone.ACCENT),
+    "WaitingForPluginOperations": (RUN, Tone.ACCENT),
+    "Finalizing": (RUN, Tone.ACCENT),
+    "Deleting": (RUN, Tone.WARN),
+    "Prepared": (WAIT, Tone.MUTED),
+    "Accepted": (WAIT, Tone.MUTED),
+    "New": (WAIT, Tone.MUTED),
+    "Queued": (WAIT, Tone.MUTED),
+    "ReadyToStart": (WAIT, Tone.MUTED),
+}
+# 25 characters do not fit a column at 80 cells; the long phases get a short word, the describe pane has the original.
+_SHORT = {
+    "WaitingForPluginOperations": "Waiting: plugins",
+    "WaitingForPluginOperationsPartiallyFailed": "Waiting, part failed",
+    "FinalizingPartiallyFailed": "Finalizing, part failed",
+}
+_VERDICTS = {
+    Verdict.PASSED: (GOOD, Tone.GOOD),
+    Verdict.FAILED: (BAD, Tone.BAD),
+    Verdict.INCONCLUSIVE: (WARN, Tone.WARN),
+    Verdict.NOT_TESTED: (WAIT, Tone.MUTED),
+}
+_STEPS = {
+    StepState.PLANNED: (WAIT, Tone.MUTED),
+    StepState.RUNNING: (RUN, Tone.ACCENT),
+    StepState.DONE: (GOOD, Tone.GOOD),
+    StepState.UNKNOWN: (ASK, Tone.WARN),
+    StepState.FAILED: (BAD, Tone.BAD),
+    StepState.SKIPPED: ("-", Tone.MUTED),
+    StepState.UNDONE: ("↶", Tone.WARN),
+}
+_OPERATIONS = {
+    OpState.RUNNING: (RUN, Tone.ACCENT),
+    OpState.PARKED: (WARN, Tone.WARN),
+    OpState.UNDOING: ("↶", Tone.WARN),
+    OpState.DONE: (GOOD, Tone.GOOD),
+    OpState.FAILED: (BAD, Tone.BAD),
+    OpState.UNDONE: ("↶", Tone.WARN),
+    OpState.LEFT_CHANGED: (BAD, Tone.BAD),
+}
+_SEVERITIES = {"error": (BAD, Tone.BAD), "warning": (WARN, Tone.WARN), "info": ("·", Tone.MUTED)}
+
+
+def phase(word: str, absent: str = "New") -> Span:
+    """A Velero phase. An empty one means that nobody has looked at the object yet."""
+    word = word or absent
+    glyph, tone = _PHASES.get(word, (ASK, Tone.WARN))
+    return span(f"{glyph} {_SHORT.get(word, clean(word, 40))}", tone)
+
+
+def verdict(found: Verdict) -> Span:
+    glyph, tone = _VERDICTS[found]
+    return span(f"{glyph} {found.value}", tone)
+
+
+def step_mark(state: StepState) -> Span:
+    glyph, tone = _STEPS[state]
+    return span(glyph, tone)
+
+
+def operation_state(state: OpState) -> Span:
+    glyph, tone = _OPERATIONS[state]
+    return span(f"{glyph} {state.value}", tone)
+
+
+def severity_mark(severity: str) -> Span:
+    glyph, tone = _SEVERITIES.get(severity, (ASK, Tone.WARN))
+    return span(glyph, tone)
+
+
+def severity_tone(severity: str) -> Tone:
+    return _SEVERITIES.get(severity, (ASK, Tone.WARN))[1]
+
+
+def failed(word: str) -> bool:
+    """Whether a phase is one to look at (the faults-only filter)."""
+    return _PHASES.get(word, (ASK, Tone.WARN))[1] in (Tone.BAD, Tone.WARN)

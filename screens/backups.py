@@ -1,0 +1,15 @@
+"""All backups."""
+
+from __future__ import annotations
+
+from lazarus_tui.view import backups
+from screens.deeds import Deeds
+
+
+class BackupsScreen(Deeds):
+    mode = "backups"
+    topic_name = "backups"
+    base_sheet = backups.SHEET
+
+    def do_open(self) -> None:
+        self.do_describe()

@@ -1,0 +1,153 @@
+"""What can be done with the rows of a listing: look closer, plan, start, take back. Every change has a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+from lazarus_tui.model.objects import Backup, Restore, Schedule
+from lazarus_tui.model.operation import Operation
+from lazarus_tui.model.plan import Plan
+from lazarus_tui.model.topics import ContextRow, WorkloadRow
+from lazarus_tui.view import actions
+from lazarus_tui.view.source import LinkFault, LinkLost
+from lazarus_tui.view.text import Tone
+from screens.listing import Listing
+from screens.notice import refusal
+
+ARM_MINUTES = 15
+
+
+class Deeds(Listing):
+    """Actions with an effect, shared by all listings; the action table says where each is offered."""
+
+    def look(self, view: str) -> None:
+        from screens.document import DocumentScreen
+
+        record: Backup | Restore | Schedule = self.table.record
+        kind = {Backup: "backup", Restore: "restore", Schedule: "schedule"}[type(record)]
+        self.app.push_screen(DocumentScreen(kind, record.metadata.namespace, record.metadata.name, view))
+
+    def do_describe(self) -> None:
+        self.look("describe")
+
+    def do_yaml(self) -> None:
+        self.look("yaml")
+
+    def do_logs(self) -> None:
+        self.look("logs")
+
+    def do_errors(self) -> None:
+        self.look("errors")
+
+    def do_contents(self) -> None:
+        self.look("contents")
+
+    def do_volumes(self) -> None:
+        self.look("volumes")
+
+    # Plans
+
+    def plan_each(self, kind: str, wanted: Sequence[dict[str, Any]]) -> None:
+        """One plan after the other, each approved by itself; a refusal or Cancel ends the row."""
+        self.run_worker(self._told(self._plan_each(kind, wanted), "plan"), exclusive=True, group="plan")
+
+    async def _plan_each(self, kind: str, wanted: Sequence[dict[str, Any]]) -> None:
+        from screens.operation import OperationScreen
+        from screens.plan import PlanScreen
+
+        started: Operation | None = None
+        for number, params in enumerate(wanted, 1):
+            self.say("planning …")
+            request = {"kind": kind, "context": self.host.context_name, "params": params}
+            plan = await self.host.source.call("plan.make", request, Plan)
+            started = await self.app.push_screen_wait(PlanScreen(plan, of=(number, len(wanted))))
+            if started is None:
+                self.say("cancelled: nothing was done")
+                return
+        if started is not None:
+            self.message = None
+            self.app.push_screen(OperationScreen(started.id))
+
+    async def _told(self, work: Coroutine[Any, Any, None], what: str) -> None:
+        """Run ``work``; what goes wrong is said instead of ending the console."""
+        try:
+            await work
+        except LinkFault as fault:
+            self.message = None
+            self.app.push_screen(refusal(fault, what))
+        except LinkLost as error:
+            self.say(f"{what}: {error}", Tone.BAD)
+
+    def ask(self, method: str, params: dict[str, Any], type: type[Any], said: str) -> None:
+        """A call whose answer is only an acknowledgement."""
+
+        async def work() -> None:
+            await self.host.source.call(method, params, type)
+            self.say(said, Tone.GOOD)
+
+        self.run_worker(self._told(work(), method), group="ask")
+
+    def do_restore(self) -> None:
+        from screens.create_restore import CreateRestore
+
+        record: WorkloadRow | Backup = self.table.record
+        if isinstance(record, WorkloadRow):
+            point = record.newest.name if record.newest else ""
+            self.app.push_screen(CreateRestore(point, [record.namespace]), self._create)
+        else:
+            spaces = [name for name in record.spec.included_namespaces or [] if name != "*"]
+            self.app.push_screen(CreateRestore(record.metadata.name, spaces), self._create)
+
+    def do_new(self) -> None:
+        from screens.create_backup import CreateBackup
+
+        record = self.table.record
+        spaces = [record.namespace] if isinstance(record, WorkloadRow) else []
+        self.app.push_screen(CreateBackup(spaces), self._create)
+
+    def _create(self, wanted: tuple[str, dict[str, Any]] | None) -> None:
+        if wanted is not None:
+            self.plan_each(wanted[0], [wanted[1]])
+
+    def do_delete(self) -> None:
+        kind = "backup" if self.mode == "backups" else "restore"
+        self.plan_each(f"velero.delete-{kind}", [{kind: each.metadata.name} for each in self.table.chosen()])
+
+    def do_trigger(self) -> None:
+        self.plan_each("velero.run-schedule", [{"schedule": each.metadata.name} for each in self.table.chosen()])
+
+    def do_pause(self) -> None:
+        schedule: Schedule = self.table.record
+        if not schedule.spec.paused:
+            self.plan_each("velero.pause-schedule", [{"schedule": schedule.metadata.name}])
+        else:
+            # Velero would run a schedule whose time has passed at once; that is asked for by t, not a side effect.
+            params = {"schedule": schedule.metadata.name, "skip_immediately": True}
+            self.plan_each("velero.unpause-schedule", [params])
+
+    def do_rehearse(self) -> None:
+        self.plan_each("rehearse", [{"scenario": "namespace-deleted"}])
+
+    def do_undo(self) -> None:
+        self.ask("operation.undo", {"id": self.situation().operation.id}, Operation, "being taken back")  # type: ignore[union-attr]
+
+    def do_resume(self) -> None:
+        self.ask("operation.resume", {"id": self.situation().operation.id}, Operation, "it goes on")  # type: ignore[union-attr]
+
+    def do_park(self) -> None:
+        self.ask("operation.park", {"id": self.situation().operation.id}, Operation, "stops at the next safe step")  # type: ignore[union-attr]
+
+    def do_arm(self) -> None:
+        context = self.host.context
+        record = self.table.record
+        if self.mode == "contexts" and isinstance(record, ContextRow):
+            context = record
+        if context is None:
+            return
+        if context.sandbox:
+            self.say("the sandbox is always armed")
+            return
+        minutes = 0 if actions.armed(context, self.host.now()) else ARM_MINUTES
+        said = f"changes are allowed for {minutes} minutes in {context.name}" if minutes else "read-only again"
+        self.ask("context.arm", {"context": context.name, "minutes": minutes}, ContextRow, said)

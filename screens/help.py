@@ -1,0 +1,26 @@
+"""The keys, from the action table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.widget import Widget
+
+from lazarus_tui.view import helping
+from screens.reading import Reading
+from widgets.pager import Pager
+
+
+class HelpScreen(Reading):
+    mode = "help"
+
+    def __init__(self, about: str) -> None:
+        super().__init__()
+        self.about = about
+        self.shown_mode = about
+
+    def compose_body(self) -> Iterable[Widget]:
+        yield Pager(helping.lines(self.about), id="body")
+
+    def do_help(self) -> None:
+        self.do_back()

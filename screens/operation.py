@@ -1,0 +1,82 @@
+"""One operation, live: steps, two-stage progress, the end of its log, and at the end its figures and verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from textual.widget import Widget
+
+from lazarus_tui.model.operation import Operation
+from lazarus_tui.model.topics import LogLine
+from lazarus_tui.view import operations, times
+from lazarus_tui.view.actions import Situation
+from lazarus_tui.view.source import TopicState
+from lazarus_tui.view.text import BLANK, line, muted, span
+from screens.deeds import Deeds
+from screens.reading import Reading
+from widgets.line_block import LineBlock
+from widgets.pager import LogPager, Pager
+
+
+class OperationScreen(Reading):
+    """Follows operation ``id``; leaving it changes nothing."""
+
+    mode = "operation"
+    shown_mode = "operations"
+
+    def __init__(self, id: str) -> None:
+        super().__init__()
+        self.operation_id = id
+
+    def compose_body(self) -> Iterable[Widget]:
+        yield LineBlock([BLANK, BLANK], id="title")
+        yield Pager(id="body")
+        yield LineBlock([BLANK], id="log-title")
+        yield LogPager(id="log")
+
+    def topics(self) -> set[str]:
+        return {f"oplog/{self.operation_id}"}
+
+    def main_topic(self) -> TopicState:
+        return self.host.topic("operations")
+
+    @property
+    def operation(self) -> Operation | None:
+        found: Operation | None = self.main_topic().records.get(self.operation_id)
+        return found
+
+    @property
+    def busy(self) -> bool:
+        return self.operation is not None and self.operation.state.open
+
+    def situation(self) -> Situation:
+        return replace(super().situation(), operation=self.operation)
+
+    def renew_body(self) -> None:
+        operation, now, width = self.operation, self.host.now(), self.size.width
+        if operation is None:
+            self.pager.show([BLANK, line(muted(f"  operation {self.operation_id} is not in the journal yet …"))])
+            return
+        self.heading = operation.id[:26]
+        self.query_one("#title", LineBlock).show(operations.headline(operation, now))
+        self.set_class(not operation.state.open, "ended")
+        self.pager.show(operations.body(operation, now, width - 1))
+        self._renew_log(operation)
+
+    def _renew_log(self, operation: Operation) -> None:
+        log = self.query_one("#log", LogPager)
+        records: Iterable[LogLine] = self.host.topic(f"oplog/{self.operation_id}").records.values()
+        lines = sorted(records, key=lambda each: each.n)
+        total = max(operation.log_lines, len(lines))
+        now = self.host.now()
+        shown = [line(" ", muted(f"{times.clock(each.at, now)}  "), span(each.text, limit=2000)) for each in lines]
+        log.show_log(shown, total=total)
+        self.query_one("#log-title", LineBlock).show([line(muted(f" log  {total} lines"))])
+
+    def as_text(self) -> str:
+        return self.pager.text() + "\n" + self.query_one("#log", LogPager).text()
+
+    do_undo = Deeds.do_undo
+    do_resume = Deeds.do_resume
+    do_park = Deeds.do_park

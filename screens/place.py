@@ -1,0 +1,243 @@
+"""The frame of every full screen: identity, places, banner, body, keys; prompt and actions on top of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.screen import Screen
+from textual.widget import Widget
+
+from lazarus_tui.view import actions, chrome
+from lazarus_tui.view.actions import Action, Situation
+from lazarus_tui.view.source import TopicState
+from lazarus_tui.view.text import Line, Span, Tone, line, span
+from screens.host import Host
+from widgets.line_block import LineBlock
+from widgets.line_table import LineTable
+from widgets.pager import Pager
+from widgets.prompt import Prompt
+
+
+def bindings(mode: str) -> list[Binding]:
+    """The keys of one place. ``act`` is always enabled: pressing a greyed key says why it is grey."""
+    return [
+        Binding(",".join(action.keys), f"act('{action.id}')", action.label, show=False, id=action.id)
+        for action in actions.offered(mode)
+    ]
+
+
+class Place(Screen[Any]):
+    """``mode`` names the place in the action table; ``renew`` paints it from the newest topic states."""
+
+    AUTO_FOCUS = "#body"
+    mode: ClassVar[str] = ""
+    shown_mode: str = ""
+    """Which of the five places is marked in the line of places; the mode itself unless said."""
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        if "mode" in cls.__dict__:
+            cls.BINDINGS = [*cls.__dict__.get("BINDINGS", []), *bindings(cls.mode)]
+        super().__init_subclass__(**arguments)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.message: tuple[str, Tone] | None = None
+
+    @property
+    def host(self) -> Host:
+        return cast(Host, self.app)
+
+    def compose(self) -> ComposeResult:
+        yield LineBlock([()], id="header")
+        yield LineBlock([()], id="places")
+        yield LineBlock([], id="banner")
+        yield from self.compose_body()
+        yield LineBlock([()], id="footer")
+
+    def compose_body(self) -> Iterable[Widget]:
+        """The middle of the screen; the widget with the keyboard has the id ``body``."""
+        raise TypeError(f"{type(self).__name__} has no body")
+
+    # What it shows
+
+    def topics(self) -> set[str]:
+        """Topics this place needs while it is visible, without their context."""
+        return set()
+
+    def main_topic(self) -> TopicState | None:
+        """The topic whose age the banner tells."""
+        return None
+
+    @property
+    def busy(self) -> bool:
+        """Whether something on it counts seconds."""
+        return False
+
+    def situation(self) -> Situation:
+        host = self.host
+        return Situation(self.mode, host.now(), host.context, host.link == "connected", host.link_reason)
+
+    def info(self) -> Sequence[Span]:
+        """The right end of the line of places."""
+        return ()
+
+    def renew_body(self) -> None:
+        """Paint the body from the newest states."""
+
+    def renew(self) -> None:
+        if not self.is_attached or not self.size.width:
+            return
+        self.renew_body()
+        self.renew_frame()
+
+    def renew_frame(self) -> None:
+        host, width = self.host, self.size.width
+        now = host.now()
+        running = sum(each.state.open for each in host.topic("operations").records.values())
+        self._block("#header").show([chrome.header(host.context, host.link, now, width)])
+        self._block("#places").show([chrome.places(self.shown_mode or self.mode, self.info(), running, width)])
+        self._block("#banner").show(chrome.banner(self.main_topic(), host.link, host.link_reason, now))
+        self._block("#footer").show([self._footer(width)])
+
+    def _footer(self, width: int) -> Line:
+        if self.message is not None:
+            return line(" ", span(self.message[0], self.message[1], 400))
+        return chrome.footer(actions.offered(self.mode), self.situation(), width)
+
+    def _block(self, selector: str) -> LineBlock:
+        return self.query_one(selector, LineBlock)
+
+    def on_mount(self) -> None:
+        self.renew()
+
+    def on_screen_resume(self) -> None:
+        self.host.follow()
+        self.renew()
+
+    def on_resize(self) -> None:
+        self.renew()
+
+    # Saying and doing
+
+    def say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
+        self.message = (text, tone)
+        self.renew_frame()
+
+    def on_key(self) -> None:
+        if self.message is not None:
+            self.message = None
+            self.call_later(self.renew_frame)
+
+    def handler(self, action: Action) -> Callable[[], None] | None:
+        return getattr(self, f"do_{action.id}", None)
+
+    def action_act(self, name: str) -> None:
+        action = actions.BY_ID[name]
+        reason = action.disabled_reason(self.situation())
+        if reason is not None:
+            self.say(f"{action.label}: {reason}", Tone.WARN)
+            return
+        handler = self.handler(action)
+        if handler is None:
+            self.say(f"{action.label} has no meaning here", Tone.WARN)
+        else:
+            handler()
+
+    # The prompt
+
+    def open_prompt(self, lead: str, text: str = "", completer: Callable[[str], str] = lambda text: text) -> None:
+        if self.query("Prompt"):
+            return
+        prompt = Prompt(lead, text, completer=completer)
+        self.mount(prompt)
+        prompt.focus()
+
+    def close_prompt(self) -> None:
+        self.query("Prompt").remove()
+        self.set_focus(self.query_one("#body"))
+
+    def on_prompt_left(self, event: Prompt.Left) -> None:
+        self.close_prompt()
+
+    def on_prompt_entered(self, event: Prompt.Entered) -> None:
+        self.close_prompt()
+        if event.lead == ":":
+            self.host.run_command(event.text)
+        else:
+            self.filtered(event.text, final=True)
+
+    def on_prompt_typed(self, event: Prompt.Typed) -> None:
+        if event.lead == "/":
+            self.filtered(event.text, final=False)
+
+    def filtered(self, typed: str, *, final: bool) -> None:
+        """What stands in the ``/`` prompt, on every change and when it is entered."""
+
+    # Actions that mean the same everywhere
+
+    def do_command(self) -> None:
+        from lazarus_tui.view import commands
+
+        contexts = tuple(self.host.topic("contexts").records)
+        spaces = {row.namespace for row in self.host.topic("overview").records.values()}
+
+        def completer(text: str) -> str:
+            return ":" + commands.complete(text, namespaces=spaces, contexts=contexts).removeprefix(":")
+
+        self.open_prompt(":", completer=completer)
+
+    def do_filter(self) -> None:
+        self.open_prompt("/")
+
+    def do_help(self) -> None:
+        from screens.help import HelpScreen
+
+        self.app.push_screen(HelpScreen(self.mode))
+
+    def do_overview(self) -> None:
+        self.host.visit("overview")
+
+    def do_backups(self) -> None:
+        self.host.visit("backups")
+
+    def do_schedules(self) -> None:
+        self.host.visit("schedules")
+
+    def do_restores(self) -> None:
+        self.host.visit("restores")
+
+    def do_operations(self) -> None:
+        self.host.visit("operations")
+
+    def do_refresh(self) -> None:
+        self.renew()
+        self.refresh(repaint=True, layout=True)
+
+    def do_back(self) -> None:
+        if len(self.app.screen_stack) > 1:
+            self.app.pop_screen()
+
+    def do_quit(self) -> None:
+        if len(self.app.screen_stack) > 1:
+            self.app.pop_screen()
+        else:
+            self.host.leave()
+
+    def do_interrupt(self) -> None:
+        self.host.ask_to_detach()
+
+    def do_save(self) -> None:
+        from screens.save import save_text
+
+        try:
+            self.say(f"written: {save_text(self.mode, self.as_text())}", Tone.GOOD)
+        except OSError as error:
+            self.say(f"not written: {error.strerror or error}", Tone.BAD)
+
+    def as_text(self) -> str:
+        """The body as text, for a file."""
+        body = self.query_one("#body")
+        return body.text() if isinstance(body, Pager | LineTable) else ""

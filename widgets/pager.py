@@ -1,0 +1,151 @@
+"""A pane of lines to read: scrolls, searches, and follows a growing log; bounded, and it says what it skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from lazarus_tui.view.filters import Filter, parse
+from lazarus_tui.view.sanitise import Safe
+from lazarus_tui.view.text import BLANK, Line, Span, Tone, plain
+from widgets.paint import Painted
+
+_FAR = 10_000_000
+
+
+class Pager(Painted, ScrollView, can_focus=True):
+    """Lines of spans. ``show`` repaints only changed visible lines; ``search`` marks and jumps."""
+
+    DEFAULT_CSS = """
+    Pager { overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; height: 1fr; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "scroll_by(-1)", show=False),
+        Binding("down,j", "scroll_by(1)", show=False),
+        Binding("pageup,ctrl+b", "page(-1)", show=False),
+        Binding("pagedown,ctrl+f", "page(1)", show=False),
+        Binding("home,g", "scroll_by(-10000000)", show=False),
+        Binding("end,G,shift+g", "scroll_by(10000000)", show=False),
+        Binding("left", "sideways(-16)", show=False),
+        Binding("right", "sideways(16)", show=False),
+        Binding("n", "match(1)", show=False),
+        Binding("N,shift+n", "match(-1)", show=False),
+    ]
+
+    class Searched(Message):
+        """A search was started or moved: ``at`` of ``found`` matches (0: none)."""
+
+        def __init__(self, at: int, found: int) -> None:
+            super().__init__()
+            self.at, self.found = at, found
+
+    def __init__(self, lines: Sequence[Line] = (), **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._lines: list[Line] = list(lines)
+        self._painted: dict[int, tuple[Line, bool]] = {}
+        self._shift = 0
+        self._filter = Filter()
+        self._matches: list[int] = []
+        self._match = 0
+
+    @property
+    def lines(self) -> Sequence[Line]:
+        return self._lines
+
+    @property
+    def at_end(self) -> bool:
+        return self.scroll_offset.y >= self.max_scroll_y
+
+    def show(self, lines: Sequence[Line], *, follow: bool = False) -> None:
+        """Replace the lines; with ``follow`` stay at the end if that is where the reader was."""
+        stay = follow and self.at_end
+        self._lines = list(lines)
+        self.virtual_size = Size(self.size.width, len(self._lines))
+        if self._filter:
+            self._matches = self._find()
+        if stay and self.max_scroll_y != self.scroll_offset.y:
+            self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True)
+        self._repaint()
+
+    def _repaint(self) -> None:
+        if not self.is_attached:
+            return
+        width = self.size.width
+        stale = [Region(0, y, width, 1) for y in range(self.size.height) if self._painted.get(y) != self._content(y)]
+        if stale:
+            self.refresh(*stale)
+
+    def _content(self, y: int) -> tuple[Line, bool]:
+        index = int(self.scroll_offset.y) + y
+        found = self._lines[index] if index < len(self._lines) else BLANK
+        return found, bool(self._matches) and index == self._matches[self._match]
+
+    def render_line(self, y: int) -> Strip:
+        content = self._content(y)
+        self._painted[y] = content
+        return self.paint(content[0], self.size.width, cursor=content[1], offset=self._shift)
+
+    def on_resize(self) -> None:
+        self._painted.clear()
+        self.virtual_size = Size(self.size.width, len(self._lines))
+
+    def action_scroll_by(self, by: int) -> None:
+        self.scroll_to(y=max(0, min(self.max_scroll_y, self.scroll_offset.y + by)), animate=False, immediate=True)
+
+    def action_page(self, by: int) -> None:
+        self.action_scroll_by(by * max(1, self.size.height - 1))
+
+    def action_sideways(self, by: int) -> None:
+        self._shift = max(0, self._shift + by)
+        self._painted.clear()
+        self.refresh()
+
+    def search(self, typed: str) -> None:
+        """Find ``typed`` (the forms of the filter line, labels excepted) and go to the first match from here."""
+        self._filter = parse(typed)
+        self._matches = self._find() if self._filter else []
+        top = int(self.scroll_offset.y)
+        self._match = next((at for at, index in enumerate(self._matches) if index >= top), 0)
+        self._to_match()
+
+    def action_match(self, by: int) -> None:
+        if self._matches:
+            self._match = (self._match + by) % len(self._matches)
+            self._to_match()
+
+    def _find(self) -> list[int]:
+        return [at for at, found in enumerate(self._lines) if self._filter.matches(plain(found), {})][:_FAR]
+
+    def _to_match(self) -> None:
+        if self._matches:
+            index, top = self._matches[self._match], int(self.scroll_offset.y)
+            if not top <= index < top + self.size.height:
+                self.scroll_to(y=max(0, index - self.size.height // 2), animate=False, immediate=True)
+        self._repaint()
+        self.post_message(self.Searched(self._match + 1 if self._matches else 0, len(self._matches)))
+
+    def text(self) -> str:
+        return "\n".join(plain(found).rstrip() for found in self._lines) + "\n"
+
+
+class LogPager(Pager):
+    """The end of a log. It keeps ``most`` lines; the first line says how many before them are not shown."""
+
+    def __init__(self, *, most: int = 2000, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._most = most
+
+    def show_log(self, lines: Sequence[Line], *, total: int) -> None:
+        """``lines`` are the newest of ``total``; a gap is never silent."""
+        kept = list(lines[-self._most :])
+        missing = max(0, total - len(kept))
+        if missing:
+            kept.insert(0, (Span(Safe(f" … {missing} earlier lines are not shown"), Tone.WARN),))
+        self.show(kept, follow=True)
