@@ -168,7 +168,7 @@ class Plugin:
         self._credential: Credential | None = None
         self._fresh_until = self._good_until = float("inf")
         self._failure: AuthError | None = None
-        self._failed_at = self._ran_at = float("-inf")
+        self._failed_at = self._barren_at = float("-inf")
 
     @property
     def name(self) -> str:
@@ -189,8 +189,9 @@ class Plugin:
 
     async def refresh(self, refused: Credential) -> bool:
         async with self._lock:
-            if self._credential == refused and self._now() - self._ran_at >= FAILURE_MEMORY:
-                await self._run_once()
+            due = self._credential == refused and self._now() - self._barren_at >= FAILURE_MEMORY
+            if due and await self._run_once() == refused:
+                self._barren_at = self._now()  # it gives what the server refuses; do not run it per request
             return self._credential is not None and self._credential != refused
 
     def _now(self) -> float:
@@ -204,7 +205,7 @@ class Plugin:
         except AuthError as error:
             self._failure, self._failed_at = error, self._clock.monotonic()
             raise
-        now = self._ran_at = self._now()
+        now = self._now()
         self._failure, self._credential = None, credential
         self._good_until = expires.timestamp() if expires else float("inf")
         self._fresh_until = now + FRESH_SHARE * (self._good_until - now) if expires else float("inf")

@@ -1,0 +1,511 @@
+"""The real transport against loopback servers that behave badly."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from aiohttp import WSMsgType, web
+from kube_fakes import ManualClock
+
+from lazarus_tui.kube import transport as transport_module
+from lazarus_tui.kube.cluster import Cluster
+from lazarus_tui.kube.contexts import Context
+from lazarus_tui.kube.credentials import Credential
+from lazarus_tui.kube.errors import (
+    AuthError,
+    ConfigError,
+    NotFound,
+    NotSent,
+    NotTrusted,
+    ServerFault,
+    TimedOut,
+    Unexpected,
+    Unreachable,
+)
+from lazarus_tui.kube.kubeconfig import ClusterEntry, Impersonation, UserEntry
+from lazarus_tui.kube.retry import ONCE
+from lazarus_tui.kube.transport import ClientTransport
+from lazarus_tui.model.clock import SystemClock
+from lazarus_tui.model.http import HandshakeRefused, HttpRequest
+from lazarus_tui.model.objects import Pod
+from lazarus_tui.model.resources import PODS
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+@asynccontextmanager
+async def serving(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    runner = web.ServerRunner(web.Server(handler), shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
+    await site.start()
+    try:
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def raw(answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> AsyncIterator[str]:
+    """A server below HTTP: it gets the sockets."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            await answer(reader, writer)
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+
+
+@asynccontextmanager
+async def connected(
+    server: str, user: UserEntry | None = None, clock: ManualClock | None = None, **cluster: Any
+) -> AsyncIterator[Cluster]:
+    context = Context("test", ClusterEntry("c", server, **cluster), user or UserEntry("u", token="CANARY"))
+    transport = await ClientTransport.open(context, clock=clock or SystemClock())
+    async with Cluster(transport, "test", clock or ManualClock(), policy=ONCE) as found:
+        yield found
+
+
+async def drained(chunks: AsyncIterator[bytes], into: bytearray | None = None) -> bytes:
+    found = bytearray() if into is None else into
+    async for chunk in chunks:
+        found += chunk
+    return bytes(found)
+
+
+def reply(body: Any, status: int = 200, **headers: str) -> web.Response:
+    return web.json_response(body, status=status, headers=headers)
+
+
+async def test_request_line_body_and_credentials_arrive_as_meant() -> None:
+    seen: list[Any] = []
+
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        seen.append(
+            (
+                request.method,
+                request.raw_path,
+                request.headers.copy(),
+                await request.read(),
+            )
+        )
+        return reply({"kind": "Pod", "metadata": {"name": "a"}})
+
+    act = Impersonation("jane", groups=("g1", "g2"))
+    async with (
+        serving(handler) as server,
+        connected(server, UserEntry("u", token="CANARY", impersonate=act)) as cluster,
+    ):
+        await cluster.create(PODS, {"a": "ä"}, "ns")
+        await cluster.request("GET", "/api/v1/pods/a:b", query=[("labelSelector", "a in (b,c)"), ("x", "1+1&=")])
+    method, path, headers, body = seen[0]
+    assert (method, path, json.loads(body)) == ("POST", "/api/v1/namespaces/ns/pods?fieldManager=lazarus", {"a": "ä"})
+    assert headers["Authorization"] == "Bearer CANARY"
+    assert headers["Content-Type"] == "application/json"
+    assert headers["Impersonate-User"] == "jane"
+    assert headers.getall("Impersonate-Group") == ["g1", "g2"]
+    assert seen[1][1] == "/api/v1/pods/a:b?labelSelector=a%20in%20%28b%2Cc%29&x=1%2B1%26%3D"
+
+
+async def test_a_hanging_server_ends_in_a_timeout() -> None:
+    async def hang(request: web.BaseRequest) -> web.StreamResponse:
+        await asyncio.sleep(30)
+        return web.Response()
+
+    async with serving(hang) as server, connected(server) as cluster:
+        begun = time.monotonic()
+        with pytest.raises(TimedOut, match=r"no answer within 0\.05 s"):
+            await cluster.request("GET", "/x", timeout=0.05)
+        assert time.monotonic() - begun < 2
+
+
+async def test_one_byte_now_and_then_does_not_defeat_the_timeout() -> None:
+    async def drip(request: web.BaseRequest) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(b"x")
+            await asyncio.sleep(0.01)
+
+    async with serving(drip) as server, connected(server) as cluster:
+        with pytest.raises(TimedOut):
+            await cluster.request("GET", "/x", timeout=0.1)
+
+
+async def test_nobody_listening_is_not_sent(unused_port: int) -> None:
+    async with connected(f"http://127.0.0.1:{unused_port}") as cluster:
+        with pytest.raises(NotSent):
+            await cluster.create(PODS, {}, "ns")
+
+
+async def test_an_unknown_host_is_not_sent() -> None:
+    async with connected("https://nowhere.invalid:6443") as cluster:
+        with pytest.raises(NotSent):
+            await cluster.create(PODS, {}, "ns")
+
+
+@pytest.fixture
+def unused_port() -> int:
+    import socket
+
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+    ],
+)
+async def test_a_connection_cut_anywhere_is_ambiguous_for_a_write(text: bytes) -> None:
+    async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(text)
+        await writer.drain()
+
+    async with raw(cut) as server, connected(server) as cluster:
+        with pytest.raises(Unreachable):
+            await cluster.create(PODS, {}, "ns")
+
+
+async def test_a_502_page_and_a_redirect_to_a_login_page_are_errors() -> None:
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        if request.path == "/bad":
+            return web.Response(status=502, text="<html>Bad Gateway</html>", content_type="text/html")
+        return web.Response(status=302, headers={"Location": "https://login.example.com/?state=CANARY"})
+
+    async with serving(handler) as server, connected(server) as cluster:
+        with pytest.raises(ServerFault):
+            await cluster.request("GET", "/bad")
+        with pytest.raises(Unexpected) as caught:
+            await cluster.request("GET", "/redirect")
+        assert "CANARY" not in str(caught.value)
+
+
+class Rotating:
+    """Credentials that have something newer after a refusal, ``fresh`` times."""
+
+    def __init__(self, fresh: int) -> None:
+        self.number, self.fresh, self.refreshed = 1, fresh, 0
+
+    async def get(self) -> Credential:
+        return Credential(f"tok-{self.number}")
+
+    async def refresh(self, refused: Credential) -> bool:
+        self.refreshed += 1
+        if self.fresh:
+            self.fresh -= 1
+            self.number += 1
+            return True
+        return False
+
+
+async def rotating(server: str, fresh: int) -> tuple[Cluster, Rotating]:
+    credentials = Rotating(fresh)
+    transport = ClientTransport(Context("test", ClusterEntry("c", server)), credentials)
+    return Cluster(transport, "test", ManualClock(), policy=ONCE), credentials
+
+
+async def test_a_401_is_answered_once_with_a_fresh_credential() -> None:
+    tokens: list[str] = []
+
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        tokens.append(request.headers["Authorization"])
+        good = tokens[-1] == "Bearer tok-2"
+        if not good:
+            return reply({"kind": "Status", "code": 401, "message": "Unauthorized"}, 401)
+        return reply({"kind": "Pod", "body": (await request.read()).decode()})
+
+    async with serving(handler) as server:
+        cluster, credentials = await rotating(server, 1)
+        async with cluster:
+            assert (await cluster.create(PODS, {"a": 1}, "ns"))["body"] == '{"a":1}'
+            async with cluster.transport.stream(HttpRequest("GET", "/x")) as stream:
+                assert stream.status == 200
+        assert tokens == ["Bearer tok-1", "Bearer tok-2", "Bearer tok-2"]
+        stubborn, credentials = await rotating(server, 0)
+        async with stubborn:
+            with pytest.raises(AuthError):
+                await stubborn.create(PODS, {}, "ns")
+        assert credentials.refreshed == 1
+
+
+async def test_a_stream_gives_bytes_as_they_come_and_breaks_as_oserror() -> None:
+    release = asyncio.Event()
+
+    async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n")
+        await writer.drain()
+        await release.wait()
+        writer.write(b"3\r\nt")
+        await writer.drain()
+
+    async with (
+        raw(cut) as server,
+        connected(server) as cluster,
+        cluster.transport.stream(HttpRequest("GET", "/x", timeout=5)) as stream,
+    ):
+        chunks = stream.chunks()
+        assert await anext(chunks) == b"one"
+        release.set()
+        with pytest.raises(ConnectionResetError):
+            await drained(chunks)
+
+
+async def test_a_silent_stream_times_out_by_silence_not_by_age() -> None:
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for _ in range(8):
+            await response.write(b"tick")
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(30)
+        return response
+
+    async with serving(handler) as server, connected(server) as cluster:
+        async with cluster.transport.stream(HttpRequest("GET", "/x", timeout=0.3)) as stream:
+            got = bytearray()
+            with pytest.raises(TimeoutError):
+                await drained(stream.chunks(), got)
+        assert got == b"tick" * 8
+
+
+async def test_a_5_mb_line_arrives_whole() -> None:
+    text = b"x" * 5_000_000 + b"\n"
+
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(body=text)
+
+    async with (
+        serving(handler) as server,
+        connected(server) as cluster,
+        cluster.transport.stream(HttpRequest("GET", "/x")) as stream,
+    ):
+        assert await drained(stream.chunks()) == text
+
+
+async def test_leaving_a_stream_early_does_not_wait_for_its_end() -> None:
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"first")
+        await asyncio.sleep(30)
+        return response
+
+    async with serving(handler) as server, connected(server) as cluster:
+        begun = time.monotonic()
+        async with cluster.transport.stream(HttpRequest("GET", "/x")) as stream:
+            assert await anext(stream.chunks()) == b"first"
+        assert time.monotonic() - begun < 2
+
+
+async def test_proxy_variables_never_capture_loopback(monkeypatch: pytest.MonkeyPatch, unused_port: int) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{unused_port}")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        return reply({"gitVersion": "v1.33.0"})
+
+    async with serving(handler) as server, connected(server) as cluster:
+        assert (await cluster.version()).git_version == "v1.33.0"
+
+
+async def test_proxy_url_is_used_for_requests_and_websockets() -> None:
+    lines: list[str] = []
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        lines.append("asked")
+        writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+
+    async with raw(proxy) as address, connected("https://api.invalid:6443", proxy_url=address) as cluster:
+        with pytest.raises(NotSent):
+            await cluster.create(PODS, {}, "ns")
+        with pytest.raises(OSError, match="407"):
+            async with cluster.transport.websocket(HttpRequest("GET", "/x"), ("v4.channel.k8s.io",)):
+                pass
+    assert lines == ["asked", "asked"]
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def server_tls(authority: trustme.CA, name: str = "127.0.0.1", *, clients: bool = False) -> ssl.SSLContext:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(tls)
+    if clients:
+        authority.configure_trust(tls)
+        tls.verify_mode = ssl.CERT_REQUIRED
+    return tls
+
+
+async def version(request: web.BaseRequest) -> web.StreamResponse:
+    peer = request.transport.get_extra_info("peercert") if request.transport else None
+    return reply({"gitVersion": "v1.33.0", "major": "cert" if peer else "none"})
+
+
+async def test_tls_with_an_inline_authority_and_client_certificate(
+    authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    mine = authority.issue_cert("jane@example.com")
+    user = UserEntry("u", cert_data=mine.cert_chain_pems[0].bytes(), key_data=mine.private_key_pem.bytes())
+    ca = authority.cert_pem.bytes()
+    async with (
+        serving(version, server_tls(authority, clients=True)) as server,
+        connected(server, user, ca_data=ca) as cluster,
+    ):
+        assert (await cluster.version()).major == "cert"
+        assert list(tmp_path.iterdir()) == []  # no key stays on disk, even while connected
+
+
+async def test_an_unknown_authority_is_not_trusted_unless_insecure(authority: trustme.CA) -> None:
+    async with serving(version, server_tls(authority)) as server:
+        other = trustme.CA().cert_pem.bytes()
+        async with connected(server, ca_data=other) as cluster:
+            with pytest.raises(NotTrusted):
+                await cluster.version()
+        async with connected(server, insecure=True) as cluster:
+            assert (await cluster.version()).git_version == "v1.33.0"
+
+
+async def test_tls_server_name_is_honoured_for_requests_and_websockets(authority: trustme.CA) -> None:
+    ca = authority.cert_pem.bytes()
+    async with serving(echo, server_tls(authority, "api.internal")) as server:
+        async with connected(server, ca_data=ca) as cluster:
+            with pytest.raises(NotTrusted):
+                await cluster.version()
+        async with (
+            connected(server, ca_data=ca, tls_server_name="api.internal") as cluster,
+            cluster.transport.websocket(HttpRequest("GET", "/ws"), ("v4.channel.k8s.io",)) as socket,
+        ):
+            await socket.send(b"\x00hello")
+            assert await socket.receive() == b"\x00hello"
+
+
+async def echo(request: web.BaseRequest) -> web.StreamResponse:
+    if request.path == "/refused":
+        return reply({"kind": "Status", "code": 404, "reason": "NotFound", "message": "pods x not found"}, 404)
+    socket = web.WebSocketResponse(protocols=("v5.channel.k8s.io", "v4.channel.k8s.io"))
+    await socket.prepare(request)
+    async for message in socket:
+        if message.type is WSMsgType.BINARY:
+            if message.data == b"bye":
+                break
+            await socket.send_bytes(message.data)
+    await socket.close()
+    return socket
+
+
+async def test_a_websocket_negotiates_echoes_and_ends() -> None:
+    async with serving(echo) as server, connected(server) as cluster:
+        wanted = ("v5.channel.k8s.io", "v4.channel.k8s.io")
+        async with cluster.transport.websocket(HttpRequest("GET", "/ws"), wanted) as socket:
+            assert socket.subprotocol == "v5.channel.k8s.io"
+            await socket.send(b"\x01" + b"x" * 100_000)
+            assert await socket.receive() == b"\x01" + b"x" * 100_000
+            await socket.send(b"bye")
+            assert await socket.receive() is None
+
+
+async def test_a_refused_upgrade_keeps_its_answer() -> None:
+    async with serving(echo) as server, connected(server) as cluster:
+        with pytest.raises(HandshakeRefused) as caught:
+            async with cluster.transport.websocket(HttpRequest("GET", "/refused"), ("v4.channel.k8s.io",)):
+                pass
+        assert caught.value.response.status == 404
+        with pytest.raises(NotFound, match="pods x not found"):
+            raise transport_error(caught.value)
+
+
+def transport_error(error: HandshakeRefused) -> Exception:
+    from lazarus_tui.kube.errors import from_response
+
+    return from_response(HttpRequest("GET", "/refused"), error.response)
+
+
+@pytest.mark.parametrize(
+    ("user", "cluster", "expected"),
+    [
+        ({"cert_data": b"junk", "key_data": b"junk"}, {}, "cannot be used"),
+        ({"cert_file": "/nowhere/crt", "key_file": "/nowhere/key"}, {}, "No such file"),
+        ({}, {"ca_file": "/nowhere/ca"}, "No such file"),
+        ({}, {"ca_data": b"junk"}, "cannot be used"),
+        ({"cert_data": b"x", "key_data": b"-----BEGIN ENCRYPTED PRIVATE KEY-----"}, {}, "is encrypted"),
+    ],
+)
+async def test_bad_certificates_are_one_sentence(user: dict[str, Any], cluster: dict[str, Any], expected: str) -> None:
+    async with connected("https://127.0.0.1:1", UserEntry("u", **user), **cluster) as found:
+        with pytest.raises(ConfigError, match=expected):
+            await found.version()
+
+
+async def test_several_contexts_at_once_do_not_mix() -> None:
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        return reply({"gitVersion": request.headers["Authorization"]})
+
+    async with (
+        serving(handler) as one,
+        serving(handler) as two,
+        connected(one, UserEntry("a", token="A")) as first,
+        connected(two, UserEntry("b", token="B")) as second,
+    ):
+        found = await asyncio.gather(*(cluster.version() for cluster in (first, second) * 10))
+    assert [version.git_version for version in found] == ["Bearer A", "Bearer B"] * 10
+
+
+async def test_no_token_in_any_repr_or_in_the_library_configuration() -> None:
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        return reply({"kind": "Status", "code": 400, "message": f"got {request.headers['Authorization']}"}, 400)
+
+    async with serving(handler) as server, connected(server) as cluster:
+        with pytest.raises(Exception, match="got") as caught:
+            await cluster.version()
+        shown = f"{caught.value!r}{caught.value}{cluster!r}{cluster.transport!r}{vars(cluster.transport)!r}"
+        assert "CANARY" not in shown
+
+
+async def test_an_answer_too_large_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport_module, "MAX_BODY", 1000)
+
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(body=b"x" * 5000)
+
+    async with serving(handler) as server, connected(server) as cluster:
+        with pytest.raises(Unexpected):
+            await cluster.request("GET", "/x")
+
+
+async def test_typed_get_over_a_real_connection() -> None:
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        return reply({"kind": "Pod", "metadata": {"name": "a"}, "status": {"podIP": "10.0.0.9", "phase": "Running"}})
+
+    async with serving(handler) as server, connected(server) as cluster:
+        pod = await cluster.get(PODS, "a", "ns", type=Pod)
+        assert pod is not None
+        assert pod.status.pod_ip == "10.0.0.9"
