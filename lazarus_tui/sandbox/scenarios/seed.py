@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -269,7 +270,7 @@ class History:
         }
         for key, data in own.items():
             bucket.put(key, data)
-        shared = {
+        shared: dict[str, Callable[[], bytes]] = {
             "BackupContents": lambda: contents,
             "BackupResourceList": lambda: layout.packed(volumeinfo.resource_list(items)),
             "BackupResults": lambda: layout.packed(log.results()),

@@ -1,0 +1,217 @@
+"""The sandbox's own process: state from disk, real pods, TLS on loopback, and a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import gc
+import json
+import logging
+import os
+import secrets
+import shutil
+import signal
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import yaml
+
+from lazarus_tui.model.clock import SystemClock, rfc3339
+from lazarus_tui.model.paths import write_private
+from lazarus_tui.model.resources import DEPLOYMENTS, STATEFULSETS
+from lazarus_tui.sandbox.api import http
+from lazarus_tui.sandbox.api.persist import Persistence, StateUnusable
+from lazarus_tui.sandbox.api.pki import authority_pem, load_authority
+from lazarus_tui.sandbox.api.store import Store
+from lazarus_tui.sandbox.clock import ScaledClock
+from lazarus_tui.sandbox.cluster import SandboxCluster
+from lazarus_tui.sandbox.dataplane.launcher import ProcessLauncher
+from lazarus_tui.sandbox.dataplane.ledger import Ledger
+from lazarus_tui.sandbox.process import kubeconfig_path, state_path
+
+CONTEXT = "lazarus-sandbox"
+USER = "lazarus-admin"
+SHOP = "shop"
+# An ephemeral sandbox ends when no client has been connected for this long; the first may take its time.
+_UNUSED_SECONDS, _FIRST_USE_SECONDS = 4.0, 60.0
+_LOOK_SECONDS = 1.0
+# What a sandbox must have written before it counts as filled; without it a half-made one is made anew.
+_FILLED = "filled"
+
+log = logging.getLogger(__name__)
+
+
+def serve(root: Path, factor: float, *, ephemeral: bool) -> int:
+    """Run until SIGTERM or SIGINT; the exit code. The caller holds the lock of ``root``."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        asyncio.run(_Process(root, factor, ephemeral).run())
+    except (StateUnusable, OSError) as error:
+        log.error("the sandbox cannot run: %s", error)
+        return 1
+    return 0
+
+
+class _Process:
+    def __init__(self, root: Path, factor: float, ephemeral: bool) -> None:
+        self.root, self.factor, self._ephemeral = root, factor, ephemeral
+        self._end = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._started = ""
+        self._bucket = ""
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signum, self._end.set)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        self._clear_half_made()
+        clock = SystemClock()
+        self._started = rfc3339(clock.now())
+        keeper = Persistence.open(self.root / "cluster.db")
+        store = Store(keeper=keeper)
+        keeper.load(store)
+        keeper.start()
+        try:
+            cluster = SandboxCluster(
+                self.root,
+                clock,
+                velero_clock=ScaledClock(self.factor),
+                launcher=ProcessLauncher(Ledger(self.root / "ledger.json")),
+                store=store,
+                token=_token(self.root),
+                ca=authority_pem(load_authority(self.root / "pki")).decode(),
+            )
+            await self._serve(cluster, store)
+        finally:
+            await keeper.close()
+            state_path(self.root).unlink(missing_ok=True)
+
+    async def _serve(self, cluster: SandboxCluster, store: Store) -> None:
+        serving: http.Serving | None = None
+        try:
+            await cluster.start()
+            await store.durable(store.revision)
+            (self.root / _FILLED).touch(mode=0o600)
+            serving = await self._front(cluster)
+            gc.collect()
+            gc.freeze()  # the loaded objects live for ever: the collector need not look at them again
+            self._bucket = cluster.objects.base_url
+            write_private(kubeconfig_path(self.root), _kubeconfig(serving, _token(self.root)))
+            await self._until_the_end(cluster, serving)
+        finally:
+            await cluster.stop()
+            if serving is not None:
+                await serving.close()
+
+    async def _front(self, cluster: SandboxCluster) -> http.Serving:
+        """On the port of the last run if it is free: kubeconfigs and consoles then stay right."""
+        pki = self.root / "pki"
+        with contextlib.suppress(OSError):
+            return await http.serve(cluster.server, pki, _last_port(self.root))
+        return await http.serve(cluster.server, pki)
+
+    async def _until_the_end(self, cluster: SandboxCluster, serving: http.Serving) -> None:
+        unsubscribe = cluster.api.subscribe(lambda _kind, resource, *_: self._heard(resource.plural))
+        watch = asyncio.ensure_future(self._end_when_unused(serving)) if self._ephemeral else None
+        try:
+            while not self._end.is_set():
+                self._changed.clear()
+                self._tell(serving, _ready(cluster))
+                ends = asyncio.ensure_future(self._end.wait())
+                changes = asyncio.ensure_future(self._changed.wait())
+                await asyncio.wait({ends, changes}, return_when=asyncio.FIRST_COMPLETED)
+                ends.cancel()
+                changes.cancel()
+        finally:
+            unsubscribe()
+            if watch is not None:
+                watch.cancel()
+
+    def _heard(self, plural: str) -> None:
+        if plural in (DEPLOYMENTS.plural, STATEFULSETS.plural):
+            self._changed.set()
+
+    def _tell(self, serving: http.Serving, ready: bool) -> None:
+        told = {
+            "pid": os.getpid(),
+            "server": serving.url,
+            "bucket": self._bucket,
+            "factor": self.factor,
+            "started": self._started,
+            "ready": ready,
+        }
+        data = json.dumps(told).encode()
+        path = state_path(self.root)
+        if not path.exists() or path.read_bytes() != data:
+            write_private(path, data)
+
+    async def _end_when_unused(self, serving: http.Serving) -> None:
+        """End when nobody is connected, unless somebody has said meanwhile that the sandbox is to stay."""
+        unused, limit = 0.0, _FIRST_USE_SECONDS
+        while not (self.root / "keep").exists():
+            await asyncio.sleep(_LOOK_SECONDS)
+            low = serving.runner.server
+            if low is not None and low.connections:
+                unused, limit = 0.0, _UNUSED_SECONDS
+                continue
+            unused += _LOOK_SECONDS
+            if unused >= limit:
+                log.info("nobody is connected any more")
+                self._end.set()
+                return
+
+    def _clear_half_made(self) -> None:
+        """A first start that was killed leaves parts; they are removed, since nothing of them was in use yet."""
+        if (self.root / _FILLED).exists() or not (self.root / "cluster.db").exists():
+            return
+        for name in ("volumes", "bucket", "pods"):
+            shutil.rmtree(self.root / name, ignore_errors=True)
+        for path in self.root.glob("cluster.db*"):
+            path.unlink()
+
+
+def _ready(cluster: SandboxCluster) -> bool:
+    """Every workload the shop still has is as it should be; a shop that was deleted is nobody's to wait for."""
+
+    def complete(objects: Iterable[dict[str, object]]) -> bool:
+        for obj in objects:
+            spec, status = obj.get("spec"), obj.get("status")
+            wanted = spec.get("replicas", 1) if isinstance(spec, dict) else 1
+            there = status.get("readyReplicas", 0) if isinstance(status, dict) else 0
+            if there < wanted:
+                return False
+        return True
+
+    return complete(cluster.api.list(STATEFULSETS, SHOP)) and complete(cluster.api.list(DEPLOYMENTS, SHOP))
+
+
+def _token(root: Path) -> str:
+    path = root / "token"
+    if not path.exists():
+        write_private(path, secrets.token_urlsafe(32).encode())
+    return path.read_text(encoding="ascii")
+
+
+def _last_port(root: Path) -> int:
+    try:
+        config = yaml.safe_load(kubeconfig_path(root).read_text(encoding="utf-8"))
+        return urlsplit(config["clusters"][0]["cluster"]["server"]).port or 0
+    except (FileNotFoundError, yaml.YAMLError, KeyError, IndexError, TypeError, ValueError):
+        return 0
+
+
+def _kubeconfig(serving: http.Serving, token: str) -> bytes:
+    authority = base64.b64encode(serving.ca_pem).decode()
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": CONTEXT, "cluster": {"server": serving.url, "certificate-authority-data": authority}}],
+        "users": [{"name": USER, "user": {"token": token}}],
+        "contexts": [{"name": CONTEXT, "context": {"cluster": CONTEXT, "user": USER}}],
+        "current-context": CONTEXT,
+    }
+    return yaml.safe_dump(config, sort_keys=False).encode()
