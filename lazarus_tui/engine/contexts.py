@@ -18,7 +18,7 @@ import msgspec
 from lazarus_tui.engine.hub import Hub
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.kube.contexts import Context, Kubeconfig
-from lazarus_tui.kube.errors import KubeError
+from lazarus_tui.kube.errors import ConfigError, KubeError, NotSent
 from lazarus_tui.link.codec import LinkFault
 from lazarus_tui.link.protocol import Fault
 from lazarus_tui.model.clock import Clock, rfc3339
@@ -94,6 +94,7 @@ class Contexts:
         self._disarming: dict[str, asyncio.Task[None]] = {}
         self.kubeconfig = ""
         self.problems: tuple[str, ...] = ()
+        self.warnings: tuple[str, ...] = ()
         hub.open(Topic.CONTEXTS)
 
     # --- the list
@@ -102,7 +103,7 @@ class Contexts:
         """Read the kubeconfig and publish its contexts. Connections stay what they are."""
         found = self._load(kubeconfig)
         self.kubeconfig = kubeconfig
-        self.problems = tuple(found.errors)
+        self.problems, self.warnings = tuple(found.errors), tuple(found.warnings)
         self._listed, self._current = dict(found.contexts), found.current
         self._publish()
 
@@ -131,6 +132,11 @@ class Contexts:
             sandbox=self._is_sandbox(name),
             write_until="always" if self._is_sandbox(name) else "",
         )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Contexts of the kubeconfig."""
+        return tuple(sorted(self._listed))
 
     def _is_sandbox(self, name: str) -> bool:
         return self._sandbox and name == SANDBOX_CONTEXT
@@ -265,6 +271,18 @@ class Contexts:
         cluster = self.connection(name).cluster
         assert cluster is not None
         return cluster
+
+    async def cluster_for(self, name: str) -> Cluster:
+        """The cluster of a context, connected if need be: what operations run on. Raises ``KubeError``."""
+        if name not in self._connections:
+            try:
+                await self.use(name)
+            except LinkFault as fault:
+                raise ConfigError(fault.fault.what, reason="NoContext", hint=fault.fault.hint) from None
+        found = self._connections[name]
+        if found.cluster is None or found.identity is None:
+            raise NotSent(found.row.reason or f"context {name} has not answered yet", hint=found.row.hint)
+        return found.cluster
 
     # --- arming
 

@@ -39,5 +39,5 @@ class IdleWatch:
             rest = self._since + self._seconds - self._clock.monotonic()
             if rest <= 0 and not self._busy():
                 return
-            # With an operation open there is no event to wait for: look again, seldom.
-            await self._clock.sleep(max(rest, min(self._seconds, 1.0)))
+            # Clients may come and go and operations end meanwhile: look again every second.
+            await self._clock.sleep(min(max(rest, 0.05), 1.0) if rest > 0 else 1.0)

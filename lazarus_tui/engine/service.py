@@ -17,12 +17,14 @@ from lazarus_tui import __version__
 from lazarus_tui.engine.contexts import Contexts
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.engine.hub import Hub
-from lazarus_tui.kube.cluster import Cluster
+from lazarus_tui.journal.errors import JournalError
 from lazarus_tui.kube.errors import Forbidden, Invalid, KubeError, NotFound
 from lazarus_tui.link.codec import LinkFault, encode
 from lazarus_tui.link.protocol import PROTOCOL, Fault, Hello
 from lazarus_tui.model.operation import Operation
-from lazarus_tui.model.plan import Danger, Plan, PlanRefused
+from lazarus_tui.model.plan import Plan, PlanRefused
+from lazarus_tui.model.steps import StepStopped
+from lazarus_tui.model.topics import Topic
 
 T = TypeVar("T")
 
@@ -40,29 +42,28 @@ class Peer(Protocol):
 
 
 class Operations(Protocol):
-    """The runner, as the link sees it. Methods with an id raise ``KeyError`` for one that is unknown."""
+    """The runner, as the link sees it; ``Refused`` says why not."""
 
-    async def plan(self, kind: str, context: str, params: Mapping[str, Any]) -> Plan: ...
-
-    async def start(self, plan: Plan) -> Operation: ...
-
-    def get(self, id: str) -> Operation: ...
-
+    @property
     def open(self) -> Sequence[Operation]: ...
 
-    async def undo(self, id: str) -> Operation: ...
+    async def start(self, plan: Plan, digest: str, confirm: str = "") -> Operation: ...
 
-    async def resume(self, id: str) -> Operation: ...
+    async def get(self, prefix: str) -> Operation: ...
 
-    async def park(self, id: str) -> Operation: ...
+    async def undo(self, prefix: str) -> Operation: ...
+
+    async def resume(self, prefix: str) -> Operation: ...
+
+    async def park(self, prefix: str) -> Operation: ...
 
 
 class Evidence(Protocol):
     """Stored evidence records."""
 
-    def list(self) -> list[dict[str, Any]]: ...
+    async def list(self) -> Sequence[Any]: ...
 
-    def get(self, id: str) -> Mapping[str, Any]: ...
+    async def get(self, prefix: str) -> Mapping[str, Any]: ...
 
 
 @dataclass
@@ -147,10 +148,12 @@ def refused(what: str, where: str = "", hint: str = "", code: str = "refused") -
 class Reads:
     """Answers that need the cluster; each raises ``LinkFault`` or ``KubeError``."""
 
-    object: Callable[[Cluster, str, str, str | None, str], Awaitable[dict[str, Any]]]
-    artefact: Callable[[str, str, str], Awaitable[dict[str, Any]]]
-    preview: Callable[[Cluster, str, Mapping[str, Any]], Awaitable[Any]]
-    doctor: Callable[[str | None], Awaitable[list[Any]]]
+    plan: Callable[[str, str, Mapping[str, Any]], Awaitable[Plan]]  # kind, context, params
+    object: Callable[[str, str, str | None, str], Awaitable[Any]]  # context, resource, namespace, name
+    artefact: Callable[[str, str, str], Awaitable[Any]]  # context, kind, name
+    preview: Callable[[str, Mapping[str, Any]], Awaitable[Any]]  # context, params
+    doctor: Callable[[str | None], Awaitable[Any]]
+    log: Callable[[str], Awaitable[None]]  # make oplog/<id> known
 
 
 class Service:
@@ -166,7 +169,7 @@ class Service:
         reads: Reads,
         *,
         stats: Callable[[], dict[str, Any]],
-        stop: Callable[[], None],
+        stop: Callable[[bool], Awaitable[None]],
         others: Callable[[Any], Sequence[Peer]],
     ) -> None:
         self._about, self._hub, self._contexts, self._operations = about, hub, contexts, operations
@@ -221,15 +224,15 @@ class Service:
             started=self._about.started,
             state_root=self._about.state_root,
             sandbox=self._about.sandbox,
-            open_operations=tuple(op.id for op in self._operations.open()),
+            open_operations=tuple(op.id for op in self._operations.open),
             console=self._about.console,
         )
 
     async def _switch(self, peer: Peer, kubeconfig: str) -> None:
         """Read another kubeconfig, unless somebody relies on the one in use: names could mean other clusters."""
         where = f"the engine works with {self._contexts.kubeconfig}, not {kubeconfig}"
-        if self._operations.open():
-            ids = ", ".join(op.id for op in self._operations.open())
+        if self._operations.open:
+            ids = ", ".join(op.id for op in self._operations.open)
             raise refused(where, "hello", f"wait until operation {ids} has ended, or use the same kubeconfig")
         if any(other.greeted for other in self._others(peer)):
             raise refused(where, "hello", "close the other console first, or use the same kubeconfig")
@@ -241,6 +244,9 @@ class Service:
             raise refused(f"a pull names at most {MAX_TOPICS} topics", "pull", code="usage")
         if peer.pull is not None:
             peer.pull.cancel()  # a newer pull ends the older one, which is answered as empty
+        for topic in wanted.known:
+            if topic.startswith(f"{Topic.OPERATION_LOG}/"):
+                await self._reads.log(topic.partition("/")[2])
         wait = min(MAX_WAIT, max(0.0, wanted.wait))
         task = asyncio.ensure_future(self._hub.pull(wanted.known, wait))
         peer.pull = task
@@ -256,15 +262,12 @@ class Service:
         return self._stats()
 
     async def _engine_stop(self, peer: Peer, wanted: StopParams) -> dict[str, Any]:
-        running = self._operations.open()
+        running = self._operations.open
         if running and not wanted.park:
             first = running[0]
             what = f"operation {first.id} ({first.title}) is open"
             raise refused(what, "engine.stop", f"lazarus watch {first.id}, or stop with --park")
-        for operation in running:
-            with contextlib.suppress(KeyError):
-                await self._operations.park(operation.id)
-        asyncio.get_running_loop().call_later(0.05, self._stop)  # after this answer has left
+        await self._stop(wanted.park)
         return {}
 
     # --- contexts
@@ -278,67 +281,43 @@ class Service:
     # --- operations
 
     async def _plan(self, peer: Peer, wanted: PlanParams) -> Plan:
-        self._contexts.connection(wanted.context)
-        return await self._operations.plan(wanted.kind, wanted.context, wanted.params)
+        return await self._reads.plan(wanted.kind, wanted.context, wanted.params)
 
     async def _start(self, peer: Peer, wanted: StartParams) -> Operation:
-        plan = wanted.plan
-        if plan.digest() != wanted.digest:
-            raise refused("the plan is not the one that was approved", plan.target, "make the plan again")
-        identity = self._contexts.connection(plan.context).identity
-        if identity is None or identity.cluster_uid != plan.cluster_uid:
-            what = f"context {plan.context} is another cluster than the plan was made for"
-            raise refused(what, plan.target, "check the kubeconfig, then make the plan again")
-        if not self._contexts.writable(plan.context):
-            hint = f"lazarus context arm --context {plan.context}"
-            raise refused(f"context {plan.context} is read-only", plan.target, hint, "read-only")
-        if plan.danger is Danger.DESTROYS and wanted.confirm != plan.target:
-            raise refused(f"this destroys data: its name must be typed ({plan.target})", plan.target, "--confirm NAME")
-        return await self._operations.start(plan)
+        self._contexts.connection(wanted.plan.context)
+        return await self._operations.start(wanted.plan, wanted.digest, wanted.confirm)
 
     async def _get(self, peer: Peer, wanted: IdParams) -> Operation:
-        return self._operations.get(wanted.id)
+        return await self._operations.get(wanted.id)
 
     async def _undo(self, peer: Peer, wanted: IdParams) -> Operation:
-        self._writable(self._operations.get(wanted.id))
         return await self._operations.undo(wanted.id)
 
     async def _resume(self, peer: Peer, wanted: IdParams) -> Operation:
-        self._writable(self._operations.get(wanted.id))
         return await self._operations.resume(wanted.id)
-
-    def _writable(self, operation: Operation) -> None:
-        if not self._contexts.writable(operation.context):
-            hint = f"lazarus context arm --context {operation.context}"
-            raise refused(f"context {operation.context} is read-only", operation.target, hint, "read-only")
 
     async def _park(self, peer: Peer, wanted: IdParams) -> Operation:
         return await self._operations.park(wanted.id)
 
     # --- reads
 
-    async def _object(self, peer: Peer, wanted: ObjectParams) -> dict[str, Any]:
-        connection = self._contexts.connection(wanted.context)
-        velero = connection.row.velero_namespace
-        cluster = self._contexts.reader(wanted.context)
-        return await self._reads.object(cluster, wanted.resource, velero, wanted.namespace, wanted.name)
+    async def _object(self, peer: Peer, wanted: ObjectParams) -> Any:
+        return await self._reads.object(wanted.context, wanted.resource, wanted.namespace, wanted.name)
 
-    async def _artefact(self, peer: Peer, wanted: ArtefactParams) -> dict[str, Any]:
+    async def _artefact(self, peer: Peer, wanted: ArtefactParams) -> Any:
         return await self._reads.artefact(wanted.context, wanted.kind, wanted.name)
 
     async def _preview(self, peer: Peer, wanted: PreviewParams) -> Any:
-        connection = self._contexts.connection(wanted.context)
-        cluster = self._contexts.reader(wanted.context)
-        return await self._reads.preview(cluster, connection.row.velero_namespace, wanted.params)
+        return await self._reads.preview(wanted.context, wanted.params)
 
-    async def _doctor(self, peer: Peer, wanted: UseParams) -> list[Any]:
+    async def _doctor(self, peer: Peer, wanted: UseParams) -> Any:
         return await self._reads.doctor(wanted.context)
 
     async def _evidence_list(self, peer: Peer, wanted: NoParams) -> Any:
-        return await asyncio.to_thread(self._evidence.list)
+        return await self._evidence.list()
 
     async def _evidence_get(self, peer: Peer, wanted: IdParams) -> Any:
-        return await asyncio.to_thread(self._evidence.get, wanted.id)
+        return await self._evidence.get(wanted.id)
 
 
 @contextlib.contextmanager
@@ -350,8 +329,12 @@ def faults(where: str) -> Any:
         raise refused(error.what, error.where or where, error.hint, error.code) from None
     except Refused as error:
         raise refused(error.what, error.where or where, error.hint, error.code) from None
-    except KeyError as error:
-        raise refused(f"there is no {error.args[0] if error.args else 'such thing'}", where, code="not-found") from None
+    except StepStopped as error:
+        raise refused(error.what, where, error.hint) from None
+    except JournalError as error:
+        raise refused(error.what, where, error.hint) from None
+    except LookupError as error:
+        raise refused(str(error.args[0]) if error.args else "there is no such thing", where, code="not-found") from None
     except NotFound as error:
         raise refused(error.message, error.request or where, error.hint, "not-found") from None
     except Forbidden as error:

@@ -1,0 +1,276 @@
+"""The engine put together: journal, hub, contexts, runner, link; started and ended in order."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from lazarus_tui import __version__, config
+from lazarus_tui.engine import subjects
+from lazarus_tui.engine.artefacts import Artefacts
+from lazarus_tui.engine.context import Surroundings
+from lazarus_tui.engine.contexts import Connection, Contexts
+from lazarus_tui.engine.doctor import Doctor
+from lazarus_tui.engine.download import download
+from lazarus_tui.engine.gate import Gate
+from lazarus_tui.engine.heartbeat import Heartbeat, rss_bytes
+from lazarus_tui.engine.hub import Hub
+from lazarus_tui.engine.identity import identify
+from lazarus_tui.engine.idle import SANDBOX, IdleWatch
+from lazarus_tui.engine.mirror import Mirror
+from lazarus_tui.engine.objects import raw_object
+from lazarus_tui.engine.oplogs import OperationTopics
+from lazarus_tui.engine.registry import Registry
+from lazarus_tui.engine.runner import Runner
+from lazarus_tui.engine.service import About, Reads, Service
+from lazarus_tui.evidence import EvidenceStore
+from lazarus_tui.journal import Journal
+from lazarus_tui.kube.cluster import Cluster
+from lazarus_tui.kube.contexts import Kubeconfig, is_loopback, load_kubeconfig
+from lazarus_tui.kube.watch import follow
+from lazarus_tui.link.server import LinkServer
+from lazarus_tui.model.addresses import AddressPolicy, policy
+from lazarus_tui.model.clock import Clock, SystemClock, rfc3339
+from lazarus_tui.model.paths import StateRoot
+from lazarus_tui.model.plan import Plan
+
+log = logging.getLogger(__name__)
+
+# Seconds running work gets to stop at a safe point when the engine is told to end.
+DRAIN = 10.0
+# Object stores usually live in private networks; metadata services and loopback stay closed (reliability §5.7).
+STORAGE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+
+
+class House:
+    """One engine. ``open`` takes the journal (and with it the right to be the engine); ``start`` begins to listen."""
+
+    def __init__(
+        self, options: argparse.Namespace, journal: Journal, settings: config.Settings, end: Callable[[], None],
+        clock: Clock,
+    ) -> None:  # fmt: skip
+        self._options, self._journal, self._settings, self._end, self._clock = options, journal, settings, end, clock
+        root: StateRoot = options.root
+        self._began = time.monotonic()
+        self.heartbeat = Heartbeat()
+        self.hub = Hub(clock)
+        self.contexts = self._make_contexts()
+        self._topics = OperationTopics(self.hub)
+        evidence = EvidenceStore(root.evidence, journal, clock)
+        self.registry = Registry(subjects.operation_types())
+        self.runner = Runner(self.registry, self._surroundings(evidence))
+        ca = settings.storage.ca_file.read_text() if settings.storage.ca_file else ""
+        self.artefacts = Artefacts(clock, fetch=self._fetch, gate=self._small_gate, ca=ca)
+        self.doctor = Doctor(root, self.contexts, journal, clock)
+        reads = Reads(self._plan, self._object, self._artefact, self._preview, self.doctor.run, self._log)
+        about = About(
+            os.getpid(), rfc3339(clock.now()), str(root.home), root.sandbox, settings.console.model_dump(mode="json")
+        )
+        self.service = Service(
+            about, self.hub, self.contexts, self.runner, evidence, reads,
+            stats=self.stats, stop=self._stop, others=self._others,
+        )  # fmt: skip
+        self.idle = IdleWatch(clock, idle_seconds(settings, root.sandbox), lambda: bool(self.runner.open))
+        self.server = LinkServer(root.socket, self.service, on_peers=self.idle.peers)
+        self._tasks: list[asyncio.Task[Any]] = []
+
+    @classmethod
+    async def open(cls, options: argparse.Namespace, end: Callable[[], None], clock: Clock | None = None) -> House:
+        """Raises ``JournalError`` and its kin, ``SettingsRefused``, ``OSError``."""
+        clock = clock or SystemClock()
+        settings = config.load()
+        journal = await Journal.open(options.root.journal, clock=clock)
+        try:
+            return cls(options, journal, settings, end, clock)
+        except BaseException:
+            await journal.close()
+            raise
+
+    def _make_contexts(self) -> Contexts:
+        wanted, sandbox = self._settings.velero.namespace or "", self._options.sandbox
+        return Contexts(
+            self.hub,
+            self._clock,
+            load=load,
+            open=lambda context: Cluster.open(context, clock=self._clock),
+            identify=lambda cluster: identify(cluster, wanted=wanted, sandbox=sandbox),
+            follow=self._mirror,
+            busy=lambda name: any(operation.context == name for operation in self.runner.open),
+            sandbox=sandbox,
+        )
+
+    def _mirror(self, connection: Connection) -> Mirror:
+        assert connection.cluster is not None
+        assert connection.identity is not None
+        return Mirror(
+            self.hub,
+            self._clock,
+            connection.cluster,
+            connection.context.name,
+            velero=connection.identity.velero_namespace,
+            several=connection.identity.velero if len(connection.identity.velero) > 1 else (),
+            follow=follow,
+            overview=lambda sight: subjects.overview(sight, self._topics.known()),
+            heard=lambda reason, hint: self.contexts.heard(connection, reason=reason, hint=hint),
+        )
+
+    def _surroundings(self, evidence: EvidenceStore) -> Surroundings:
+        return Surroundings(
+            journal=self._journal,
+            evidence=evidence,
+            clusters=self.contexts.cluster_for,
+            clock=self._clock,
+            armed=self.contexts.writable,
+            addresses=self._addresses,
+            lease_namespace=self._lease_namespace,
+            holder=f"{socket.gethostname()}/{os.getpid()}",
+            version=__version__,
+            on_change=self._topics.changed,
+            on_lines=self._topics.said,
+        )
+
+    # --- a life
+
+    async def start(self) -> None:
+        """Listen, then take up what was open; raises ``EngineRunning`` when somebody listens already."""
+        self._tasks.append(asyncio.create_task(self.heartbeat.run()))
+        self.contexts.read(self._options.kubeconfig)
+        self._topics.listed(await self.runner.operations())
+        await self.server.start()
+        log.info("listening at %s", self._options.root.socket)
+        recovered = await self.runner.recover()
+        for operation in recovered:
+            log.info("operation %s (%s) is %s", operation.id, operation.title, operation.state.value)
+        if self._options.context:
+            self._tasks.append(asyncio.create_task(self.contexts.use(self._options.context)))
+
+    async def serve_until(self, ended: asyncio.Event) -> None:
+        """Until ``ended``, or idle and unwatched."""
+        waits: set[asyncio.Task[Any]] = {asyncio.create_task(ended.wait())}
+        if not self._options.stay:
+            waits.add(asyncio.create_task(self.idle.run()))
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            log.info("ending: %s", "as asked" if ended.is_set() else "idle")
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+
+    async def close(self) -> None:
+        """End in order; an operation that runs stays open in the journal and goes on with the next engine."""
+        try:
+            async with asyncio.timeout(DRAIN):
+                await self.server.stop()
+                await self.runner.close()
+        except TimeoutError:
+            log.warning("not everything stopped within %d s", DRAIN)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.contexts.close()
+        await self.hub.stop()
+        await self._journal.close()
+
+    async def _stop(self, park: bool) -> None:
+        """As ``engine.stop`` asks: with ``park`` after running operations have reached a safe point."""
+        await self.runner.close(park=park)
+        asyncio.get_running_loop().call_later(0.05, self._end)  # after the answer has left
+
+    # --- what the parts ask of each other
+
+    def _others(self, peer: Any) -> Sequence[Any]:
+        return [other for other in self.server.peers if other is not peer]
+
+    def _addresses(self, name: str) -> AddressPolicy:
+        """For downloads from object storage: a cluster on loopback may keep its storage there too."""
+        connection = self.contexts.in_use.get(name)
+        loopback = connection is not None and is_loopback(connection.context.cluster.server)
+        return policy(STORAGE_NETWORKS, loopback=loopback)
+
+    def _lease_namespace(self, plan: Plan) -> str:
+        connection = self.contexts.in_use.get(plan.context)
+        return connection.row.velero_namespace if connection is not None else ""
+
+    async def _fetch(self, context: str, url: str, limit: int, ca: str) -> bytes:
+        return await download(url, limit=limit, policy=self._addresses(context), ca=ca)
+
+    def _small_gate(self, where: Any, op: str, plan: Plan) -> Gate:
+        """A gate for a write outside an operation: journalled and checked like any other."""
+        return Gate(
+            where.cluster, self._journal, op, plan,
+            approved=plan.digest(), clock=self._clock, permitted=where.writable,
+        )  # fmt: skip
+
+    async def _plan(self, kind: str, context: str, params: Mapping[str, Any]) -> Plan:
+        return await self.registry.plan(
+            kind, self.contexts.reader(context), self._with_velero(context, params), self._clock
+        )
+
+    def _with_velero(self, context: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Which Velero the plan means: the one of this context, unless the parameters name another."""
+        chosen = self.contexts.connection(context).row.velero_namespace
+        return {"velero": chosen, **params} if chosen else dict(params)
+
+    async def _object(self, context: str, resource: str, namespace: str | None, name: str) -> dict[str, Any]:
+        velero = self.contexts.connection(context).row.velero_namespace
+        return await raw_object(self.contexts.reader(context), resource, velero, namespace, name)
+
+    async def _artefact(self, context: str, kind: str, name: str) -> dict[str, Any]:
+        return await self.artefacts.get(Place(self.contexts, context), kind, name)
+
+    async def _preview(self, context: str, params: Mapping[str, Any]) -> Any:
+        return await subjects.preview(self.contexts.reader(context), self._with_velero(context, params))
+
+    async def _log(self, op: str) -> None:
+        await self._topics.fetch(self.runner, op)
+
+    def stats(self) -> dict[str, Any]:
+        """Figures of this process; times in seconds unless the name says otherwise."""
+        return {
+            "pid": os.getpid(),
+            "version": __version__,
+            "uptime": round(time.monotonic() - self._began, 1),
+            "sandbox": self._options.sandbox,
+            "clients": len(self.server.peers),
+            "calls": self.server.calls,
+            "rss_bytes": rss_bytes(),
+            "loop_lag_max_ms": round(self.heartbeat.worst * 1000, 1),
+            "loop_lag_recent_ms": round(self.heartbeat.recent * 1000, 1),
+            "beats": self.heartbeat.beats,
+            "contexts": {name: connection.row.state for name, connection in self.contexts.in_use.items()},
+            "open_operations": [operation.id for operation in self.runner.open],
+        }
+
+
+class Place:
+    """A context as the artefacts see it."""
+
+    def __init__(self, contexts: Contexts, name: str) -> None:
+        connection = contexts.connection(name)
+        assert connection.identity is not None
+        self._contexts, self.context = contexts, name
+        self.cluster = contexts.reader(name)
+        self.cluster_uid, self.velero = connection.identity.cluster_uid, connection.row.velero_namespace
+
+    def writable(self) -> bool:
+        return self._contexts.writable(self.context)
+
+
+def load(kubeconfig: str) -> Kubeconfig:
+    """The files of a path list; files that are missing are skipped, as kubectl does with $KUBECONFIG."""
+    return load_kubeconfig(environ={**os.environ, "KUBECONFIG": kubeconfig} if kubeconfig else None)
+
+
+def idle_seconds(settings: config.Settings, sandbox: bool) -> float:
+    """After how long an unwatched engine ends: ``LAZARUS_ENGINE_IDLE``, else the settings; the sandbox's ends soon."""
+    with contextlib.suppress(KeyError, ValueError):
+        return max(0.0, float(os.environ["LAZARUS_ENGINE_IDLE"]))
+    return SANDBOX if sandbox else settings.engine.idle_seconds

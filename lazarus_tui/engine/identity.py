@@ -1,0 +1,85 @@
+"""What a cluster says of itself when it is connected: who it is, which Velero it runs, what we may not do there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from lazarus_tui.engine.contexts import Identity
+from lazarus_tui.kube.access import Question
+from lazarus_tui.kube.cluster import Cluster
+from lazarus_tui.kube.errors import Forbidden, KubeError
+from lazarus_tui.model import resources as r
+from lazarus_tui.velero.discover import USUAL_NAMESPACE, Installation, installations
+
+# Where the sandbox says how many times faster than real its Velero keeps its periods.
+SANDBOX_NOTE = "lazarus-sandbox"
+
+
+def rights(velero: str) -> tuple[Question, ...]:
+    """What the console's actions need; a refusal greys them out and is a hint, the API's 403 the truth."""
+    wide = [Question("list", kind) for kind in (r.NAMESPACES, r.STATEFULSETS, r.DEPLOYMENTS, r.CLAIMS, r.PODS)]
+    own = [
+        *(Question("list", kind, velero) for kind in (r.BACKUPS, r.RESTORES, r.SCHEDULES, r.LOCATIONS)),
+        *(Question("create", kind, velero) for kind in (r.BACKUPS, r.RESTORES, r.DELETE_REQUESTS, r.DOWNLOAD_REQUESTS)),
+        Question("patch", r.SCHEDULES, velero),
+        Question("delete", r.RESTORES, velero),
+    ]
+    return (*wide, *own) if velero else tuple(wide)
+
+
+async def identify(cluster: Cluster, *, wanted: str = "", sandbox: bool = False) -> Identity:
+    """Read it all; raises ``KubeError`` when the cluster does not answer. ``wanted``: Velero's namespace by choice."""
+    version = await cluster.version()
+    uid = await cluster.cluster_uid()
+    found, factor = await asyncio.gather(_veleros(cluster, wanted), _factor(cluster, sandbox))
+    chosen = choose(found, wanted)
+    denied = await _denied(cluster, chosen.namespace if chosen else "")
+    return Identity(
+        cluster_uid=uid,
+        server_version=version.git_version,
+        velero=tuple(item.namespace for item in found),
+        velero_namespace=chosen.namespace if chosen else "",
+        velero_version=chosen.version if chosen else "",
+        time_factor=factor,
+        denied=denied,
+    )
+
+
+def choose(found: Sequence[Installation], wanted: str = "") -> Installation | None:
+    """The Velero to use: the one that is wanted, else the only one; None when there is none or a choice is needed."""
+    if wanted:
+        return next((item for item in found if item.namespace == wanted), None)
+    return found[0] if len(found) == 1 else None
+
+
+async def _veleros(cluster: Cluster, wanted: str) -> tuple[Installation, ...]:
+    try:
+        return await installations(cluster)
+    except Forbidden:
+        # Nothing may be listed there either; the lists themselves will say which right is missing.
+        return (Installation(wanted or USUAL_NAMESPACE),)
+
+
+async def _factor(cluster: Cluster, sandbox: bool) -> float:
+    if not sandbox:
+        return 1.0
+    with contextlib.suppress(KubeError, ValueError, TypeError, AttributeError):
+        note = await cluster.get(r.CONFIGMAPS, SANDBOX_NOTE, "kube-system", type=dict[str, Any])
+        factor = float(((note or {}).get("data") or {}).get("factor", 1.0))
+        return factor if math.isfinite(factor) and factor > 0 else 1.0
+    return 1.0
+
+
+async def _denied(cluster: Cluster, velero: str) -> tuple[str, ...]:
+    """Capabilities that were refused; an API that would not say refuses nothing."""
+    questions = rights(velero)
+    answers: dict[Question, bool | None] = {}
+    try:
+        answers = await cluster.can_i_all(questions)
+    except* KubeError:
+        pass  # it is a hint, no more
+    return tuple(str(question) for question in questions if answers.get(question) is False)
