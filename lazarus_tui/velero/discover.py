@@ -22,7 +22,7 @@ _VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?(-[0-9A-Za-z.-]+)?$")
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """One Velero. ``version`` is the image tag ("" if it does not say), ``ready`` whether its server has a ready pod."""
+    """One Velero. ``version`` is the image tag, "" if it says none; ``ready``: its server has a ready pod."""
 
     namespace: str
     deployment: str = ""
