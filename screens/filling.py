@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from lazarus_tui.view import forms
+from lazarus_tui.view import chrome, forms
 from lazarus_tui.view.text import Line, Span, accent
 from screens.place import Place
 from widgets.choice import Choice
@@ -49,6 +49,9 @@ class Filling(Place):
     def on_mount(self) -> None:
         super().on_mount()
         self._timer = self.set_timer(PAUSE_SECONDS, self.look_ahead)
+
+    def keys(self, width: int) -> Line:
+        return chrome.dialog_keys(("↑ ↓", "field"), ("enter", "next"), ("^s", "show the plan"), ("esc", "cancel"))
 
     def info(self) -> Sequence[Span]:
         return [accent(self.heading)]

@@ -105,6 +105,10 @@ class Place(Screen[Any]):
     def _footer(self, width: int) -> Line:
         if self.message is not None:
             return line(" ", span(self.message[0], self.message[1], 400))
+        return self.keys(width)
+
+    def keys(self, width: int) -> Line:
+        """The line at the bottom: the keys of this place."""
         return chrome.footer(actions.offered(self.mode), self.situation(), width)
 
     def _block(self, selector: str) -> LineBlock:

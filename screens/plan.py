@@ -11,9 +11,9 @@ from textual.widgets import Input
 
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.plan import Danger, Plan
-from lazarus_tui.view import plans
+from lazarus_tui.view import chrome, plans
 from lazarus_tui.view.source import LinkFault, LinkLost
-from lazarus_tui.view.text import Span, Tone, line, muted, strong
+from lazarus_tui.view.text import Line, Span, Tone, line, muted, strong
 from screens.notice import refusal
 from screens.place import Place
 from widgets.choice import Choice
@@ -53,6 +53,8 @@ class PlanScreen(Place):
     def on_mount(self) -> None:
         super().on_mount()
         self._judge()
+        if self._plan.danger is Danger.DESTROYS:
+            self.set_focus(self.query_one("#typed"))
         self.set_timer(self._guard, self._lift_guard)
 
     def _lift_guard(self) -> None:
@@ -112,6 +114,10 @@ class PlanScreen(Place):
             self.say(f"not known whether it started: {error}; look at :operations before trying again", Tone.BAD)
         else:
             self.dismiss(operation)
+
+    def keys(self, width: int) -> Line:
+        typed = [("tab", "to the choice")] * (self._plan.danger is Danger.DESTROYS)
+        return chrome.dialog_keys(*typed, ("← →", "choose"), ("enter", "do it"), ("esc", "cancel"))
 
     def info(self) -> Sequence[Span]:
         at, total = self._of

@@ -99,7 +99,7 @@ def allowed(capability: str) -> Reason:
 
 
 def row(situation: Situation) -> str | None:
-    return None if situation.record is not None else "nothing is selected"
+    return None if situation.record is not None or situation.mode == "document" else "nothing is selected"
 
 
 def point(situation: Situation) -> str | None:
@@ -155,30 +155,35 @@ _CHANGE: tuple[Reason, ...] = (engine, cluster, velero, writable)
 _ON = frozenset
 _OBJECTS = _ON({"backups", "restores", "schedules"})
 _ARTEFACTS = _ON({"backups", "restores"})
+_DOCUMENTS = _ARTEFACTS | {"document"}
 _OPERATIONS = _ON({"operations", "operation"})
 _LISTS = _ON({*MODES, "contexts"})
 
 ACTIONS: tuple[Action, ...] = (
     Action("open", ("enter",), "open", "open what the cursor is on", _LISTS, needs=(row,), footer=1),
-    Action("describe", ("d",), "describe", "what it is, in words", _OBJECTS, needs=(engine, row), footer=2),
-    Action("yaml", ("y",), "yaml", "the object as the API has it", _OBJECTS, needs=(engine, row), footer=10),
-    Action("logs", ("l",), "logs", "Velero's log of it", _ARTEFACTS, needs=(engine, log_kept), footer=9),
+    Action(
+        "describe", ("d",), "describe", "what it is, in words", _OBJECTS | _DOCUMENTS, needs=(engine, row), footer=2
+    ),
+    Action(
+        "yaml", ("y",), "yaml", "the object as the API has it", _OBJECTS | _DOCUMENTS, needs=(engine, row), footer=10
+    ),
+    Action("logs", ("l",), "logs", "Velero's log of it", _DOCUMENTS, needs=(engine, log_kept), footer=9),
     Action(
         "errors",
         ("e",),
         "errors",
         "errors and warnings, grouped and explained",
-        _ARTEFACTS,
+        _DOCUMENTS,
         needs=(engine, log_kept),
         footer=11,
     ),
-    Action("contents", ("o",), "contents", "the objects in it", _ARTEFACTS, needs=(engine, log_kept), footer=12),
+    Action("contents", ("o",), "contents", "the objects in it", _DOCUMENTS, needs=(engine, log_kept), footer=12),
     Action(
         "volumes",
         ("v",),
         "volumes",
         "its volumes and how they were captured",
-        _ARTEFACTS,
+        _DOCUMENTS,
         needs=(engine, log_kept),
         footer=13,
     ),

@@ -15,7 +15,7 @@ SCHEDULE_LABEL = "velero.io/schedule-name"
 
 COLUMNS = (
     Column("name", "NAME", 0, 26, 52, key="N", middle=True),
-    Column("status", "STATUS", 0, 16, 24, key="S"),
+    Column("status", "STATUS", 0, 17, 24, key="S"),
     Column("age", "AGE", 0, 4, 9, right=True, key="A"),
     Column("volumes", "VOLUMES", 2, 4, 10, right=True),
     Column("faults", "FAULTS", 1, 4, 12, right=True, key="O"),

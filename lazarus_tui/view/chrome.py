@@ -110,5 +110,10 @@ def footer(actions: Iterable[Action], situation: Situation, width: int) -> Line:
     return tuple(parts)
 
 
+def dialog_keys(*pairs: tuple[str, str]) -> Line:
+    """Keys of a place that is a dialog: (key, what it does)."""
+    return line(" ", *(part for key, words in pairs for part in (accent(key), span(f" {words}   "))))
+
+
 def _wide(action: Action) -> int:
     return len(key_words(action)) + len(action.label) + 3
