@@ -9,8 +9,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from lazarus_tui.kube.redact import redact
 from lazarus_tui.model.paths import private_open
+from lazarus_tui.model.redact import redact
 
 MAX_BYTES = 2 * 1024 * 1024
 KEPT = 3

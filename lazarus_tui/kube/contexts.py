@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from lazarus_tui.kube.errors import ConfigError
 from lazarus_tui.kube.kubeconfig import MAX_BYTES, BadKubeconfig, ClusterEntry, Document, UserEntry, merge, parse
-from lazarus_tui.kube.redact import redact
+from lazarus_tui.model.redact import redact
 
 IN_CLUSTER = "in-cluster"
 # Where kubelet mounts the service account (kubernetes.io docs, "Accessing the API from a Pod").

@@ -21,8 +21,8 @@ import msgspec
 from lazarus_tui.kube.contexts import Context
 from lazarus_tui.kube.errors import AuthError
 from lazarus_tui.kube.kubeconfig import ClusterEntry, ExecSpec, Impersonation, UserEntry
-from lazarus_tui.kube.redact import redact
 from lazarus_tui.model.clock import Clock, parse_rfc3339
+from lazarus_tui.model.redact import redact
 
 # Seconds a plugin may take (reliability A8), and how long its failure is remembered: it must not run per request.
 PLUGIN_TIMEOUT, FAILURE_MEMORY = 30.0, 10.0

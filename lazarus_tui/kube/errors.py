@@ -36,8 +36,8 @@ from email.utils import parsedate_to_datetime
 
 import msgspec
 
-from lazarus_tui.kube.redact import redact
 from lazarus_tui.model.http import HttpRequest, HttpResponse
+from lazarus_tui.model.redact import redact
 from lazarus_tui.model.steps import Outcome
 
 # Longest wait a server may ask for (reliability A3).

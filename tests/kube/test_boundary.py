@@ -23,6 +23,7 @@ def sources() -> list[Path]:
 def cluster_writes(tree: ast.AST) -> list[int]:
     """Lines on which a write verb is called on something that is a cluster by its name or its annotation."""
     clusters = {"cluster", "reader"}
+    parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
     for node in ast.walk(tree):
         if isinstance(node, ast.arg) and node.annotation and "Cluster" in ast.unparse(node.annotation):
             clusters.add(node.arg)
@@ -32,9 +33,17 @@ def cluster_writes(tree: ast.AST) -> list[int]:
         node.lineno
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute)
-        and node.attr in WRITES
         and ast.unparse(node.value).rpartition(".")[2].strip("_").removesuffix("()") in clusters
+        and (node.attr in WRITES or _sends(node, parents.get(node)))
     ]
+
+
+def _sends(node: ast.Attribute, parent: ast.AST | None) -> bool:
+    """A request by hand is a write, too, unless it plainly says GET or HEAD."""
+    if node.attr not in ("request", "send"):
+        return False
+    first = parent.args[0] if isinstance(parent, ast.Call) and parent.args else None
+    return not (isinstance(first, ast.Constant) and first.value in ("GET", "HEAD"))
 
 
 def test_only_the_gate_writes_to_a_cluster() -> None:
@@ -52,11 +61,16 @@ def test_the_search_finds_what_it_looks_for() -> None:
         "await self.cluster.delete(X, 'n')",
         "await self._cluster.merge_patch(X, 'n', {})",
         "write = reader.json_patch",
+        "await cluster.request('POST', '/api')",
+        "await self._cluster.request(method, '/api')",
+        "await cluster.send(request)",
         "async def f(c: Cluster) -> None:\n    await c.delete(X, 'n')",
         "class A:\n    kube: Cluster\n    def f(self): return self.kube.create(X, {})",
     ):
         assert cluster_writes(ast.parse(text)), text
-    assert not cluster_writes(ast.parse("rows.create(1); cluster.get(X, 'n'); path.delete()"))
+    assert not cluster_writes(
+        ast.parse("rows.create(1); cluster.get(X, 'n'); path.delete(); cluster.request('GET', '/x')")
+    )
 
 
 def test_only_the_transport_knows_the_client_library() -> None:

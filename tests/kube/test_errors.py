@@ -11,8 +11,8 @@ from kube_fakes import answer, status
 
 from lazarus_tui.kube import errors
 from lazarus_tui.kube.errors import from_oserror, from_response, outcome
-from lazarus_tui.kube.redact import redact
 from lazarus_tui.model.http import HttpRequest, HttpResponse
+from lazarus_tui.model.redact import redact
 from lazarus_tui.model.steps import Outcome
 
 POST = HttpRequest("POST", "/api/v1/namespaces/shop/configmaps")
