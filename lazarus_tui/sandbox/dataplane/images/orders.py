@@ -18,6 +18,9 @@ CREATE TABLE IF NOT EXISTS orders (
 """
 
 
+_EVER = "9999"
+
+
 class Book:
     """All orders. ``chain`` of an order is sha256(chain before, id, at, item): the newest one vouches for all."""
 
@@ -49,16 +52,19 @@ class Book:
         kept = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'orders'").fetchone()
         return int(max(newest, kept[0] if kept else 0)) + 1
 
-    def stats(self) -> dict[str, object]:
+    def stats(self, until: str = _EVER) -> dict[str, object]:
+        """What there is of orders placed at ``until`` or before."""
         with self._lock:
-            count = self._db.execute("SELECT count(*) FROM orders").fetchone()[0]
-            newest = self._db.execute("SELECT id, at, chain FROM orders ORDER BY id DESC LIMIT 1").fetchone()
+            count = self._db.execute("SELECT count(*) FROM orders WHERE at <= ?", (until,)).fetchone()[0]
+            newest = self._db.execute(
+                "SELECT id, at, chain FROM orders WHERE at <= ? ORDER BY id DESC LIMIT 1", (until,)
+            ).fetchone()
         number, at, chain = newest or (0, "", "")
         return {"orders": count, "last_id": number, "last_at": at, "checksum": chain}
 
-    def ids(self) -> list[int]:
+    def ids(self, until: str = _EVER) -> list[int]:
         with self._lock:
-            return [row[0] for row in self._db.execute("SELECT id FROM orders ORDER BY id")]
+            return [row[0] for row in self._db.execute("SELECT id FROM orders WHERE at <= ? ORDER BY id", (until,))]
 
 
 def main() -> None:
@@ -72,12 +78,24 @@ def main() -> None:
             return 200, "application/json", json.dumps(book.stats()).encode()
         if path == "/orders/ids":
             return 200, "application/json", json.dumps(book.ids()).encode()
+        if path.startswith("/until/"):
+            return _until(book, path)
         if path == "/orders" and method == "POST":
             return 201, "application/json", json.dumps(book.add(_item(body))).encode()
         return 404, "text/plain", b"not found\n"
 
     say(f"order book open: {json.dumps(book.stats())}")
     serve(8080, handle)
+
+
+def _until(book: Book, path: str) -> tuple[int, str, bytes]:
+    """``/until/<milliseconds since 1970>/stats`` and ``…/ids``: the book as it was at that moment."""
+    moment, _, what = path[len("/until/") :].partition("/")
+    if not moment.isdigit() or len(moment) > 15 or what not in ("stats", "ids"):
+        return 404, "text/plain", b"not found\n"
+    until = datetime.fromtimestamp(int(moment) / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    found = book.stats(until) if what == "stats" else book.ids(until)
+    return 200, "application/json", json.dumps(found).encode()
 
 
 def _item(body: bytes) -> str:
