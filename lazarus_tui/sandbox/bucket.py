@@ -143,13 +143,15 @@ class BucketServer:
         self._runner: web.ServerRunner | None = None
 
     async def start(self, port: int = 0) -> str:
-        """Listen and return the base URL, which is also set on the store."""
+        """Listen, on ``port`` if it is free, and return the base URL, which is also set on the store."""
         from aiohttp import web
 
         self._runner = web.ServerRunner(web.Server(self._handle, access_log=None))
         await self._runner.setup()
-        site = web.TCPSite(self._runner, HOST, port)
-        await site.start()
+        try:
+            await web.TCPSite(self._runner, HOST, port).start()
+        except OSError:
+            await web.TCPSite(self._runner, HOST, 0).start()
         bound = self._runner.addresses[0][1]
         self._store.base_url = f"http://{HOST}:{bound}"
         return self._store.base_url

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from lazarus_tui.model.clock import Clock
 from lazarus_tui.model.resources import LOCATIONS, NAMESPACES, Resource
@@ -76,13 +77,15 @@ class SandboxCluster:
             self.store, self.registry, clock, token=token, runtime=self.kubelet, interceptor=interceptor, wire=clock
         )
         settings = settings or Settings(kubernetes_version=KUBERNETES_VERSION)
+        node = KubeletNode(self.api, self.kubelet, root / "pods")
         self.velero = Installation(
             api=self.api,
             clock=velero_clock or clock,
             store=self.objects,
-            node=KubeletNode(self.api, self.kubelet, root / "pods"),
+            node=node,
             kinds=self.kinds,
             runtime=self.kubelet,
+            log=node.log,
             settings=settings,
         )
         own: list[Controller] = roster(self.api, clock, volumes=self.volumes, kinds=self.kinds, ca=ca)
@@ -112,7 +115,7 @@ class SandboxCluster:
     async def start(self) -> None:
         """Fill an empty cluster, then run it."""
         if self._bucket_server is not None:
-            await self._bucket_server.start()
+            await self._bucket_server.start(self._last_bucket_port())
         if self.api.get(NAMESPACES, self.velero.namespace) is None:
             self._fill()
         self._tell_bucket_address()
@@ -143,6 +146,11 @@ class SandboxCluster:
             if location is not None:
                 config = {"publicUrl": self.objects.base_url}
                 self.api.patch(LOCATIONS, name, {"spec": {"config": config}}, self.velero.namespace)
+
+    def _last_bucket_port(self) -> int:
+        location = self.api.get(LOCATIONS, "default", self.velero.namespace)
+        told = ((location or {"spec": {}})["spec"].get("config") or {}).get("publicUrl", "")
+        return urlsplit(told).port or 0
 
     def transport(self) -> MemoryTransport:
         return MemoryTransport(self.server)

@@ -25,12 +25,14 @@ from lazarus_tui.model.resources import DEPLOYMENTS, STATEFULSETS
 from lazarus_tui.sandbox.api import http
 from lazarus_tui.sandbox.api.persist import Persistence, StateUnusable
 from lazarus_tui.sandbox.api.pki import authority_pem, load_authority
+from lazarus_tui.sandbox.api.server import KUBERNETES_VERSION
 from lazarus_tui.sandbox.api.store import Store
 from lazarus_tui.sandbox.clock import ScaledClock
 from lazarus_tui.sandbox.cluster import SandboxCluster
 from lazarus_tui.sandbox.dataplane.launcher import ProcessLauncher
 from lazarus_tui.sandbox.dataplane.ledger import Ledger
 from lazarus_tui.sandbox.process import kubeconfig_path, state_path
+from lazarus_tui.sandbox.velero.installation import Settings
 
 CONTEXT = "lazarus-sandbox"
 USER = "lazarus-admin"
@@ -38,8 +40,12 @@ SHOP = "shop"
 # An ephemeral sandbox ends when no client has been connected for this long; the first may take its time.
 _UNUSED_SECONDS, _FIRST_USE_SECONDS = 4.0, 60.0
 _LOOK_SECONDS = 1.0
+_SETTLE_SECONDS = 10.0
 # What a sandbox must have written before it counts as filled; without it a half-made one is made anew.
 _FILLED = "filled"
+
+# What a small real installation takes: a data mover's pod, and a tenth of a second for an object. Scaled like the rest.
+PACE = Settings(kubernetes_version=KUBERNETES_VERSION, prepare_seconds=10.0, item_seconds=0.1)
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +67,7 @@ class _Process:
         self._end = asyncio.Event()
         self._changed = asyncio.Event()
         self._started = ""
+        self._settled = False
         self._bucket = ""
 
     async def run(self) -> None:
@@ -84,6 +91,7 @@ class _Process:
                 store=store,
                 token=_token(self.root),
                 ca=authority_pem(load_authority(self.root / "pki")).decode(),
+                settings=PACE,
             )
             await self._serve(cluster, store)
         finally:
@@ -116,11 +124,13 @@ class _Process:
 
     async def _until_the_end(self, cluster: SandboxCluster, serving: http.Serving) -> None:
         unsubscribe = cluster.api.subscribe(lambda _kind, resource, *_: self._heard(resource.plural))
-        watch = asyncio.ensure_future(self._end_when_unused(serving)) if self._ephemeral else None
+        tasks = [asyncio.ensure_future(self._settle(cluster))]
+        if self._ephemeral:
+            tasks.append(asyncio.ensure_future(self._end_when_unused(serving)))
         try:
             while not self._end.is_set():
                 self._changed.clear()
-                self._tell(serving, _ready(cluster))
+                self._tell(serving, self._settled and _ready(cluster))
                 ends = asyncio.ensure_future(self._end.wait())
                 changes = asyncio.ensure_future(self._changed.wait())
                 await asyncio.wait({ends, changes}, return_when=asyncio.FIRST_COMPLETED)
@@ -128,8 +138,17 @@ class _Process:
                 changes.cancel()
         finally:
             unsubscribe()
-            if watch is not None:
-                watch.cancel()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _settle(self, cluster: SandboxCluster) -> None:
+        """What was kept says that pods are ready which have yet to be started: believe it only after a first look."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SETTLE_SECONDS):
+                await cluster.settle()
+        self._settled = True
+        self._changed.set()
 
     def _heard(self, plural: str) -> None:
         if plural in (DEPLOYMENTS.plural, STATEFULSETS.plural):

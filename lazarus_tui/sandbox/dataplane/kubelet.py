@@ -308,6 +308,13 @@ class Kubelet(Controller):
                 if left <= 0:
                     return
 
+    def append_log(self, namespace: str, pod: str, container: str, line: str) -> None:
+        """A line in the log of a container that has no process of its own; without such a container it is lost."""
+        worker = self._workers.get((namespace, pod))
+        kept = [log for (name, _), log in worker.logs.items() if name == container] if worker else []
+        if kept and not kept[-1].closed:
+            kept[-1].append(line.encode() + b"\n")
+
     async def exec(
         self, namespace: str, pod: str, container: str, argv: Sequence[str], *, stdin: bool, tty: bool
     ) -> ExecSession:

@@ -26,8 +26,8 @@ from lazarus_tui.sandbox.velero.volumeinfo import backup_volume_infos, resource_
 logger = logging.getLogger(__name__)
 
 _BUSY = ("ReadyToStart", "InProgress")
-# Objects handled between two looks at the clock, so the server keeps answering during a large backup.
-_STRIDE = 25
+# Objects handled between two pauses, so the server keeps answering during a large backup.
+_STRIDE = 10
 
 
 class BackupQueue(VeleroController):
@@ -187,8 +187,8 @@ class BackupRun:
             if await self._take(item):
                 kept.append(item)
             self._report(done + 1, len(items))
-            if done % _STRIDE == 0:
-                await asyncio.sleep(0)
+            if done % _STRIDE == _STRIDE - 1:
+                await self.site.spend(self.site.settings.item_seconds * _STRIDE)
         self._report(len(items), len(items), final=True)
         copies = await self._volumes.finished()
         await self._hooks.after_all()

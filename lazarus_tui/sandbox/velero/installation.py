@@ -47,7 +47,11 @@ class StoreUnreachable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Flags of ``velero server`` with their defaults, in seconds of the clock."""
+    """Flags of ``velero server`` with their defaults, in seconds of the clock.
+
+    ``prepare_seconds`` is what a real node agent spends on getting a data mover ready, ``item_seconds`` what an object
+    costs against a real API; 0 leaves both out.
+    """
 
     backup_ttl: float = 720 * 3600
     sync_period: float = 60
@@ -63,6 +67,8 @@ class Settings:
     default_location: str = "default"
     default_volumes_to_fs_backup: bool = False
     kubernetes_version: str = "v1.36.0"
+    prepare_seconds: float = 0.0
+    item_seconds: float = 0.0
 
 
 @dataclass(slots=True)
@@ -143,6 +149,13 @@ class Installation:
         if location is None:
             raise StoreUnreachable(f'backupstoragelocations.velero.io "{name}" not found')
         return self.bucket_of(location)
+
+    async def spend(self, seconds: float) -> None:
+        """Let this much time pass by the clock; with none to spend, only let others run."""
+        if seconds > 0:
+            await self.clock.sleep(seconds)
+        else:
+            await asyncio.sleep(0)
 
     async def until(self, holds: Callable[[], bool], timeout: float) -> bool:
         """Wait until ``holds`` is true, looking again after every change in the cluster; False after ``timeout``."""

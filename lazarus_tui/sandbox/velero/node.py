@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lazarus_tui.model.resources import PODS
 from lazarus_tui.sandbox.dataplane.environment import NotMountable, claim_directory, claim_names
 from lazarus_tui.sandbox.dataplane.kubelet import NODE
 
@@ -14,14 +15,17 @@ if TYPE_CHECKING:
     from lazarus_tui.sandbox.api.local import LocalApi
     from lazarus_tui.sandbox.dataplane.kubelet import Kubelet
 
+# What selects the server's pod.
+_SERVER = {"deploy": "velero"}
+
 
 class KubeletNode:
     """``pods`` is the kubelet's root: one directory for each pod uid."""
 
     name = NODE
 
-    def __init__(self, api: LocalApi, kubelet: Kubelet, pods: Path) -> None:
-        self._api, self._kubelet, self._pods = api, kubelet, pods
+    def __init__(self, api: LocalApi, kubelet: Kubelet, pods: Path, namespace: str = "velero") -> None:
+        self._api, self._kubelet, self._pods, self._namespace = api, kubelet, pods, namespace
 
     def directory(self, pod: Mapping[str, Any], volume: str) -> Path | None:
         claims = claim_names(dict(pod))
@@ -33,6 +37,11 @@ class KubeletNode:
             return claim_directory(self._api, self._kubelet.volumes, space, claims[volume])
         except NotMountable:
             return None
+
+    def log(self, line: str) -> None:
+        """A line in the log of Velero's server pod."""
+        for pod in self._api.list(PODS, self._namespace, labels=_SERVER):
+            self._kubelet.append_log(self._namespace, pod["metadata"]["name"], "velero", line)
 
     @asynccontextmanager
     async def frozen(self, pod: Mapping[str, Any]) -> AsyncIterator[None]:

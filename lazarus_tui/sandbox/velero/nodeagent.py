@@ -99,10 +99,11 @@ class _Mover(VeleroController):
     async def _move(self, obj: Json) -> None:
         raise RuntimeError(f"{type(self).__name__} moves nothing")
 
-    def _accept(self, obj: Json) -> None:
+    async def _accept(self, obj: Json) -> None:
         name = obj["metadata"]["name"]
         self.site.patch(self.resource, name, {"metadata": {"finalizers": [FINALIZER]}})
         self.site.status(self.resource, name, phase="Accepted", acceptedTimestamp=self.site.now())
+        await self.site.spend(self.site.settings.prepare_seconds)
         self.site.status(self.resource, name, phase="Prepared")
 
     def _end(self, obj: Json, outcome: str, message: str = "") -> None:
@@ -122,7 +123,7 @@ class VolumeBackups(_Mover):
         return super().concerns(obj, old) or bool(obj["metadata"].get("deletionTimestamp"))
 
     async def _move(self, obj: Json) -> None:
-        self._accept(obj)
+        await self._accept(obj)
         source = obj["spec"]["pod"]
         pod = self.api.get(PODS, source["name"], source["namespace"])
         folder = self.site.node.directory(pod, obj["spec"]["volume"]) if pod else None
@@ -181,7 +182,7 @@ class VolumeRestores(_Mover):
         folder = self.site.node.directory(pod, obj["spec"]["volume"])
         if folder is None:
             return  # the pod has no node or its claim no volume yet: their events come back here
-        self._accept(obj)
+        await self._accept(obj)
         name = obj["metadata"]["name"]
         started = {"startTimestamp": self.site.now(), "node": self.site.node.name}
         self.site.status(self.resource, name, phase="InProgress", **started)

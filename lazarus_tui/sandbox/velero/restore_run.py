@@ -18,7 +18,7 @@ from lazarus_tui.sandbox.velero.pod_restores import RestoreVolumes
 from lazarus_tui.sandbox.velero.results import RunLog
 from lazarus_tui.sandbox.velero.volumeinfo import kind_key, restore_volume_infos
 
-_STRIDE = 20
+_STRIDE = 5
 
 
 class RestoreRun:
@@ -49,8 +49,8 @@ class RestoreRun:
         for done, item in enumerate(chosen):
             await self._restore_item(item)
             self._report(done + 1, len(chosen))
-            if done % _STRIDE == 0:
-                await asyncio.sleep(0)
+            if done % _STRIDE == _STRIDE - 1:
+                await self.site.spend(self.site.settings.item_seconds * _STRIDE)
         self._report(len(chosen), len(chosen), final=True)
         copies = await self._volumes.finished()
         self._mark_dynamic_volumes()
