@@ -45,6 +45,14 @@ def ensure_engine(root: StateRoot, *, kubeconfig: str | None = None, start: bool
         if not start:
             raise
     process = _start(root, kubeconfig)
+    try:
+        return _await(root, kubeconfig, process)
+    finally:
+        if process.returncode is None:
+            process.returncode = 0  # it is meant to outlive us: nobody waits for it, and nothing shall warn of that
+
+
+def _await(root: StateRoot, kubeconfig: str | None, process: subprocess.Popen[bytes]) -> SyncClient:
     deadline = time.monotonic() + START_SECONDS
     pause = 0.01
     while True:
