@@ -205,6 +205,9 @@ _BY_STATUS: Mapping[int, type[KubeError]] = {
     431: Invalid,
 }
 
+# All that apiserver says about a JSON patch whose test failed or whose path is not there (endpoints/handlers/patch.go).
+_DOES_NOT_APPLY = "the server rejected our request due to an error in our request"
+
 # These mean "absent" or "changed" only in the mouth of an API server, never in a balancer's page.
 _ONLY_FROM_KUBERNETES: Mapping[int, type[KubeError]] = {404: NotFound, 409: Conflict, 410: Expired}
 
@@ -234,11 +237,12 @@ def _by_text(code: int, status: Status) -> type[KubeError] | None:
     return None
 
 
-def _is_failed_test(status: Status) -> bool:
-    """A 422 that is a lost race: a failed JSON patch test has no field causes, a changed uid names metadata.uid."""
-    causes = (status.details.causes if status.details else None) or []
-    fields = {cause.field for cause in causes if cause.field}
-    return not fields or fields <= {"metadata.uid", "metadata.resourceVersion"}
+def _is_lost_race(request: HttpRequest, status: Status) -> bool:
+    """A 422 that means "it is not what you think": a JSON patch that does not apply, or another uid or version."""
+    fields = {cause.field for cause in (status.details.causes if status.details else None) or ()}
+    if fields and fields <= {"metadata.uid", "metadata.resourceVersion"}:
+        return True
+    return "json-patch" in request.headers.get("content-type", "") and status.message.startswith(_DOES_NOT_APPLY)
 
 
 def _class_of(request: HttpRequest, code: int, status: Status | None, headers: Mapping[str, str]) -> type[KubeError]:
@@ -249,9 +253,7 @@ def _class_of(request: HttpRequest, code: int, status: Status | None, headers: M
     by_text = _by_text(code, status)
     if by_text:
         return by_text
-    if code == 422 and "json-patch" in request.headers.get("content-type", "") and _is_failed_test(status):
-        return Conflict
-    if code == 422 and status.details and status.details.causes and _is_failed_test(status):
+    if code == 422 and _is_lost_race(request, status):
         return Conflict
     return _ONLY_FROM_KUBERNETES.get(code) or _BY_STATUS.get(code, Unexpected)
 

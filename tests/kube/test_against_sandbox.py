@@ -1,0 +1,360 @@
+"""The kube boundary against the sandbox's API server, in memory: the one fake, spoken to as a real server is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+from kube_fakes import ManualClock, settle
+
+from lazarus_tui.kube.cluster import Cluster
+from lazarus_tui.kube.errors import AlreadyExists, AuthError, Conflict, Expired, Invalid, KubeError, NotFound
+from lazarus_tui.kube.retry import ONCE
+from lazarus_tui.kube.watch import Batch, follow, stream_events
+from lazarus_tui.model.http import HttpRequest, HttpResponse
+from lazarus_tui.model.objects import Meta, Namespace, Pod, Wire, Workload
+from lazarus_tui.model.resources import BACKUPS, CONFIGMAPS, DEPLOYMENTS, NAMESPACES, PODS, SECRETS
+from lazarus_tui.sandbox.api.local import LocalApi
+from lazarus_tui.sandbox.api.memory import MemoryTransport
+from lazarus_tui.sandbox.api.registry import Registry
+from lazarus_tui.sandbox.api.server import ApiServer
+from lazarus_tui.sandbox.api.store import Store
+from lazarus_tui.sandbox.clock import VirtualClock
+from lazarus_tui.sandbox.runtime import RuntimeRefused
+
+
+class Config(Wire, frozen=True):
+    metadata: Meta
+    data: dict[str, str] | None = None
+
+
+class FakeExec:
+    """``cat``: what comes in goes out, the exit code is the number of arguments."""
+
+    def __init__(self, argv: Sequence[str]) -> None:
+        self.argv, self.stdin, self.ended = argv, bytearray(), asyncio.Event()
+
+    async def write_stdin(self, data: bytes) -> None:
+        self.stdin += data
+
+    async def close_stdin(self) -> None:
+        self.ended.set()
+
+    async def output(self) -> AsyncIterator[tuple[int, bytes]]:
+        if self.argv[0] == "cat":
+            await self.ended.wait()
+            yield 1, bytes(self.stdin)
+        yield 2, b"done"
+
+    async def wait(self) -> int:
+        return len(self.argv) - 1
+
+    async def kill(self) -> None:
+        self.ended.set()
+
+
+class FakeRuntime:
+    """Logs, exec and an echoing port 7; port 9 is refused."""
+
+    def __init__(self) -> None:
+        self.server: asyncio.Server | None = None
+
+    async def logs(
+        self, namespace: str, pod: str, container: str, *, tail: int | None, **options: Any
+    ) -> AsyncIterator[bytes]:
+        for line in [b"one\n", b"two\n", b"three\n"][-tail if tail else 0 :]:
+            yield line
+
+    async def exec(
+        self, namespace: str, pod: str, container: str, argv: Sequence[str], *, stdin: bool, tty: bool
+    ) -> FakeExec:
+        if argv[0] == "bash":
+            raise RuntimeRefused(403, "Forbidden", "bash is not in the catalogue")
+        return FakeExec(argv)
+
+    async def connect(self, namespace: str, pod: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if port != 7 or self.server is None:
+            raise RuntimeRefused(500, "InternalError", f"connection refused on port {port}")
+        return await asyncio.open_connection(*self.server.sockets[0].getsockname())
+
+    async def listen(self) -> None:
+        async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+            writer.close()
+
+        self.server = await asyncio.start_server(echo, "127.0.0.1", 0)
+
+
+class World:
+    """An API server without controllers, and a cluster on it; ``fault`` answers or breaks the next requests."""
+
+    def __init__(self) -> None:
+        self.clock = VirtualClock()
+        self.runtime = FakeRuntime()
+        store, registry = Store(), Registry()
+        registry.attach(store)
+        self.api = LocalApi(store, registry, self.clock)
+        self.api.bootstrap()
+        self.api.create(NAMESPACES, {"metadata": {"name": "shop"}})
+        self.faults: list[HttpResponse | OSError] = []
+        self.requests: list[HttpRequest] = []
+        self.server = ApiServer(
+            store, registry, self.clock, token="secret", runtime=self.runtime, interceptor=self._intercept
+        )
+        self.cluster = Cluster(MemoryTransport(self.server), "sandbox", self.clock, policy=ONCE, rng=lambda: 0.0)
+
+    async def _intercept(self, request: HttpRequest) -> HttpResponse | None:
+        self.requests.append(request)
+        fault = self.faults.pop(0) if self.faults else None
+        if isinstance(fault, OSError):
+            raise fault
+        return fault
+
+    def running_pod(self, name: str) -> None:
+        spec = {"containers": [{"name": "app", "image": "lazarus.dev/web:1"}]}
+        pod = self.api.create(PODS, {"metadata": {"name": name}, "spec": spec}, "shop")
+        self.api.update_status(PODS, {**pod, "status": {"phase": "Running"}})
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    found = World()
+    yield found
+    found.server.stop()
+    await found.cluster.close()
+    if found.runtime.server is not None:
+        found.runtime.server.close()
+
+
+def config(name: str, **data: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
+
+
+async def test_an_object_from_birth_to_death(world: World) -> None:
+    cluster = world.cluster
+    made = await cluster.create(CONFIGMAPS, config("a", x="1"), "shop")
+    uid = made["metadata"]["uid"]
+    patched = await cluster.merge_patch(CONFIGMAPS, "a", {"data": {"x": None, "y": "2"}}, "shop", uid=uid)
+    assert patched["data"] == {"y": "2"}
+    steps = [{"op": "add", "path": "/data/z", "value": "3"}]
+    await cluster.json_patch(CONFIGMAPS, "a", steps, "shop", uid=uid, rv=patched["metadata"]["resourceVersion"])
+    found = await cluster.get(CONFIGMAPS, "a", "shop", type=Config)
+    assert found is not None
+    assert (found.data, found.metadata.uid) == ({"y": "2", "z": "3"}, uid)
+    await cluster.delete(CONFIGMAPS, "a", "shop", uid=uid)
+    assert await cluster.get(CONFIGMAPS, "a", "shop", type=Config) is None
+    with pytest.raises(NotFound):
+        await cluster.delete(CONFIGMAPS, "a", "shop", uid=uid)
+
+
+async def test_every_precondition_holds(world: World) -> None:
+    cluster = world.cluster
+    made = await cluster.create(CONFIGMAPS, config("a", x="1"), "shop")
+    uid, rv = made["metadata"]["uid"], made["metadata"]["resourceVersion"]
+    await cluster.merge_patch(CONFIGMAPS, "a", {"data": {"x": "2"}}, "shop")
+    with pytest.raises(AlreadyExists):
+        await cluster.create(CONFIGMAPS, config("a"), "shop")
+    for wrong in ({"uid": "another"}, {"rv": rv}):
+        with pytest.raises(Conflict):
+            await cluster.merge_patch(CONFIGMAPS, "a", {"data": {"x": "3"}}, "shop", **wrong)
+        with pytest.raises(Conflict):
+            await cluster.json_patch(CONFIGMAPS, "a", [{"op": "remove", "path": "/data"}], "shop", **wrong)
+        with pytest.raises(Conflict):
+            await cluster.delete(CONFIGMAPS, "a", "shop", **wrong)
+    found = await cluster.get(CONFIGMAPS, "a", "shop", type=Config)
+    assert found is not None
+    assert (found.data, found.metadata.uid) == ({"x": "2"}, uid)
+
+
+async def test_dry_run_changes_nothing(world: World) -> None:
+    made = await world.cluster.create(CONFIGMAPS, config("a"), "shop", dry_run=True)
+    assert made["metadata"]["name"] == "a"
+    assert await world.cluster.get(CONFIGMAPS, "a", "shop", type=Config) is None
+
+
+async def test_what_the_schema_forbids_is_invalid(world: World) -> None:
+    with pytest.raises(Invalid):
+        await world.cluster.create(CONFIGMAPS, config("Not A Name"), "shop")
+    with pytest.raises(NotFound):
+        await world.cluster.create(CONFIGMAPS, config("a"), "nowhere")
+
+
+async def test_lists_by_pages_and_labels(world: World) -> None:
+    for number in range(23):
+        labels = {"even": str(number % 2 == 0).lower()}
+        world.api.create(CONFIGMAPS, {"metadata": {"name": f"c{number:02}", "labels": labels}}, "shop")
+    pages = [len(page.items) async for page in world.cluster.pages(CONFIGMAPS, "shop", type=Config, limit=10)]
+    assert pages == [10, 10, 3]
+    even = await world.cluster.list(CONFIGMAPS, "shop", type=Config, label_selector="even=true")
+    assert [item.metadata.name for item in even] == [f"c{number:02}" for number in range(0, 23, 2)]
+    one = await world.cluster.list(CONFIGMAPS, "shop", type=Config, field_selector="metadata.name=c07")
+    assert [item.metadata.name for item in one] == ["c07"]
+
+
+async def test_identity_version_and_discovery(world: World) -> None:
+    kube_system = world.api.get(NAMESPACES, "kube-system")
+    assert kube_system is not None
+    assert await world.cluster.cluster_uid() == kube_system["metadata"]["uid"]
+    assert (await world.cluster.version()).git_version.startswith("v1.")
+    assert await world.cluster.has(PODS) is True
+    assert await world.cluster.has(BACKUPS) is False
+    assert await world.cluster.get(BACKUPS, "x", "velero", type=Namespace) is None
+    with pytest.raises(NotFound):
+        await world.cluster.list(BACKUPS, type=Namespace)
+
+
+async def test_access_reviews(world: World) -> None:
+    assert await world.cluster.can_i("create", SECRETS, "shop") is True
+
+
+async def test_a_wrong_token_is_an_auth_error(world: World) -> None:
+    with pytest.raises(AuthError):
+        await world.cluster.send(HttpRequest("GET", "/api/v1/pods", headers={"authorization": "Bearer wrong"}))
+
+
+class Reading:
+    """A follower read by a task."""
+
+    def __init__(self, world: World) -> None:
+        self.batches: list[Batch[Config]] = []
+        self.task = asyncio.create_task(self._read(world.cluster))
+
+    async def _read(self, cluster: Cluster) -> None:
+        async with aclosing(follow(cluster, CONFIGMAPS, "shop", type=Config)) as batches:
+            async for batch in batches:
+                self.batches.append(batch)
+
+    def state(self) -> dict[str, dict[str, str] | None]:
+        found: dict[str, dict[str, str] | None] = {}
+        for batch in self.batches:
+            found |= {item.metadata.name: item.data for item in batch.items}
+            for name in batch.removed:
+                found.pop(name.partition("/")[2], None)
+        return found
+
+    async def end(self) -> None:
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
+async def test_a_follower_sees_what_happens_even_through_faults(world: World) -> None:
+    world.api.create(CONFIGMAPS, config("a", x="1"), "shop")
+    world.api.create(CONFIGMAPS, config("b"), "shop")
+    reading = Reading(world)
+    await settle()
+    assert sorted(reading.state()) == ["a", "b"]
+    world.api.patch(CONFIGMAPS, "a", {"data": {"x": "2"}}, "shop")
+    world.api.delete(CONFIGMAPS, "b", "shop")
+    world.api.create(CONFIGMAPS, config("c"), "shop")
+    await settle()
+    assert (sorted(reading.state()), reading.state()["a"]) == (["a", "c"], {"x": "2"})
+    # The watch ends by its own timeout, the API is away for a while, and things happen meanwhile.
+    world.faults = [ConnectionRefusedError("refused")] * 3
+    await world.clock.advance(245)
+    world.api.delete(CONFIGMAPS, "c", "shop")
+    world.api.create(CONFIGMAPS, config("d", y="1"), "shop")
+    await world.clock.advance(60)
+    assert sorted(reading.state()) == ["a", "d"]
+    assert [batch.kind for batch in reading.batches].count("snapshot") == 1
+    assert [batch.kind for batch in reading.batches].count("stale") == 3
+    await reading.end()
+
+
+async def test_an_idle_follower_is_kept_alive_by_bookmarks(world: World) -> None:
+    reading = Reading(world)
+    await world.clock.advance(200)
+    assert [batch.kind for batch in reading.batches if batch.kind == "stale"] == []
+    watches = [request for request in world.requests if dict(request.query).get("watch")]
+    assert len(watches) == 1
+    await reading.end()
+
+
+async def test_a_watch_from_a_forgotten_version_is_expired(world: World) -> None:
+    world.api.create(CONFIGMAPS, config("a"), "shop")
+
+    async def read(version: str) -> None:
+        async for _ in stream_events(world.cluster, CONFIGMAPS, "shop", Config, version):
+            pass
+
+    world.api.store.compact()  # what etcd does every five minutes
+    with pytest.raises(Expired):
+        await read("1")
+
+
+async def test_logs_exec_and_their_refusals(world: World) -> None:
+    world.running_pod("web-0")
+    assert [chunk async for chunk in world.cluster.logs("shop", "web-0", "app", tail=2)] == [b"two\n", b"three\n"]
+    found = await world.cluster.exec("shop", "web-0", "app", ["cat", "a", "b"], stdin=b"x" * 100_000)
+    assert (found.exit_code, found.stdout, found.stderr) == (2, b"x" * 100_000, b"done")
+    assert (await world.cluster.exec("shop", "web-0", "app", ["true"])).exit_code == 0
+    with pytest.raises(KubeError, match="bash is not in the catalogue"):
+        await world.cluster.exec("shop", "web-0", "app", ["bash"])
+    with pytest.raises(NotFound):
+        await world.cluster.exec("shop", "missing", "app", ["true"])
+    with pytest.raises(NotFound):
+        _ = [chunk async for chunk in world.cluster.logs("shop", "missing")]
+
+
+async def test_port_forward_into_a_pod(world: World) -> None:
+    world.running_pod("web-0")
+    await world.runtime.listen()
+    async with world.cluster.port_forward("shop", "web-0", 7) as (reader, writer):
+        payload = bytes(range(256)) * 1000
+        writer.write(payload)
+        await writer.drain()
+        assert await asyncio.wait_for(reader.readexactly(len(payload)), 5) == payload
+    async with world.cluster.port_forward("shop", "web-0", 9) as (reader, _):
+        with pytest.raises(KubeError, match="connection refused"):
+            await asyncio.wait_for(reader.read(), 5)
+    with pytest.raises(NotFound):
+        async with world.cluster.port_forward("shop", "missing", 7):
+            pass
+
+
+async def test_a_lost_answer_is_ambiguous_and_the_truth_can_be_read(world: World) -> None:
+    transport = LosesAnswers(world.cluster.transport)
+    cluster = Cluster(transport, "sandbox", ManualClock(), policy=ONCE)
+    with pytest.raises(KubeError) as caught:
+        await cluster.create(CONFIGMAPS, config("a"), "shop")
+    assert caught.value.outcome.value == "ambiguous"
+    transport.lose = False
+    assert await cluster.get(CONFIGMAPS, "a", "shop", type=Config) is not None
+
+
+class LosesAnswers:
+    """Lets the request through and then breaks, as a balancer that dies in between."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner, self.lose = inner, True
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        found: HttpResponse = await self.inner.send(request)
+        if self.lose:
+            raise ConnectionResetError("reset by peer")
+        return found
+
+    def stream(self, request: HttpRequest) -> Any:
+        return self.inner.stream(request)
+
+    def websocket(self, request: HttpRequest, subprotocols: tuple[str, ...]) -> Any:
+        return self.inner.websocket(request, subprotocols)
+
+    async def close(self) -> None:
+        await self.inner.close()
+
+
+async def test_records_of_the_model_decode_from_what_the_sandbox_says(world: World) -> None:
+    template = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "a", "image": "i"}]}}
+    spec = {"replicas": 2, "selector": {"matchLabels": {"app": "web"}}, "template": template}
+    await world.cluster.create(DEPLOYMENTS, {"metadata": {"name": "web"}, "spec": spec}, "shop")
+    world.running_pod("web-0")
+    (workload,) = await world.cluster.list(DEPLOYMENTS, type=Workload)
+    assert (workload.metadata.name, workload.desired) == ("web", 2)
+    pod = await world.cluster.get(PODS, "web-0", "shop", type=Pod)
+    assert pod is not None
+    assert pod.status.phase == "Running"
