@@ -1,0 +1,116 @@
+"""The last steps of a restore: finalizing, settling, and what it says about itself. Health is judged elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lazarus_tui.model.operation import CheckResult
+from lazarus_tui.model.steps import Observation, Seen, StepContext
+from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.velero import artefacts, explain, progress
+from lazarus_tui.velero.restore_steps import RestoreStep, stamp
+from lazarus_tui.velero.settled import Twice
+
+
+class Finalize(RestoreStep):
+    name, title = "restore.finalize", "Let Velero finish"
+    poll, limit = 0.5, 2 * 3600.0
+
+    async def observe(self, context: StepContext) -> Observation:
+        restore = await self.read(context)
+        lost = self.lost(restore, context)
+        if lost or restore is None:
+            return lost or Observation(Seen.FAILED)
+        phase = restore.status.phase
+        if phase in progress.TERMINAL:
+            facts = {"restore.t8": stamp(context, restore.status.completion_timestamp)}
+            return Observation(Seen.DONE, phase, progress.restore_stages(restore), facts)
+        known = phase in progress.WAITING | progress.RUNNING
+        return Observation(Seen.WAITING, phase if known else f"phase {phase} (not known to this version)")
+
+
+class Settle(RestoreStep):
+    """A terminal phase counts when every volume copy is over too and two looks in a row agree."""
+
+    name, title = "restore.settle", "Let it settle"
+    poll, limit = 1.0, 3600.0
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        super().__init__(params)
+        self.twice = Twice(float(params.get("settle", 10.0)))
+        self.poll = min(self.poll, max(0.2, self.twice.gap / 2))
+
+    async def observe(self, context: StepContext) -> Observation:
+        restore = await self.read(context)
+        lost = self.lost(restore, context)
+        if lost or restore is None:
+            return lost or Observation(Seen.FAILED)
+        copies = await self.copies(context, restore)
+        moving = progress.unfinished(copies)
+        if moving or restore.status.phase not in progress.TERMINAL:
+            self.twice.reset()
+            what = progress.describe_copies(moving) or f"phase went back to {restore.status.phase}"
+            return Observation(Seen.WAITING, f"still moving: {what}")
+        seen = (restore.status.phase, tuple(sorted((c.metadata.uid, c.status.phase) for c in copies)))
+        if not self.twice.agreed(seen, context.clock.monotonic()):
+            return Observation(Seen.WAITING, f"{restore.status.phase}; looking twice")
+        bad = [f"{progress.describe_copies([c])}: {c.status.message}" for c in copies if c.status.phase != "Completed"]
+        facts = {
+            "restore.phase": restore.status.phase,
+            "restore.reason": restore.status.failure_reason,
+            "restore.errors": restore.status.errors,
+            "restore.warnings": restore.status.warnings,
+            "restore.bad_volumes": bad,
+            "restore.settled": stamp(context),
+        }
+        return Observation(Seen.DONE, restore.status.phase, facts=facts)
+
+
+class Results(RestoreStep):
+    """Errors and warnings, grouped and explained. Anything but Completed without failed volumes is a failure."""
+
+    name, title = "restore.results", "Read what Velero reports"
+    limit = 180.0
+
+    async def observe(self, context: StepContext) -> Observation:
+        words = context.facts.get("restore.words")
+        if words is None:
+            return Observation(Seen.ABSENT)
+        if context.facts.get("restore.verdict") == Verdict.FAILED:
+            return Observation(Seen.FAILED, str(words), hint=str(context.facts.get("restore.advice", "")))
+        return Observation(Seen.DONE, str(words))
+
+    async def act(self, context: StepContext) -> None:
+        began = context.clock.monotonic()
+        groups, unread = await self._groups(context)
+        phase, reason = str(context.facts.get("restore.phase", "")), str(context.facts.get("restore.reason", ""))
+        bad = [str(text) for text in context.facts.get("restore.bad_volumes") or ()]
+        errors = [group for group in groups if group.severity == "error"]
+        failed = phase != "Completed" or bool(bad)
+        verdict = Verdict.FAILED if failed else Verdict.INCONCLUSIVE if unread else Verdict.PASSED
+        said = [reason, *bad, *(group.words() for group in errors[:3])] if failed else []
+        said += [group.words() for group in groups if group.severity == "warning"][:3]
+        words = "; ".join(filter(None, [phase, *said, unread]))
+        found = explain.explain(reason)
+        advice = found.advice if found else next((g.explanation.advice for g in errors if g.explanation), "")
+        await context.checked(
+            CheckResult("Velero's report", "restore", verdict, context.clock.monotonic() - began, words)
+        )
+        if verdict is not Verdict.PASSED:
+            await context.judged(verdict)
+        for group in groups:
+            await context.say(f"{group.severity}: {group.words()}")
+        facts = {"restore.words": words, "restore.verdict": str(verdict), "restore.advice": advice}
+        await context.remember(**facts)
+
+    async def _groups(self, context: StepContext) -> tuple[list[explain.Group], str]:
+        """The groups, and in words why they could not be read."""
+        if not context.facts.get("restore.errors") and not context.facts.get("restore.warnings"):
+            return [], ""
+        name = self.restore_name(context)
+        try:
+            data = await artefacts.download(context, self.velero, "RestoreResults", name, owner=context.op)
+            return explain.grouped(artefacts.decode(data, "RestoreResults")), ""
+        except artefacts.ArtefactError as error:
+            return [], f"its list of errors could not be read: {error.what}"
