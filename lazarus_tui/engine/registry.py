@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.model.clock import Clock
 from lazarus_tui.model.plan import Params, Plan
+from lazarus_tui.model.stepping import planned
 from lazarus_tui.model.steps import OperationType, Reader, Step
 
 
@@ -37,8 +40,9 @@ class Registry:
             ) from None
 
     async def plan(self, kind: str, reader: Reader, params: Params, clock: Clock) -> Plan:
-        """Raises ``PlanRefused`` as the planner does."""
-        return await self.get(kind).plan(reader, params, clock)
+        """Raises ``PlanRefused`` as the planner does. The plan lists the steps its builder makes with this catalog."""
+        plan = await self.get(kind).plan(reader, params, clock)
+        return msgspec.structs.replace(plan, steps=planned(self.steps(plan.kind, plan)))
 
     def steps(self, kind: str, plan: Plan) -> Sequence[Step]:
         return self.get(kind).steps(plan, self)

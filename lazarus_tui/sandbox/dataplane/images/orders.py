@@ -91,7 +91,7 @@ def main() -> None:
 def _until(book: Book, path: str) -> tuple[int, str, bytes]:
     """``/until/<milliseconds since 1970>/stats`` and ``…/ids``: the book as it was at that moment."""
     moment, _, what = path[len("/until/") :].partition("/")
-    if not moment.isdigit() or len(moment) > 15 or what not in ("stats", "ids"):
+    if not moment.isdigit() or len(moment) > 14 or what not in ("stats", "ids"):
         return 404, "text/plain", b"not found\n"
     until = datetime.fromtimestamp(int(moment) / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     found = book.stats(until) if what == "stats" else book.ids(until)
