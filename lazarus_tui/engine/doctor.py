@@ -149,11 +149,11 @@ class Doctor:
         for place in places:
             name, status = place["metadata"]["name"], place.get("status") or {}
             phase = status.get("phase") or "not validated yet"
-            message = redact(str(status.get("message") or ""))
+            message = str(status.get("message") or "")
             if phase == "Available":
                 yield Check("info", "storage", f"{name} is Available")
             else:
-                what = f"{name} is {phase}" + (f": {message}" if message else "")
+                what = f"{name} is {phase}" + (f": {redact(message)}" if message else "")
                 yield Check("error", "storage", what, explain_storage(message))
             for check in await self._reach(name, (place.get("spec") or {}).get("config") or {}):
                 yield check

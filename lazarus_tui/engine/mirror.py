@@ -254,13 +254,15 @@ class Mirror:
     async def _keep_overview(self) -> None:
         while True:
             self._dirty.clear()
+            shown = True
             try:
-                self._show_overview()
+                shown = self._show_overview()
             except Exception as error:
                 log.exception("%s: overview", self._context)
                 reason = f"unexpected {type(error).__name__} in the engine"
                 self._hub.set_state(self.topic(Topic.OVERVIEW), "failed", reason=reason, hint="see engine.log")
-            await self._clock.sleep(OVERVIEW_GAP)
+            if shown:  # while lists are still coming the next look is free
+                await self._clock.sleep(OVERVIEW_GAP)
             await self._until_dirty(OVERVIEW_PERIOD - OVERVIEW_GAP)
 
     async def _until_dirty(self, seconds: float) -> None:
@@ -273,24 +275,26 @@ class Mirror:
                 task.cancel()
             await asyncio.gather(tick, dirty, return_exceptions=True)
 
-    def _show_overview(self) -> None:
+    def _show_overview(self) -> bool:
+        """False while what it needs is still loading."""
         topic = self.topic(Topic.OVERVIEW)
         needed = [self._kinds[x.plural] for x in (r.STATEFULSETS, r.DEPLOYMENTS, r.BACKUPS, r.SCHEDULES, r.LOCATIONS)]
         needed.append(self._kinds[r.CLAIMS.plural])
         if any(kind.state == "loading" for kind in needed):
             self._hub.set_state(topic, "loading")
-            return
+            return False
         bad = next((kind for kind in needed if kind.reason), None)
         reason, hint = (bad.reason, bad.hint) if bad else ("", "")
         workloads = needed[:2]
         if all(kind.state == "failed" for kind in workloads):
             self._hub.set_state(topic, "failed", reason=workloads[0].reason, hint=workloads[0].hint)
-            return
+            return True
         rows = {f"{row.namespace}/{row.kind}/{row.name}": row for row in self._overview(self.sight())}
         as_of = min((kind.as_of for kind in needed if kind.as_of), default="")
         self._hub.replace(topic, rows, as_of=as_of)
         state = "stale" if any(kind.state == "stale" for kind in needed) else "ready"
         self._hub.set_state(topic, state, reason=reason, hint=hint, as_of=as_of)
+        return True
 
     def sight(self) -> Sight:
         """Everything known now."""
