@@ -144,15 +144,8 @@ class Controller:
 class Loop:
     """Runs controllers against one API until it is stopped."""
 
-    def __init__(
-        self,
-        api: LocalApi,
-        clock: Clock,
-        controllers: Iterable[Controller],
-        kinds: Callable[[], Iterable[Resource]] | None = None,
-    ) -> None:
-        """``kinds`` answers all kinds that are served; only controllers that hear all need it."""
-        self.api, self.clock, self._kinds = api, clock, kinds
+    def __init__(self, api: LocalApi, clock: Clock, controllers: Iterable[Controller]) -> None:
+        self.api, self.clock = api, clock
         self.controllers = list(controllers)
         self._tasks: list[asyncio.Task[None]] = []
         self._unsubscribe: Callable[[], None] | None = None
@@ -163,7 +156,9 @@ class Loop:
             await controller.start()
         self._unsubscribe = self.api.subscribe(self._heard)
         heard = [resource for controller in self.controllers for resource in controller.watches]
-        for resource in dict.fromkeys([*(self._kinds() if self._kinds else ()), *heard]):
+        if any(controller.hears_all for controller in self.controllers):
+            heard += [kind.resource for kind in self.api.registry.kinds() if "list" in kind.verbs]
+        for resource in dict.fromkeys(heard):
             for obj in self.api.list(resource):
                 self._heard("ADDED", resource, obj, None)
         self._tasks = [
