@@ -253,6 +253,13 @@ def _secret(obj: Object, store: Store, old: Object | None) -> None:
     _fill(obj, type="Opaque")
 
 
+def _config_map(obj: Object, store: Store, old: Object | None) -> None:
+    for field in ("data", "binaryData"):
+        if not all(isinstance(value, str) for value in (obj.get(field) or {}).values()):
+            where = f"ConfigMap.{field} of type string"
+            raise bad_request(f"ConfigMap cannot be handled: json: cannot unmarshal into Go struct field {where}")
+
+
 def _namespace(obj: Object, store: Store, old: Object | None) -> None:
     meta = obj["metadata"]
     _dict(meta, "labels")["kubernetes.io/metadata.name"] = meta["name"]
@@ -273,6 +280,7 @@ _DEFAULTS: dict[str, Callable[[Object, Store, Object | None], None]] = {
     "persistentvolumeclaims": _claim,
     "persistentvolumes": _volume,
     "storageclasses.storage.k8s.io": _storage_class,
+    "configmaps": _config_map,
     "secrets": _secret,
     "namespaces": _namespace,
 }

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from lazarus_tui.model.clock import rfc3339
-from lazarus_tui.sandbox.api.errors import Cause, invalid
+from lazarus_tui.sandbox.api.errors import Cause, bad_request, invalid
 from lazarus_tui.sandbox.api.kinds import Kind
 from lazarus_tui.sandbox.api.store import Entity
 from lazarus_tui.sandbox.api.verbs import Verbs, clone, released
@@ -59,12 +59,19 @@ def parse_options(body: dict[str, Any], query: dict[str, str]) -> DeleteOptions:
         raise _invalid("propagationPolicy", f'Unsupported value: "{policy}": supported values: {listed}')
     dry_run = bool(body.get("dryRun")) or query.get("dryRun") == "All"
     return DeleteOptions(
-        None if grace is None else int(grace),
+        _seconds(grace),
         policy,
         preconditions.get("uid") or "",
         preconditions.get("resourceVersion") or "",
         dry_run,
     )
+
+
+def _seconds(grace: Any) -> int | None:
+    try:
+        return None if grace is None else int(grace)
+    except (TypeError, ValueError):
+        raise bad_request(f"gracePeriodSeconds: {grace!r} is no number of seconds") from None
 
 
 def _invalid(field: str, text: str) -> Exception:
