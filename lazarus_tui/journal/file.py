@@ -10,7 +10,6 @@ from datetime import datetime
 from pathlib import Path
 
 import aiosqlite
-import msgspec
 
 from lazarus_tui.journal import chain
 from lazarus_tui.journal.errors import (
@@ -103,7 +102,14 @@ async def load(path: Path) -> tuple[aiosqlite.Connection, int, bytes]:
 
 async def _connect(path: Path) -> aiosqlite.Connection:
     """A connection to an existing file; it has a thread, so it must be closed."""
-    return await aiosqlite.connect(_uri(path), uri=True, isolation_level=None)
+    db = await aiosqlite.connect(_uri(path), uri=True, isolation_level=None, timeout=0)
+    db.text_factory = _text
+    return db
+
+
+def _text(data: bytes) -> str:
+    """A damaged byte in a log line must not make the rest unreadable; in an event the chain notices it."""
+    return data.decode("utf-8", "replace")
 
 
 def _uri(path: Path) -> str:
@@ -115,6 +121,8 @@ def _uri(path: Path) -> str:
 async def _errors(path: Path) -> AsyncIterator[None]:
     try:
         yield
+    except (ValueError, TypeError, OverflowError) as error:
+        raise JournalDamaged(str(error)[:200]) from error
     except sqlite3.DatabaseError as error:
         if is_busy(error):
             raise JournalInUse(f"another program has {path} open", hint="close it, then start again") from error
@@ -160,21 +168,17 @@ async def _check_content(db: aiosqlite.Connection) -> None:
 
 async def _check_records(db: aiosqlite.Connection) -> tuple[int, bytes]:
     """Every event against the chain, every operation against its checksum and the chain's end."""
-    try:
-        rows = await db.execute_fetchall(
-            "SELECT seq, op, at, boot_ns, actor, kind, body, prev, hash FROM event ORDER BY seq"
-        )
-        seq, head = chain.verify(tuple(row) for row in rows)
-        columns = "id, state, plan, plan_sha, record, record_sha, head, started"
-        for op, state, plan, plan_sha, record, record_sha, at, started in await db.execute_fetchall(
-            f"SELECT {columns} FROM op"
-        ):
-            decode_plan(plan, plan_sha)
-            found = decode_operation(record, record_sha)
-            if (found.id, found.state.value, found.plan_digest, found.started) != (op, state, plan_sha, started):
-                raise ValueError("an operation's row was changed")
-            if at > seq:
-                raise ValueError(f"events after {seq} are missing")
-    except (ValueError, TypeError, msgspec.DecodeError) as error:
-        raise JournalDamaged(str(error)[:200]) from error
+    columns = "seq, op, at, boot_ns, actor, kind, body, prev, hash"
+    rows = await db.execute_fetchall(f"SELECT {columns} FROM event ORDER BY seq")
+    seq, head = chain.verify(tuple(row) for row in rows)
+    columns = "id, state, plan, plan_sha, record, record_sha, head, started"
+    for op, state, plan, plan_sha, record, record_sha, at, started in await db.execute_fetchall(
+        f"SELECT {columns} FROM op"
+    ):
+        decode_plan(plan, plan_sha)
+        found = decode_operation(record, record_sha)
+        if (found.id, found.state.value, found.plan_digest, found.started) != (op, state, plan_sha, started):
+            raise ValueError("an operation's row was changed")
+        if at > seq:
+            raise ValueError(f"events after {seq} are missing")
     return seq, head
