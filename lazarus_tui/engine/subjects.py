@@ -11,11 +11,16 @@ from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.steps import OperationType
 from lazarus_tui.model.topics import WorkloadRow
+from lazarus_tui.velero import backup, restore
 
 
 def operation_types() -> Iterable[OperationType]:
     """Every kind of operation this engine can plan and run."""
-    return ()
+    return (
+        OperationType(backup.KIND, backup.plan, backup.steps),
+        OperationType(backup.RUN_KIND, backup.plan_run, backup.steps),
+        OperationType(restore.KIND, restore.plan, restore.steps, undo="ask"),
+    )
 
 
 def overview(sight: Sight, operations: Iterable[Operation]) -> Iterable[WorkloadRow]:
