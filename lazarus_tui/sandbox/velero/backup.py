@@ -118,6 +118,10 @@ class BackupRunner(VeleroController):
             logger.debug("backup %s failed", name, exc_info=error)
             log.error(f"backup failed: {error}")
             self._fail(name, str(error))
+            return
+        waiting = self.site.get(BACKUPS, name)
+        if waiting is not None and phase(waiting).startswith("Finalizing"):
+            finalize(self, waiting)
 
     def _marks(self, spec: Json) -> Json:
         version = self.site.settings.kubernetes_version
