@@ -17,7 +17,7 @@ import msgspec
 
 from lazarus_tui.engine.hub import Hub
 from lazarus_tui.kube.cluster import Cluster
-from lazarus_tui.kube.contexts import Context, Kubeconfig
+from lazarus_tui.kube.contexts import Context, Kubeconfig, is_loopback
 from lazarus_tui.kube.errors import ConfigError, KubeError, NotSent
 from lazarus_tui.link.codec import LinkFault
 from lazarus_tui.link.protocol import Fault
@@ -139,7 +139,11 @@ class Contexts:
         return tuple(sorted(self._listed))
 
     def _is_sandbox(self, name: str) -> bool:
-        return self._sandbox and name == SANDBOX_CONTEXT
+        """Always writable, so it must be the real one: this engine's, by its name, on this machine."""
+        connection = self._connections.get(name)
+        context = connection.context if connection is not None else self._listed.get(name)
+        local = context is not None and is_loopback(context.cluster.server)
+        return self._sandbox and name == SANDBOX_CONTEXT and local
 
     # --- connections
 

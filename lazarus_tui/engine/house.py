@@ -16,7 +16,7 @@ from lazarus_tui import __version__, config
 from lazarus_tui.engine import subjects
 from lazarus_tui.engine.artefacts import Artefacts
 from lazarus_tui.engine.context import Surroundings
-from lazarus_tui.engine.contexts import Connection, Contexts
+from lazarus_tui.engine.contexts import Connection, Contexts, Opener
 from lazarus_tui.engine.doctor import Doctor
 from lazarus_tui.engine.download import download
 from lazarus_tui.engine.gate import Gate
@@ -54,8 +54,9 @@ class House:
 
     def __init__(
         self, options: argparse.Namespace, journal: Journal, settings: config.Settings, end: Callable[[], None],
-        clock: Clock,
+        clock: Clock, connect: Opener | None = None,
     ) -> None:  # fmt: skip
+        self._connect = connect or (lambda context: Cluster.open(context, clock=clock))
         self._options, self._journal, self._settings, self._end, self._clock = options, journal, settings, end, clock
         root: StateRoot = options.root
         self._began = time.monotonic()
@@ -82,13 +83,22 @@ class House:
         self._tasks: list[asyncio.Task[Any]] = []
 
     @classmethod
-    async def open(cls, options: argparse.Namespace, end: Callable[[], None], clock: Clock | None = None) -> House:
-        """Raises ``JournalError`` and its kin, ``SettingsRefused``, ``OSError``."""
+    async def open(
+        cls,
+        options: argparse.Namespace,
+        end: Callable[[], None],
+        *,
+        clock: Clock | None = None,
+        connect: Opener | None = None,
+    ) -> House:
+        """``connect`` makes the connection to a context, over the network unless told otherwise.
+
+        Raises ``JournalError`` and its kin, ``SettingsRefused``, ``OSError``."""
         clock = clock or SystemClock()
         settings = config.load()
         journal = await Journal.open(options.root.journal, clock=clock)
         try:
-            return cls(options, journal, settings, end, clock)
+            return cls(options, journal, settings, end, clock, connect)
         except BaseException:
             await journal.close()
             raise
@@ -99,7 +109,7 @@ class House:
             self.hub,
             self._clock,
             load=load,
-            open=lambda context: Cluster.open(context, clock=self._clock),
+            open=self._connect,
             identify=lambda cluster: identify(cluster, wanted=wanted, sandbox=sandbox),
             follow=self._mirror,
             busy=lambda name: any(operation.context == name for operation in self.runner.open),
