@@ -66,8 +66,9 @@ def terminal(
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
     environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **(env or {})}
+    # Textual writes its frames to stderr.
     process = subprocess.Popen(
-        command, stdin=slave, stdout=slave, stderr=subprocess.DEVNULL, start_new_session=True, env=environment
+        command, stdin=slave, stdout=slave, stderr=slave, start_new_session=True, env=environment
     )
     os.close(slave)
     try:

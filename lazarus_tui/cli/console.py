@@ -14,8 +14,12 @@ def open_console(session: Session) -> int:
         return 64
     # A sandbox that only this console started ends with it; `lazarus sandbox up` makes one that stays.
     session.ephemeral = True
-    client = session.client()
-    client.close()
+    session.client().close()
     from lazarus_tui.launch import console
 
-    return console(session.state_root().socket, context=session.context_name)
+    return console(
+        session.state_root().socket,
+        context=session.context_name,
+        kubeconfig=session.cluster_kubeconfig(),
+        revive=lambda: session.fresh_client().close(),
+    )

@@ -64,6 +64,11 @@ class Session:
             self._client = ensure_engine(self.state_root(), kubeconfig=self.cluster_kubeconfig(), start=start)
         return self._client
 
+    def fresh_client(self) -> SyncClient:
+        """A new link, for when the engine (or the sandbox) has ended and is wanted again."""
+        self._client = None
+        return self.client()
+
     def cluster_kubeconfig(self) -> str | None:
         """The kubeconfig the engine should read; with ``--sandbox`` the sandbox's own, started when it is down."""
         if not self.sandbox:
