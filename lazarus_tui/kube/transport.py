@@ -156,8 +156,7 @@ class ClientTransport:
             try:
                 yield response
             finally:
-                # A stream that is left early must not be read to its end.
-                response.close() if stream else response.release()
+                response.close()  # what was read to its end is back in the pool already
 
     async def _ask(
         self, session: aiohttp.ClientSession, credential: Credential, request: HttpRequest, stream: bool

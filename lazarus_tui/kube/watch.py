@@ -210,10 +210,6 @@ class _Pending(Generic[T]):
         self.changed: dict[str, T | None] = {}
         self.contact = False
 
-    def put(self, name: str, found: T | None) -> None:
-        self.changed.pop(name, None)  # keep the order of the last change
-        self.changed[name] = found
-
     def on_bytes(self) -> None:
         self.heard = self.clock.monotonic()
 
@@ -329,7 +325,7 @@ class Follower(Generic[T]):
         if event.object is not None:
             name = key(event.object.metadata)
             gone = event.type == "DELETED"
-            pending.put(name, None if gone else event.object)
+            pending.changed[name] = None if gone else event.object
             (self.known.discard if gone else self.known.add)(name)
         pending.sign_of_life()
 

@@ -78,6 +78,14 @@ async def test_2xx_that_is_not_the_object_is_unexpected(scripted: Make, body: ob
     assert caught.value.status == 200
 
 
+@pytest.mark.parametrize(
+    "body", [{}, {"kind": "PodList", "items": []}, {"items": []}, {"kind": "BackupList", "items": 3}]
+)
+async def test_a_list_that_is_another_list_is_not_an_empty_one(scripted: Make, body: object) -> None:
+    with pytest.raises(Unexpected):
+        await scripted(answer(body)).list(BACKUPS, "velero", type=Backup)
+
+
 async def test_list_follows_pages_of_500(scripted: Make) -> None:
     cluster = scripted(answer(backups("a", "b", rest="tok/en=")), answer(backups("c")))
     found = await cluster.list(BACKUPS, "velero", type=Backup, label_selector="a=b")

@@ -52,6 +52,7 @@ def test_the_first_file_wins_for_the_current_context_and_for_every_name(tmp_path
     three = write(tmp_path / "3", kubeconfig("prod", "https://second", "token: other"))
     found = load(one, two, three)
     assert found.current == "prod"
+    assert load(two, one).current == "stage"
     assert sorted(found.contexts) == ["prod", "stage"]
     assert found.context().server == "https://first"
     assert found.context().user.token == "t"
@@ -179,8 +180,9 @@ def test_an_alias_bomb_is_harmless(tmp_path: Path) -> None:
 
 def test_a_file_others_can_read_is_warned_about(tmp_path: Path) -> None:
     assert load(write(tmp_path / "a", kubeconfig("a"))).warnings == ()
-    (warning,) = load(write(tmp_path / "b", kubeconfig("b"), 0o644)).warnings
-    assert "mode 0644" in warning
+    for mode in (0o644, 0o640, 0o604):
+        (warning,) = load(write(tmp_path / "b", kubeconfig("b"), mode)).warnings
+        assert f"mode {mode:04o}" in warning
 
 
 REFUSED = [

@@ -7,6 +7,8 @@ import base64
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +87,21 @@ async def test_a_refresh_gives_another_token_or_says_no(tmp_path: Path, clock: M
     assert runs(tmp_path) == 2
 
 
+@contextmanager
+def typed_ahead(text: bytes) -> Iterator[None]:
+    """Keys that wait on our own standard input; a plugin must not get them."""
+    saved, (read, write) = os.dup(0), os.pipe()
+    os.write(write, text)
+    os.close(write)
+    os.dup2(read, 0)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 0)
+        os.close(saved)
+        os.close(read)
+
+
 async def test_the_plugin_gets_its_environment_and_no_stdin(tmp_path: Path, clock: ManualClock) -> None:
     body = (
         "info = json.loads(os.environ['KUBERNETES_EXEC_INFO'])\n"
@@ -93,7 +110,8 @@ async def test_the_plugin_gets_its_environment_and_no_stdin(tmp_path: Path, cloc
     )
     script(tmp_path, body)
     spec = ExecSpec("./plugin", V1, str(tmp_path), ("arg",), (("EXTRA", "value"),), provide_cluster_info=True)
-    await Plugin(spec, CLUSTER, clock).get()
+    with typed_ahead(b"y\n"):
+        await Plugin(spec, CLUSTER, clock).get()
     stdin, extra, argument, info = json.loads((tmp_path / "seen").read_text())
     assert (stdin, extra, argument) == ("", "value", "arg")
     assert info["apiVersion"] == V1
