@@ -207,7 +207,10 @@ class Settle(BackupStep):
 
 
 class Verify(BackupStep):
-    """Completed is a word; here the volumes are counted. A backup without them fails, whatever its phase says."""
+    """Completed is a word; here the volumes are counted. A backup without them is FAILED, whatever its phase says.
+
+    The verdict, not the step, says so: the backup exists, and the operation did all that it was to do.
+    """
 
     name, title = "backup.verify", "Verify the volumes"
     limit = 240.0
@@ -216,10 +219,9 @@ class Verify(BackupStep):
         verdict = context.facts.get("backup.verdict")
         if verdict is None:
             return Observation(Seen.ABSENT)
-        words = str(context.facts.get("backup.words", ""))
-        if verdict == Verdict.FAILED:
-            return Observation(Seen.FAILED, words, hint=str(context.facts.get("backup.advice", "")))
-        return Observation(Seen.DONE, words)
+        words, advice = str(context.facts.get("backup.words", "")), str(context.facts.get("backup.advice", ""))
+        ended = context.facts.get("backup.phase") in ("Completed", "PartiallyFailed")
+        return Observation(Seen.DONE if ended else Seen.FAILED, words, hint=advice if verdict == Verdict.FAILED else "")
 
     async def act(self, context: StepContext) -> None:
         began = context.clock.monotonic()

@@ -22,7 +22,7 @@ from lazarus_tui.velero.backup import settle_seconds
 from lazarus_tui.velero.claims import backup_copies
 from lazarus_tui.velero.discover import velero_namespace
 from lazarus_tui.velero.restore_finish import Finalize, Results, Settle
-from lazarus_tui.velero.restore_steps import Create, Objects, Preflight, Queue, Volumes
+from lazarus_tui.velero.restore_steps import Contents, Create, Objects, Preflight, Queue, Volumes
 
 KIND = "velero.restore"
 CHECKS_KIND = "prove.checks"
@@ -82,7 +82,7 @@ def steps(plan: Plan, catalog: Catalog) -> Sequence[Step]:
 
 
 def _steps(params: Mapping[str, Any]) -> list[Step]:
-    kinds = (Preflight, Create, Queue, Objects, Volumes, Finalize, Settle, Results)
+    kinds = (Preflight, Contents, Create, Queue, Objects, Volumes, Finalize, Settle, Results)
     return [kind(params) for kind in kinds]
 
 

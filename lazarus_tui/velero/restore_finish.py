@@ -68,7 +68,10 @@ class Settle(RestoreStep):
 
 
 class Results(RestoreStep):
-    """Errors and warnings, grouped and explained. Anything but Completed without failed volumes is a failure."""
+    """Errors and warnings, grouped and explained. Anything but Completed without failed volumes is FAILED.
+
+    A restore that ended in parts goes on to the checks, which show what came back; one that ended Failed stops here.
+    """
 
     name, title = "restore.results", "Read what Velero reports"
     limit = 180.0
@@ -77,15 +80,17 @@ class Results(RestoreStep):
         words = context.facts.get("restore.words")
         if words is None:
             return Observation(Seen.ABSENT)
-        if context.facts.get("restore.verdict") == Verdict.FAILED:
-            return Observation(Seen.FAILED, str(words), hint=str(context.facts.get("restore.advice", "")))
-        return Observation(Seen.DONE, str(words))
+        advice = str(context.facts.get("restore.advice", ""))
+        ended = context.facts.get("restore.phase") in ("Completed", "PartiallyFailed")
+        return Observation(Seen.DONE if ended else Seen.FAILED, str(words), hint=advice)
 
     async def act(self, context: StepContext) -> None:
         began = context.clock.monotonic()
         groups, unread = await self._groups(context)
         phase, reason = str(context.facts.get("restore.phase", "")), str(context.facts.get("restore.reason", ""))
         bad = [str(text) for text in context.facts.get("restore.bad_volumes") or ()]
+        bad += [f"volume {claim} came back EMPTY" for claim in context.facts.get("restore.empty") or ()]
+        unread = unread or str(context.facts.get("restore.unread") or "")
         errors = [group for group in groups if group.severity == "error"]
         failed = phase != "Completed" or bool(bad)
         verdict = Verdict.FAILED if failed else Verdict.INCONCLUSIVE if unread else Verdict.PASSED

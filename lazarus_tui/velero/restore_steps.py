@@ -23,9 +23,10 @@ from lazarus_tui.model.resources import (
 )
 from lazarus_tui.model.stepping import OPERATION_LABEL, BaseStep, carry_out
 from lazarus_tui.model.steps import Observation, Seen, StepContext, StepStopped, Write
-from lazarus_tui.velero import names, progress, removal
+from lazarus_tui.model.volumes import Held, VolumeInfoError, coverage, parse_volume_infos
+from lazarus_tui.velero import artefacts, names, progress, removal
 from lazarus_tui.velero.backup_steps import UNSEEN_SECONDS, refused
-from lazarus_tui.velero.claims import copies_of
+from lazarus_tui.velero.claims import backup_copies, copies_of
 
 
 class RestoreStep(BaseStep):
@@ -102,6 +103,45 @@ class Preflight(RestoreStep):
             before[target] = found.metadata.uid if found else ""
         facts = {"restore.before": before, "restore.backup": name}
         return Observation(Seen.DONE, f"{name} in {place.metadata.name}", facts=facts)
+
+
+class Contents(RestoreStep):
+    """Which volumes the point really holds: one without data comes back empty, and nobody may call that restored."""
+
+    name, title = "restore.contents", "Read which volumes the point holds"
+    limit = 180.0
+
+    async def observe(self, context: StepContext) -> Observation:
+        found = context.facts.get("restore.volumes")
+        if found is None:
+            return Observation(Seen.ABSENT)
+        empty = context.facts.get("restore.empty") or ()
+        words = f"{len(empty)} volumes without data: {', '.join(empty)}" if empty else f"{len(found)} volumes with data"
+        return Observation(Seen.DONE, str(context.facts.get("restore.unread") or words))
+
+    async def act(self, context: StepContext) -> None:
+        if self.params["spec"].get("restorePVs") is False:
+            await context.remember(**{"restore.volumes": [], "restore.empty": []})
+            return
+        name, infos, unread = self.backup_name(context), None, ""
+        try:
+            infos = parse_volume_infos(
+                await artefacts.download(context, self.velero, "BackupVolumeInfos", name, owner=context.op)
+            )
+        except artefacts.ArtefactError as error:
+            unread = f"which volumes the point holds could not be read: {error.what}"
+        except VolumeInfoError as error:
+            unread = str(error)
+        backup = await context.reader.get(BACKUPS, name, self.velero, type=Backup)
+        held = coverage(infos, await backup_copies(context.reader, self.velero, backup.metadata.uid) if backup else ())
+        sources = set(dict(self.params.get("sources") or {}).values())
+        inside = [v for v in held.volumes.values() if not sources or v.claim.partition("/")[0] in sources]
+        facts = {
+            "restore.volumes": sorted(v.claim for v in inside if v.held is Held.CAPTURED),
+            "restore.empty": sorted(v.claim for v in inside if v.held is Held.ABSENT),
+            "restore.unread": unread,
+        }
+        await context.remember(**facts)
 
 
 class Create(RestoreStep):

@@ -1,0 +1,96 @@
+"""What a restore measured, from the clock points in the facts (requirements.md §5); each figure with its definition.
+
+T0 loss · T4 restore asked for · T5 begun · T6 objects done · T7 last volume done · T8 Velero finished · settled ·
+T10 all ready · T12 all checks hold. A point that is missing makes the figures that need it unknown, never zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from lazarus_tui.model.clock import parse_rfc3339, rfc3339
+from lazarus_tui.model.durations import human
+from lazarus_tui.model.operation import Figures, Phase
+
+# (name, from, to, definition) in the order they happen; a stage whose end is missing is left out.
+_STAGES = (
+    ("going", "loss.t0", "loss.gone", "from the loss until nothing of it is left"),
+    ("choice", "loss.gone", "restore.t4", "from then until the restore was asked for: the point is chosen"),
+    ("queue", "restore.t4", "restore.t5", "until Velero began (T5-T4)"),
+    ("objects", "restore.t5", "restore.t6", "until all objects were restored (T6-T5)"),
+    ("volumes", "restore.t6", "restore.t7", "until the last volume was filled (T7-T6)"),
+    ("finish", "restore.t7", "restore.t8", "until Velero called it finished (T8-T7)"),
+    ("settle", "restore.t8", "restore.settled", "until two looks at everything agreed"),
+    ("start", "restore.settled", "checks.t10", "until all workloads were ready (T10)"),
+    ("checks", "checks.t10", "checks.t12", "until all needed checks held (T12)"),
+)
+
+
+def measure(facts: Mapping[str, Any]) -> Figures:
+    """RTA by phase and RPA. The recovery time runs from the loss if there was one, else from T4, to T12."""
+    points = {key: found for key in _keys() if (found := _time(facts.get(key))) is not None}
+    begin = points.get("loss.t0") or points.get("restore.t4")
+    end = points.get("checks.t12")
+    watermark = _time(facts.get("checks.watermark"))
+    reference = points.get("loss.t0") or points.get("restore.t4")
+    records = facts.get("checks.records")
+    return Figures(
+        rta_seconds=_seconds(begin, end),
+        rta_phases=_phases(points, begin) if end else (),
+        rpa_seconds=_seconds(watermark, reference),
+        watermark=rfc3339(watermark, micro=True) if watermark else None,
+        orders_restored=records if isinstance(records, int) else None,
+    )
+
+
+def technical_seconds(facts: Mapping[str, Any]) -> float | None:
+    """T12-T4: what the restore itself took, from being asked for until all checks held."""
+    return _seconds(_time(facts.get("restore.t4")), _time(facts.get("checks.t12")))
+
+
+def _phases(points: Mapping[str, datetime], begin: datetime | None) -> tuple[Phase, ...]:
+    """Phases that add up: each ends no earlier than the one before, although stamps may be coarse."""
+    found: list[Phase] = []
+    reached = begin
+    for name, _, to, definition in _STAGES:
+        end = points.get(to)
+        if end is None or reached is None or (name == "going" and "loss.t0" not in points):
+            continue
+        if to == "restore.t4" and "loss.t0" not in points:
+            continue
+        end = max(end, reached)
+        found.append(Phase(name, round((end - reached).total_seconds(), 3), definition))
+        reached = end
+    return tuple(found)
+
+
+def words(found: Figures) -> list[str]:
+    """Lines for the operation's log."""
+    lines = []
+    if found.rta_seconds is not None:
+        parts = ", ".join(f"{phase.name} {phase.seconds:.1f} s" for phase in found.rta_phases)
+        lines.append(f"recovery time {found.rta_seconds:.1f} s ({parts})")
+    else:
+        lines.append("recovery time unknown: not all checks held")
+    if found.rpa_seconds is not None:
+        lines.append(f"recovery point {human(found.rpa_seconds)} before the loss, by the newest data found")
+    else:
+        lines.append("recovery point unknown: no watermark was read")
+    return lines
+
+
+def _keys() -> set[str]:
+    return {key for _, start, end, _ in _STAGES for key in (start, end)}
+
+
+def _seconds(begin: datetime | None, end: datetime | None) -> float | None:
+    return round((end - begin).total_seconds(), 3) if begin and end else None
+
+
+def _time(text: Any) -> datetime | None:
+    try:
+        return parse_rfc3339(text) if isinstance(text, str) and text else None
+    except ValueError:
+        return None

@@ -1,0 +1,160 @@
+"""The steps of checking: wait until ready, run the checks until they hold, measure and judge.
+
+Facts: ``checks.t10`` (all ready), ``.t11`` (first needed check passed), ``.t12`` (all held), ``.verdict`` and
+``.watermark``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from lazarus_tui.model.clock import parse_rfc3339, rfc3339
+from lazarus_tui.model.operation import CheckResult
+from lazarus_tui.model.stepping import BaseStep
+from lazarus_tui.model.steps import Observation, Seen, StepContext
+from lazarus_tui.model.verdict import Verdict, worst
+from lazarus_tui.prove import figures
+from lazarus_tui.prove.checks import http, readiness, watermark
+from lazarus_tui.prove.definitions import Checks
+
+
+class Ready(BaseStep):
+    """Every workload of the namespaces has its replicas ready, twice in a row; too late is a verdict, not an error."""
+
+    name, title = "checks.ready", "Wait until the workloads are ready"
+    poll = 0.5
+
+    def __init__(self, wanted: Checks) -> None:
+        self.wanted = wanted
+        self.limit = wanted.ready_seconds + 60.0
+        self._began: float | None = None
+        self._good: tuple[tuple[tuple[str, int, int], ...], float, str] | None = None
+
+    async def observe(self, context: StepContext) -> Observation:
+        if not self.wanted.readiness:
+            return Observation(Seen.DONE, "not asked for", facts={"checks.t10": _now(context)})
+        now = context.clock.monotonic()
+        self._began = now if self._began is None else self._began
+        found = await readiness.look(context.reader, sorted(self.wanted.sources))
+        if found.complete:
+            if self._good is None or self._good[0] != found.seen:
+                self._good = (found.seen, now, _now(context))
+            elif now - self._good[1] >= self.wanted.stable_seconds:
+                return await self._end(context, Verdict.PASSED, found.words(), self._good[2], now)
+            return Observation(Seen.WAITING, f"{found.words()}; looking twice")
+        self._good = None
+        if now - self._began >= self.wanted.ready_seconds:
+            words = f"not ready within {self.wanted.ready_seconds:.0f} s: {found.words()}"
+            return await self._end(context, Verdict.FAILED, words, "", now)
+        return Observation(Seen.WAITING, found.words())
+
+    async def _end(self, context: StepContext, verdict: Verdict, words: str, at: str, now: float) -> Observation:
+        result = CheckResult("workloads ready", "readiness", verdict, now - (self._began or now), words)
+        await context.checked(result)
+        return Observation(Seen.DONE, words, facts={"checks.t10": at, "checks.ready": str(verdict)})
+
+
+class Run(BaseStep):
+    """All checks in parallel, again and again until all needed ones hold twice in a row or time is up."""
+
+    name, title = "checks.run", "Run the checks"
+    poll = 0.5
+
+    def __init__(self, wanted: Checks) -> None:
+        self.wanted = wanted
+        self.limit = wanted.check_seconds + 120.0
+        self._began: float | None = None
+        self._held: tuple[float, str] | None = None
+        self._first = ""
+
+    async def observe(self, context: StepContext) -> Observation:
+        now = context.clock.monotonic()
+        self._began = now if self._began is None else self._began
+        results, facts = await self._all(context)
+        needed = [r for r in results if r.evidence.get("needed", True)]
+        verdict = worst(r.verdict for r in needed) if needed else Verdict.PASSED
+        passed = sum(1 for r in needed if r.verdict is Verdict.PASSED)
+        self._first = self._first or (_now(context) if passed else "")
+        over = now - self._began >= self.wanted.check_seconds
+        if context.facts.get("checks.ready") == Verdict.FAILED:
+            over = True  # waiting longer would only repeat what is known
+        if verdict is Verdict.PASSED:
+            self._held = self._held or (now, _now(context))
+            if now - self._held[0] < self.wanted.stable_seconds and not over:
+                return Observation(Seen.WAITING, f"{passed} of {len(needed)} passed; looking twice")
+        else:
+            self._held = None
+            if not over:
+                return Observation(Seen.WAITING, _open(needed))
+        await context.checked(*results)
+        at = self._held[1] if self._held else ""
+        facts |= {"checks.t11": self._first, "checks.t12": at, "checks.verdict": str(verdict)}
+        words = f"{passed} of {len(needed)} checks passed" if verdict is Verdict.PASSED else _open(needed)
+        return Observation(Seen.DONE, words, facts=facts)
+
+    async def _all(self, context: StepContext) -> tuple[list[CheckResult], dict[str, object]]:
+        http_calls = asyncio.gather(*(http.check(context.reader, context.clock, check) for check in self.wanted.http))
+        mark = self.wanted.watermark
+        if mark is None:
+            return list(await http_calls), {}
+        data_call = watermark.check(context.reader, context.clock, mark, restore_began(context))
+        found, (result, water) = await asyncio.gather(http_calls, data_call)
+        facts: dict[str, object] = {"checks.records": water.count}
+        if water.at is not None:
+            facts["checks.watermark"] = rfc3339(water.at, micro=True)
+        return [*found, result], facts
+
+
+def _open(results: Sequence[CheckResult]) -> str:
+    """What does not hold yet, in words."""
+    words = [f"{r.name}: {r.summary}" for r in results if r.verdict is not Verdict.PASSED]
+    return "; ".join(words[:3]) or "no checks"
+
+
+def restore_began(context: StepContext) -> datetime:
+    """The moment the restore was asked for; without a restore, now."""
+    text = str(context.facts.get("restore.t4") or "")
+    return parse_rfc3339(text) if text else context.clock.now()
+
+
+def _now(context: StepContext) -> str:
+    return rfc3339(context.clock.now(), micro=True)
+
+
+class Judge(BaseStep):
+    """The figures with their definitions, the verdict of the whole, and the evidence record."""
+
+    name, title = "checks.judge", "Measure and judge"
+
+    def __init__(self, wanted: Checks) -> None:
+        self.wanted = wanted
+        self.limit = 60.0
+
+    async def observe(self, context: StepContext) -> Observation:
+        verdict = context.facts.get("verdict")
+        if verdict is None:
+            return Observation(Seen.ABSENT)
+        path = context.facts.get("evidence")
+        return Observation(Seen.DONE, f"{verdict}" + (f"; evidence {path}" if path else ""))
+
+    async def act(self, context: StepContext) -> None:
+        found = figures.measure(context.facts)
+        facts = context.facts
+        parts = [Verdict(str(facts[key])) for key in _JUDGED if facts.get(key)]
+        verdict = worst(parts)
+        await context.measured(found)
+        await context.judged(verdict)
+        for line in figures.words(found):
+            await context.say(line)
+        path = ""
+        if self.wanted.evidence:
+            definitions = msgspec.to_builtins(self.wanted)
+            path = await context.evidence({"type": "checks", "verdict": str(verdict), "definitions": definitions})
+        await context.remember(verdict=str(verdict), evidence=path)
+
+
+_JUDGED = ("restore.verdict", "checks.ready", "checks.verdict")
