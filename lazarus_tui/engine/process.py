@@ -64,6 +64,7 @@ async def run(options: argparse.Namespace) -> int:
 def main(words: Sequence[str] | None = None) -> int:
     options = arguments(words)
     harden()
+    from lazarus_tui.config import SettingsRefused
     from lazarus_tui.engine.logfile import log_to
     from lazarus_tui.journal.errors import JournalError, JournalInUse
     from lazarus_tui.link.server import EngineRunning
@@ -85,7 +86,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except (EngineRunning, JournalInUse) as error:
         log.info("%s", error)
         return ALREADY
-    except (JournalError, UnsafePath) as error:
+    except (JournalError, UnsafePath, SettingsRefused) as error:
         hint = getattr(error, "hint", "")
         log.error("the engine cannot start: %s%s", error, f"; {hint}" if hint else "")
         return FAILED

@@ -79,7 +79,7 @@ class Severable(Journal):
 class Wire:
     """One engine's connection; it dies with the engine."""
 
-    def __init__(self, inner: MemoryTransport) -> None:
+    def __init__(self, inner: Any) -> None:
         self._inner, self.cut = inner, False
 
     async def send(self, request: HttpRequest) -> HttpResponse:
@@ -156,9 +156,9 @@ class World:
 class Engine:
     """A runner with its journal and its own connection."""
 
-    def __init__(self, world: World, journal: Severable, types: Sequence[OperationType]) -> None:
+    def __init__(self, world: World, journal: Severable, types: Sequence[OperationType], transport: Any = None) -> None:
         self.world, self.journal = world, journal
-        self.wire = Wire(MemoryTransport(world.server))
+        self.wire = Wire(transport or MemoryTransport(world.server))
         self.published: list[Operation] = []
         self.lines: list[LogLine] = []
         self.cluster = Cluster(self.wire, CONTEXT, world.clock, policy=ReadPolicy(tries=1), rng=lambda: 0.5)
@@ -178,10 +178,10 @@ class Engine:
         self.runner = Runner(self.registry, self.around, make_id=lambda: f"{next(world.ids):016x}")
 
     @classmethod
-    async def start(cls, world: World, types: Sequence[OperationType]) -> Engine:
+    async def start(cls, world: World, types: Sequence[OperationType], transport: Any = None) -> Engine:
         journal = await Severable.open(world.folder / "engine.db", clock=world.clock)
         assert isinstance(journal, Severable)
-        return cls(world, journal, types)
+        return cls(world, journal, types, transport)
 
     async def _connect(self, context: str) -> Cluster:
         return self.cluster

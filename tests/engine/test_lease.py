@@ -1,0 +1,151 @@
+"""The lease: own arithmetic, judged by change, never by somebody's clock; its loss closes the gate."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+from lazarus_tui.engine.errors import GateClosed
+from lazarus_tui.engine.gate import write_lease
+from lazarus_tui.engine.lease import DURATION, WRITES_STOP, Lease, lease_name
+from lazarus_tui.model.http import HttpRequest, HttpResponse
+from lazarus_tui.model.operation import OpState
+from lazarus_tui.model.resources import LEASES
+from tests.engine.world import Engine, World, laboratory, plan_for
+
+NAME = lease_name("shop")
+
+
+def lease(world: World, engine: Engine, holder: str, said: list[str] | None = None) -> Lease:
+    say = said.append if said is not None else lambda text: None
+    return Lease(engine.cluster, "shop", "shop", holder, world.clock, write_lease, say)
+
+
+def record(world: World) -> dict[str, Any]:
+    found = world.api.get(LEASES, NAME, "shop")
+    assert found is not None
+    spec: dict[str, Any] = found["spec"]
+    return spec
+
+
+async def test_it_is_made_renewed_and_let_go() -> None:
+    async with laboratory() as (world, engine):
+        mine = lease(world, engine, "me")
+        assert not mine.fresh
+        await mine.acquire()
+        assert mine.fresh
+        assert record(world)["holderIdentity"] == "me"
+        assert record(world)["leaseDurationSeconds"] == 30
+        keeper = asyncio.create_task(mine.keep())
+        await engine.settle()
+        await world.clock.advance(60)
+        await engine.settle()
+        assert mine.fresh
+        keeper.cancel()
+        await asyncio.gather(keeper, return_exceptions=True)
+        await mine.release()
+        assert record(world)["holderIdentity"] == ""
+
+
+async def test_writes_stop_long_before_anybody_may_take_over() -> None:
+    assert WRITES_STOP + 10 < DURATION
+    async with laboratory() as (world, engine):
+        mine = lease(world, engine, "me")
+        await mine.acquire()
+        await world.clock.advance(WRITES_STOP)
+        assert mine.fresh
+        await world.clock.advance(0.1)
+        assert not mine.fresh
+
+
+async def test_a_living_holder_is_left_alone_whatever_its_times_say() -> None:
+    async with laboratory() as (world, engine):
+        theirs = lease(world, engine, "them")
+        await theirs.acquire()
+        found = world.api.get(LEASES, NAME, "shop")
+        assert found is not None
+        world.api.patch(LEASES, NAME, {"spec": {"renewTime": "1999-01-01T00:00:00.000000Z"}}, "shop")
+        await theirs.renew()
+        keeper = asyncio.create_task(theirs.keep())
+        said: list[str] = []
+        with pytest.raises(GateClosed, match="them works on the same target"):
+            await engine.passing(lease(world, engine, "me", said).acquire())
+        keeper.cancel()
+        await asyncio.gather(keeper, return_exceptions=True)
+        assert "waiting to see whether it lives" in said[0]
+        assert record(world)["holderIdentity"] == "them"
+
+
+async def test_a_dead_holder_is_replaced_after_the_whole_duration() -> None:
+    async with laboratory() as (world, engine):
+        await lease(world, engine, "them").acquire()
+        world.api.patch(LEASES, NAME, {"spec": {"renewTime": "2999-01-01T00:00:00.000000Z"}}, "shop")
+        began = world.clock.monotonic()
+        mine = lease(world, engine, "me")
+        await engine.passing(mine.acquire())
+        assert world.clock.monotonic() - began > DURATION
+        assert record(world)["holderIdentity"] == "me"
+        assert record(world)["leaseTransitions"] == 1
+
+
+async def test_the_same_engine_takes_its_own_lease_back_at_once() -> None:
+    async with laboratory() as (world, engine):
+        await lease(world, engine, "me").acquire()
+        again = lease(world, engine, "me")
+        await again.acquire()
+        assert again.fresh
+        assert world.clock.monotonic() == 0
+        assert record(world)["leaseTransitions"] == 0
+
+
+async def test_losing_it_is_noticed_at_the_next_renewal() -> None:
+    async with laboratory() as (world, engine):
+        mine = lease(world, engine, "me")
+        await mine.acquire()
+        world.api.patch(LEASES, NAME, {"spec": {"holderIdentity": "them"}}, "shop")
+        await mine.renew()
+        assert not mine.fresh
+        assert "them holds it now" in mine.lost
+        await mine.release()
+        assert record(world)["holderIdentity"] == "them", "what is not ours is not let go"
+
+
+async def test_without_the_right_to_leases_it_says_so_and_goes_on() -> None:
+    async def forbid(request: HttpRequest) -> HttpResponse | None:
+        if "/leases" not in request.path:
+            return None
+        body = {"kind": "Status", "status": "Failure", "message": "user may not", "reason": "Forbidden", "code": 403}
+        return HttpResponse(403, {"content-type": "application/json"}, msgspec.json.encode(body))
+
+    async with laboratory() as (world, engine):
+        world.faults.append(forbid)
+        done = await engine.run(plan_for(world))
+        assert done.state is OpState.DONE
+        assert any("no lease is kept" in line.text for line in engine.lines)
+
+
+async def test_a_lost_lease_closes_the_gate_and_parks_the_operation() -> None:
+    async with laboratory() as (world, engine):
+        begun = await engine.runner.start(plan_for(world), plan_for(world).digest())
+        while world.config("thing-00000000") is None:
+            await engine.settle()
+        world.api.patch(LEASES, NAME, {"spec": {"holderIdentity": "them"}}, "shop")
+        parked = await engine.finish(begun.id)
+        assert parked.state is OpState.PARKED
+        assert "them holds it now" in parked.message
+        assert [sent.method for sent in world.sent] == ["POST"], "nothing was sent after the loss"
+
+
+async def test_a_suspended_host_asks_again_before_it_writes() -> None:
+    async with laboratory() as (world, engine):
+        begun = await engine.runner.start(plan_for(world), plan_for(world).digest())
+        while world.config("thing-00000000") is None:
+            await engine.settle()
+        world.clock._elapsed += 300
+        world.api.patch(LEASES, NAME, {"spec": {"holderIdentity": "them"}}, "shop")
+        parked = await engine.finish(begun.id)
+        assert parked.state is OpState.PARKED
+        assert [sent.method for sent in world.sent] == ["POST"]
