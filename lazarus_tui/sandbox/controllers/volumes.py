@@ -28,6 +28,9 @@ class VolumeController(Controller):
         self._volumes = volumes
         self._recorder = Recorder(api, clock, "persistentvolume-controller")
 
+    async def start(self) -> None:
+        await asyncio.to_thread(self._volumes.sweep)
+
     def keys(self, resource: Resource, obj: Object, old: Object | None) -> Iterable[Key]:
         if resource == VOLUMES:
             return (key_of(obj),)

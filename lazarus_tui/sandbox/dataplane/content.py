@@ -68,9 +68,11 @@ class ContentStore:
         tree = self._read(name)
         target.mkdir(parents=True, exist_ok=True)
         done = 0
+        links: set[str] = set()
         for entry in tree["entries"]:
-            to = target / entry["path"]
+            to = target / _inside(entry["path"], links)
             if "link" in entry:
+                links.add(entry["path"])
                 to.unlink(missing_ok=True)
                 os.symlink(entry["link"], to)
             elif "sha256" in entry:
@@ -153,6 +155,15 @@ class ContentStore:
         partial = path.with_suffix(".partial")
         partial.write_bytes(data)
         os.replace(partial, path)
+
+
+def _inside(path: str, links: set[str]) -> str:
+    """The path itself, if it leads nowhere but into the target; ``links`` are the symlinks restored before it."""
+    parts = path.split("/")
+    above = {"/".join(parts[:count]) for count in range(1, len(parts))}
+    if not parts or any(part in ("", ".", "..") for part in parts) or above & links:
+        raise DamagedContent(f"{path!r} leads out of the tree")
+    return path
 
 
 def _sha256(path: Path) -> str:

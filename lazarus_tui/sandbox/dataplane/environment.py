@@ -15,6 +15,7 @@ from lazarus_tui.sandbox.dataplane.volumes import NotOurVolume, VolumeStore
 Object = dict[str, Any]
 
 _REFERENCE = re.compile(r"\$\((\w+)\)")
+_RESERVED = re.compile(r"(LD_|DYLD_|PYTHON|PORT_|VOLUME_)|(DATA_DIR|POD_ROOT|POD_IP|LAZARUS_HOSTS|PATH|TMPDIR)$")
 _ENVIRONMENT_NAME = re.compile(r"[^A-Z0-9_]")
 
 
@@ -109,17 +110,19 @@ def mount(root: Path, container: Object, directories: dict[str, Path]) -> None:
 def environment(api: Reading, pod: Object, container: Object, given: dict[str, str]) -> dict[str, str]:
     """Variables of a container: the cluster's services, then what the kubelet gives, then its own ``env``.
 
-    ``$(NAME)`` in values is expanded. Raises ``NotMountable`` when something referred to is absent.
+    ``$(NAME)`` in values is expanded. Names that decide where a program writes or what it loads are the kubelet's:
+    a manifest must not reach the machine behind the pod. Raises ``NotMountable`` when something referred to is absent.
     """
     env = service_variables(api, pod["metadata"]["namespace"]) | given
+    own: dict[str, str] = {}
     for source in container.get("envFrom") or ():
-        env |= _env_from(api, pod, source)
+        own |= _env_from(api, pod, source)
     for entry in container.get("env") or ():
         value = entry.get("value", "")
         if entry.get("valueFrom"):
             value = _value_from(api, pod, entry["valueFrom"], given)
-        env[entry["name"]] = expand(value, env)
-    return env
+        own[entry["name"]] = expand(value, env | own)
+    return env | {name: value for name, value in own.items() if not _RESERVED.match(name)}
 
 
 def expand(text: str, env: dict[str, str]) -> str:

@@ -19,7 +19,7 @@ from lazarus_tui.sandbox.controllers.events import Recorder
 from lazarus_tui.sandbox.controllers.nodes import NODE
 from lazarus_tui.sandbox.dataplane.addresses import Addresses
 from lazarus_tui.sandbox.dataplane.catalog import Catalog
-from lazarus_tui.sandbox.dataplane.containers import Record, Waiting, pod_status
+from lazarus_tui.sandbox.dataplane.containers import Record, Waiting, conditions, pod_status
 from lazarus_tui.sandbox.dataplane.copy import remove_tree
 from lazarus_tui.sandbox.dataplane.environment import (
     NotMountable,
@@ -101,6 +101,18 @@ class Kubelet(Controller):
         for folder in self._root.iterdir():
             if folder.is_dir() and folder.name not in known:
                 await asyncio.to_thread(remove_tree, folder)
+        for pod in self.api.list(PODS):
+            self._nothing_runs(pod)
+
+    def _nothing_runs(self, pod: Object) -> None:
+        """Takes back what an earlier run said of readiness: no process of it is there any more."""
+        status = pod.get("status") or {}
+        if pod["spec"].get("nodeName") != NODE or status.get("phase") != "Running":
+            return
+        unready = {name: (False, "ContainersNotReady", "") for name in ("Ready", "ContainersReady")}
+        containers = [one | {"ready": False, "started": False} for one in status.get("containerStatuses") or ()]
+        told = conditions(status.get("conditions") or [], unready, self.clock.now())
+        self._put_status(pod, {"conditions": told, "containerStatuses": containers})
 
     async def stop(self) -> None:
         """Ends every pod's processes: SIGTERM first, SIGKILL after at most 3 s. Pod objects stay as they are."""
@@ -289,12 +301,12 @@ class Kubelet(Controller):
         worker, spec = self._find(namespace, pod, container)
         record = next(one for one in worker.records if one.name == spec["name"])
         run = record.restarts - (1 if previous else 0)
-        kept = worker.logs.get((record.name, run))
+        kept = worker.logs.of(record.name, run)
         if kept is None:
             if previous:
                 text = f'previous terminated container "{record.name}" in pod "{pod}" not found'
                 raise RuntimeRefused(400, "BadRequest", text)
-            kept = worker.logs.get((record.name, run - 1))
+            kept = worker.logs.of(record.name, run - 1)
         if kept is None:
             reason = record.state.reason if isinstance(record.state, Waiting) else "ContainerCreating"
             text = f'container "{record.name}" in pod "{pod}" is waiting to start: {reason}'
@@ -311,9 +323,10 @@ class Kubelet(Controller):
     def append_log(self, namespace: str, pod: str, container: str, line: str) -> None:
         """A line in the log of a container that has no process of its own; without such a container it is lost."""
         worker = self._workers.get((namespace, pod))
-        kept = [log for (name, _), log in worker.logs.items() if name == container] if worker else []
-        if kept and not kept[-1].closed:
-            kept[-1].append(line.encode() + b"\n")
+        record = next((one for one in worker.records if one.name == container), None) if worker else None
+        kept = worker.logs.of(container, record.restarts) if worker and record else None
+        if kept and not kept.closed:
+            kept.append(line.encode() + b"\n")
 
     async def exec(
         self, namespace: str, pod: str, container: str, argv: Sequence[str], *, stdin: bool, tty: bool

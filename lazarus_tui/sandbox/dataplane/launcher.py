@@ -42,6 +42,13 @@ class Running(Protocol):
     def signal(self, signum: int) -> None: ...
 
 
+class Exec(ExecSession, Protocol):
+    """An exec that says whether it is over."""
+
+    @property
+    def done(self) -> bool: ...
+
+
 class Launcher(Protocol):
     """How the kubelet starts things. ``probes`` says whether probing a container means anything."""
 
@@ -49,7 +56,7 @@ class Launcher(Protocol):
 
     async def start(self, launch: Launch, log: LogFile) -> Running: ...
 
-    async def exec(self, launch: Launch, argv: Sequence[str], *, stdin: bool, tty: bool) -> ExecSession: ...
+    async def exec(self, launch: Launch, argv: Sequence[str], *, stdin: bool, tty: bool) -> Exec: ...
 
     def reap(self) -> list[int]:
         """Ends processes that an earlier run left behind."""
@@ -117,7 +124,7 @@ class ProcessLauncher:
         self._ledger.add(process.pid)
         return Process(process, log, self._ledger)
 
-    async def exec(self, launch: Launch, argv: Sequence[str], *, stdin: bool, tty: bool) -> ExecSession:
+    async def exec(self, launch: Launch, argv: Sequence[str], *, stdin: bool, tty: bool) -> Exec:
         allowed = ":".join(str(path) for path in launch.volumes)
         process = await asyncio.create_subprocess_exec(
             *_python(START), str(os.getpid()), str(TOOLS), str(launch.root), allowed, *argv,
@@ -140,6 +147,10 @@ class ProcessExec:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+
+    @property
+    def done(self) -> bool:
+        return self._process.returncode is not None
 
     async def write_stdin(self, data: bytes) -> None:
         if self._process.stdin is not None:
@@ -175,8 +186,9 @@ class ProcessExec:
         return code if code >= 0 else 128 - code
 
     async def kill(self) -> None:
-        signal_group(self._process.pid, signal.SIGKILL)
-        await self._process.wait()
+        if not self.done:
+            signal_group(self._process.pid, signal.SIGKILL)
+            await self._process.wait()
 
 
 class InstantLauncher:
@@ -195,7 +207,7 @@ class InstantLauncher:
             return Stillness()
         return _Ending(self._clock, launch)
 
-    async def exec(self, launch: Launch, argv: Sequence[str], *, stdin: bool, tty: bool) -> ExecSession:
+    async def exec(self, launch: Launch, argv: Sequence[str], *, stdin: bool, tty: bool) -> Exec:
         return _InstantExec(1 if argv[0] == "false" else 0)
 
     def reap(self) -> list[int]:
@@ -231,6 +243,8 @@ class _Ending(Stillness):
 
 
 class _InstantExec:
+    done = True
+
     def __init__(self, code: int) -> None:
         self._code = code
 

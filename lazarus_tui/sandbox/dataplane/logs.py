@@ -28,6 +28,13 @@ class LogFile:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._size = path.stat().st_size if path.exists() else 0
 
+    @classmethod
+    def ended(cls, path: Path, clock: Clock) -> LogFile:
+        """The log of a run that is over."""
+        log = cls(path, clock)
+        log.closed = True
+        return log
+
     @property
     def rotated(self) -> Path:
         return self.path.with_name(self.path.name + ".1")
@@ -119,6 +126,29 @@ class LogFile:
         if size > reached:
             fresh += _from(self.path, reached)
         return fresh, size, now
+
+
+class PodLogs:
+    """The logs of a pod's containers under ``folder``: of each the run that is on and the one before."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._folder, self._clock = folder, clock
+        self._files: dict[tuple[str, int], LogFile] = {}
+        for path in folder.glob("*/*.log"):  # of an earlier sandbox
+            self._files[path.parent.name, int(path.stem)] = LogFile.ended(path, clock)
+
+    def begin(self, container: str, run: int) -> LogFile:
+        """A log for a run that begins now."""
+        log = LogFile(self._folder / container / f"{run}.log", self._clock)
+        self._files[container, run] = log
+        for key in [key for key in self._files if key[0] == container and key[1] < run - 1]:
+            old = self._files.pop(key)
+            for path in (old.path, old.rotated):
+                path.unlink(missing_ok=True)
+        return log
+
+    def of(self, container: str, run: int) -> LogFile | None:
+        return self._files.get((container, run))
 
 
 def _from(path: Path, offset: int) -> list[bytes]:

@@ -14,9 +14,9 @@ from lazarus_tui.model.clock import Clock, parse_rfc3339
 from lazarus_tui.sandbox.dataplane.catalog import Catalog, Image
 from lazarus_tui.sandbox.dataplane.containers import Ended, Record, Started, Waiting, container_id
 from lazarus_tui.sandbox.dataplane.environment import NotMountable, expand, mount
-from lazarus_tui.sandbox.dataplane.launcher import Launch, Launcher, Running
+from lazarus_tui.sandbox.dataplane.launcher import Exec, Launch, Launcher, Running
 from lazarus_tui.sandbox.dataplane.ledger import is_stopped
-from lazarus_tui.sandbox.dataplane.logs import LogFile
+from lazarus_tui.sandbox.dataplane.logs import PodLogs
 from lazarus_tui.sandbox.dataplane.probes import Probe, RunCommand, ask
 from lazarus_tui.sandbox.dataplane.probing import Prober
 from lazarus_tui.sandbox.runtime import ExecSession
@@ -27,8 +27,6 @@ Object = dict[str, Any]
 _BACKOFF_FIRST, _BACKOFF_MOST, _BACKOFF_RESET = 10.0, 300.0, 600.0
 # How long a container with a reference that is missing waits before it looks again.
 _CONFIG_RETRY = 2.0
-# Logs kept per container: the run that is on and the one before.
-_LOGS_KEPT = 2
 # How often and how far apart to look whether a stopped process stands still: 1 s in all.
 _STOP_LOOKS, _STOP_LOOK_SECONDS = 500, 0.002
 
@@ -75,7 +73,8 @@ class PodWorker:
         self.policy: str = spec.get("restartPolicy", "Always")
         self.inits = [self._record(one, "initContainerStatuses") for one in spec.get("initContainers") or ()]
         self.mains = [self._record(one, "containerStatuses") for one in spec["containers"]]
-        self.logs: dict[tuple[str, int], LogFile] = {}
+        self.logs = PodLogs(place.home / "logs", kubelet.clock)
+        self._execs: list[Exec] = []
         self.ending = False
         self.ended = asyncio.Event()
         self._running: dict[str, Running] = {}
@@ -237,7 +236,7 @@ class PodWorker:
             await self._thawed.wait()
         if self.ending:
             return None
-        kubelet, log = self._kubelet, self._new_log(record)
+        kubelet, log = self._kubelet, self.logs.begin(record.name, record.restarts)
         running = await kubelet.launcher.start(launch, log)
         self._running[record.name] = running
         started = kubelet.clock.now()
@@ -267,16 +266,6 @@ class PodWorker:
         record.state, record.ready, record.started = ended, init and code == 0, False
         kubelet.changed(self)
         return ended
-
-    def _new_log(self, record: Record) -> LogFile:
-        folder = self.place.home / "logs" / record.name
-        log = LogFile(folder / f"{record.restarts}.log", self._kubelet.clock)
-        self.logs[record.name, record.restarts] = log
-        for key in [key for key in self.logs if key[0] == record.name and key[1] <= record.restarts - _LOGS_KEPT]:
-            old = self.logs.pop(key)
-            for path in (old.path, old.rotated):
-                path.unlink(missing_ok=True)
-        return log
 
     def _prober(self, container: Object, record: Record, running: Running) -> Prober:
         def happened(kind: str, reason: str, message: str) -> None:
@@ -315,7 +304,9 @@ class PodWorker:
             raise ValueError(
                 f"the sandbox does not run {' '.join(argv[:1])!r} in this image; it knows: {allowed or 'nothing'}"
             )
-        return await self._kubelet.launcher.exec(self._launch(container, image), argv, stdin=stdin, tty=tty)
+        session = await self._kubelet.launcher.exec(self._launch(container, image), argv, stdin=stdin, tty=tty)
+        self._execs = [one for one in self._execs if not one.done] + [session]
+        return session
 
     @property
     def grace(self) -> float:
@@ -350,6 +341,8 @@ class PodWorker:
                 await self._over_within(self._task, grace)
             for running in list(self._running.values()):
                 running.signal(signal.SIGKILL)
+            for session in self._execs:
+                await session.kill()
             if self._task:
                 self._thawed.set()
                 with self._parked():

@@ -51,6 +51,11 @@ class VolumeStore:
             folder.rename(doomed)
             remove_tree(doomed)
 
+    def sweep(self) -> None:
+        """Finishes removals that a crash interrupted."""
+        for doomed in self.root.glob(".*.deleted") if self.root.is_dir() else ():
+            remove_tree(doomed)
+
     def handles(self) -> Iterator[str]:
         """Handles of all volumes that have a directory."""
         if self.root.is_dir():

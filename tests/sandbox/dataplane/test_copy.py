@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import socket
 
@@ -140,6 +141,34 @@ def test_damage_is_found_and_never_restored(tree, tmp_path, damage):
 def test_names_of_generations_stay_inside_the_store(tmp_path, name):
     with pytest.raises(ValueError, match="generation"):
         ContentStore(tmp_path).forget(name)
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [{"path": "../out", "mode": 0o644, "mtime": 0, "link": "x"}],
+        [{"path": "/out", "mode": 0o644, "mtime": 0, "link": "x"}],
+        [
+            {"path": "a", "mode": 0o777, "mtime": 0, "link": "/"},
+            {"path": "a/out", "mode": 0o644, "mtime": 0, "link": "x"},
+        ],
+    ],
+)
+def test_a_list_that_leads_out_of_the_tree_is_refused(tmp_path, entries):
+    (tmp_path / "store" / "trees").mkdir(parents=True)
+    listed = {"entries": entries, "files": 0, "bytes": 0}
+    (tmp_path / "store" / "trees" / "bad.json").write_text(json.dumps(listed))
+    with pytest.raises(DamagedContent, match="leads out"):
+        ContentStore(tmp_path / "store").restore("bad", tmp_path / "back")
+
+
+def test_a_removal_that_a_crash_cut_short_is_finished(tmp_path):
+    store = VolumeStore(tmp_path)
+    (store.create("data") / "file").touch()
+    (tmp_path / "data").rename(tmp_path / ".data.deleted")
+    assert list(store.handles()) == []
+    store.sweep()
+    assert list(tmp_path.iterdir()) == []
 
 
 def volume(handle, driver=DRIVER):

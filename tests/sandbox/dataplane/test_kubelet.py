@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 
 import pytest
@@ -313,3 +315,56 @@ def test_every_image_of_the_catalogue_has_its_program():
     assert catalog.find("velero/velero:v1.17.0") is not None
     for reference in ("busybox", "lazarus.dev/orders:2", "evil/velero/velero:1", ""):
         assert catalog.find(reference) is None
+
+
+async def test_a_manifest_cannot_choose_where_programs_write_or_what_they_load(node, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    hostile = {"DATA_DIR": str(elsewhere), "LD_PRELOAD": "/evil.so", "PYTHONPATH": "/evil", "POD_ROOT": "/", "OK": "1"}
+    node.pod("box", "orders", env=[{"name": name, "value": value} for name, value in hostile.items()])
+    await node.until(lambda: "running" in node.container("box")["state"])
+    await anext(_lines(node, "box"))
+    found = (await node.run("box", "env"))[1].decode()
+    assert "OK=1" in found
+    assert "evil" not in found
+    assert not elsewhere.exists()
+
+
+async def test_an_archive_with_absolute_names_stays_in_the_pod(node, tmp_path):
+    target = tmp_path / "host-file"
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name in (str(target), "plain"):
+            entry = tarfile.TarInfo(name)
+            entry.size = 2
+            archive.addfile(entry, io.BytesIO(b"hi"))
+        climbing = tarfile.TarInfo("../../climbed")
+        archive.addfile(climbing)
+    node.pod("box", "web")
+    await node.until(lambda: node.ready("box"))
+    code, _, said = await node.run("box", "tar", "xf", "-", "-C", "/", stdin=packed.getvalue())
+    assert not target.exists()
+    assert (await node.run("box", "cat", "/plain"))[1] == b"hi"
+    assert (await node.run("box", "cat", str(target)))[1] == b"hi"
+    assert code == 1
+    assert said
+    assert list(node.root.rglob("climbed")) == []
+
+
+async def test_an_exec_ends_with_its_pod(node):
+    node.pod("box", "web")
+    await node.until(lambda: node.ready("box"))
+    session = await node.kubelet.exec("shop", "box", "", ["sleep", "60"], stdin=False, tty=False)
+    node.api.delete(PODS, "box", "shop")
+    assert await asyncio.wait_for(session.wait(), 5) == 128 + signal.SIGKILL
+
+
+async def test_logs_of_the_run_before_a_crash_of_the_sandbox_are_kept(node):
+    node.pod("talker", "task", "say", "before", "sleep", "60")
+    await node.until(lambda: node.ready("talker"))
+    await anext(_lines(node, "talker"))
+    await node.loop.stop()
+    node.build()
+    await node.loop.start()
+    assert not node.ready("talker")
+    await node.until(lambda: node.container("talker")["restartCount"] == 1 and node.ready("talker"))
+    assert await node.log("talker", previous=True) == [b"before\n"]
