@@ -42,7 +42,7 @@ async def download(
 ) -> bytes:  # fmt: skip
     """The body of ``url``, unpacked when it is gzip, at most ``limit`` bytes before and after unpacking.
 
-    ``ca`` is PEM text of certificates to trust besides none. Raises ``DownloadRefused`` (an ``OSError``).
+    ``ca`` is PEM text; with it nothing else is trusted. Raises ``DownloadRefused`` (an ``OSError``).
     """
     try:
         target = httpx.URL(url)
