@@ -21,7 +21,7 @@ from lazarus_tui.kube.retry import READ, ReadPolicy, with_retry
 from lazarus_tui.model.clock import Clock, SystemClock
 from lazarus_tui.model.http import HttpRequest, HttpResponse, Transport
 from lazarus_tui.model.objects import Namespace, Page
-from lazarus_tui.model.resources import NAMESPACES, Resource
+from lazarus_tui.model.resources import NAMESPACES, SECRETS, Resource
 
 if TYPE_CHECKING:
     from lazarus_tui.kube.contexts import Context
@@ -39,6 +39,7 @@ JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 FIELD_MANAGER = "lazarus"
+_METADATA = "application/json;as={};v=v1;g=meta.k8s.io"
 
 
 class Version(msgspec.Struct, frozen=True, rename="camel"):
@@ -67,6 +68,14 @@ def object_path(
         if part and (part in (".", "..") or any(c in part for c in "/%?#\\") or not part.isprintable()):
             raise Invalid(f"not a name: {part[:64]!r}", reason="BadName", resource=resource.group_resource)
     return resource.path(namespace, name, subresource)
+
+
+def shape_of(resource: Resource, *, many: bool) -> tuple[str, tuple[str, ...]]:
+    """The Accept header for a kind and the kinds an answer may have: of a Secret, only its metadata is ever fetched."""
+    if resource == SECRETS:
+        kind = "PartialObjectMetadataList" if many else "PartialObjectMetadata"
+        return _METADATA.format(kind), (kind,)
+    return JSON, (f"{resource.kind}List", "List") if many else (resource.kind,)
 
 
 class Cluster:
@@ -171,12 +180,14 @@ class Cluster:
         policy: ReadPolicy | None = None,
     ) -> T | None:
         """The object, or None when it is absent."""
+        accept, kinds = shape_of(resource, many=False)
         try:
             return await self.read(
                 object_path(resource, namespace, name, subresource),
                 type,
                 resource=resource.group_resource,
-                kinds=() if subresource else (resource.kind,),
+                accept=accept,
+                kinds=() if subresource else kinds,
                 policy=policy,
             )
         except NotFound:
@@ -221,6 +232,7 @@ class Cluster:
         """The list page by page. ``Expired`` after the first page: begin again."""
         path, rest = object_path(resource, namespace), ""
         wanted = KindPage[type]  # type: ignore[valid-type]
+        accept, kinds = shape_of(resource, many=True)
         while True:
             query = {
                 "limit": str(limit),
@@ -234,7 +246,8 @@ class Cluster:
                 query={key: value for key, value in query.items() if value},
                 timeout=LIST_TIMEOUT,
                 resource=resource.group_resource,
-                kinds=(f"{resource.kind}List", "List"),
+                accept=accept,
+                kinds=kinds,
                 policy=policy,
             )
             rest = page.metadata.continue_

@@ -18,7 +18,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import msgspec
 
-from lazarus_tui.kube.cluster import Cluster, object_path
+from lazarus_tui.kube.cluster import Cluster, object_path, shape_of
 from lazarus_tui.kube.decode import decode, decoder
 from lazarus_tui.kube.errors import (
     Expired,
@@ -176,7 +176,7 @@ async def stream_events(
         "GET",
         object_path(resource, namespace),
         tuple((name, value) for name, value in query.items() if value),
-        {"accept": "application/json"},
+        {"accept": shape_of(resource, many=False)[0]},
         timeout=SILENCE,
     )
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
@@ -12,7 +13,16 @@ from kube_fakes import ManualClock, settle
 from sandbox_world import Config, World, config
 
 from lazarus_tui.kube.cluster import Cluster
-from lazarus_tui.kube.errors import AlreadyExists, AuthError, Conflict, Expired, Invalid, KubeError, NotFound
+from lazarus_tui.kube.errors import (
+    AlreadyExists,
+    AuthError,
+    Conflict,
+    Expired,
+    Invalid,
+    KubeError,
+    NotFound,
+    Unexpected,
+)
 from lazarus_tui.kube.retry import ONCE
 from lazarus_tui.kube.watch import Batch, follow, stream_events
 from lazarus_tui.model.http import HttpRequest, HttpResponse
@@ -102,6 +112,41 @@ async def test_identity_version_and_discovery(world: World) -> None:
 
 async def test_access_reviews(world: World) -> None:
     assert await world.cluster.can_i("create", SECRETS, "shop") is True
+
+
+async def test_of_a_secret_only_the_metadata_is_ever_fetched(world: World) -> None:
+    answers: list[bytes] = []
+    send = world.cluster.transport.send
+
+    async def listen(request: HttpRequest) -> HttpResponse:
+        found = await send(request)
+        answers.append(found.body)
+        return found
+
+    world.cluster.transport.send = listen  # type: ignore[method-assign]
+    world.api.create(SECRETS, {"metadata": {"name": "db"}, "stringData": {"password": "CANARY"}}, "shop")
+    found = await world.cluster.get(SECRETS, "db", "shop", type=dict[str, Any])
+    assert found is not None
+    assert (found["metadata"]["name"], "data" in found) == ("db", False)
+    (listed,) = await world.cluster.list(SECRETS, "shop", type=Namespace)
+    assert listed.metadata.name == "db"
+    canary = b64encode(b"CANARY")
+    assert len(answers) == 2
+    assert not any(canary in body or b"CANARY" in body for body in answers)
+    async with aclosing(stream_events(world.cluster, SECRETS, "shop", Namespace, "0")) as stream:
+        world.api.create(SECRETS, {"metadata": {"name": "new"}, "stringData": {"password": "CANARY"}}, "shop")
+        async for event in stream:
+            assert event.object is not None
+            break
+    watched = world.requests[-1]
+    assert "PartialObjectMetadata" in watched.headers["accept"]
+
+
+async def test_a_server_that_sends_a_whole_secret_all_the_same_is_not_read(world: World) -> None:
+    world.faults = [HttpResponse(200, {}, b'{"kind":"Secret","data":{"a":"CANARY"}}')]
+    with pytest.raises(Unexpected) as caught:
+        await world.cluster.get(SECRETS, "db", "shop", type=dict[str, Any])
+    assert "CANARY" not in f"{caught.value!r}{caught.value}"
 
 
 async def test_a_wrong_token_is_an_auth_error(world: World) -> None:
