@@ -8,9 +8,9 @@ import itertools
 import json
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from lazarus_tui.model.clock import Clock
 from lazarus_tui.model.resources import ENDPOINTS, SERVICES, Resource
@@ -95,12 +95,12 @@ class ServiceProxy(Controller):
 
         if not self._addresses.mapped:
             try:
-                return await asyncio.start_server(accept, address, port)
+                return await _started(asyncio.start_server(accept, address, port))
             except OSError as fault:
                 log.warning(
                     "%s:%d cannot be listened on (%s): %s answers elsewhere", address, port, fault, "/".join(key)
                 )
-        return await asyncio.start_server(accept, "127.0.0.1", 0)
+        return await _started(asyncio.start_server(accept, "127.0.0.1", 0))
 
     async def _relay(self, key: Key, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         upstream = await self._connect(key, port)
@@ -165,3 +165,14 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         await writer.drain()
     if writer.can_write_eof():
         writer.write_eof()
+
+
+async def _started(starting: Coroutine[Any, Any, asyncio.Server]) -> asyncio.Server:
+    """The server; when this is cancelled meanwhile, it is closed instead of left listening with nobody to close it."""
+    task = asyncio.ensure_future(starting)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        with contextlib.suppress(OSError):
+            (await task).close()
+        raise

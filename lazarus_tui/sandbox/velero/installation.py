@@ -165,8 +165,10 @@ class Installation:
                 while not holds():
                     changed.clear()
                     waiter = asyncio.ensure_future(changed.wait())
-                    await asyncio.wait({waiter, deadline}, return_when=asyncio.FIRST_COMPLETED)
-                    waiter.cancel()
+                    try:
+                        await asyncio.wait({waiter, deadline}, return_when=asyncio.FIRST_COMPLETED)
+                    finally:
+                        waiter.cancel()
                     if deadline.done():
                         return holds()
                 return True

@@ -50,10 +50,12 @@ class DataPath:
         try:
             while not task.done():
                 tick = asyncio.ensure_future(self._site.clock.sleep(self._site.settings.progress_period))
-                await asyncio.wait({task, tick}, return_when=asyncio.FIRST_COMPLETED)
-                if tick.done():
-                    self._look(total)
-                tick.cancel()
+                try:
+                    await asyncio.wait({task, tick}, return_when=asyncio.FIRST_COMPLETED)
+                    if tick.done():
+                        self._look(total)
+                finally:
+                    tick.cancel()
             return task.result()
         finally:
             if not task.done():
