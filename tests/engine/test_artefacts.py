@@ -1,0 +1,78 @@
+"""Artefacts as they are shown: bounded, redacted, never extracted, and damage is a sentence."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+
+import pytest
+
+from lazarus_tui.engine import artefacts
+from lazarus_tui.engine.artefacts import KINDS, names_in, present
+from lazarus_tui.engine.errors import Refused
+
+
+def tarball(*names: str) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        for name in names:
+            info = tarfile.TarInfo(name)
+            info.size = 2
+            archive.addfile(info, io.BytesIO(b"{}"))
+        folder = tarfile.TarInfo("metadata")
+        folder.type = tarfile.DIRTYPE
+        archive.addfile(folder)
+        link = tarfile.TarInfo("evil")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    return out.getvalue()
+
+
+def test_contents_are_names_of_files_alone() -> None:
+    assert names_in(tarball("resources/b.json", "../../../etc/cron.d/x", "metadata/version")) == [
+        "../../../etc/cron.d/x",
+        "metadata/version",
+        "resources/b.json",
+    ]
+
+
+def test_a_log_is_text_without_secrets() -> None:
+    found = present("BackupLog", b'level=info msg="ok"\npassword=hunter2secret\n\xff\xfe')
+    assert "hunter2secret" not in found["text"]
+    assert found["text"].count("\n") == 2
+
+
+def test_results_are_json_without_secrets() -> None:
+    found = present("BackupResults", b'{"errors":{"velero":["x"]},"token":"sesame-sesame"}')
+    assert found["json"]["errors"] == {"velero": ["x"]}
+    assert "sesame-sesame" not in str(found)
+    assert present("RestoreResults", b"")["json"] is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("BackupResults", b"<html>login</html>"),
+        ("BackupResults", b"[" * 100_000),
+        ("BackupContents", b"not a tarball at all, but long enough to look like one" * 40),
+        ("BackupContents", gzip.compress(b"x" * 600)),
+        ("BackupContents", tarball("a")[:60]),
+        ("BackupContents", b"\x1f\x8b\x08junk"),
+    ],
+)
+def test_damage_is_a_sentence(kind: str, body: bytes) -> None:
+    with pytest.raises(Refused) as caught:
+        present(kind, body)
+    assert caught.value.code == "unreachable"
+    assert len(caught.value.what) < 200
+
+
+def test_a_bomb_costs_what_the_limit_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(artefacts, "MAX_NAMES", 5)
+    assert len(names_in(tarball(*(f"f{n}" for n in range(50))))) == 5
+
+
+def test_every_kind_has_a_form() -> None:
+    assert set(KINDS.values()) == {"text", "json", "names"}
+    assert all(kind.startswith(("Backup", "Restore")) for kind in KINDS)
