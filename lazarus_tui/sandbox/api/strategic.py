@@ -90,7 +90,8 @@ def _stripped(value: Any) -> Any:
 
 def _merge_items(key: str, old: list[Any], new: list[Any]) -> list[Any]:
     if any(item.get(_PATCH) == "replace" for item in new):
-        return [_stripped({k: v for k, v in item.items() if k != _PATCH}) for item in new if len(item) > 1]
+        kept = [{name: value for name, value in item.items() if name != _PATCH} for item in new]
+        return [_stripped(item) for item in kept if item]
     result = list(old)
     for item in new:
         if key not in item:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from lazarus_tui.model.resources import NAMESPACES, PODS as POD
+from lazarus_tui.model.resources import NAMESPACES
+from lazarus_tui.model.resources import PODS as POD
 
 from .conftest import MERGE, World, config_map, pod
 
@@ -51,7 +52,9 @@ async def test_finalizers_hold_until_removed(world: World) -> None:
     await world.call("POST", CM, config_map("a", finalizers=["example.com/hold"]))
     held = await world.call("DELETE", f"{CM}/a")
     assert held.body["metadata"]["deletionTimestamp"] == "2026-01-01T00:00:00Z"
-    added = await world.call("PATCH", f"{CM}/a", {"metadata": {"finalizers": ["example.com/hold", "b.c/d"]}}, type=MERGE)
+    added = await world.call(
+        "PATCH", f"{CM}/a", {"metadata": {"finalizers": ["example.com/hold", "b.c/d"]}}, type=MERGE
+    )
     assert (added.status, added.reason) == (422, "Invalid")
     still = await world.call("PATCH", f"{CM}/a", {"data": {"x": "1"}}, type=MERGE)
     assert still.status == 200

@@ -86,7 +86,12 @@ async def test_create_is_refused_with_the_field(world: World, path: str, obj: An
         (f"{NS}/pods", pod("p"), {"spec": {"restartPolicy": "Never"}}, 422),
         (f"{NS}/pods", pod("p"), {"spec": {"activeDeadlineSeconds": 9}}, 200),
         (f"{NS}/pods", pod("p", node="n1"), {"spec": {"nodeName": "n2"}}, 422),
-        (JOBS, {"metadata": {"name": "j"}, "spec": {"template": TEMPLATE}}, {"spec": {"completionMode": "Indexed"}}, 422),
+        (
+            JOBS,
+            {"metadata": {"name": "j"}, "spec": {"template": TEMPLATE}},
+            {"spec": {"completionMode": "Indexed"}},
+            422,
+        ),
     ],
 )
 async def test_what_may_change(world: World, path: str, obj: Any, patch: Any, status: int) -> None:

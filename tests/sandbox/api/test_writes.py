@@ -30,7 +30,9 @@ async def test_duplicate_names_the_object(world: World) -> None:
 
 
 async def test_generated_names_differ_and_keep_their_base(world: World) -> None:
-    names = {(await world.call("POST", CM, {"metadata": {"generateName": "job-"}})).body["metadata"]["name"] for _ in "abc"}
+    names = {
+        (await world.call("POST", CM, {"metadata": {"generateName": "job-"}})).body["metadata"]["name"] for _ in "abc"
+    }
     assert len(names) == 3
     assert all(name.startswith("job-") and len(name) == 9 for name in names)
 
