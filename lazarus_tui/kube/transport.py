@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import ipaddress
+import os
 import ssl
 import tempfile
 from collections.abc import AsyncIterator, Mapping
@@ -209,14 +210,29 @@ class ClientTransport:
 
     async def _ready(self) -> tuple[aiohttp.ClientSession, Credential]:
         credential = await self._credentials.get()
-        if self._session is None or credential.certificate != self._certificate:
+        if self._session is None or self._certificate != self._seen_certificate(credential):
             async with self._lock:
-                if self._session is None or credential.certificate != self._certificate:
-                    if self._session:
-                        self._retired.append(self._session)  # its streams may still be read
-                    self._session = self._connect(credential)
-                    self._certificate = credential.certificate
+                seen = self._seen_certificate(credential)
+                if self._session is None or self._certificate != seen:
+                    session = self._connect(credential)
+                    await self._retire()
+                    self._session, self._certificate = session, seen
         return self._session, credential
+
+    def _seen_certificate(self, credential: Credential) -> bytes:
+        """Changes when a plugin gives another client certificate, or somebody renews it in its file."""
+        if credential.certificate or not self._context.user.cert_file:
+            return credential.certificate
+        try:
+            return str(os.stat(self._context.user.cert_file).st_mtime_ns).encode()
+        except OSError:
+            return self._certificate
+
+    async def _retire(self) -> None:
+        """Streams of the last session may still be read; those of the one before have had their time."""
+        for session in self._retired:
+            await session.close()
+        self._retired = [self._session] if self._session else []
 
     def _connect(self, credential: Credential) -> aiohttp.ClientSession:
         import aiohttp

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -382,6 +383,51 @@ async def test_tls_with_an_inline_authority_and_client_certificate(
     ):
         assert (await cluster.version()).major == "cert"
         assert list(tmp_path.iterdir()) == []  # no key stays on disk, even while connected
+
+
+def pems(issued: trustme.LeafCert) -> tuple[bytes, bytes]:
+    return issued.cert_chain_pems[0].bytes(), issued.private_key_pem.bytes()
+
+
+async def caller(request: web.BaseRequest) -> web.StreamResponse:
+    peer = request.transport.get_extra_info("peercert") if request.transport else None
+    return reply({"gitVersion": peer["subjectAltName"][0][1] if peer else "nobody"})
+
+
+async def test_a_renewed_client_certificate_is_used_from_its_file_and_from_a_plugin(
+    authority: trustme.CA, tmp_path: Path
+) -> None:
+    first, second = (pems(authority.issue_cert(f"{name}@example.com")) for name in ("first", "second"))
+    crt, key = tmp_path / "crt", tmp_path / "key"
+
+    def put(pair: tuple[bytes, bytes], moment: int) -> None:
+        crt.write_bytes(pair[0])
+        key.write_bytes(pair[1])
+        os.utime(crt, (moment, moment))
+
+    class Issuing:
+        pair = first
+
+        async def get(self) -> Credential:
+            return Credential("", "", *self.pair)
+
+        async def refresh(self, refused: Credential) -> bool:
+            return False
+
+    put(first, 1_000_000)
+    ca = authority.cert_pem.bytes()
+    async with serving(caller, server_tls(authority, clients=True)) as server:
+        user = UserEntry("u", cert_file=str(crt), key_file=str(key))
+        async with connected(server, user, ca_data=ca) as cluster:
+            assert [(await cluster.version()).git_version for _ in range(2)] == ["first@example.com"] * 2
+            put(second, 2_000_000)
+            assert (await cluster.version()).git_version == "second@example.com"
+        issuing = Issuing()
+        transport = ClientTransport(Context("x", ClusterEntry("c", server, ca_data=ca)), issuing)
+        async with Cluster(transport, "x", ManualClock(), policy=ONCE) as cluster:
+            for pair, name in ((first, "first"), (second, "second"), (first, "first")):
+                issuing.pair = pair
+                assert (await cluster.version()).git_version == f"{name}@example.com"
 
 
 async def test_an_unknown_authority_is_not_trusted_unless_insecure(authority: trustme.CA) -> None:
