@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, ClassVar, TypeVar
 
-from rich.segment import Segment, Segments
+from rich.text import Text
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -84,8 +84,8 @@ class Console(App[int]):
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         super().__init__()
-        self.register_theme(themes.DARK)
-        self.register_theme(themes.LIGHT)
+        for each in themes.THEMES:
+            self.register_theme(each)
         self.theme = theme
         self.now = now
         self.context_name = context or ""
@@ -122,8 +122,8 @@ class Console(App[int]):
         self._next_minute()
 
     def _second(self) -> None:
-        if isinstance(self.screen, Place) and self.screen.busy:
-            self._renew()
+        if (place := self.place) is not None and place.busy:
+            place.renew()
 
     def changed(self, names: frozenset[str]) -> None:
         """The source has news of these topics."""
@@ -141,13 +141,19 @@ class Console(App[int]):
 
     def _renew(self) -> None:
         self._repaint = None
-        if isinstance(self.screen, Place):
-            self.screen.renew()
+        if (place := self.place) is not None:
+            place.renew()
+
+    @property
+    def place(self) -> Place | None:
+        """The visible place; None behind a dialog, and while the console starts or ends."""
+        stack = self._screen_stacks.get(self._current_mode)
+        return stack[-1] if stack and isinstance(stack[-1], Place) else None
 
     def follow(self) -> None:
         """Follow what the visible place needs, and nothing else."""
-        screen = self.screen
-        wanted = set(screen.topics()) if isinstance(screen, Place) else set()
+        place = self.place
+        wanted = set() if place is None else place.topics()
         self.source.want(GLOBAL_TOPICS | {self._full(name) for name in wanted if self.context_name or "/" in name})
 
     def _full(self, name: str) -> str:
@@ -184,8 +190,8 @@ class Console(App[int]):
     # Going places
 
     def say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
-        if isinstance(self.screen, Place):
-            self.screen.say(text, tone)
+        if (place := self.place) is not None:
+            place.say(text, tone)
 
     def visit(self, mode: str, *, namespace: str | None = None, filter: str | None = None) -> None:
         self.run_worker(self._visit_place(mode, namespace, filter), group="visit", exclusive=True)
@@ -218,11 +224,11 @@ class Console(App[int]):
 
             self.push_screen(ContextsScreen())
         elif command.go == "theme":
-            self.theme = "lazarus-light" if self.theme == "lazarus-dark" else "lazarus-dark"
+            self.theme = themes.other(self.theme)
         elif command.go == "quit":
             self.leave()
-        elif command.go and isinstance(self.screen, Place):
-            self.screen.action_act(command.go)
+        elif command.go and (place := self.place) is not None:
+            place.action_act(command.go)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         if not isinstance(screen, Place):
@@ -249,5 +255,5 @@ class Console(App[int]):
 
     def _fatal_error(self) -> None:
         """Textual's own shows local variables, and with them whatever secret stood in one."""
-        self._exit_renderables.append(Segments([Segment(crash.report())]))
+        self._exit_renderables.append(Text(crash.report(), overflow="fold"))
         self._close_messages_no_wait()

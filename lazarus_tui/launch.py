@@ -53,12 +53,12 @@ def profile(environ: Mapping[str, str]) -> Profile:
     colours = asked if asked in _COLOURS else "standard" if remote or plain else ""
     shade = "light" if environ.get("LAZARUS_THEME") == "light" else "dark"
     ansi = plain or colours == "standard"
-    theme = f"ansi-{shade}" if ansi else f"lazarus-{shade}"
+    theme = f"lazarus-ansi-{shade}" if ansi else f"lazarus-{shade}"
     settings = {"TEXTUAL_ANIMATIONS": "none", "TEXTUAL_SMOOTH_SCROLL": "0", "TEXTUAL_FPS": "15" if remote else "30"}
     if colours:
         settings["TEXTUAL_COLOR_SYSTEM"] = colours
     if ansi:  # Textual decides once, at import, what NO_COLOR means for the theme it starts with
-        settings["TEXTUAL_THEME"] = theme
+        settings["TEXTUAL_THEME"] = f"ansi-{shade}"
     return Profile(settings, theme, environ.get("LAZARUS_MOUSE", "0" if remote else "1") == "1")
 
 

@@ -14,7 +14,7 @@ from widgets.form import Field
 
 class CreateBackup(Filling):
     kind = "velero.backup"
-    heading = "new backup"
+    trail = ("new backup",)
     shown_mode = "backups"
 
     def __init__(self, namespaces: Sequence[str] = ()) -> None:

@@ -14,7 +14,7 @@ from widgets.form import Field
 
 class CreateRestore(Filling):
     kind = "velero.restore"
-    heading = "restore"
+    trail = ("new restore",)
     shown_mode = "restores"
 
     def __init__(self, backup: str, namespaces: Sequence[str] = ()) -> None:

@@ -42,7 +42,7 @@ class DocumentScreen(Reading):
             self.say(f"a {self.kind} has no {view}", Tone.WARN)
             return
         self.view = view
-        self.heading = f"{view} · {self.name_shown}"
+        self.trail = (self.name_shown, view)
         self.pager.show([BLANK, line(muted(f"  asking for {view} …"))])
         self.renew_frame()
         self.run_worker(self._load(view), exclusive=True, group="document")
@@ -69,7 +69,7 @@ class DocumentScreen(Reading):
             return documents.yaml_lines(found) if view == "yaml" else documents.describe(self.kind, found, now)
         request = {"context": host.context_name, "kind": artefact, "name": self.name_shown}
         answer = await host.source.call("artefact.get", request, dict[str, Any], timeout=90.0)
-        return documents.artefact(view, answer)
+        return documents.artefact(view, answer, self.size.width)
 
     def do_describe(self) -> None:
         self.look("describe")

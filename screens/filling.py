@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from lazarus_tui.view import chrome, forms
-from lazarus_tui.view.text import Line, Span, accent
+from lazarus_tui.view.text import Line
 from screens.place import Place
 from widgets.choice import Choice
 from widgets.form import Field, Form
@@ -26,7 +26,6 @@ class Filling(Place):
     AUTO_FOCUS = "Input"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "done", show=False, priority=True)]
     kind = ""
-    heading = ""
     mode = "form"
 
     def fields(self) -> Sequence[Field]:
@@ -52,9 +51,6 @@ class Filling(Place):
 
     def keys(self, width: int) -> Line:
         return chrome.dialog_keys(("↑ ↓", "field"), ("enter", "next"), ("^s", "show the plan"), ("esc", "cancel"))
-
-    def info(self) -> Sequence[Span]:
-        return [accent(self.heading)]
 
     def _read(self) -> dict[str, Any] | None:
         try:

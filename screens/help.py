@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from textual.widget import Widget
 
 from lazarus_tui.view import helping
+from lazarus_tui.view.actions import MODES
 from screens.reading import Reading
 from widgets.pager import Pager
 
@@ -17,7 +18,8 @@ class HelpScreen(Reading):
     def __init__(self, about: str) -> None:
         super().__init__()
         self.about = about
-        self.shown_mode = about
+        self.shown_mode = about if about in MODES else ""
+        self.trail = ("help",)
 
     def compose_body(self) -> Iterable[Widget]:
         yield Pager(helping.lines(self.about), id="body")

@@ -58,7 +58,7 @@ class OperationScreen(Reading):
         if operation is None:
             self.pager.show([BLANK, line(muted(f"  operation {self.operation_id} is not in the journal yet …"))])
             return
-        self.heading = operation.id[:26]
+        self.trail = (operation.id,)
         self.query_one("#title", LineBlock).show(operations.headline(operation, now))
         self.set_class(not operation.state.open, "ended")
         self.pager.show(operations.body(operation, now, width - 1))

@@ -36,14 +36,15 @@ class OverviewScreen(Deeds):
         host, now = self.host, self.host.now()
         rows = self.table.counts[0]
         tall = self.size.height >= 30
-        card = overview.card(self.table.record, now, passed_over=3 if tall else 1)
+        card = overview.card(self.table.record, now, self.size.width, passed_over=3 if tall else 1)
         around: list[Line] = []
         if rows:
             around = [*overview.storage(host.topic("locations").records.values(), now),
                       *overview.running(host.topic("operations").records.values(), now)]  # fmt: skip
         # Air between the parts where there is room for it; at 80x24 a long list takes it.
-        if self.size.height - 4 - rows - len(card) - len(around) >= 2:
-            card, around = [BLANK, *card] if card else card, [BLANK, *around] if around else around
+        room = self.size.height - 4 - rows - len(card) - len(around)
+        card = [BLANK, *card] if card and room >= 1 else card
+        around = [BLANK, *around] if around and room >= 2 else around
         self.query_one("#card", LineBlock).show(card)
         self.query_one("#around", LineBlock).show(around)
 

@@ -36,6 +36,8 @@ class Place(Screen[Any]):
     mode: ClassVar[str] = ""
     shown_mode: str = ""
     """Which of the five places is marked in the line of places; the mode itself unless said."""
+    trail: tuple[str, ...] = ()
+    """Where one is below a place; shown instead of the other places."""
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         if "mode" in cls.__dict__:
@@ -78,7 +80,7 @@ class Place(Screen[Any]):
 
     def situation(self) -> Situation:
         host = self.host
-        return Situation(self.mode, host.now(), host.context, host.link == "connected", host.link_reason)
+        return Situation(self.mode, host.now(), host.context, host.link == "connected")
 
     def info(self) -> Sequence[Span]:
         """The right end of the line of places."""
@@ -98,7 +100,12 @@ class Place(Screen[Any]):
         now = host.now()
         running = sum(each.state.open for each in host.topic("operations").records.values())
         self._block("#header").show([chrome.header(host.context, host.link, now, width)])
-        self._block("#places").show([chrome.places(self.shown_mode or self.mode, self.info(), running, width)])
+        shown = self.shown_mode or self.mode
+        if self.trail:
+            top = chrome.crumbs(shown, self.trail, self.info(), width)
+        else:
+            top = chrome.places(shown, self.info(), running, width)
+        self._block("#places").show([top])
         self._block("#banner").show(chrome.banner(self.main_topic(), host.link, host.link_reason, now))
         self._block("#footer").show([self._footer(width)])
 

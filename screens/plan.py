@@ -28,6 +28,7 @@ class PlanScreen(Place):
     """Dismissed with the started operation, or None."""
 
     mode = "plan"
+    trail = ("plan",)
     AUTO_FOCUS = "#choice"
 
     def __init__(self, plan: Plan, *, of: tuple[int, int] = (1, 1), guard: float = GUARD_SECONDS) -> None:

@@ -6,15 +6,13 @@ from collections.abc import Iterable, Sequence
 
 from textual.widget import Widget
 
-from lazarus_tui.view.text import Span, accent, muted
+from lazarus_tui.view.text import Span, muted
 from screens.place import Place
 from widgets.pager import Pager
 
 
 class Reading(Place):
-    """``title`` stands at the right end of the line of places; ``/`` searches."""
-
-    heading = ""
+    """``/`` searches; the trail says where one is."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,7 +26,7 @@ class Reading(Place):
         return self.query_one("#body", Pager)
 
     def info(self) -> Sequence[Span]:
-        return [muted(self._found + "  ")] * bool(self._found) + [accent(self.heading)]
+        return [muted(self._found)] * bool(self._found)
 
     def filtered(self, typed: str, *, final: bool) -> None:
         if final:

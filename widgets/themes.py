@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from textual.theme import Theme
+from dataclasses import replace
+
+from textual.theme import BUILTIN_THEMES, Theme
 
 DARK = Theme(
     name="lazarus-dark",
@@ -58,6 +60,10 @@ LIGHT = Theme(
     },
 )
 
+ANSI_DARK = replace(BUILTIN_THEMES["ansi-dark"], name="lazarus-ansi-dark", accent="ansi_cyan")
+ANSI_LIGHT = replace(BUILTIN_THEMES["ansi-light"], name="lazarus-ansi-light", accent="ansi_blue")
+THEMES = (DARK, LIGHT, ANSI_DARK, ANSI_LIGHT)
+
 # For the terminal's own sixteen colours: NO_COLOR, the Linux console, a line over SSH.
 ANSI_VARIABLES = {
     "lz-muted": "ansi_bright_black",
@@ -96,3 +102,8 @@ Filling .space { height: 1; }
 Notice { align: center middle; background: $background 60%; }
 #notice { width: 72; max-width: 100%; height: auto; padding: 1 1; background: $lz-bar; }
 """
+
+
+def other(name: str) -> str:
+    """The dark or light sister of a theme."""
+    return name.replace("-dark", "-light") if name.endswith("-dark") else name.replace("-light", "-dark")

@@ -24,7 +24,6 @@ class Situation:
     now: datetime
     context: ContextRow | None = None
     connected: bool = True
-    link_reason: str = ""
     record: Any = None
     marks: int = 0
     operation: Operation | None = None
@@ -65,7 +64,7 @@ def armed(context: ContextRow | None, now: datetime) -> bool:
 
 
 def engine(situation: Situation) -> str | None:
-    return None if situation.connected else f"the engine does not answer {situation.link_reason}".strip()
+    return None if situation.connected else "the engine does not answer"
 
 
 def cluster(situation: Situation) -> str | None:

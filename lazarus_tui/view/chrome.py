@@ -68,17 +68,37 @@ def _link_chip(link: LinkState, context: ContextRow | None) -> Span:
 
 
 def places(mode: str, right: Iterable[Span], active: int, width: int) -> Line:
-    """The five places with their keys; what is open right now stands at operations."""
+    """The five places with their keys; what is open right now stands at operations.
+
+    When the right end needs the room, the other places shrink to the two letters that ``:`` knows them by.
+    """
+    ends = [*right, span(" ")]
+    gap = "   " if width >= 100 else "  "
+    full = _places(mode, active, gap, len(MODES[0]) + 10)
+    room = width - len(plain(tuple(ends)))
+    return spread(full if len(plain(tuple(full))) < room else _places(mode, active, gap, 2), ends, width)
+
+
+def _places(mode: str, active: int, gap: str, letters: int) -> list[Span]:
     parts: list[Span] = [span(" ")]
     for number, name in enumerate(MODES, 1):
         here = name == mode
-        label = name.capitalize() + (f" ▶{active}" if name == "operations" and active else "")
-        parts += [
-            span(f"{number} ", Tone.ACCENT if here else Tone.MUTED),
-            span(label, Tone.STRONG if here else Tone.MUTED),
-        ]
-        parts.append(span("   " if width >= 100 else "  "))
-    return spread(parts[:-1], [*right, span(" ")], width)
+        label = name.capitalize()[: None if here else letters] + (f" ▶{active}" if name == "operations" and active else "")
+        parts += [span(f"{number} ", Tone.ACCENT if here else Tone.MUTED)]
+        parts += [span(label, Tone.STRONG if here else Tone.MUTED), span(gap)]
+    return parts[:-1]
+
+
+def crumbs(mode: str, trail: Sequence[str], right: Iterable[Span], width: int) -> Line:
+    """``2 Backups › name › describe``: where one is below a place."""
+    parts: list[Span] = [span(" ")]
+    if mode in MODES:
+        parts += [muted(f"{MODES.index(mode) + 1} "), muted(mode.capitalize()), muted(" › ")]
+    for at, name in enumerate(trail):
+        last = at == len(trail) - 1
+        parts.append(span(name, Tone.STRONG if last else Tone.PLAIN, max(12, width - 40)))
+        parts += [] if last else [muted(" › ")]
+    return spread(parts, [*right, span(" ")], width)
 
 
 def banner(state: TopicState | None, link: LinkState, reason: str, now: datetime) -> list[Line]:

@@ -77,7 +77,7 @@ def _backup(found: Backup, now: datetime) -> list[Line]:
     done = state.progress
     return [
         BLANK,
-        line(" ", strong(found.metadata.name), "   ", status.phase(state.phase), muted(f"   {state.phase or 'New'}")),
+        line(" ", strong(found.metadata.name), "   ", status.phase(state.phase)),
         BLANK,
         *_times(state.start_timestamp, state.completion_timestamp, now),
         _fact("expires", times.stamp(state.expiration), "  ", backups.expires(state.expiration, now)),
@@ -97,7 +97,7 @@ def _restore(found: Restore, now: datetime) -> list[Line]:
     done = state.progress
     return [
         BLANK,
-        line(" ", strong(found.metadata.name), "   ", status.phase(state.phase), muted(f"   {state.phase or 'New'}")),
+        line(" ", strong(found.metadata.name), "   ", status.phase(state.phase)),
         BLANK,
         _fact("from backup", found.spec.backup_name or f"newest of {found.spec.schedule_name}"),
         _fact("into", restores.target(found)),
@@ -157,13 +157,13 @@ def log(text: str) -> list[Line]:
     return lines or [BLANK, line(muted("  the log is empty"))]
 
 
-def artefact(view: str, answer: Mapping[str, Any]) -> list[Line]:
+def artefact(view: str, answer: Mapping[str, Any], width: int = 110) -> list[Line]:
     """The file of a backup or restore for one of the views logs, errors, contents, volumes."""
     if view == "logs":
         return log(str(answer.get("text", "")))
     found = answer.get("json")
     if view == "errors":
-        return results(found if isinstance(found, dict) else {})
+        return results(found if isinstance(found, dict) else {}, width)
     if view == "contents":
         return contents(found if isinstance(found, dict) else {})
     return volumes(found if isinstance(found, list) else [])
@@ -207,7 +207,7 @@ def _volume_size(each: Mapping[str, Any]) -> str:
     return ""
 
 
-def results(found: Mapping[str, Any]) -> list[Line]:
+def results(found: Mapping[str, Any], width: int) -> list[Line]:
     """Errors first, then warnings, grouped by where they happened; equal ones once, with what usually helps."""
     lines: list[Line] = []
     for part, tone, mark in (("errors", Tone.BAD, "✗"), ("warnings", Tone.WARN, "▲")):
@@ -218,9 +218,9 @@ def results(found: Mapping[str, Any]) -> list[Line]:
             lines.append(line("   ", accent(where)))
             for text, times_seen in texts.items():
                 again = f"  ({times_seen} times)" if times_seen > 1 else ""
-                lines += wrap(f"{text[:1500]}{again}", 110, Tone.PLAIN, 5)
+                lines += wrap(f"{text[:1500]}{again}", width - 2, Tone.PLAIN, 5)
                 why = explain(text)
-                lines += wrap(f"→ {why}", 110, Tone.ACCENT, 5) if why else []
+                lines += wrap(f"→ {why}", width - 2, Tone.ACCENT, 5) if why else []
     return lines
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from lazarus_tui.view.text import BLANK, Line, Tone, accent, line, muted, span, strong, wrap
+from lazarus_tui.view.text import BLANK, Line, Tone, accent, labelled, line, muted, span, strong, wrap
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _TTL = re.compile(r"(?:(\d+)d)?((?:\d+h)?(?:\d+m)?(?:\d+s)?)")
@@ -104,11 +104,11 @@ def preview(found: Mapping[str, Any], width: int) -> list[Line]:
     objects = {str(kind): int(count) for kind, count in (found.get("objects") or {}).items()}
     claims = [str(name) for name in found.get("claims") or ()]
     lines = [BLANK, line(accent(" It would hold now"))]
-    lines += wrap(f"namespaces  {', '.join(spaces[:30]) or 'none'}", width - 2, Tone.PLAIN, 3)
-    lines.append(line("   ", strong(str(sum(objects.values()))), f" objects of {len(objects)} kinds"))
+    lines.append(labelled("  namespaces", ", ".join(spaces[:30]) or "none"))
+    lines.append(labelled("  objects", strong(str(sum(objects.values()))), f" of {len(objects)} kinds"))
     most = sorted(objects.items(), key=lambda each: (-each[1], each[0]))[:8]
-    lines += wrap(", ".join(f"{count} {kind}" for kind, count in most), width - 2, Tone.MUTED, 3) if most else []
-    lines += wrap(f"volumes  {', '.join(claims[:30]) or 'none'}", width - 2, Tone.PLAIN, 3)
+    lines += wrap(", ".join(f"{count} {kind}" for kind, count in most), width - 2, Tone.MUTED, 16) if most else []
+    lines.append(labelled("  volumes", ", ".join(claims[:30]) or "none"))
     lines += [part for text in found.get("warnings") or () for part in wrap(f"▲ {text}", width - 2, Tone.WARN, 3)]
     return lines
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from lazarus_tui.model.operation import Figures, Operation, OpState, StageProgress, StepState, StepView
+from lazarus_tui.model.operation import Figures, Operation, OpState, Phase, StageProgress, StepState, StepView
 from lazarus_tui.view import status, times
 from lazarus_tui.view.sheet import Column, Sheet
 from lazarus_tui.view.text import BLANK, Line, Span, Tone, accent, heading, labelled, line, muted, span, strong, wrap
@@ -20,9 +20,6 @@ COLUMNS = (
     Column("took", "TOOK", 0, 5, 9, right=True),
     Column("id", "ID", 2, 8, 26),
 )
-
-RTA = "recovery time actual (RTA)"
-RPA = "recovery point actual (RPA)"
 
 
 def elapsed(operation: Operation, now: datetime) -> float:
@@ -144,34 +141,26 @@ def checklist(operation: Operation, now: datetime, width: int) -> list[Line]:
 
 
 def _figure(label: str, value: str, definition: str, tone: Tone = Tone.STRONG) -> Line:
-    return labelled(label, span(f"{value:<12}", tone), muted(f" {definition}"), width=16)
+    return line(muted(f" {label:<14} "), span(f"{value:>8}", tone), muted(f"   {definition}"))
+
+
+def _phase(phase: Phase) -> Line:
+    value = span(f"{times.duration(phase.seconds):>8}", limit=12)
+    return line(" " * 16, value, "   ", span(f"{phase.name:<10} ", limit=24), muted(phase.definition))
 
 
 def figures(found: Figures) -> list[Line]:
     """Each figure with its definition; what was not measured says so."""
-    lines = [_figure("recovery time", times.duration(found.rta_seconds), f"{RTA}: from the decision to the last check")]
-    lines += [
-        labelled(
-            "",
-            span(f"  {times.duration(phase.seconds):>8}  "),
-            span(phase.name, limit=24),
-            muted(f"  {phase.definition}"),
-            width=16,
-        )
-        for phase in found.rta_phases
-    ]
-    lines.append(
-        _figure("data lost", times.duration(found.rpa_seconds), f"{RPA}: from the newest restored data to the loss")
-    )
-    if found.watermark:
-        lines.append(_figure("newest data", times.stamp(found.watermark), "watermark: found inside the restored copy"))
+    lines = [_figure("recovery time", times.duration(found.rta_seconds), "from the decision to the last check (RTA)")]
+    lines += map(_phase, found.rta_phases)
+    lines.append(_figure("data lost", times.duration(found.rpa_seconds), "newest restored data to the loss (RPA)"))
     if found.orders_lost is not None:
-        words = f"{found.orders_at_loss} before the loss, {found.orders_restored} after the restore"
+        words = f"{found.orders_at_loss} just before the loss, {found.orders_restored} restored"
         lines.append(_figure("orders lost", str(found.orders_lost), words))
+    if found.watermark:
+        lines.append(_figure("newest data", "", f"{times.stamp(found.watermark)}, found in the restored copy"))
     if found.engine_seconds is not None:
-        lines.append(
-            _figure("Lazarus itself", times.duration(found.engine_seconds), "time not spent waiting for the cluster")
-        )
+        lines.append(_figure("Lazarus", times.duration(found.engine_seconds), "its own share, not waiting for others"))
     return lines
 
 
@@ -209,4 +198,8 @@ def conclusion(operation: Operation, width: int) -> list[Line]:
 
 
 def body(operation: Operation, now: datetime, width: int) -> list[Line]:
-    return [*checklist(operation, now, width), *conclusion(operation, width)]
+    """While it runs: the steps, then what it says. When it has ended: the result first, then how it went."""
+    steps, result = checklist(operation, now, width), conclusion(operation, width)
+    if operation.state.open or not result:
+        return [*steps, *result]
+    return [*result, BLANK, heading(" Steps"), *steps]

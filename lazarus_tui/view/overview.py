@@ -12,7 +12,7 @@ from lazarus_tui.model.topics import PointView, WorkloadRow
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.view import operations, status, times
 from lazarus_tui.view.sheet import Column, Sheet
-from lazarus_tui.view.text import Line, Span, Tone, accent, line, muted, span, strong
+from lazarus_tui.view.text import Line, Span, Tone, accent, line, muted, span, strong, wrap
 
 COLUMNS = (
     Column("workload", "WORKLOAD", 0, 14, 44, key="N"),
@@ -81,49 +81,44 @@ SHEET: Sheet[WorkloadRow] = Sheet(
 )
 
 
+_COLUMN = 28  # where the answers begin
+
+
 def _question(number: int, words: str, *answer: Span | str) -> Line:
-    return line(muted(f"  {number} "), span(f"{words:<26}"), *answer)
+    return line(muted(f"  {number} "), span(f"{words:<24}"), *answer)
 
 
 def _also(*answer: Span | str) -> Line:
-    return line(" " * 30, *answer)
+    return line(" " * _COLUMN, *answer)
 
 
 def _lose(row: WorkloadRow, now: datetime, passed_over: int) -> list[Line]:
     if row.newest is None:
-        found = [_question(1, "What would we lose now?", span("✗ everything: no usable recovery point", Tone.BAD))]
+        found = [_question(1, "What would we lose now?", span("✗ everything: no usable point", Tone.BAD))]
     else:
         point = row.newest
-        found = [
-            _question(
-                1,
-                "What would we lose now?",
-                strong(times.age(point.start, now)),
-                f" of data, since {times.clock(point.start, now)}",
-            )
-        ]
+        lost, since = strong(times.age(point.start, now)), times.clock(point.start, now)
+        found = [_question(1, "What would we lose now?", lost, f" of data, all since {since}")]
         found.append(_also(muted("point "), span(point.name), muted(f" in {point.location}" if point.location else "")))
-    found += [_passed_over(point) for point in row.skipped[:passed_over]]
-    rest = len(row.skipped) - passed_over
-    if rest > 0 and row.skipped:
-        found.append(_also(muted(f"… and {rest} more passed over")))
-    return found
+    shown = row.skipped[:passed_over]
+    found += [part for point in shown for part in _passed_over(point)]
+    rest = len(row.skipped) - len(shown)
+    return [*found, _also(muted(f"  and {rest} more passed over"))] if rest else found
 
 
-def _passed_over(point: PointView) -> Line:
+def _passed_over(point: PointView) -> list[Line]:
     reason = "; ".join(point.reasons) or "no reason given"
-    return _also(span("▲ ", Tone.WARN), muted("not "), span(point.name, limit=60), span(f": {reason}", Tone.MUTED, 300))
+    return [_also(span("▲ ", Tone.WARN), muted("passed over "), span(point.name, limit=60)),
+            _also("  ", span(reason, Tone.MUTED, 300))]  # fmt: skip
 
 
-def _back(row: WorkloadRow, now: datetime) -> Line:
+def _back(row: WorkloadRow, now: datetime) -> list[Line]:
     proven = row.newest_proven
-    if proven is None:
-        if row.last_verdict is Verdict.NOT_TESTED:
-            return _question(
-                2, "Can we get it back?", span("○ NOT TESTED", Tone.MUTED), muted("  nobody has tried yet")
-            )
-        return _question(2, "Can we get it back?", proof(row, now), muted("  never proven before"))
-    return _question(2, "Can we get it back?", proof(row, now), muted("  newest proven "), span(proven.name))
+    if proven is not None:
+        return [_question(2, "Can we get it back?", proof(row, now)), _also(muted("proven "), span(proven.name))]
+    if row.last_verdict is Verdict.NOT_TESTED:
+        return [_question(2, "Can we get it back?", span("○ NOT TESTED", Tone.MUTED), muted("  nobody has tried yet"))]
+    return [_question(2, "Can we get it back?", proof(row, now), muted("  never proven"))]
 
 
 def _long(row: WorkloadRow) -> Line:
@@ -132,7 +127,7 @@ def _long(row: WorkloadRow) -> Line:
     return _question(3, "How long will it take?", strong(times.duration(row.rta_seconds)), muted(" when last measured"))
 
 
-def _next(row: WorkloadRow, now: datetime) -> list[Line]:
+def _next(row: WorkloadRow, now: datetime, width: int) -> list[Line]:
     if row.next_run:
         when = times.age(row.next_run, now)
         words: list[Span | str] = [f"next backup {when}", muted(f"  {row.next_schedule}")]
@@ -140,19 +135,19 @@ def _next(row: WorkloadRow, now: datetime) -> list[Line]:
         words = [span("▲ no backup is due", Tone.WARN)]
     found = [_question(4, "What do we do next?", *words)]
     for finding in row.findings[:3]:
-        tone = status.severity_tone(finding.severity)
-        hint = f" → {finding.hint}" if finding.hint else ""
-        found.append(_also(status.severity_mark(finding.severity), " ", span(finding.what, tone, 160), muted(hint)))
+        tone, mark = status.severity_tone(finding.severity), status.severity_mark(finding.severity).text
+        found += wrap(f"{mark} {finding.what}", width - 1, tone, _COLUMN)
+        found += wrap(f"→ {finding.hint}", width - 1, Tone.ACCENT, _COLUMN) if finding.hint else []
     return found
 
 
-def card(row: WorkloadRow | None, now: datetime, *, passed_over: int = 1) -> list[Line]:
+def card(row: WorkloadRow | None, now: datetime, width: int, *, passed_over: int = 1) -> list[Line]:
     """The four questions of Lazarus, answered for one workload."""
     if row is None:
         return []
     claims = ", ".join(row.claims) or "no volumes"
     head = line(" ", accent(title(row)), muted(f"  {row.kind} {row.ready}/{row.desired} ready · {claims}"))
-    return [head, *_lose(row, now, passed_over), _back(row, now), _long(row), *_next(row, now)]
+    return [head, *_lose(row, now, passed_over), *_back(row, now), _long(row), *_next(row, now, width)]
 
 
 def storage(locations: Iterable[Location], now: datetime) -> list[Line]:
@@ -167,15 +162,10 @@ def storage(locations: Iterable[Location], now: datetime) -> list[Line]:
     lines = [line(*parts)]
     for each in found:
         if each.status.phase not in ("Available", "", "New"):
-            since = times.age(each.status.last_validation_time, now, "never")
             lines.append(
-                line(
-                    muted("           "),
-                    span(f"✗ {each.metadata.name} ", Tone.BAD, 40),
-                    span(each.status.message or each.status.phase, Tone.MUTED, 300),
-                    muted(f" (seen {since} ago)"),
-                )
-            )
+                line(" " * 11, span(f"✗ {each.metadata.name} ", Tone.BAD, 40),
+                     span(each.status.message or each.status.phase, Tone.MUTED, 300))
+            )  # fmt: skip
     return lines
 
 
@@ -200,11 +190,6 @@ def running(found: Iterable[Operation], now: datetime) -> list[Line]:
 
 
 def _running(operation: Operation, now: datetime, label: str) -> Line:
-    return line(
-        muted(label),
-        status.operation_state(operation.state),
-        "  ",
-        strong(operation.title),
-        f"  {operations.step_words(operation)}",
-        muted(f"  {times.duration(operations.elapsed(operation, now))}"),
-    )
+    spent = times.duration(operations.elapsed(operation, now))
+    return line(muted(label), status.operation_state(operation.state), f" {spent}  ", strong(operation.title), "  ",
+                muted(operations.step_words(operation)))  # fmt: skip

@@ -397,7 +397,7 @@ def delete_plan() -> Plan:
         losses=("the only recovery point from before 2026-11-18 08:00",),
         warnings=("no newer proven point exists",),
         undo="",
-        estimate=Estimate(5, 20, "median of 4 deletions"),
+        estimate=Estimate(5.0, 20.0, "median of 4 deletions"),
         made=ago(seconds=1),
     )
 

@@ -1,0 +1,66 @@
+"""Hands and eyes for console tests: press, settle, and read the screen as text."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from textual import events
+from textual.keys import _character_to_key
+from textual.pilot import Pilot
+
+from lazarus_tui.app import Console
+from tests.console.fake_link import FakeLink
+
+
+class Hands:
+    def __init__(self, app: Console, pilot: Pilot[Any], link: FakeLink) -> None:
+        self.app, self.pilot, self.link = app, pilot, link
+
+    async def settle(self) -> None:
+        """Until nothing is queued, laid out or painted any more."""
+        quiet = 0
+        for _ in range(200):
+            await self.pilot._wait_for_screen()
+            if self.app._repaint is not None:
+                self.app._repaint.stop()
+                self.app._renew()
+            stack = self.app._screen_stacks.get(self.app._current_mode) or [None]
+            screen = stack[-1]
+            if screen is None or self.app._exit:
+                return
+            busy = screen._layout_required or screen._dirty_widgets or screen._callbacks or not screen.is_running
+            quiet = 0 if busy else quiet + 1
+            if quiet >= 3:
+                return
+            await asyncio.sleep(0.002)
+
+    async def press(self, *keys: str) -> None:
+        for key in keys:
+            self._send(key, key if len(key) == 1 else None)
+            await self.settle()
+
+    async def type(self, text: str) -> None:
+        for char in text:
+            self._send(_character_to_key(char), char)
+        await self.settle()
+
+    def _send(self, key: str, char: str | None) -> None:
+        event = events.Key(key, char)
+        event.set_sender(self.app)
+        assert self.app._driver is not None
+        self.app._driver.send_message(event)
+
+    @property
+    def lines(self) -> list[str]:
+        """The screen as lines of text, as the terminal shows it."""
+        width, height = self.app.size
+        strips = self.app.screen._compositor.render_strips()
+        return ["".join(segment.text for segment in strip).ljust(width) for strip in strips][:height]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(line.rstrip() for line in self.lines)
+
+    def called(self, method: str) -> list[dict[str, Any]]:
+        return [params for name, params in self.link.calls if name == method]

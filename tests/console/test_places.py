@@ -1,0 +1,153 @@
+"""Going places: modes, prompt, filter, marks, help; every key through the real keyboard path."""
+
+from __future__ import annotations
+
+from tests.console import worlds
+from tests.console.fake_link import refused
+
+
+async def test_overview_answers_the_four_questions_at_80x24(opened):
+    async with opened() as hands:
+        await hands.press("down")
+        text, lines = hands.text, hands.lines
+    assert "1 What would we lose now? 1h12m of data" in text
+    assert "passed over ka-03-hourly-20261120100000" in text
+    assert "no data of data-orders-0 in it" in text
+    assert "✓ PASSED 3h ago" in text
+    assert "47s when last measured" in text
+    assert "next backup in 17m50s" in text
+    assert "offsite dial tcp: lookup minio.velero.svc: no such host" in text
+    assert max(len(line.rstrip()) for line in lines) <= 80
+
+
+async def test_digits_and_commands_lead_to_the_five_places(opened, link):
+    async with opened() as hands:
+        for key, word in (
+            ("2", "ka-07-offsite-20261120093000"),
+            ("3", "PAUSED"),
+            ("4", "queued behind"),
+            ("5", "STATE"),
+        ):
+            await hands.press(key)
+            assert word in hands.text
+        await hands.press("colon")
+        await hands.type("sc")
+        await hands.press("enter")
+        assert hands.app.current_mode == "schedules"
+        assert f"schedules/{worlds.CONTEXT}" in link.wanted
+        assert f"backups/{worlds.CONTEXT}" not in link.wanted, "only the visible place is followed"
+
+
+async def test_command_with_namespace_and_filter_narrows_and_esc_takes_it_back(opened):
+    async with opened() as hands:
+        await hands.press("colon")
+        await hands.type("backups shop /offsite-2")
+        await hands.press("enter")
+        assert "1 of 30  shop  /offsite-2" in hands.lines[1]
+        await hands.press("escape")
+        assert hands.lines[1].rstrip().endswith(" 30")
+
+
+async def test_an_unknown_command_says_what_is_known(opened):
+    async with opened() as hands:
+        await hands.press("colon")
+        await hands.type("bakups")
+        await hands.press("enter")
+        assert "unknown: bakups; known: overview, backups" in hands.lines[-1]
+
+
+async def test_typing_a_filter_narrows_while_it_is_typed(opened):
+    async with opened() as hands:
+        await hands.press("2", "slash")
+        await hands.type("upgr")
+        assert "before-the-upgrade" in hands.text
+        assert "ka-03" not in hands.text
+        await hands.press("escape")
+        assert "1 of 30" in hands.lines[1], "leaving the prompt keeps what was found"
+
+
+async def test_a_filter_without_matches_says_so(opened):
+    async with opened() as hands:
+        await hands.press("2", "slash")
+        await hands.type("zzz")
+        await hands.press("enter")
+        assert "none of 30 match /zzz" in hands.text
+
+
+async def test_marks_count_also_where_the_filter_hides_them(opened, link):
+    async with opened() as hands:
+        await hands.press("2", "space", "space", "slash")
+        await hands.type("upgrade")
+        await hands.press("enter")
+        assert "2 marked" in hands.lines[1]
+        assert len(hands.app.screen.table.chosen()) == 2
+
+
+async def test_sorting_by_name_and_back(opened):
+    async with opened() as hands:
+        await hands.press("2", "N")
+        assert "NAME↑" in hands.text
+        assert hands.app.screen.table._keys[0] == "velero/before-the-upgrade"
+        await hands.press("N")
+        assert "NAME↓" in hands.text
+
+
+async def test_the_cursor_stays_on_its_record_when_rows_arrive(opened, link):
+    async with opened() as hands:
+        await hands.press("2", "down", "down")
+        key = hands.app.screen.table.key
+        new = worlds.backup("brand-new", worlds.ago(seconds=1))
+        link.put(f"backups/{worlds.CONTEXT}", {"velero/brand-new": new, **worlds.backups()})
+        await hands.settle()
+        assert hands.app.screen.table.key == key
+        assert "brand-new" in hands.text
+
+
+async def test_help_lists_the_keys_of_the_place_it_was_asked_in(opened):
+    async with opened() as hands:
+        await hands.press("3", "question_mark")
+        assert "t      run now" in hands.text
+        assert "r      restore" not in hands.text
+        await hands.press("escape")
+        assert hands.app.current_mode == "schedules"
+
+
+async def test_describe_yaml_and_errors_of_a_backup(opened, link):
+    chosen = worlds.backups()["velero/before-the-upgrade"]
+    import msgspec
+
+    link.answers["object.get"] = {**msgspec.to_builtins(chosen), "kind": "Backup"}
+    link.answers["artefact.get"] = {"json": {"errors": {"cluster": ["dial tcp: no such host"] * 2}, "warnings": {}}}
+    async with opened() as hands:
+        await hands.press("2", "slash")
+        await hands.type("upgrade")
+        await hands.press("enter", "d")
+        assert "What it was asked to hold" in hands.text
+        await hands.press("y")
+        assert "kind: Backup" in hands.text
+        await hands.press("e")
+        assert "✗ 2 errors" in hands.text
+        assert "(2 times)" in hands.text
+        assert "check s3Url" in hands.text
+        await hands.press("escape")
+        assert hands.called("artefact.get")[0]["kind"] == "BackupResults"
+
+
+async def test_a_refused_file_is_explained_in_the_pane(opened, link):
+    link.answers["artefact.get"] = refused("the bucket does not answer", "from a jump host use a port-forward")
+    async with opened() as hands:
+        await hands.press("2", "j", "l")
+        assert "✗ the bucket does not answer" in hands.text
+        assert "→ from a jump host use a port-forward" in hands.text
+
+
+async def test_ctrl_c_asks_and_stay_is_the_default(opened):
+    async with opened() as hands:
+        await hands.press("ctrl+c")
+        assert "Leave the console?" in hands.text
+        await hands.press("enter")
+        assert hands.app.is_running
+        assert not hands.app._exit
+        await hands.press("ctrl+c", "right", "enter")
+        assert hands.app._exit
+        assert not hands.called("engine.stop"), "leaving stops nothing"

@@ -1,0 +1,135 @@
+"""When things are not well: first runs, lost links, stale data. Data stays, the pane says why, nothing exits."""
+
+from __future__ import annotations
+
+import pytest
+
+from lazarus_tui.view.source import LinkState
+from tests.console import worlds
+from tests.console.fake_link import FakeLink
+
+
+async def test_a_lost_engine_keeps_the_data_with_its_age_and_greys_the_keys(opened, link):
+    async with opened() as hands:
+        await hands.press("2")
+        link.lose("connection closed")
+        await hands.settle()
+        assert "▲ the engine does not answer; what you see is 12s old" in hands.text
+        assert "ka-07-offsite-20261120093000" in hands.text
+        assert "✗ engine gone" in hands.lines[0]
+        await hands.press("j", "r")
+        assert "restore: the engine does not answer" in hands.lines[-1]
+        link.find()
+        await hands.settle()
+        assert "does not answer" not in "".join(hands.lines[:-1])
+        assert len(hands.called("context.use")) == 2, "after a reconnect the context is asked for again"
+
+
+async def test_an_attempt_to_reconnect_does_not_hide_the_loss(opened, link):
+    async with opened() as hands:
+        link.lose()
+        hands.app.linked(LinkState.CONNECTING, "")
+        await hands.settle()
+        assert "✗ engine gone" in hands.lines[0]
+
+
+async def test_stale_data_stays_with_its_age_and_reason(opened, link):
+    async with opened() as hands:
+        await hands.press("2")
+        link.put(
+            f"backups/{worlds.CONTEXT}",
+            state="stale",
+            reason="the API server does not answer",
+            as_of=worlds.ago(minutes=2),
+        )
+        await hands.settle()
+        assert "▲ STALE 2m00s  the API server does not answer; trying again" in hands.text
+        assert "ka-07-offsite-20261120093000" in hands.text
+
+
+FIRST_RUNS = [
+    ({}, {"state": "failed", "reason": "~/.kube/config does not exist"}, "No kubeconfig", "lazarus --sandbox"),
+    (
+        {"velero": (), "velero_namespace": "", "velero_version": ""},
+        {},
+        "There is no Velero in this cluster",
+        "velero install",
+    ),
+    ({"velero": ("velero", "backup"), "velero_namespace": ""}, {}, "There are several Veleros here", "velero, backup"),
+    (
+        {"state": "failed", "reason": "connection refused", "hint": "is the VPN up?"},
+        {},
+        "cannot be reached",
+        "is the VPN up?",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("row", "topic", "title", "helps"), FIRST_RUNS, ids=["kubeconfig", "velero", "several", "down"]
+)
+async def test_first_runs_say_what_is_missing_and_what_helps(row, topic, title, helps, opened, link):
+    link.states.clear()
+    if row:
+        link.put("contexts", {worlds.CONTEXT: worlds.context(**row)})
+        link.answers["context.use"] = worlds.context(**row)
+    else:
+        link.put("contexts", {}, **topic)
+        link.answers["context.use"] = None
+    async with opened() as hands:
+        await hands.press("2")
+        assert title in hands.text
+        assert helps in hands.text
+
+
+async def test_a_forbidden_list_names_the_reason(opened, link):
+    link.put(f"backups/{worlds.CONTEXT}", {}, state="failed", reason="backups.velero.io is forbidden: anna cannot list",
+             hint="ask for get, list and watch on backups.velero.io")  # fmt: skip
+    async with opened() as hands:
+        await hands.press("2")
+        assert "✗ backups cannot be listed" in hands.text
+        assert "anna cannot list" in hands.text
+        assert "→ ask for get, list and watch" in hands.text
+
+
+async def test_loading_and_empty_are_told_apart(opened, link):
+    del link.states[f"backups/{worlds.CONTEXT}"]
+    async with opened() as hands:
+        await hands.press("2")
+        assert "loading backups from lazarus-sandbox" in hands.text
+        link.put(f"backups/{worlds.CONTEXT}", {})
+        await hands.settle()
+        assert "no backups yet" in hands.text
+
+
+async def test_a_context_that_is_unknown_is_not_switched_to(opened):
+    async with opened() as hands:
+        await hands.press("colon")
+        await hands.type("backups @prod")
+        await hands.press("enter")
+        assert "there is no context prod" in hands.lines[-1]
+        assert hands.app.context_name == worlds.CONTEXT
+
+
+async def test_a_failing_console_shows_no_local_variables(link):
+    from lazarus_tui.view import crash
+
+    def fail() -> None:
+        secret = "s3cr3t-token"
+        raise KeyError("boom" + "\x1b[31m" + secret[:0])
+
+    try:
+        fail()
+    except KeyError:
+        text = crash.report()
+    assert "s3cr3t" not in text
+    assert "\x1b" not in text
+    assert "KeyError" in text
+
+
+def test_fake_link_has_the_shape_of_the_real_one():
+    from lazarus_tui.link.client.topics import Topics
+
+    for name in ("state", "want", "call", "run"):
+        assert callable(getattr(Topics, name))
+        assert callable(getattr(FakeLink, name))

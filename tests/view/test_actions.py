@@ -1,0 +1,93 @@
+"""The action table: one meaning per key and place, help for everything, a handler for everything."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from lazarus_tui.model.plan import Danger
+from lazarus_tui.view import actions, chrome, helping
+from lazarus_tui.view.text import plain
+from tests.console import worlds
+
+PLACES = (*actions.MODES, "operation", "document", "contexts", "help", "plan", "form")
+
+
+@pytest.mark.parametrize("mode", PLACES)
+def test_a_key_means_one_thing_in_one_place(mode):
+    keys = list(itertools.chain.from_iterable(action.keys for action in actions.offered(mode)))
+    assert len(keys) == len(set(keys)), sorted(key for key in keys if keys.count(key) > 1)
+
+
+def test_sort_keys_do_not_collide_with_actions():
+    from screens.backups import BackupsScreen
+    from screens.operations import OperationsScreen
+    from screens.overview import OverviewScreen
+    from screens.restores import RestoresScreen
+    from screens.schedules import SchedulesScreen
+
+    for screen in (OverviewScreen, BackupsScreen, SchedulesScreen, RestoresScreen, OperationsScreen):
+        taken = {key for action in actions.offered(screen.mode) for key in action.keys}
+        sorts = [column.key for column in screen.base_sheet.columns if column.key]
+        assert len(sorts) == len(set(sorts))
+        assert not taken & set(sorts)
+
+
+def test_every_action_has_help_and_says_when_it_is_dangerous():
+    for action in actions.ACTIONS:
+        assert action.label
+        assert action.help[0].islower() or action.help[0] in "/V"
+        if action.danger is not Danger.SAFE:
+            assert actions.engine in action.needs, f"{action.id} would be offered without an engine"
+
+
+def test_what_is_created_or_deleted_needs_an_armed_context():
+    for name in ("restore", "new", "trigger", "pause", "delete"):
+        assert actions.writable in actions.BY_ID[name].needs
+
+
+@pytest.mark.parametrize("mode", [*actions.MODES, "operation", "document", "contexts"])
+def test_every_offered_action_is_handled(mode):
+    from screens import backups, contexts, document, operation, operations, overview, restores, schedules
+
+    screens = {
+        "overview": overview.OverviewScreen, "backups": backups.BackupsScreen, "schedules": schedules.SchedulesScreen,
+        "restores": restores.RestoresScreen, "operations": operations.OperationsScreen,
+        "operation": operation.OperationScreen, "document": document.DocumentScreen,
+        "contexts": contexts.ContextsScreen,
+    }  # fmt: skip
+    missing = [each.id for each in actions.offered(mode) if not hasattr(screens[mode], f"do_{each.id}")]
+    assert not missing
+
+
+def test_arming_ends_by_itself():
+    row = worlds.context(sandbox=False, write_until=worlds.ago(seconds=1))
+    assert not actions.armed(row, worlds.NOW)
+    assert actions.armed(worlds.context(write_until="always"), worlds.NOW)
+    assert not actions.armed(None, worlds.NOW)
+
+
+def test_the_footer_keeps_command_filter_and_help_at_any_width():
+    situation = actions.Situation("backups", worlds.NOW, worlds.context())
+    for width in (40, 80, 200):
+        shown = plain(chrome.footer(actions.offered("backups"), situation, width))
+        assert all(word in shown for word in (": command", "/ filter", "? help"))
+        assert len(shown) <= max(width, 40)
+
+
+def test_help_shows_every_key_of_a_place():
+    text = "\n".join(map(plain, helping.lines("backups")))
+    for action in actions.offered("backups"):
+        assert action.help[:60] in text
+
+
+def test_the_header_names_cluster_uid_and_mode_and_shrinks():
+    row = worlds.context(sandbox=False, write_until="")
+    wide = plain(chrome.header(row, "connected", worlds.NOW, 80))
+    assert "7f3a9c12" in wide
+    assert "READ-ONLY" in wide
+    narrow = plain(chrome.header(row, "connected", worlds.NOW, 48))
+    assert len(narrow) <= 48
+    assert "READ-ONLY" in narrow
+    assert worlds.CONTEXT in narrow
