@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import ipaddress
 import os
 import ssl
 import tempfile
@@ -16,12 +15,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
-from urllib.request import getproxies_environment
+from urllib.parse import quote
 
-from lazarus_tui.kube.contexts import Context, is_loopback
+from lazarus_tui.kube.contexts import Context
 from lazarus_tui.kube.credentials import Credential, Credentials, credentials_of, impersonation_headers
-from lazarus_tui.kube.errors import ConfigError, Unexpected
+from lazarus_tui.kube.errors import Unexpected
+from lazarus_tui.kube.outbound import proxy_for
+from lazarus_tui.kube.tls import set_trust, tls_trouble
 from lazarus_tui.model.clock import Clock
 from lazarus_tui.model.http import ByteStream, HandshakeRefused, HttpRequest, HttpResponse, WebSocket
 
@@ -36,37 +36,6 @@ READ_WINDOW, MAX_BODY, MAX_MESSAGE = 8 * 1024 * 1024, 512 * 1024 * 1024, 16 * 10
 HEARTBEAT = 30.0
 # Characters that stay as they are in a path; everything else is percent-encoded once.
 _PATH_SAFE = "/:@!$&'()*+,;=~-._%"
-
-
-def proxy_for(context: Context, environ: Mapping[str, str] | None = None) -> str | None:
-    """proxy-url, else the environment's proxy; loopback never goes through the environment's."""
-    cluster = context.cluster
-    if cluster.proxy_url or is_loopback(cluster.server):
-        return cluster.proxy_url or None
-    url = urlsplit(cluster.server)
-    proxies = getproxies_environment() if environ is None else _proxies(environ)
-    host, excluded = url.hostname or "", proxies.get("no", "")
-    found = proxies.get(url.scheme)
-    return found if found and not _bypassed(host, excluded) else None
-
-
-def _proxies(environ: Mapping[str, str]) -> dict[str, str]:
-    lower = {key.lower(): value for key, value in environ.items() if value}
-    return {name: lower[f"{name}_proxy"] for name in ("http", "https", "no") if f"{name}_proxy" in lower}
-
-
-def _bypassed(host: str, excluded: str) -> bool:
-    """NO_PROXY as Go reads it: names with their subdomains, addresses, networks, ``*``."""
-    for part in (word.strip().lower() for word in excluded.split(",")):
-        name = part.lstrip(".")
-        if part == "*" or (name and (host == name or host.endswith(f".{name}"))):
-            return True
-        try:
-            if "/" in part and ipaddress.ip_address(host) in ipaddress.ip_network(part, strict=False):
-                return True
-        except ValueError:
-            continue
-    return False
 
 
 class ClientTransport:
@@ -241,11 +210,11 @@ class ClientTransport:
         with tempfile.TemporaryDirectory(prefix="lazarus-", ignore_cleanup_errors=True) as folder:
             # The TLS context reads the files once, so keys are on disk for milliseconds (folder 0700, files 0600).
             configuration = Configuration(host=self._context.cluster.server)
-            self._trust(configuration, Path(folder), credential)
+            set_trust(configuration, Path(folder), self._context, credential)
             try:
                 rest = ApiClient(configuration).rest_client
             except (OSError, ValueError) as error:
-                raise _tls_trouble(error) from None
+                raise tls_trouble(error) from None
         connector = rest.pool_manager.connector
         rest.pool_manager.detach()
         return aiohttp.ClientSession(
@@ -256,46 +225,6 @@ class ClientTransport:
             raise_for_status=_refuse_upgrade,
             headers={"User-Agent": "lazarus"},
         )
-
-    def _trust(self, configuration: Any, folder: Path, credential: Credential) -> None:
-        cluster, user = self._context.cluster, self._context.user
-        configuration.verify_ssl = not cluster.insecure
-        # kubectl accepts authorities without key usage; Python 3.13 would not.
-        configuration.disable_strict_ssl_verification = True
-        configuration.tls_server_name = cluster.tls_server_name or None
-        configuration.ssl_ca_cert = _file(folder / "ca.crt", cluster.ca_data) or cluster.ca_file or None
-        certificate, key = credential.certificate or user.cert_data, credential.key or user.key_data
-        configuration.cert_file = _file(folder / "tls.crt", certificate) or user.cert_file or None
-        configuration.key_file = _file(folder / "tls.key", key) or user.key_file or None
-        if configuration.cert_file and configuration.key_file:
-            _refuse_encrypted(Path(configuration.key_file))
-
-
-def _file(path: Path, data: bytes) -> str:
-    if not data:
-        return ""
-    path.touch(mode=0o600)
-    path.write_bytes(data)
-    return str(path)
-
-
-def _refuse_encrypted(key: Path) -> None:
-    """OpenSSL would ask for the passphrase on the terminal."""
-    try:
-        if b"ENCRYPTED" in key.read_bytes()[:4096]:
-            raise ConfigError("the client key is encrypted; Lazarus cannot ask for its passphrase", reason="BadTls")
-    except OSError as error:
-        raise _tls_trouble(error) from None
-
-
-def _tls_trouble(error: Exception) -> ConfigError:
-    what = "client certificate, client key or certificate authority cannot be used"
-    if isinstance(error, FileNotFoundError | PermissionError):
-        named = f" {error.filename}" if error.filename and "lazarus-" not in str(error.filename) else ""
-        what = f"a certificate file{named}: {error.strerror or 'cannot be read'}"
-    elif isinstance(error, ssl.SSLError):
-        what += f" ({error.reason or 'bad PEM'})"
-    return ConfigError(what, reason="BadTls")
 
 
 async def _refuse_upgrade(response: aiohttp.ClientResponse) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from lazarus_tui.kube.contexts import Kubeconfig, in_cluster, load_kubeconfig
 from lazarus_tui.kube.errors import ConfigError
-from lazarus_tui.kube.transport import proxy_for
+from lazarus_tui.kube.outbound import proxy_for
 
 
 def kubeconfig(name: str, server: str = "https://10.0.0.1:6443", user: str = "token: t", **extra: str) -> str:
