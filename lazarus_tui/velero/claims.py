@@ -54,11 +54,16 @@ def _selected(spec: BackupSpec, claim: Claim) -> bool:
 
 
 async def copies_of(reader: Reader, velero: str, label: str, uid: str, *kinds: Resource) -> list[VolumeCopy]:
-    """Volume copies that carry ``label=uid``; a kind that is not served, or hidden from us, has none."""
+    """Volume copies that carry ``label=uid``."""
+    return await listed_copies(reader, velero, *kinds, selector=f"{label}={uid}")
+
+
+async def listed_copies(reader: Reader, velero: str, *kinds: Resource, selector: str = "") -> list[VolumeCopy]:
+    """Volume copies of these kinds; a kind that is not served, or hidden from us, has none."""
     found: list[VolumeCopy] = []
     for kind in kinds:
         try:
-            found += await reader.list(kind, velero, type=VolumeCopy, label_selector=f"{label}={uid}")
+            found += await reader.list(kind, velero, type=VolumeCopy, label_selector=selector)
         except (Forbidden, NotFound):
             continue
     return found
