@@ -257,11 +257,16 @@ class _as_oserror:
 def _translate(error: BaseException, aiohttp: Any) -> OSError | None:
     text = str(error)[:512]
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return ssl.SSLCertVerificationError(1, text)
+        why = getattr(error.certificate_error, "verify_message", "") or "it does not verify"
+        return ssl.SSLCertVerificationError(f"the certificate of {error.host}:{error.port} is not trusted: {why}")
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return ConnectionRefusedError(f"no connection within {CONNECT_TIMEOUT:g} s")
-    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError):
-        return ConnectionRefusedError(text)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        which = "the proxy at " if isinstance(error, aiohttp.ClientProxyConnectionError) else ""
+        why = _plain(error.os_error)
+        return ConnectionRefusedError(f"cannot connect to {which}{error.host}:{error.port}: {why}")
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return ConnectionRefusedError(f"the proxy answered {error.status}")
     if isinstance(error, TimeoutError):
         return TimeoutError()
     if isinstance(error, aiohttp.InvalidURL | aiohttp.WSServerHandshakeError):
@@ -269,6 +274,15 @@ def _translate(error: BaseException, aiohttp: Any) -> OSError | None:
     if isinstance(error, aiohttp.ClientError):
         return ConnectionResetError(text or type(error).__name__)
     return None
+
+
+def _plain(error: OSError) -> str:
+    """ "Connection refused" rather than what asyncio makes of it."""
+    if isinstance(error, ssl.SSLError):
+        return f"no TLS ({error.reason or 'handshake failed'})"
+    if isinstance(error.errno, int) and error.errno > 0:
+        return os.strerror(error.errno)
+    return error.strerror or str(error) or type(error).__name__
 
 
 class _Chunks:

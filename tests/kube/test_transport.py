@@ -89,13 +89,13 @@ async def test_one_byte_now_and_then_does_not_defeat_the_timeout() -> None:
 
 async def test_nobody_listening_is_not_sent(unused_port: int) -> None:
     async with connected(f"http://127.0.0.1:{unused_port}") as cluster:
-        with pytest.raises(NotSent):
+        with pytest.raises(NotSent, match=rf"cannot connect to 127.0.0.1:{unused_port}: Connection refused"):
             await cluster.create(PODS, {}, "ns")
 
 
 async def test_an_unknown_host_is_not_sent() -> None:
     async with connected("https://nowhere.invalid:6443") as cluster:
-        with pytest.raises(NotSent):
+        with pytest.raises(NotSent, match=r"cannot connect to nowhere.invalid:6443: \w+"):
             await cluster.create(PODS, {}, "ns")
 
 
@@ -279,7 +279,7 @@ async def test_proxy_url_is_used_for_requests_and_websockets() -> None:
         await writer.drain()
 
     async with raw(proxy) as address, connected("https://api.invalid:6443", proxy_url=address) as cluster:
-        with pytest.raises(NotSent):
+        with pytest.raises(NotSent, match="the proxy answered 407"):
             await cluster.create(PODS, {}, "ns")
         with pytest.raises(OSError, match="407"):
             async with cluster.transport.websocket(HttpRequest("GET", "/x"), ("v4.channel.k8s.io",)):

@@ -110,10 +110,16 @@ async def test_an_unknown_authority_is_not_trusted_unless_insecure(authority: tr
     async with serving(version, server_tls(authority)) as server:
         other = trustme.CA().cert_pem.bytes()
         async with connected(server, ca_data=other) as cluster:
-            with pytest.raises(NotTrusted):
+            with pytest.raises(NotTrusted, match=r"the certificate of 127.0.0.1:\d+ is not trusted: \w+"):
                 await cluster.version()
         async with connected(server, insecure=True) as cluster:
             assert (await cluster.version()).git_version == "v1.33.0"
+
+
+async def test_https_to_a_plain_http_server_is_said_so() -> None:
+    async with serving(version) as server, connected(server.replace("http://", "https://"), insecure=True) as cluster:
+        with pytest.raises(NotSent, match=r"no TLS \(\w+\)"):
+            await cluster.version()
 
 
 async def test_tls_server_name_is_honoured_for_requests_and_websockets(authority: trustme.CA) -> None:
