@@ -108,7 +108,7 @@ class House:
         return Contexts(
             self.hub,
             self._clock,
-            load=load,
+            load=KubeconfigFiles(),
             open=self._connect,
             identify=lambda cluster: identify(cluster, wanted=wanted, sandbox=sandbox),
             follow=self._mirror,
@@ -274,9 +274,30 @@ class Place:
         return self._contexts.writable(self.context)
 
 
-def load(kubeconfig: str) -> Kubeconfig:
-    """The files of a path list; files that are missing are skipped, as kubectl does with $KUBECONFIG."""
-    return load_kubeconfig(environ={**os.environ, "KUBECONFIG": kubeconfig} if kubeconfig else None)
+class KubeconfigFiles:
+    """Reads the files of a path list, again only when one of them has changed: parsing a long one takes a while.
+
+    Missing files are skipped, as kubectl does with $KUBECONFIG.
+    """
+
+    def __init__(self) -> None:
+        self._seen: tuple[Any, ...] = ()
+        self._found = Kubeconfig()
+
+    def __call__(self, kubeconfig: str) -> Kubeconfig:
+        seen = (kubeconfig, *(_stamp(path) for path in kubeconfig.split(os.pathsep)))
+        if seen != self._seen:
+            self._found = load_kubeconfig(environ={**os.environ, "KUBECONFIG": kubeconfig} if kubeconfig else None)
+            self._seen = seen
+        return self._found
+
+
+def _stamp(path: str) -> tuple[int, ...]:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return ()
+    return (found.st_mtime_ns, found.st_size, found.st_ino)
 
 
 def idle_seconds(settings: config.Settings, sandbox: bool) -> float:

@@ -14,10 +14,14 @@ import os
 import resource
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 
 # Exit codes: 0 ended as asked or idle · 1 could not start · 75 (EX_TEMPFAIL) another engine does this work already.
 OK, FAILED, ALREADY = 0, 1, 75
+
+# Seconds from the decision to end until the process is gone, whatever hangs: 10 to drain, 5 to let go.
+LONGEST_END = 15.0
 
 log = logging.getLogger("lazarus_tui.engine")
 
@@ -57,8 +61,22 @@ async def run(options: argparse.Namespace) -> int:
         gc.freeze()
         await house.serve_until(ended)
     finally:
+        end_anyway(LONGEST_END)
         await house.close()
     return OK
+
+
+def end_anyway(seconds: float) -> None:
+    """End the process even if something in it hangs: what must be kept is in the journal already."""
+    watchdog = threading.Timer(seconds, os._exit, (FAILED,))
+    watchdog.daemon = True
+    watchdog.start()
+
+
+def log_crashes() -> None:
+    """Failures in threads and finalizers go to the log, redacted, instead of to stderr."""
+    threading.excepthook = lambda args: log.error("thread failed", exc_info=args.exc_value)
+    sys.unraisablehook = lambda args: log.error("unraisable: %s", args.err_msg or "", exc_info=args.exc_value)
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -77,6 +95,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except UnsafePath as error:
         sys.stderr.write(f"{error.what}; {error.hint}\n")
         return FAILED
+    log_crashes()
     options.root = root
     try:
         log.info("engine %d starts, state %s", os.getpid(), root.home)

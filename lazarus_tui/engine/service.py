@@ -31,6 +31,8 @@ T = TypeVar("T")
 # Seconds a pull may be held, and topics it may name.
 MAX_WAIT = 25.0
 MAX_TOPICS = 128
+# How often, and how many seconds apart, a switch of kubeconfig looks whether the other clients have gone.
+SWITCH_LOOKS, SWITCH_PAUSE = 6, 0.05
 
 
 class Peer(Protocol):
@@ -234,7 +236,11 @@ class Service:
         if self._operations.open:
             ids = ", ".join(op.id for op in self._operations.open)
             raise refused(where, "hello", f"wait until operation {ids} has ended, or use the same kubeconfig")
-        if any(other.greeted for other in self._others(peer)):
+        for _ in range(SWITCH_LOOKS):
+            if not any(other.greeted for other in self._others(peer)):
+                break
+            await asyncio.sleep(SWITCH_PAUSE)  # a command that has just ended may not be gone from here yet
+        else:
             raise refused(where, "hello", "close the other console first, or use the same kubeconfig")
         await self._contexts.close()
         self._contexts.read(kubeconfig)

@@ -16,10 +16,12 @@ from lazarus_tui.engine.house import House, idle_seconds
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.link.client import Client, LinkFault, SyncClient, Topics
 from lazarus_tui.model.clock import SystemClock
+from lazarus_tui.model.http import HttpRequest
+from lazarus_tui.model.objects import Backup
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.paths import StateRoot
 from lazarus_tui.model.plan import Plan
-from lazarus_tui.model.resources import SECRETS
+from lazarus_tui.model.resources import BACKUPS, SECRETS
 from lazarus_tui.model.topics import ContextRow
 from lazarus_tui.sandbox.clock import ScaledClock
 from lazarus_tui.sandbox.cluster import SandboxCluster
@@ -162,9 +164,7 @@ async def test_a_backup_runs_and_its_artefacts_can_be_read(scene: Scene) -> None
     assert msgspec.json.decode(raw.body)["items"] == []
 
 
-def _get(path: str) -> Any:
-    from lazarus_tui.model.http import HttpRequest
-
+def _get(path: str) -> HttpRequest:
     return HttpRequest("GET", path)
 
 
@@ -173,14 +173,21 @@ async def test_a_read_only_context_starts_nothing_and_fetches_nothing(prod: Scen
     with pytest.raises(LinkFault) as caught:
         await prod.backup()
     assert caught.value.fault.code == "read-only"
-    await prod.call("context.arm", context="prod", minutes=15)
-    begun = await prod.backup()
-    await prod.follow("operations", until=lambda t: not t.state("operations").records[begun.id].state.open)
-    await prod.call("context.arm", context="prod", minutes=0)
+    theirs = {"apiVersion": "velero.io/v1", "kind": "Backup", "metadata": {"name": "theirs"}}
+    prod.cluster.api.create(BACKUPS, {**theirs, "spec": {"includedNamespaces": ["shop"]}}, "velero")
+    done = "backups/prod"
+    await prod.follow(done, until=lambda t: _phase(t.state(done).records.get("theirs")) == "Completed")
     with pytest.raises(LinkFault) as caught:
-        await prod.call("artefact.get", context="prod", kind="BackupLog", name="mine")
+        await prod.call("artefact.get", context="prod", kind="BackupLog", name="theirs")
     assert caught.value.fault.code == "read-only"
     assert "arm" in caught.value.fault.hint
+    await prod.call("context.arm", context="prod", minutes=15)
+    assert (await prod.call("artefact.get", context="prod", kind="BackupLog", name="theirs"))["text"]
+    assert (await prod.backup()).state.open
+
+
+def _phase(backup: Backup | None) -> str:
+    return backup.status.phase if backup is not None else ""
 
 
 async def test_a_secret_is_never_shown(scene: Scene) -> None:

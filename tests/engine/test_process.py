@@ -160,7 +160,6 @@ def test_another_kubeconfig_is_refused_while_somebody_works_with_this_one(root: 
             spawn.ensure_engine(root, kubeconfig=str(tmp_path / "b"))
         assert str(tmp_path / "a") in caught.value.fault.what
         assert "close the other console" in caught.value.fault.hint
-    time.sleep(0.05)
     with spawn.ensure_engine(root, kubeconfig=str(tmp_path / "b")) as client:
         assert client.hello.pid > 0
 
