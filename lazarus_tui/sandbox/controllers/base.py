@@ -147,6 +147,7 @@ class Loop:
     def __init__(self, api: LocalApi, clock: Clock, controllers: Iterable[Controller]) -> None:
         self.api, self.clock = api, clock
         self.controllers = list(controllers)
+        self._hearers: dict[Resource, list[Controller]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._unsubscribe: Callable[[], None] | None = None
 
@@ -204,10 +205,13 @@ class Loop:
         return any(controller.retry_due_within(_SHORT_RETRY) for controller in self.controllers)
 
     def _heard(self, kind: str, resource: Resource, obj: Object, old: Object | None) -> None:
-        for controller in self.controllers:
-            if controller.hears_all or resource in controller.watches:
-                try:
-                    for key in controller.keys(resource, obj, old):
-                        controller.enqueue(key)
-                except Exception:
-                    log.exception("%s could not place a change of %s", controller.name, resource.plural)
+        hearers = self._hearers.get(resource)
+        if hearers is None:
+            hearers = [one for one in self.controllers if one.hears_all or resource in one.watches]
+            self._hearers[resource] = hearers
+        for controller in hearers:
+            try:
+                for key in controller.keys(resource, obj, old):
+                    controller.enqueue(key)
+            except Exception:
+                log.exception("%s could not place a change of %s", controller.name, resource.plural)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 NODE = "sandbox-node"
 """The one node's name."""
 
+MAX_PODS = 30
+"""Pods the node takes: each is a process of 13 to 20 MB on somebody's laptop."""
+
 # A real node reports its status every 5 minutes when nothing changes (nodeStatusReportFrequency).
 _HEARTBEAT_SECONDS = 300.0
 _CONDITIONS = (
@@ -54,7 +57,7 @@ class NodeController(Controller):
         return _HEARTBEAT_SECONDS
 
     def _status(self, now: str, before: dict[str, Object]) -> Object:
-        size = {"cpu": str(os.cpu_count() or 1), "memory": "8Gi", "pods": "30", "ephemeral-storage": "20Gi"}
+        size = {"cpu": str(os.cpu_count() or 1), "memory": "8Gi", "pods": str(MAX_PODS), "ephemeral-storage": "20Gi"}
         return {
             "capacity": size,
             "allocatable": size,

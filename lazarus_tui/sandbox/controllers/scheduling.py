@@ -10,7 +10,8 @@ from lazarus_tui.model.resources import CLAIMS, NODES, PODS, STORAGECLASSES, Res
 from lazarus_tui.sandbox.controllers.base import Controller, Key, Object, key_of
 from lazarus_tui.sandbox.controllers.claims import SELECTED_NODE
 from lazarus_tui.sandbox.controllers.events import Recorder
-from lazarus_tui.sandbox.controllers.pods import is_ending
+from lazarus_tui.sandbox.controllers.nodes import MAX_PODS
+from lazarus_tui.sandbox.controllers.pods import is_ending, is_over
 
 
 class Scheduler(Controller):
@@ -20,14 +21,20 @@ class Scheduler(Controller):
     watches: ClassVar[Sequence[Resource]] = (PODS, CLAIMS, NODES)
 
     def keys(self, resource: Resource, obj: Object, old: Object | None) -> Iterable[Key]:
-        if resource == PODS:
-            return () if obj["spec"].get("nodeName") else (key_of(obj),)
+        if resource == PODS and not obj["spec"].get("nodeName"):
+            return (key_of(obj),)
+        if resource == PODS and not is_over(obj) and self._there(obj):
+            return ()
+        # Room came free, a claim changed, or a node did: those that wait look again.
         where = obj["metadata"].get("namespace") if resource == CLAIMS else None
         return [key_of(pod) for pod in self.api.list(PODS, where) if not pod["spec"].get("nodeName")]
 
     async def reconcile(self, key: Key) -> float | None:
         pod = self.api.get(PODS, key[1], key[0])
         if pod is None or pod["spec"].get("nodeName") or is_ending(pod) or pod["spec"].get("schedulingGates"):
+            return None
+        if sum(bool(one["spec"].get("nodeName")) and not is_over(one) for one in self.api.list(PODS)) >= MAX_PODS:
+            self._refuse(pod, "0/1 nodes are available: 1 Too many pods.")
             return None
         nodes = [one["metadata"]["name"] for one in self.api.list(NODES) if not one["spec"].get("unschedulable")]
         if not nodes:
@@ -42,6 +49,10 @@ class Scheduler(Controller):
                 pod, "Scheduled", f"Successfully assigned {key[0]}/{key[1]} to {nodes[0]}"
             )
         return None
+
+    def _there(self, pod: Object) -> bool:
+        found = self.api.get(PODS, pod["metadata"]["name"], pod["metadata"]["namespace"])
+        return found is not None and found["metadata"]["uid"] == pod["metadata"]["uid"]
 
     def _claims(self, pod: Object, node: str) -> tuple[bool, str]:
         """Whether a claim is still on its way, and what stands against the pod."""

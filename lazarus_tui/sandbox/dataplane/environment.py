@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -107,13 +107,15 @@ def mount(root: Path, container: Object, directories: dict[str, Path]) -> None:
         link.symlink_to(target, target_is_directory=True)
 
 
-def environment(api: Reading, pod: Object, container: Object, given: dict[str, str]) -> dict[str, str]:
+def environment(
+    api: Reading, pod: Object, container: Object, given: dict[str, str], hosts: Mapping[str, str]
+) -> dict[str, str]:
     """Variables of a container: the cluster's services, then what the kubelet gives, then its own ``env``.
 
     ``$(NAME)`` in values is expanded. Names that decide where a program writes or what it loads are the kubelet's:
     a manifest must not reach the machine behind the pod. Raises ``NotMountable`` when something referred to is absent.
     """
-    env = service_variables(api, pod["metadata"]["namespace"]) | given
+    env = service_variables(api, pod["metadata"]["namespace"], hosts) | given
     own: dict[str, str] = {}
     for source in container.get("envFrom") or ():
         own |= _env_from(api, pod, source)
@@ -129,21 +131,27 @@ def expand(text: str, env: dict[str, str]) -> str:
     return _REFERENCE.sub(lambda match: env.get(match[1], match[0]), text)
 
 
-def service_variables(api: Reading, namespace: str) -> dict[str, str]:
-    """``<SVC>_SERVICE_HOST`` and ``_PORT`` of the namespace's services."""
+def service_variables(api: Reading, namespace: str, hosts: Mapping[str, str]) -> dict[str, str]:
+    """``<SVC>_SERVICE_HOST`` and ``_PORT`` of the namespace's services.
+
+    ``hosts`` says where a service really answers (``{"orders.shop:8080": "ip:port"}``); without an entry, at its own
+    address.
+    """
     env: dict[str, str] = {}
     for service in api.list(SERVICES, namespace):
         address = service["spec"].get("clusterIP")
         if not address or address == "None":
             continue
         prefix = variable(service["metadata"]["name"])
-        ports = service["spec"].get("ports") or []
-        env[f"{prefix}_SERVICE_HOST"] = address
-        for index, port in enumerate(ports):
+        for index, port in enumerate(service["spec"].get("ports") or ()):
+            own = f"{address}:{port['port']}"
+            host, _, number = hosts.get(f"{service['metadata']['name']}.{namespace}:{port['port']}", own).rpartition(
+                ":"
+            )
             if index == 0:
-                env[f"{prefix}_SERVICE_PORT"] = str(port["port"])
+                env |= {f"{prefix}_SERVICE_HOST": host, f"{prefix}_SERVICE_PORT": number}
             if port.get("name"):
-                env[f"{prefix}_SERVICE_PORT_{variable(port['name'])}"] = str(port["port"])
+                env[f"{prefix}_SERVICE_PORT_{variable(port['name'])}"] = number
     return env
 
 

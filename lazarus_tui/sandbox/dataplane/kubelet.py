@@ -31,6 +31,7 @@ from lazarus_tui.sandbox.dataplane.environment import (
 from lazarus_tui.sandbox.dataplane.launcher import Launcher
 from lazarus_tui.sandbox.dataplane.logs import since_moment
 from lazarus_tui.sandbox.dataplane.pod_worker import Place, PodWorker
+from lazarus_tui.sandbox.dataplane.proxy import read_hosts
 from lazarus_tui.sandbox.dataplane.volumes import VolumeStore
 from lazarus_tui.sandbox.runtime import ExecSession, RuntimeRefused
 
@@ -239,7 +240,7 @@ class Kubelet(Controller):
                     given.setdefault("DATA_DIR", str(folder))
         for port in container.get("ports") or ():
             given[f"PORT_{port['containerPort']}"] = str(self._addresses.port(worker.uid, port["containerPort"]))
-        return environment(self.api, pod, container, given)
+        return environment(self.api, pod, container, given, read_hosts(self._hosts))
 
     def changed(self, worker: PodWorker) -> None:
         self.enqueue(worker.key)

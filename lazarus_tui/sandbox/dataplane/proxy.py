@@ -154,6 +154,15 @@ class ServiceProxy(Controller):
         os.replace(partial, self._hosts)
 
 
+def read_hosts(path: Path) -> dict[str, str]:
+    """What ``ServiceProxy`` has written; empty where there is none."""
+    try:
+        found: dict[str, str] = json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found
+
+
 def _name(server: asyncio.Server) -> str:
     host, port = server.sockets[0].getsockname()[:2]
     return f"{host}:{port}"

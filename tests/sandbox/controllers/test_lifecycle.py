@@ -216,6 +216,20 @@ async def test_a_cordoned_node_takes_no_pod_until_it_is_opened(rig):
     assert rig.get(PODS, "lonely")["status"]["phase"] == "Running"
 
 
+async def test_the_node_takes_thirty_pods_and_the_next_one_waits_for_room(rig):
+    deployment(rig, replicas=31)
+    await rig.settle()
+    phases = {name: rig.get(PODS, name)["status"]["phase"] for name in rig.names(PODS)}
+    assert sorted(phases.values()) == ["Pending"] + ["Running"] * 30
+    (waiting,) = (name for name, phase in phases.items() if phase == "Pending")
+    assert "Too many pods" in rig.get(PODS, waiting)["status"]["conditions"][0]["message"]
+    rig.pod("later")
+    await rig.settle()
+    rig.api.patch(DEPLOYMENTS, "web", {"spec": {"replicas": 2}}, "shop")
+    await rig.settle()
+    assert rig.get(PODS, "later")["status"]["phase"] == "Running"
+
+
 async def test_a_restart_of_the_controllers_changes_nothing(rig):
     rig.statefulset()
     deployment(rig)

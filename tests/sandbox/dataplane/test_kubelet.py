@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from lazarus_tui.model.resources import DEPLOYMENTS, EVENTS, PODS
+from lazarus_tui.model.resources import DEPLOYMENTS, EVENTS, PODS, SERVICES
 from lazarus_tui.sandbox.dataplane.catalog import START, TOOLS, standard_catalog
 from lazarus_tui.sandbox.dataplane.ledger import Ledger, start_mark
 from lazarus_tui.sandbox.runtime import RuntimeRefused
@@ -188,9 +188,31 @@ async def test_variables_come_from_the_pod_its_services_and_its_fields(node):
     lines = (await node.run("box", "env"))[1].decode().splitlines()
     found = dict(line.split("=", 1) for line in lines if "=" in line)
     assert found["GREETING"] == "from shop $(MISSING)"
-    assert found["ORDERS_SERVICE_PORT"] == "8080"
-    assert found["ORDERS_SERVICE_HOST"].startswith("127.43.")
+    place = f"{found['ORDERS_SERVICE_HOST']}:{found['ORDERS_SERVICE_PORT']}"
+    assert place == node.proxy.where("shop", "orders", 8080)
     assert not {"HOME", "SSH_AUTH_SOCK", "KUBECONFIG"} & found.keys()
+
+
+async def test_a_service_whose_address_is_taken_answers_elsewhere_and_pods_are_told(node):
+    address = node.api.create(
+        SERVICES, {"metadata": {"name": "busy"}, "spec": {"clusterIP": "127.43.9.9", "ports": [{"port": 8099}]}}, "shop"
+    )["spec"]["clusterIP"]
+    await node.until(lambda: node.proxy.where("shop", "busy", 8099) == f"{address}:8099")
+    other = type(node)(node.root / "other")
+    await other.start()
+    try:
+        spec = {"clusterIP": address, "ports": [{"port": 8099}]}
+        other.api.create(SERVICES, {"metadata": {"name": "busy"}, "spec": spec}, "shop")
+        await other.until(lambda: other.proxy.where("shop", "busy", 8099))
+        place = other.proxy.where("shop", "busy", 8099)
+        assert place.startswith("127.0.0.1:")
+        other.pod("box", "web")
+        await other.until(lambda: other.ready("box"))
+        found = (await other.run("box", "env"))[1].decode().splitlines()
+        host, _, port = place.partition(":")
+        assert {f"BUSY_SERVICE_HOST={host}", f"BUSY_SERVICE_PORT={port}"} <= set(found)
+    finally:
+        await other.loop.stop()
 
 
 async def test_a_reference_that_is_missing_is_named(node):
