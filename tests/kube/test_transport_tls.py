@@ -19,6 +19,7 @@ from lazarus_tui.kube.credentials import Credential
 from lazarus_tui.kube.errors import (
     ConfigError,
     NotFound,
+    NotSent,
     NotTrusted,
 )
 from lazarus_tui.kube.kubeconfig import ClusterEntry, UserEntry
