@@ -5,22 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from lazarus_tui import drill, prove, velero
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.engine.mirror import Sight
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.steps import OperationType
 from lazarus_tui.model.topics import WorkloadRow
-from lazarus_tui.velero import backup, restore
 
 
 def operation_types() -> Iterable[OperationType]:
     """Every kind of operation this engine can plan and run."""
-    return (
-        OperationType(backup.KIND, backup.plan, backup.steps),
-        OperationType(backup.RUN_KIND, backup.plan_run, backup.steps),
-        OperationType(restore.KIND, restore.plan, restore.steps, undo="ask"),
-    )
+    return (*velero.OPERATIONS, *prove.OPERATIONS, *drill.OPERATIONS)
 
 
 def overview(sight: Sight, operations: Iterable[Operation]) -> Iterable[WorkloadRow]:
