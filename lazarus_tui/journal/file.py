@@ -94,6 +94,8 @@ async def load(path: Path) -> tuple[aiosqlite.Connection, int, bytes]:
             await _check_identity(db, path)
             await _check_content(db)
             seq, head = await _check_records(db)
+            for sql in ("BEGIN IMMEDIATE", f"PRAGMA user_version={VERSION}", "COMMIT"):
+                await db.execute(sql)  # it must also take a write
         except BaseException:
             await db.close()
             raise
@@ -171,13 +173,19 @@ async def _check_records(db: aiosqlite.Connection) -> tuple[int, bytes]:
     columns = "seq, op, at, boot_ns, actor, kind, body, prev, hash"
     rows = await db.execute_fetchall(f"SELECT {columns} FROM event ORDER BY seq")
     seq, head = chain.verify(tuple(row) for row in rows)
-    columns = "id, state, plan, plan_sha, record, record_sha, head, started"
-    for op, state, plan, plan_sha, record, record_sha, at, started in await db.execute_fetchall(
-        f"SELECT {columns} FROM op"
-    ):
-        decode_plan(plan, plan_sha)
-        found = decode_operation(record, record_sha)
-        if (found.id, found.state.value, found.plan_digest, found.started) != (op, state, plan_sha, started):
+    columns = "plan, plan_sha, record, record_sha, head, id, state, kind, context, cluster_uid, target, started"
+    for plan, plan_sha, record, record_sha, at, *rest in await db.execute_fetchall(f"SELECT {columns} FROM op"):
+        approved, found = decode_plan(plan, plan_sha), decode_operation(record, record_sha)
+        wanted = [
+            found.id,
+            found.state.value,
+            found.kind,
+            found.context,
+            approved.cluster_uid,
+            found.target,
+            found.started,
+        ]
+        if rest != wanted or found.plan_digest != plan_sha:
             raise ValueError("an operation's row was changed")
         if at > seq:
             raise ValueError(f"events after {seq} are missing")

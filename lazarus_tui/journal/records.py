@@ -49,10 +49,10 @@ def decode_operation(record: bytes, sha: str) -> Operation:
 
 
 def decode_plan(record: bytes, sha: str) -> Plan:
-    plan = _PLAN.decode(record)
-    if plan.digest() != sha:
+    """``sha`` is the digest that was approved; it is over exactly these bytes."""
+    if hashlib.sha256(record).hexdigest() != sha:
         raise ValueError("a plan was changed")
-    return plan
+    return _PLAN.decode(record)
 
 
 def log_line(n: int, at: str, text: str) -> LogLine:
