@@ -34,6 +34,8 @@ def decode_value(body: bytes, *, yaml_body: bool = False) -> Any:
     """Any JSON (or YAML) value; a body that is JSON takes the fast path even when it is called YAML."""
     try:
         return msgspec.json.decode(body)
+    except RecursionError:
+        raise bad_request("the body is nested too deeply") from None
     except msgspec.MsgspecError as error:
         if not yaml_body:
             raise bad_request(f"couldn't get version/kind; json parse error: {error}") from None

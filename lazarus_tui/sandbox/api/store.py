@@ -209,7 +209,6 @@ class Store:
             )
         if self._keeper and (why := self._keeper.refusal()):
             raise ApiError(500, "InternalError", why)
-        self._revision += 1
         event = self._apply(table, group_resource, key, old, obj)
         self._remember(event)
         if self._keeper:
@@ -222,18 +221,21 @@ class Store:
     def _apply(
         self, table: _Table, group_resource: str, key: Key, old: Entity | None, obj: dict[str, Any] | None
     ) -> Event:
-        stamp = str(self._revision)
-        table.revision = self._revision
+        revision = self._revision + 1
         if obj is not None:
-            obj["metadata"]["resourceVersion"] = stamp
-            entity = Entity(obj, self._revision)
+            obj["metadata"]["resourceVersion"] = str(revision)
+            # Encoded before anything changes: an object that cannot be written must not get in.
+            entity = Entity(obj, revision, _encode(obj))
             table.put(key, entity)
-            return Event(self._revision, group_resource, key, "MODIFIED" if old else "ADDED", entity, old)
-        if old is None:
-            raise ValueError("a commit needs an old or a new object")
-        table.drop(key)
-        tombstone = old.obj | {"metadata": old.obj["metadata"] | {"resourceVersion": stamp}}
-        return Event(self._revision, group_resource, key, "DELETED", Entity(tombstone, self._revision), old)
+            event = Event(revision, group_resource, key, "MODIFIED" if old else "ADDED", entity, old)
+        else:
+            if old is None:
+                raise ValueError("a commit needs an old or a new object")
+            tombstone = old.obj | {"metadata": old.obj["metadata"] | {"resourceVersion": str(revision)}}
+            table.drop(key)
+            event = Event(revision, group_resource, key, "DELETED", Entity(tombstone, revision), old)
+        self._revision = table.revision = revision
+        return event
 
     def _remember(self, event: Event) -> None:
         self._history.append(event)

@@ -71,7 +71,7 @@ async def test_health_and_version(world: World) -> None:
 async def test_the_token_is_needed_and_compared(worlds: object) -> None:
     world = worlds(token="secret")  # type: ignore[operator]
     assert (await world.call("GET", "/api/v1/namespaces")).status == 200
-    for wrong in ("Bearer nope", "Bearer ", "Basic secret", "secret"):
+    for wrong in ("Bearer nope", "Bearer ", "Basic secret", "secret", "Bearer \udcff"):
         reply = await world.call("GET", "/api/v1/namespaces", headers={"authorization": wrong})
         assert (reply.status, reply.reason) == (401, "Unauthorized")
     assert (await world.call("GET", "/readyz", headers={"authorization": "Bearer nope"})).status == 200

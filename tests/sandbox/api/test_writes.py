@@ -52,6 +52,7 @@ async def test_generated_names_differ_and_keep_their_base(world: World) -> None:
         ({"metadata": {"name": "a", "resourceVersion": "5"}}, 500, ""),
         (b"{nope", 400, "BadRequest"),
         (b"[]", 400, "BadRequest"),
+        (b'{"metadata":{"name":"a"},"data":' + b"[" * 5000 + b"]" * 5000 + b"}", 400, "BadRequest"),
     ],
 )
 async def test_refused_creates_leave_nothing(world: World, body: object, status: int, reason: str) -> None:
