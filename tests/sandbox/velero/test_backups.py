@@ -148,7 +148,11 @@ async def test_the_tarball_has_veleros_layout(lab: Any) -> None:
     found = names(lab, "laid-out")
 
     assert "metadata/version" in found
-    for place in ("pods/namespaces/shop/orders-0", "statefulsets.apps/namespaces/shop/orders", "namespaces/cluster/shop"):
+    for place in (
+        "pods/namespaces/shop/orders-0",
+        "statefulsets.apps/namespaces/shop/orders",
+        "namespaces/cluster/shop",
+    ):
         kind, rest = place.split("/", 1)
         assert f"resources/{kind}/{rest}.json" in found
         assert f"resources/{kind}/v1-preferredversion/{rest}.json" in found

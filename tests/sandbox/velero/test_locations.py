@@ -65,7 +65,9 @@ async def test_a_backup_found_in_the_bucket_becomes_an_object_with_its_copies(la
 async def test_a_synced_backup_belongs_to_the_location_it_was_found_in(lab: Any) -> None:
     await lab.backup("moved", includedResources=["configmaps"])
     root = lab.cluster.objects.root
-    shutil.copytree(root / "shop-velero-backups" / "backups" / "moved", root / "shop-velero-dr-backups" / "backups" / "moved")
+    shutil.copytree(
+        root / "shop-velero-backups" / "backups" / "moved", root / "shop-velero-dr-backups" / "backups" / "moved"
+    )
     shutil.rmtree(root / "shop-velero-backups" / "backups" / "moved")
     await lab.pass_(130)
     found = lab.get(BACKUPS, "moved")

@@ -14,7 +14,7 @@ from lazarus_tui.model.resources import (
     RESTORES,
 )
 from lazarus_tui.sandbox.dataplane.content import ContentStore
-from lazarus_tui.sandbox.velero.installation import phase
+from lazarus_tui.sandbox.velero.installation import Settings, phase
 
 
 def generations(lab: Any) -> list[str]:
@@ -105,7 +105,8 @@ async def test_an_expired_backup_in_a_read_only_location_is_marked_not_deleted(l
     assert lab.get(BACKUPS, "stuck")["metadata"]["labels"]["velero.io/gc-failure"] == "BSLReadOnly"
 
 
-async def test_processed_requests_are_forgotten_after_a_day(lab: Any) -> None:
+async def test_processed_requests_are_forgotten_after_a_day(make_lab: Any) -> None:
+    lab = await make_lab(shop=False, settings=Settings(sync_period=36000, validation_period=36000))
     await request(lab, "gone")
     assert phase(lab.get(DELETE_REQUESTS, "please")) == "Processed"
     await lab.clock.advance(26 * 3600)

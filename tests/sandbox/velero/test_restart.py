@@ -71,7 +71,9 @@ async def test_a_running_restore_is_failed_and_the_next_one_runs(slow: Any) -> N
 
 async def test_a_backup_left_in_finalizing_is_finished(slow: Any) -> None:
     await slow.backup("b", includedResources=["configmaps"])
-    slow.api.patch(BACKUPS, "b", {"status": {"phase": "FinalizingPartiallyFailed", "completionTimestamp": None}}, "velero")
+    slow.api.patch(
+        BACKUPS, "b", {"status": {"phase": "FinalizingPartiallyFailed", "completionTimestamp": None}}, "velero"
+    )
     await restart(slow)
     await slow.cluster.settle()
 

@@ -165,7 +165,11 @@ async def test_one_at_a_time(make_lab: Any) -> None:
         ({"backupName": "b", "includedResources": ["nodes"]}, "nodes are non-restorable resources"),
         ({"backupName": "b", "includedNamespaces": ["*", "a"]}, "Invalid included/excluded namespace lists"),
         (
-            {"backupName": "b", "labelSelector": {"matchLabels": {"a": "b"}}, "orLabelSelectors": [{"matchLabels": {}}]},
+            {
+                "backupName": "b",
+                "labelSelector": {"matchLabels": {"a": "b"}},
+                "orLabelSelectors": [{"matchLabels": {}}],
+            },
             "encountered labelSelector as well as orLabelSelectors in restore spec",
         ),
         (
@@ -298,7 +302,9 @@ async def test_restore_pvs_false_brings_no_data(lab: Any) -> None:
 
 
 async def test_finished_jobs_and_pods_are_not_restored(lab: Any) -> None:
-    job = {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "t", "image": "lazarus.dev/task:1"}]}}}
+    job = {
+        "template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "t", "image": "lazarus.dev/task:1"}]}}
+    }
     lab.api.create(JOBS, {"metadata": {"name": "once"}, "spec": job}, "shop")
     await lab.pass_(5)
     await lab.backup("b")

@@ -1,0 +1,154 @@
+"""The sandbox as a real process: up, killed, up again, down; and what the cheap functions say in between."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lazarus_tui.sandbox import process
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "cluster"
+    yield folder
+    with contextlib.suppress(process.SandboxFailed):
+        process.down(folder)
+
+
+async def ask(root: Path, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    """One request with what the kubeconfig gives: its server, its CA and its token."""
+    config = yaml.safe_load(process.kubeconfig(root))
+    server, token = config["clusters"][0]["cluster"]["server"], config["users"][0]["user"]["token"]
+    ca = config["clusters"][0]["cluster"]["certificate-authority-data"]
+    trust = ssl.create_default_context(cadata=base64.b64decode(ca).decode())
+    host, port = server.removeprefix("https://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port), ssl=trust)
+    data = b"" if body is None else json.dumps(body).encode()
+    head = [f"{method} {path} HTTP/1.1", f"Host: {host}:{port}", f"Authorization: Bearer {token}"]
+    head += ["Content-Type: application/json", f"Content-Length: {len(data)}", "Connection: close"]
+    writer.write("\r\n".join([*head, "", ""]).encode() + data)
+    answer = await reader.read()
+    writer.close()
+    with contextlib.suppress(OSError, ssl.SSLError):
+        await writer.wait_closed()
+    status, _, rest = answer.partition(b"\r\n\r\n")
+    start, end = rest.find(b"{"), rest.rfind(b"}")
+    return int(status.split()[1]), json.loads(rest[start : end + 1]) if start >= 0 else None
+
+
+async def test_up_killed_up_again_and_down(root: Path) -> None:
+    first = process.up(root)
+    assert first.ready
+    assert process.status(root) == first
+    assert oct(process.kubeconfig_path(root).stat().st_mode & 0o777) == "0o600"
+    assert oct(root.stat().st_mode & 0o777) == "0o700"
+    assert process.up(root).pid == first.pid  # idempotent
+    assert os.getsid(first.pid) != os.getsid(0)
+
+    status, _ = await ask(root, "GET", "/api/v1/namespaces/shop/services/orders:8080/proxy/stats")
+    assert status == 200
+    made = {"metadata": {"name": "acknowledged"}, "data": {"kept": "yes"}}
+    assert (await ask(root, "POST", "/api/v1/namespaces/shop/configmaps", made))[0] == 201
+    os.kill(first.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 5
+    while process.status(root).running and time.monotonic() < deadline:
+        await asyncio.sleep(0.01)
+    assert not process.status(root).running
+
+    second = process.up(root)
+    assert second.ready
+    assert second.pid != first.pid
+    assert second.server == first.server  # kubeconfigs in other hands stay right
+    status, found = await ask(root, "GET", "/api/v1/namespaces/shop/configmaps/acknowledged")
+    assert (status, found["data"]) == (200, {"kept": "yes"})
+
+    started = time.monotonic()
+    assert process.down(root) is True
+    assert time.monotonic() - started < 5
+    assert process.status(root).running is False
+    assert process.down(root) is False
+    assert not processes_under(root)
+
+
+def processes_under(root: Path) -> list[str]:
+    """Command lines of processes that name this sandbox's folder."""
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    return [line for line in listed.splitlines() if str(root) in line]
+
+
+def test_a_folder_without_a_sandbox_is_down(root: Path) -> None:
+    assert process.status(root) == process.SandboxStatus(running=False)
+    assert process.down(root) is False
+    process.reset(root)
+    with pytest.raises(FileNotFoundError):
+        process.kubeconfig(root)
+
+
+def test_a_stale_pid_is_never_believed_nor_killed(root: Path) -> None:
+    root.mkdir()
+    process.pid_path(root).write_text(str(os.getpid()))
+    process.state_path(root).write_text(json.dumps({"pid": os.getpid(), "ready": True, "server": "https://x"}))
+    assert process.status(root).running is False
+    assert process.down(root) is False
+
+
+def test_the_lock_lets_one_in(root: Path) -> None:
+    with process.held(root) as mine:
+        assert mine
+        assert process.status(root).running
+        assert process.status(root).pid == os.getpid()
+        with process.held(root) as second:
+            assert not second
+        assert process.status(root).pid == os.getpid()  # the loser changed nothing
+        assert process.main(["serve", "--root", str(root)]) == process.ALREADY
+    assert not process.status(root).running
+
+
+def test_reset_removes_everything_of_this_sandbox_only(root: Path) -> None:
+    (root / "volumes").mkdir(parents=True)
+    beside = root.with_name("engine.db")
+    beside.write_text("kept")
+    process.reset(root)
+    assert not root.exists()
+    assert beside.read_text() == "kept"
+
+
+def test_a_state_that_cannot_be_used_is_said_in_one_sentence(root: Path) -> None:
+    root.mkdir()
+    (root / "filled").touch()
+    (root / "cluster.db").write_bytes(b"this is not a database at all, not by far" * 40)
+    with pytest.raises(process.SandboxFailed, match="cannot be used"):
+        process.up(root, timeout=20)
+    assert (root / "cluster.db").read_bytes().startswith(b"this is not")  # nothing was overwritten
+
+
+def test_looking_is_cheap() -> None:
+    code = (
+        "import sys\nfrom lazarus_tui.sandbox import process\nprint({'aiohttp', 'yaml', 'asyncio'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+async def test_an_ephemeral_one_ends_when_its_last_client_has_gone(root: Path) -> None:
+    process.up(root, ephemeral=True)
+    assert (await ask(root, "GET", "/version"))[0] == 200
+    deadline = time.monotonic() + 10
+    while process.status(root).running and time.monotonic() < deadline:
+        await asyncio.sleep(0.1)
+    assert not process.status(root).running
