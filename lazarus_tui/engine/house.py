@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -24,6 +23,7 @@ from lazarus_tui.engine.heartbeat import Heartbeat, rss_bytes
 from lazarus_tui.engine.hub import Hub
 from lazarus_tui.engine.identity import identify
 from lazarus_tui.engine.idle import SANDBOX, IdleWatch
+from lazarus_tui.engine.lease import holder_name
 from lazarus_tui.engine.mirror import Mirror
 from lazarus_tui.engine.objects import raw_object
 from lazarus_tui.engine.oplogs import OperationTopics
@@ -140,7 +140,7 @@ class House:
             armed=self.contexts.writable,
             addresses=self._addresses,
             lease_namespace=self._lease_namespace,
-            holder=f"{socket.gethostname()}/{os.getpid()}",
+            holder=holder_name(self._options.root.journal),
             version=__version__,
             on_change=self._topics.changed,
             on_lines=self._topics.said,

@@ -8,7 +8,10 @@ take over at 30 s. Another holder is judged by its record changing on our own mo
 from __future__ import annotations
 
 import hashlib
+import os
+import socket
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -43,6 +46,11 @@ Say = Callable[[str], None]
 
 def lease_name(target: str) -> str:
     return f"lazarus-{hashlib.sha256(target.encode()).hexdigest()[:12]}"
+
+
+def holder_name(journal: Path) -> str:
+    """Who holds a lease: this machine and this journal. A restarted engine has the same name and goes on at once."""
+    return f"{socket.gethostname()}/{hashlib.sha256(os.fsencode(journal)).hexdigest()[:8]}"
 
 
 class Lease:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ import pytest
 
 from lazarus_tui.engine.errors import GateClosed
 from lazarus_tui.engine.gate import write_lease
-from lazarus_tui.engine.lease import DURATION, WRITES_STOP, Lease, lease_name
+from lazarus_tui.engine.lease import DURATION, WRITES_STOP, Lease, holder_name, lease_name
 from lazarus_tui.model.http import HttpRequest, HttpResponse
 from lazarus_tui.model.operation import OpState
 from lazarus_tui.model.resources import LEASES
@@ -149,3 +150,7 @@ async def test_a_suspended_host_asks_again_before_it_writes() -> None:
         parked = await engine.finish(begun.id)
         assert parked.state is OpState.PARKED
         assert [sent.method for sent in world.sent] == ["POST"]
+
+
+def test_a_restarted_engine_has_the_same_name_and_another_journal_has_not() -> None:
+    assert holder_name(Path("/a/engine.db")) == holder_name(Path("/a/engine.db")) != holder_name(Path("/b/engine.db"))
