@@ -137,10 +137,10 @@ class Count(BaseStep):
         self.shop, self.more = shop, more
 
     async def observe(self, context: StepContext) -> Observation:
-        path = context.facts.get("rehearse.evidence")
-        if not path:
+        words = context.facts.get("rehearse.words")
+        if not words:
             return Observation(Seen.ABSENT)
-        return Observation(Seen.DONE, f"{context.facts.get('rehearse.words')}; evidence {path}")
+        return Observation(Seen.DONE, f"{words}; evidence {context.facts.get('evidence')}")
 
     async def act(self, context: StepContext) -> None:
         began = context.clock.monotonic()
@@ -163,9 +163,9 @@ class Count(BaseStep):
         whole = worst([verdict, Verdict(str(checked)) if checked else Verdict.INCONCLUSIVE])
         await context.judged(whole)
         await context.say(f"{whole}: {words}")
-        record = {"type": "rehearsal", "verdict": str(whole), "orders": counts, "point": _point(context)}
-        path = await context.evidence(record)
-        facts = {"rehearse.words": words, "orders": counts, "verdict": str(whole), "rehearse.evidence": path}
+        point = _point(context)
+        path = await context.evidence({"type": "rehearsal", "verdict": str(whole), "orders": counts, "point": point})
+        facts = {"rehearse.words": words, "orders": counts, "point": point, "verdict": str(whole), "evidence": path}
         await context.remember(**facts)
 
     async def _counts(self, context: StepContext) -> tuple[dict[str, Any], str]:
