@@ -168,10 +168,13 @@ async def test_stderr_is_drained_and_only_its_redacted_tail_is_told(tmp_path: Pa
 async def test_a_hanging_plugin_is_killed_with_its_children(tmp_path: Path, clock: ManualClock) -> None:
     pids = tmp_path / "pids"
     body = f"child = os.fork()\nopen({str(pids)!r}, 'a').write(f'{{os.getpid()}} ')\ntime.sleep(60)"
-    with pytest.raises(AuthError, match=r"no answer within 0.4 s"):
-        await plugin(script(tmp_path, body), clock, timeout=0.4).get()
-    for pid in map(int, pids.read_text().split()):
-        assert not _alive(pid)
+    with pytest.raises(AuthError, match=r"no answer within 0.8 s"):
+        await plugin(script(tmp_path, body), clock, timeout=0.8).get()
+    left = [int(pid) for pid in pids.read_text().split()]
+    assert len(left) == 2
+    async with asyncio.timeout(5):  # the kernel needs a moment for a process that is not our own child
+        while any(map(_alive, left)):
+            await asyncio.sleep(0.002)
 
 
 def _alive(pid: int) -> bool:
