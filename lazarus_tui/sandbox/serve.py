@@ -170,15 +170,15 @@ class _Process:
 
     async def _end_when_unused(self, serving: http.Serving) -> None:
         """End when nobody is connected, unless somebody has said meanwhile that the sandbox is to stay."""
-        unused, limit = 0.0, _FIRST_USE_SECONDS
+        unused = 0.0
         while not (self.root / "keep").exists():
             await asyncio.sleep(_LOOK_SECONDS)
             low = serving.runner.server
-            if low is not None and low.connections:
-                unused, limit = 0.0, _UNUSED_SECONDS
+            if low is None or low.connections:
+                unused = 0.0
                 continue
             unused += _LOOK_SECONDS
-            if unused >= limit:
+            if unused >= (_UNUSED_SECONDS if low.requests_count else _FIRST_USE_SECONDS):
                 log.info("nobody is connected any more")
                 self._end.set()
                 return
