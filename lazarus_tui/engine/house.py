@@ -78,7 +78,7 @@ class House:
             about, self.hub, self.contexts, self.runner, evidence, reads,
             stats=self.stats, stop=self._stop, others=self._others,
         )  # fmt: skip
-        self.idle = IdleWatch(clock, idle_seconds(settings, root.sandbox), lambda: bool(self.runner.open))
+        self.idle = IdleWatch(clock, idle_seconds(settings, root), lambda: bool(self.runner.open))
         self.server = LinkServer(root.socket, self.service, on_peers=self.idle.peers)
         self._tasks: list[asyncio.Task[Any]] = []
 
@@ -300,8 +300,11 @@ def _stamp(path: str) -> tuple[int, ...]:
     return (found.st_mtime_ns, found.st_size, found.st_ino)
 
 
-def idle_seconds(settings: config.Settings, sandbox: bool) -> float:
-    """After how long an unwatched engine ends: ``LAZARUS_ENGINE_IDLE``, else the settings; the sandbox's ends soon."""
+def idle_seconds(settings: config.Settings, root: StateRoot) -> float:
+    """After how long an unwatched engine ends: ``LAZARUS_ENGINE_IDLE``, else the settings.
+
+    The engine of a sandbox that was only started for a console goes first, so that the sandbox can follow.
+    """
     with contextlib.suppress(KeyError, ValueError):
         return max(0.0, float(os.environ["LAZARUS_ENGINE_IDLE"]))
-    return SANDBOX if sandbox else settings.engine.idle_seconds
+    return settings.engine.idle_seconds if not root.sandbox or (root.cluster / "keep").exists() else SANDBOX
