@@ -105,12 +105,13 @@ class House:
 
     def _make_contexts(self) -> Contexts:
         wanted, sandbox = self._settings.velero.namespace or "", self._options.sandbox
+        folder = self._options.root.cluster if sandbox else None
         return Contexts(
             self.hub,
             self._clock,
             load=KubeconfigFiles(),
             open=self._connect,
-            identify=lambda cluster: identify(cluster, wanted=wanted, sandbox=sandbox),
+            identify=lambda cluster: identify(cluster, wanted=wanted, sandbox=folder),
             follow=self._mirror,
             busy=lambda name: any(operation.context == name for operation in self.runner.open),
             sandbox=sandbox,

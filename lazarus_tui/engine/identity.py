@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from lazarus_tui.engine.contexts import Identity
@@ -31,8 +33,11 @@ def rights(velero: str) -> tuple[Question, ...]:
     return (*wide, *own) if velero else tuple(wide)
 
 
-async def identify(cluster: Cluster, *, wanted: str = "", sandbox: bool = False) -> Identity:
-    """Read it all; raises ``KubeError`` when the cluster does not answer. ``wanted``: Velero's namespace by choice."""
+async def identify(cluster: Cluster, *, wanted: str = "", sandbox: Path | None = None) -> Identity:
+    """Read it all; raises ``KubeError`` when the cluster does not answer.
+
+    ``wanted`` is Velero's namespace by choice, ``sandbox`` the folder of the sandbox cluster if this may be it.
+    """
     version = await cluster.version()
     uid = await cluster.cluster_uid()
     found, factor = await asyncio.gather(_veleros(cluster, wanted), _factor(cluster, sandbox))
@@ -64,14 +69,25 @@ async def _veleros(cluster: Cluster, wanted: str) -> tuple[Installation, ...]:
         return (Installation(wanted or USUAL_NAMESPACE),)
 
 
-async def _factor(cluster: Cluster, sandbox: bool) -> float:
-    if not sandbox:
+async def _factor(cluster: Cluster, sandbox: Path | None) -> float:
+    """How many times faster than real the sandbox's Velero keeps its periods: as the cluster says, else its process."""
+    if sandbox is None:
         return 1.0
-    with contextlib.suppress(KubeError, ValueError, TypeError, AttributeError):
+    with contextlib.suppress(KubeError):
         note = await cluster.get(r.CONFIGMAPS, SANDBOX_NOTE, "kube-system", type=dict[str, Any])
-        factor = float(((note or {}).get("data") or {}).get("factor", 1.0))
-        return factor if math.isfinite(factor) and factor > 0 else 1.0
+        if note is not None:
+            return _number((note.get("data") or {}).get("factor"))
+    with contextlib.suppress(OSError, ValueError):
+        return _number(json.loads((sandbox / "serve.json").read_text()).get("factor"))
     return 1.0
+
+
+def _number(value: object) -> float:
+    try:
+        factor = float(str(value))
+    except ValueError:
+        return 1.0
+    return factor if math.isfinite(factor) and factor > 0 else 1.0
 
 
 async def _denied(cluster: Cluster, velero: str) -> tuple[str, ...]:
