@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from lazarus_tui.model.clock import Clock
 from lazarus_tui.sandbox.dataplane.catalog import START, TOOLS, Image
+from lazarus_tui.sandbox.dataplane.copy import remove_tree
 from lazarus_tui.sandbox.dataplane.ledger import Ledger, signal_group
 from lazarus_tui.sandbox.dataplane.logs import LogFile
 from lazarus_tui.sandbox.runtime import ExecSession
@@ -222,6 +223,8 @@ class _Ending(Stillness):
     async def wait(self) -> int:
         while not self._code.done():
             if self._over():
+                for folder in self._done_folders():
+                    remove_tree(folder)
                 return self._exit_code()
             sleep = asyncio.ensure_future(self._clock.sleep(1.0))
             try:
@@ -234,8 +237,12 @@ class _Ending(Stillness):
     def _over(self) -> bool:
         if self._launch.image.program != "restore_helper.py" or not self._launch.args:
             return True
-        volumes = self._launch.root / "restores"
-        return all((folder / ".velero" / self._launch.args[0]).exists() for folder in volumes.glob("*"))
+        return all((folder / self._launch.args[0]).exists() for folder in self._done_folders())
+
+    def _done_folders(self) -> list[Path]:
+        if self._launch.image.program != "restore_helper.py":
+            return []
+        return [volume / ".velero" for volume in (self._launch.root / "restores").glob("*")]
 
     def _exit_code(self) -> int:
         words = self._launch.args

@@ -125,3 +125,23 @@ async def test_an_unknown_image_is_never_run(rig, seconds, reason):
     status = rig.get(PODS, "broken")["status"]
     assert status["phase"] == "Pending"
     assert status["containerStatuses"][0]["state"]["waiting"]["reason"] == reason
+
+
+async def test_restore_wait_waits_for_real_files_even_without_processes(rig):
+    init = {
+        "name": "restore-wait",
+        "image": "velero/velero-restore-helper:v1.17.0",
+        "args": ["the-uid"],
+        "volumeMounts": [{"name": "data", "mountPath": "/restores/data"}],
+    }
+    rig.claim("data")
+    rig.pod("restored", claim="data", initContainers=[init])
+    await rig.advance(30)
+    assert rig.get(PODS, "restored")["status"]["phase"] == "Pending"
+    (rig.directory("data") / ".velero").mkdir()
+    (rig.directory("data") / ".velero" / "the-uid").touch()
+    await rig.advance(1)
+    status = rig.get(PODS, "restored")["status"]
+    assert status["phase"] == "Running"
+    assert status["initContainerStatuses"][0]["state"]["terminated"]["exitCode"] == 0
+    assert list(rig.directory("data").iterdir()) == []

@@ -1,8 +1,12 @@
-"""Velero's init container ``restore-wait``: ends when every volume under /restores holds ``.velero/<restore uid>``."""
+"""Velero's init container ``restore-wait``: ends when every volume under /restores holds ``.velero/<restore uid>``.
+
+These folders are removed then, as Velero does it, so that no backup carries them on.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -28,6 +32,8 @@ def main() -> None:
             say(f"waiting for {', '.join(missing)}")
             told = missing
         time.sleep(0.25)
+    for name in os.listdir(root) if os.path.isdir(root) else ():
+        shutil.rmtree(os.path.join(root, name, ".velero"), ignore_errors=True)
     say("all restores are done")
 
 
