@@ -17,13 +17,14 @@ from lazarus_tui.engine.house import House, idle_seconds
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.link.client import Client, LinkFault, SyncClient, Topics
 from lazarus_tui.model.clock import SystemClock
-from lazarus_tui.model.http import HttpRequest
+from lazarus_tui.model.http import ByteStream, HttpRequest, HttpResponse
 from lazarus_tui.model.objects import Backup
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.paths import StateRoot
 from lazarus_tui.model.plan import Plan
 from lazarus_tui.model.resources import BACKUPS, SECRETS
 from lazarus_tui.model.topics import ContextRow
+from lazarus_tui.sandbox.api.memory import MemoryTransport
 from lazarus_tui.sandbox.clock import ScaledClock
 from lazarus_tui.sandbox.cluster import SandboxCluster
 
@@ -39,6 +40,62 @@ users: [{{name: u, user: {{token: sesame}}}}]
 """
 
 
+class Cut:
+    """A stream that breaks when its line does."""
+
+    def __init__(self, inner: ByteStream, down: asyncio.Event) -> None:
+        self.inner, self._down = inner, down
+        self.status, self.headers = inner.status, inner.headers
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        source = self.inner.chunks().__aiter__()
+        broken = asyncio.create_task(self._down.wait())
+        try:
+            while True:
+                following = asyncio.ensure_future(anext(source))
+                await asyncio.wait({following, broken}, return_when=asyncio.FIRST_COMPLETED)
+                if broken.done():
+                    following.cancel()
+                    await asyncio.gather(following, return_exceptions=True)
+                    raise ConnectionResetError(104, "Connection reset by peer")
+                try:
+                    yield following.result()
+                except StopAsyncIteration:
+                    return
+        finally:
+            broken.cancel()
+
+
+class Line:
+    """The way to a cluster, which can be cut: requests are refused and open streams break."""
+
+    def __init__(self, inner: MemoryTransport, down: asyncio.Event) -> None:
+        self._inner, self._down = inner, down
+
+    def _check(self) -> None:
+        if self._down.is_set():
+            raise ConnectionRefusedError(111, "Connection refused")
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        self._check()
+        return await self._inner.send(request)
+
+    @contextlib.asynccontextmanager
+    async def stream(self, request: HttpRequest) -> AsyncIterator[Cut]:
+        self._check()
+        async with self._inner.stream(request) as found:
+            yield Cut(found, self._down)
+
+    @contextlib.asynccontextmanager
+    async def websocket(self, request: HttpRequest, subprotocols: tuple[str, ...]) -> AsyncIterator[Any]:
+        self._check()
+        async with self._inner.websocket(request, subprotocols) as found:
+            yield found
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
 class Scene:
     """One engine and one cluster; ``client`` is a console's link."""
 
@@ -48,7 +105,7 @@ class Scene:
         self.kubeconfig = folder / "kubeconfig"
         self.kubeconfig.write_text(KUBECONFIG.format(name=self.context))
         self.kubeconfig.chmod(0o600)
-        self.ended = asyncio.Event()
+        self.ended, self.down = asyncio.Event(), asyncio.Event()
 
     async def __aenter__(self) -> Scene:
         root = StateRoot(self.sandbox, env={"LAZARUS_STATE": str(self.folder / "state")}).ensure()
@@ -62,7 +119,8 @@ class Scene:
         return self
 
     async def connect(self, context: Any) -> Cluster:
-        return Cluster(self.cluster.transport(), context.name, SystemClock())
+        line: Any = Line(self.cluster.transport(), self.down)
+        return Cluster(line, context.name, SystemClock(), rng=lambda: 0.0)
 
     async def __aexit__(self, *_: object) -> None:
         await self.client.close()
@@ -213,6 +271,30 @@ async def test_objects_of_velero_need_no_namespace_and_missing_ones_say_so(scene
         with pytest.raises(LinkFault) as caught:
             await scene.call("object.get", context=SANDBOX, **params)
         assert caught.value.fault.code == code
+
+
+async def test_a_cluster_that_goes_leaves_its_data_and_comes_back(scene: Scene) -> None:
+    await scene.use()
+    schedules, overview = f"schedules/{SANDBOX}", f"overview/{SANDBOX}"
+    await scene.follow(schedules, overview, until=lambda t: t.state(overview).state == "ready")
+    scene.down.set()
+    topics = await scene.follow(
+        schedules, overview, "contexts", until=lambda t: t.state(schedules).state == t.state(overview).state == "stale"
+    )
+    assert len(topics.state(schedules).records) == 5
+    assert topics.state(schedules).as_of
+    assert topics.state(schedules).reason
+    assert topics.state("contexts").records[SANDBOX].state == "stale"
+    scene.down.clear()
+    await scene.follow(
+        schedules,
+        overview,
+        "contexts",
+        until=lambda t: (
+            t.state(schedules).state == t.state(overview).state == "ready"
+            and t.state("contexts").records[SANDBOX].state == "ready"
+        ),
+    )
 
 
 async def test_a_tampered_plan_is_refused(scene: Scene) -> None:
