@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from lazarus_tui.engine.hub import Hub
-from lazarus_tui.link.client import Client, LinkState, Topics
+from lazarus_tui.link.client import Client, LinkFault, LinkState, Topics
+from lazarus_tui.link.protocol import Fault
 from lazarus_tui.link.server import LinkServer
 from lazarus_tui.model.clock import SystemClock
 from tests.link.conftest import PlainService
@@ -123,6 +124,34 @@ async def test_records_that_are_not_understood_fail_their_topic_alone(console: C
     await console.until(lambda: console.keys("plain") == ["b"])
     await console.until(lambda: console.topics.state("operations").state == "failed")
     assert "not understood" in console.topics.state("operations").reason
+
+
+async def test_a_connection_refused_every_time_is_tried_ever_more_slowly(socket_path: Path) -> None:
+    pauses: list[float] = []
+
+    class Counting(SystemClock):
+        async def sleep(self, seconds: float) -> None:
+            pauses.append(seconds)
+            await asyncio.sleep(0)
+
+    async def refused(client: Client) -> None:
+        raise LinkFault(Fault("refused", "no such context"))
+
+    links: list[str] = []
+    topics = Topics(
+        lambda: Client.connect(socket_path),
+        on_change=lambda names: None,
+        on_link=lambda state, reason: links.append(reason),
+        on_connect=refused,
+        clock=Counting(),
+    )
+    task = asyncio.create_task(topics.run())
+    while len(pauses) < 6:
+        await asyncio.sleep(0.001)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert pauses[:6] == [0.1, 0.25, 0.5, 1.0, 1.0, 1.0]
+    assert "no such context" in links
 
 
 async def test_calls_share_the_connection(console: Console, server: LinkServer) -> None:

@@ -110,6 +110,7 @@ class Topics:
         self._known: dict[str, int] = {}
         self._wanted: set[str] = set()
         self._changed = asyncio.Event()
+        self._attempt = 0
         self.client: Client | None = None
 
     def state(self, topic: str) -> TopicState:
@@ -131,13 +132,12 @@ class Topics:
 
     async def run(self) -> None:
         """Connect, pull, reconnect: until cancelled."""
-        attempt = 0
+        self._attempt = 0
         while True:
             self._on_link(LinkState.CONNECTING, "")
             try:
                 self.client = await self._connect()
                 try:
-                    attempt = 0
                     await self._follow(self.client)
                 finally:
                     client, self.client = self.client, None
@@ -146,8 +146,8 @@ class Topics:
                 self._on_link(LinkState.LOST, str(error))
             except LinkFault as error:
                 self._on_link(LinkState.REFUSED, error.fault.what)
-            await self._clock.sleep(RETRY[min(attempt, len(RETRY) - 1)])
-            attempt += 1
+            await self._clock.sleep(RETRY[min(self._attempt, len(RETRY) - 1)])
+            self._attempt += 1
 
     async def _follow(self, client: Client) -> None:
         self._known.clear()  # another engine may have other versions: ask for everything once
@@ -157,6 +157,9 @@ class Topics:
         while True:
             started = self._clock.monotonic()
             await self._pull(client)
+            self._attempt = (
+                0  # only now it works: a connection that is refused every time is not tried ten times a second
+            )
             await self._clock.sleep(self._interval - (self._clock.monotonic() - started))
 
     async def _pull(self, client: Client) -> None:
