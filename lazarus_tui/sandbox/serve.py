@@ -75,7 +75,7 @@ class _Process:
         for signum in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signum, self._end.set)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        self._clear_half_made()
+        clear_half_made(self.root)
         clock = SystemClock()
         self._started = rfc3339(clock.now())
         keeper = Persistence.open(self.root / "cluster.db")
@@ -183,14 +183,15 @@ class _Process:
                 self._end.set()
                 return
 
-    def _clear_half_made(self) -> None:
-        """A first start that was killed leaves parts; they are removed, since nothing of them was in use yet."""
-        if (self.root / _FILLED).exists() or not (self.root / "cluster.db").exists():
-            return
-        for name in ("volumes", "bucket", "pods"):
-            shutil.rmtree(self.root / name, ignore_errors=True)
-        for path in self.root.glob("cluster.db*"):
-            path.unlink()
+
+def clear_half_made(root: Path) -> None:
+    """A first start that was killed leaves parts; they are removed, since nothing of them was in use yet."""
+    if (root / _FILLED).exists() or not (root / "cluster.db").exists():
+        return
+    for name in ("volumes", "bucket", "pods"):
+        shutil.rmtree(root / name, ignore_errors=True)
+    for path in root.glob("cluster.db*"):
+        path.unlink()
 
 
 def _ready(cluster: SandboxCluster) -> bool:

@@ -119,6 +119,20 @@ def test_the_lock_lets_one_in(root: Path) -> None:
     assert not process.status(root).running
 
 
+def test_what_a_killed_first_start_left_is_made_anew(root: Path) -> None:
+    from lazarus_tui.sandbox.serve import clear_half_made
+
+    for name in ("cluster.db", "cluster.db-wal", "bucket/b/backups/x/velero-backup.json", "volumes/v/f", "pki/ca.pem"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    (root / "filled").touch()
+    clear_half_made(root)
+    assert (root / "cluster.db").exists()  # a sandbox that was filled once is never touched
+    (root / "filled").unlink()
+    clear_half_made(root)
+    assert sorted(path.name for path in root.iterdir()) == ["pki"]
+
+
 def test_reset_removes_everything_of_this_sandbox_only(root: Path) -> None:
     (root / "volumes").mkdir(parents=True)
     beside = root.with_name("engine.db")

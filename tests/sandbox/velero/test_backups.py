@@ -6,6 +6,8 @@ import asyncio
 import gzip
 import io
 import tarfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -328,3 +330,59 @@ async def test_an_explicit_fail_of_a_pre_hook_leaves_the_pod_out(lab: Any) -> No
     assert backup["status"]["hookStatus"] == {"hooksAttempted": 1, "hooksFailed": 1}  # its post hook did not run
     assert "shop/orders-0" not in lab.artefact("BackupResourceList", "hook-fails")["v1/Pod"]
     assert lab.api.list(POD_VOLUME_BACKUPS, "velero") == []
+
+
+async def test_the_pods_stand_still_while_their_volume_is_copied_and_only_then(lab: Any) -> None:
+    moments: list[str] = []
+    node, site = lab.cluster.velero.node, lab.cluster.velero
+
+    class Watched:
+        name = node.name
+        directory = staticmethod(node.directory)
+
+        @asynccontextmanager
+        async def frozen(self, pod: Any) -> AsyncIterator[None]:
+            async with node.frozen(pod):
+                moments.append(f"frozen {pod['metadata']['name']}")
+                yield
+                moments.append("thawed")
+
+    site.node = Watched()
+    lab.api.subscribe(
+        lambda kind, resource, obj, old: moments.append(phase(obj)) if resource == POD_VOLUME_BACKUPS else None
+    )
+    await lab.backup("still")
+
+    order = [moment for index, moment in enumerate(moments) if index == 0 or moments[index - 1] != moment]
+    assert order == [
+        "New",
+        "Accepted",
+        "Prepared",
+        "InProgress",
+        "frozen orders-0",
+        "InProgress",
+        "thawed",
+        "InProgress",
+        "Completed",
+    ]
+
+
+async def test_progress_is_written_at_most_once_a_second(make_lab: Any) -> None:
+    lab = await make_lab(settings=Settings(item_seconds=0.5))
+    seen: list[dict[str, int]] = []
+    lab.api.subscribe(
+        lambda kind, resource, obj, old: (
+            seen.append(obj["status"]["progress"])
+            if resource == BACKUPS
+            and old
+            and (obj.get("status") or {}).get("progress")
+            and obj["status"]["progress"] != (old.get("status") or {}).get("progress")
+            else None
+        )
+    )
+    await lab.backup("paced")
+
+    done = [progress["itemsBackedUp"] for progress in seen]
+    assert done == sorted(done)
+    assert 3 <= len(done) < done[-1]
+    assert done[-1] == seen[-1]["totalItems"]
