@@ -1,4 +1,4 @@
-"""Request bodies: JSON or YAML objects and the media types of patches."""
+"""Request bodies: JSON, YAML or protobuf objects and the media types of patches."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import yaml
 from lazarus_tui.model.http import HttpRequest
 from lazarus_tui.sandbox.api.answers import JSON
 from lazarus_tui.sandbox.api.errors import ApiError, bad_request, unsupported_media_type
+from lazarus_tui.sandbox.api.protobuf import PROTOBUF, decode_protobuf
 from lazarus_tui.sandbox.api.render import YAML
 
 # Upstream's cap on the size of a request.
@@ -48,8 +49,10 @@ def decode_value(body: bytes, *, yaml_body: bool = False) -> Any:
 def decode_object(request: HttpRequest) -> dict[str, Any]:
     """The object of a create or update; 415 for media types this server does not read, 400 for anything else."""
     media = media_type(request)
+    if media == PROTOBUF:
+        return decode_protobuf(request.body)
     if media not in (JSON, *_YAML_TYPES):
-        raise unsupported_media_type((JSON, YAML))
+        raise unsupported_media_type((JSON, YAML, PROTOBUF))
     value = decode_value(request.body, yaml_body=media != JSON)
     if not isinstance(value, dict):
         raise bad_request("the object provided is unrecognized (must be an object)")
@@ -60,6 +63,8 @@ def decode_options(request: HttpRequest) -> dict[str, Any]:
     """The DeleteOptions a DELETE may carry; an empty body is none."""
     if not request.body.strip():
         return {}
+    if media_type(request) == PROTOBUF:
+        return decode_protobuf(request.body)
     if media_type(request) not in ("", JSON, *_YAML_TYPES):
         raise unsupported_media_type((JSON, YAML))
     value = decode_value(request.body, yaml_body=True)

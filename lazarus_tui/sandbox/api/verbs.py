@@ -95,7 +95,7 @@ class Verbs:
         if kind.namespaced:
             self._check_namespace(kind, namespace or "", meta.get("name", ""))
         self._initialise(kind, meta)
-        if kind.has_status and kind.custom:
+        if kind.has_status and kind.plural != "nodes":  # a node's kubelet brings its status along
             obj.pop("status", None)
         self._finish(served, obj, None)
         if dry_run:
