@@ -128,7 +128,9 @@ class House:
             velero=connection.identity.velero_namespace,
             several=connection.identity.velero if len(connection.identity.velero) > 1 else (),
             follow=follow,
-            overview=lambda sight: subjects.overview(sight, self._topics.known()),
+            overview=lambda sight: subjects.overview(
+                sight, [found for found in self._topics.known() if found.context == connection.context.name]
+            ),
             heard=lambda reason, hint: self.contexts.heard(connection, reason=reason, hint=hint),
         )
 

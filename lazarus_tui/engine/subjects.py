@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from lazarus_tui import drill, prove, velero
-from lazarus_tui.engine.errors import Refused
+from lazarus_tui import drill, posture, prove, velero
 from lazarus_tui.engine.mirror import Sight
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.steps import OperationType
 from lazarus_tui.model.topics import WorkloadRow
+from lazarus_tui.velero.preview import preview_backup
 
 
 def operation_types() -> Iterable[OperationType]:
@@ -20,19 +20,21 @@ def operation_types() -> Iterable[OperationType]:
 
 
 def overview(sight: Sight, operations: Iterable[Operation]) -> Iterable[WorkloadRow]:
-    """One row per workload."""
-    for workload in sight.workloads:
-        meta = workload.metadata
-        yield WorkloadRow(
-            namespace=meta.namespace,
-            kind=workload.kind,
-            name=meta.name,
-            ready=workload.status.ready_replicas,
-            desired=workload.desired,
-            claims=workload.claims(),
-        )
+    """One row per workload; ``operations`` are those of this context."""
+    backups_of = ("podvolumebackups/", "datauploads/")
+    return posture.workload_rows(
+        workloads=sight.workloads,
+        claims=sight.claims,
+        backups=sight.backups,
+        schedules=sight.schedules,
+        locations=sight.locations,
+        copies=[copy for key, copy in sight.copies.items() if key.startswith(backups_of)],
+        proofs=posture.proofs_of(operations),
+        now=sight.now,
+        leave_out=frozenset(location.metadata.namespace for location in sight.locations),
+    )
 
 
 async def preview(cluster: Cluster, params: Mapping[str, Any]) -> Any:
     """What a backup with these parameters would hold."""
-    raise Refused("previews are not available")
+    return await preview_backup(cluster, params, cluster.clock)

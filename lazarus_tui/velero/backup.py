@@ -12,11 +12,12 @@ from lazarus_tui.model.clock import Clock, rfc3339
 from lazarus_tui.model.objects import Backup, BackupSpec, Location, Namespace
 from lazarus_tui.model.plan import Danger, Effect, Params, Plan, PlanRefused
 from lazarus_tui.model.resources import BACKUPS, LOCATIONS, NAMESPACES, SCHEDULES
+from lazarus_tui.model.schedules import wants_volumes
 from lazarus_tui.model.stepping import planned
 from lazarus_tui.model.steps import Catalog, Reader, Step
 from lazarus_tui.velero import estimate, names
 from lazarus_tui.velero.backup_steps import Create, Preflight, Settle, Verify, Wait
-from lazarus_tui.velero.claims import expected_claims, wants_volumes
+from lazarus_tui.velero.claims import expected_claims
 from lazarus_tui.velero.discover import velero_namespace
 
 KIND = "velero.backup"
@@ -35,7 +36,7 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
         raise PlanRefused(f"{name!r} is not a valid name", where="name", hint="lower case letters, digits, '-' and '.'")
     if await reader.get(BACKUPS, name, velero, type=Backup) is not None:
         raise PlanRefused(f"there is a backup {name} already", where="name", hint="choose another name")
-    spec = _decoded(body["spec"])
+    spec = decoded(body["spec"])
     warnings = [*body["warnings"], *await _check_location(reader, velero, spec)]
     effects = await _effects(reader, name, spec, warnings)
     frozen = {
@@ -135,7 +136,8 @@ async def _from_schedule(reader: Reader, velero: str, params: Params) -> dict[st
     }
 
 
-def _decoded(spec: Mapping[str, Any]) -> BackupSpec:
+def decoded(spec: Mapping[str, Any]) -> BackupSpec:
+    """A spec as Velero reads it; raises ``PlanRefused``."""
     try:
         return msgspec.convert(spec, BackupSpec)
     except msgspec.ValidationError as error:

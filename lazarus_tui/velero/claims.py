@@ -10,19 +10,13 @@ from lazarus_tui.kube.errors import Forbidden, NotFound
 from lazarus_tui.model.objects import BackupSpec, Claim, VolumeCopy
 from lazarus_tui.model.quantities import size
 from lazarus_tui.model.resources import CLAIMS, DATA_UPLOADS, POD_VOLUME_BACKUPS, Resource
-from lazarus_tui.model.scope import takes_namespace, takes_resource
+from lazarus_tui.model.schedules import wants_volumes
+from lazarus_tui.model.scope import takes_namespace
 from lazarus_tui.model.steps import Reader
 from lazarus_tui.model.volumes import Coverage, Held
 from lazarus_tui.velero import names
 
 EXCLUDE_LABEL = "velero.io/exclude-from-backup"
-
-
-def wants_volumes(spec: BackupSpec) -> bool:
-    """Whether a backup is meant to hold volume data at all; a config-only backup is not blamed for having none."""
-    if spec.snapshot_volumes is False and not spec.default_volumes_to_fs_backup:
-        return False
-    return takes_resource(spec, "persistentvolumeclaims")
 
 
 async def expected_claims(reader: Reader, spec: BackupSpec) -> list[str]:

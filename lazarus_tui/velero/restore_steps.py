@@ -101,7 +101,8 @@ class Preflight(RestoreStep):
             if found is not None and found.metadata.deletion_timestamp:
                 return Observation(Seen.WAITING, f"namespace {target} is still being deleted")
             before[target] = found.metadata.uid if found else ""
-        facts = {"restore.before": before, "restore.backup": name}
+        sources = sorted(set(dict(self.params.get("sources") or {}).values()))
+        facts = {"restore.before": before, "restore.backup": name, "restore.sources": sources}
         return Observation(Seen.DONE, f"{name} in {place.metadata.name}", facts=facts)
 
 

@@ -19,20 +19,6 @@ PAUSE_KIND = "velero.pause-schedule"
 UNPAUSE_KIND = "velero.unpause-schedule"
 
 
-def next_run(schedule: Schedule, rule: str = "velero") -> datetime | None:
-    """When Velero will start it next (in the past: due now); None when paused, never, or its line is wrong."""
-    if schedule.spec.paused:
-        return None
-    last = schedule.status.last_backup or schedule.metadata.creation_timestamp
-    moments = [parse_rfc3339(text) for text in (last, schedule.status.last_skipped) if text]
-    if not moments:
-        return None
-    try:
-        return cron.parse(schedule.spec.schedule, rule).next(max(moments))
-    except cron.CronError:
-        return None
-
-
 async def plan_pause(reader: Reader, params: Params, clock: Clock) -> Plan:
     return await _plan(reader, params, clock, paused=True)
 

@@ -1,0 +1,6 @@
+"""Posture: per workload, what would be lost now, what is proven, and what is wrong with its protection."""
+
+from lazarus_tui.posture.overview import workload_rows
+from lazarus_tui.posture.proofs import Proof, proofs_of
+
+__all__ = ["Proof", "proofs_of", "workload_rows"]

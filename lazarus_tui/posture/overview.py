@@ -1,0 +1,109 @@
+"""The Overview's rows, computed from what the engine last saw. Pure: everything it needs is handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from lazarus_tui.model.clock import rfc3339
+from lazarus_tui.model.objects import Backup, Claim, Location, Schedule, VolumeCopy, Workload
+from lazarus_tui.model.points import Known, latest_proven, newest_first, newest_usable, views
+from lazarus_tui.model.schedules import covers, next_run
+from lazarus_tui.model.scope import Wanted
+from lazarus_tui.model.topics import PointView, WorkloadRow
+from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.model.volumes import VolumeInfo
+from lazarus_tui.posture.coverage import coverages
+from lazarus_tui.posture.findings import findings
+from lazarus_tui.posture.proofs import Proof
+
+# Namespaces that make up the cluster itself; Velero's own is left out as well.
+SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease"})
+_PROVEN_DEPTH = 2000  # points looked through for the newest proven one
+
+
+def workload_rows(
+    *,
+    workloads: Iterable[Workload],
+    claims: Iterable[Claim],
+    backups: Iterable[Backup],
+    schedules: Sequence[Schedule],
+    locations: Iterable[Location] | None,
+    copies: Iterable[VolumeCopy],
+    volume_infos: Mapping[str, Sequence[VolumeInfo]] | None = None,
+    proofs: Sequence[Proof] = (),
+    now: datetime,
+    rule: str = "velero",
+    leave_out: frozenset[str] = frozenset({"velero"}),
+) -> list[WorkloadRow]:
+    """One row per StatefulSet and Deployment, by namespace and name.
+
+    ``locations`` None: they could not be read. ``volume_infos`` by backup name, as far as they were fetched;
+    ``proofs`` newest first; ``rule`` is how the server reads cron lines; ``leave_out`` names namespaces without rows.
+    """
+    held = coverages(copies, volume_infos or {})
+    places = None if locations is None else {place.metadata.name: place for place in locations}
+    ordered = newest_first(backups)
+    existing = {(c.metadata.namespace, c.metadata.name) for c in claims}
+    rows = []
+    for workload in workloads:
+        space = workload.metadata.namespace
+        if space in SYSTEM or space in leave_out or workload.metadata.owner_references:
+            continue
+        wanted = _wanted(workload, existing)
+        own = [proof for proof in proofs if space in proof.namespaces]
+        known = Known(now, places, held, {p.backup: (p.verdict, p.at) for p in reversed(own)})
+        rows.append(_row(workload, wanted, ordered, schedules, own, known, rule))
+    return sorted(rows, key=lambda row: (row.namespace, row.kind, row.name))
+
+
+def _wanted(workload: Workload, existing: set[tuple[str, str]]) -> Wanted:
+    """A claim that a template promises counts only once it exists: a workload at zero replicas has none yet."""
+    wanted = Wanted.of(workload)
+    there = tuple(claim for claim in wanted.claims if (wanted.namespace, claim) in existing)
+    return Wanted(wanted.namespace, wanted.kind, wanted.name, there, wanted.labels)
+
+
+def _row(
+    workload: Workload,
+    wanted: Wanted,
+    ordered: Sequence[Backup],
+    schedules: Sequence[Schedule],
+    proofs: Sequence[Proof],
+    known: Known,
+    rule: str,
+) -> WorkloadRow:
+    choice = newest_usable(ordered, wanted, known, ordered=True)
+    runs = [
+        (moment, schedule.metadata.name)
+        for schedule in schedules
+        if covers(schedule.spec.template, wanted) and (moment := next_run(schedule, rule)) is not None
+    ]
+    moment, name = min(runs, default=(None, ""))
+    last = proofs[0] if proofs else None
+    return WorkloadRow(
+        namespace=wanted.namespace,
+        kind=workload.kind,
+        name=wanted.name,
+        ready=workload.status.ready_replicas,
+        desired=workload.desired,
+        claims=wanted.claims,
+        newest=choice.point,
+        newest_proven=_proven(ordered, wanted, known, proofs),
+        skipped=choice.passed,
+        next_run=rfc3339(moment) if moment else "",
+        next_schedule=name,
+        last_verdict=last.verdict if last else Verdict.NOT_TESTED,
+        last_verdict_at=last.at if last else "",
+        rta_seconds=next((proof.rta_seconds for proof in proofs if proof.rta_seconds is not None), None),
+        findings=tuple(findings(wanted, choice, schedules, known, rule)),
+    )
+
+
+def _proven(ordered: Sequence[Backup], wanted: Wanted, known: Known, proofs: Sequence[Proof]) -> PointView | None:
+    """The newest usable point that passed; only points that were proven at all are looked at."""
+    passed = {proof.backup for proof in proofs if proof.verdict is Verdict.PASSED}
+    if not passed:
+        return None
+    candidates = [backup for backup in ordered[:_PROVEN_DEPTH] if backup.metadata.name in passed]
+    return latest_proven(views(candidates, wanted, known)).point
