@@ -114,14 +114,10 @@ def remove_tree(root: Path) -> None:
     if root.is_symlink():
         root.unlink()
         return
-    shutil.rmtree(root, ignore_errors=False, onerror=_make_writable)
-
-
-def _make_writable(function: Callable[..., object], path: str, fault: object) -> None:
-    if not os.path.lexists(path):
+    if not root.is_dir():
         return
-    parent = os.path.dirname(path)
-    os.chmod(parent, stat.S_IMODE(os.stat(parent).st_mode) | stat.S_IRWXU)
-    if not os.path.islink(path):
-        os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) | stat.S_IRWXU)
-    function(path)
+    root.chmod(stat.S_IRWXU)
+    for name, info in tree_files(root):
+        if stat.S_ISDIR(info.st_mode) and stat.S_IMODE(info.st_mode) & stat.S_IRWXU != stat.S_IRWXU:
+            (root / name).chmod(stat.S_IRWXU)
+    shutil.rmtree(root)

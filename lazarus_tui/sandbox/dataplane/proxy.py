@@ -97,9 +97,7 @@ class ServiceProxy(Controller):
             try:
                 return await _started(asyncio.start_server(accept, address, port))
             except OSError as fault:
-                log.warning(
-                    "%s:%d cannot be listened on (%s): %s answers elsewhere", address, port, fault, "/".join(key)
-                )
+                log.info("%s:%d cannot be listened on (%s): %s answers elsewhere", address, port, fault, "/".join(key))
         return await _started(asyncio.start_server(accept, "127.0.0.1", 0))
 
     async def _relay(self, key: Key, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
