@@ -67,6 +67,11 @@ class Book:
         with self._lock:
             self._db.execute("SELECT max(id) FROM orders").fetchone()
 
+    def close(self) -> None:
+        """Lets an order that is being written finish, then closes the file."""
+        with self._lock:
+            self._db.close()
+
     def ids(self, until: str = _EVER) -> list[int]:
         with self._lock:
             return [row[0] for row in self._db.execute("SELECT id FROM orders WHERE at <= ? ORDER BY id", (until,))]
@@ -90,7 +95,10 @@ def main() -> None:
         return 404, "text/plain", b"not found\n"
 
     say(f"order book open: {json.dumps(book.stats())}")
-    serve(8080, handle)
+    try:
+        serve(8080, handle)
+    finally:
+        book.close()
 
 
 def _until(book: Book, path: str) -> tuple[int, str, bytes]:

@@ -25,7 +25,7 @@ def say(text: str) -> None:
 
 
 def serve(port: int, handler: Handler) -> None:
-    """Answers on the pod's address until SIGTERM; requests that are being answered are finished first."""
+    """Answers on the pod's address until SIGTERM, which ends the program by ``SystemExit``."""
     host = os.environ.get("POD_IP", "127.0.0.1")
     port = int(os.environ.get(f"PORT_{port}", port))
     server = socket.create_server((host, port), backlog=64)
