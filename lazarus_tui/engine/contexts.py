@@ -49,6 +49,7 @@ class Identity:
     velero: tuple[str, ...] = ()
     velero_namespace: str = ""
     velero_version: str = ""
+    cron_rule: str = "velero"
     time_factor: float = 1.0
     denied: tuple[str, ...] = ()
 

@@ -9,6 +9,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from lazarus_tui import __version__, config
@@ -38,6 +39,7 @@ from lazarus_tui.kube.watch import follow
 from lazarus_tui.link.server import LinkServer
 from lazarus_tui.model.addresses import AddressPolicy, policy
 from lazarus_tui.model.clock import Clock, SystemClock, rfc3339
+from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.paths import StateRoot
 from lazarus_tui.model.plan import Plan
 
@@ -62,6 +64,7 @@ class House:
         self._began = time.monotonic()
         self.heartbeat = Heartbeat()
         self.hub = Hub(clock)
+        self._mirrors: dict[str, Mirror] = {}
         self.contexts = self._make_contexts()
         self._topics = OperationTopics(self.hub)
         evidence = EvidenceStore(root.evidence, journal, clock)
@@ -120,19 +123,29 @@ class House:
     def _mirror(self, connection: Connection) -> Mirror:
         assert connection.cluster is not None
         assert connection.identity is not None
-        return Mirror(
+        name = connection.context.name
+        self._mirrors[name] = Mirror(
             self.hub,
             self._clock,
             connection.cluster,
-            connection.context.name,
+            name,
+            rule=connection.identity.cron_rule,
             velero=connection.identity.velero_namespace,
             several=connection.identity.velero if len(connection.identity.velero) > 1 else (),
             follow=follow,
-            overview=lambda sight: subjects.overview(
-                sight, [found for found in self._topics.known() if found.context == connection.context.name]
-            ),
+            overview=lambda sight: partial(subjects.overview, sight, self._operations_of(name)),
             heard=lambda reason, hint: self.contexts.heard(connection, reason=reason, hint=hint),
         )
+        return self._mirrors[name]
+
+    def _operations_of(self, context: str) -> list[Operation]:
+        return [operation for operation in self._topics.known() if operation.context == context]
+
+    def _changed(self, operation: Operation) -> None:
+        self._topics.changed(operation)
+        mirror = self._mirrors.get(operation.context)
+        if mirror is not None and not operation.state.open:
+            mirror.touch()
 
     def _surroundings(self, evidence: EvidenceStore) -> Surroundings:
         return Surroundings(
@@ -145,7 +158,7 @@ class House:
             lease_namespace=self._lease_namespace,
             holder=holder_name(self._options.root.journal),
             version=__version__,
-            on_change=self._topics.changed,
+            on_change=self._changed,
             on_lines=self._topics.said,
         )
 

@@ -49,6 +49,7 @@ async def identify(cluster: Cluster, *, wanted: str = "", sandbox: Path | None =
         velero=tuple(item.namespace for item in found),
         velero_namespace=chosen.namespace if chosen else "",
         velero_version=chosen.version if chosen else "",
+        cron_rule=chosen.cron_rule if chosen else "velero",
         time_factor=factor,
         denied=denied,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -37,6 +37,9 @@ LOOK_AGAIN = 30.0
 NO_VELERO = "no Velero found in this cluster"
 NO_VELERO_HINT = "install Velero, or name its namespace in the settings (velero.namespace)"
 SEVERAL_HINT = "choose one in the settings: velero.namespace"
+
+
+Aside = Callable[[Callable[[], Iterable[WorkloadRow]]], Awaitable[Iterable[WorkloadRow]]]
 
 
 class Follow(Protocol):
@@ -100,16 +103,18 @@ class Sight:
     backups: Sequence[Backup]
     schedules: Sequence[Schedule]
     restores: Sequence[Restore]
-    locations: Sequence[Location]
+    locations: Sequence[Location] | None  # None: they could not be read
     copies: Mapping[str, VolumeCopy]  # by "<plural>/<name>"
+    velero: str = ""  # Velero's namespace
+    rule: str = "velero"  # how its server reads cron lines (model/cron.py)
 
 
 class Mirror:
     """Follows one cluster while ``run`` runs.
 
-    ``velero`` is the namespace to follow, "" with ``several`` naming the candidates or with none. ``overview`` makes
-    the rows; ``heard(reason, hint)`` is told whether the cluster answers. Without a Velero the run ends after a while,
-    so that whoever started it looks for one again.
+    ``velero`` is the namespace to follow, "" with ``several`` naming the candidates or with none. ``overview`` gives, for
+    what is seen, the work that makes the rows; ``aside`` does it off the loop. ``heard(reason, hint)`` is told whether
+    the cluster answers. Without a Velero the run ends after a while, so that whoever started it looks for one again.
     """
 
     def __init__(
@@ -121,18 +126,24 @@ class Mirror:
         *,
         velero: str,
         several: Sequence[str] = (),
+        rule: str = "velero",
         follow: Follow,
-        overview: Callable[[Sight], Iterable[WorkloadRow]],
+        overview: Callable[[Sight], Callable[[], Iterable[WorkloadRow]]],
         heard: Callable[[str, str], None] = lambda reason, hint: None,
+        aside: Aside = asyncio.to_thread,
     ) -> None:
         self._hub, self._clock, self._cluster, self._context = hub, clock, cluster, context
-        self._velero, self._several = velero, tuple(several)
-        self._follow, self._overview, self._heard = follow, overview, heard
+        self._velero, self._several, self._rule = velero, tuple(several), rule
+        self._follow, self._overview, self._heard, self._aside = follow, overview, heard, aside
         self._kinds = {source.resource.plural: _Kind(source) for source in SOURCES}
         self._dirty = asyncio.Event()
 
     def topic(self, name: str) -> str:
         return f"{name}/{self._context}"
+
+    def touch(self) -> None:
+        """Something the Overview shows has changed outside the cluster (a verdict): compute it again soon."""
+        self._dirty.set()
 
     def records(self, resource: Resource) -> Mapping[str, Any]:
         """What is known of a kind, by topic key. For display only."""
@@ -256,7 +267,7 @@ class Mirror:
             self._dirty.clear()
             shown = True
             try:
-                shown = self._show_overview()
+                shown = await self._show_overview()
             except Exception as error:
                 log.exception("%s: overview", self._context)
                 reason = f"unexpected {type(error).__name__} in the engine"
@@ -275,7 +286,7 @@ class Mirror:
                 task.cancel()
             await asyncio.gather(tick, dirty, return_exceptions=True)
 
-    def _show_overview(self) -> bool:
+    async def _show_overview(self) -> bool:
         """False while what it needs is still loading."""
         topic = self.topic(Topic.OVERVIEW)
         needed = [self._kinds[x.plural] for x in (r.STATEFULSETS, r.DEPLOYMENTS, r.BACKUPS, r.SCHEDULES, r.LOCATIONS)]
@@ -289,7 +300,9 @@ class Mirror:
         if all(kind.state == "failed" for kind in workloads):
             self._hub.set_state(topic, "failed", reason=workloads[0].reason, hint=workloads[0].hint)
             return True
-        rows = {f"{row.namespace}/{row.kind}/{row.name}": row for row in self._overview(self.sight())}
+        # Pure, and long with many backups: beside the event loop, which has leases and consoles to serve.
+        found = await self._aside(self._overview(self.sight()))
+        rows = {f"{row.namespace}/{row.kind}/{row.name}": row for row in found}
         as_of = min((kind.as_of for kind in needed if kind.as_of), default="")
         self._hub.replace(topic, rows, as_of=as_of)
         state = "stale" if any(kind.state == "stale" for kind in needed) else "ready"
@@ -298,6 +311,7 @@ class Mirror:
 
     def sight(self) -> Sight:
         """Everything known now."""
+        unread = self._kinds[r.LOCATIONS.plural].state == "failed"
         copies: dict[str, VolumeCopy] = {}
         for kind in self._kinds.values():
             if kind.source.topic == Topic.COPIES:
@@ -309,6 +323,8 @@ class Mirror:
             backups=list(self.records(r.BACKUPS).values()),
             schedules=list(self.records(r.SCHEDULES).values()),
             restores=list(self.records(r.RESTORES).values()),
-            locations=list(self.records(r.LOCATIONS).values()),
+            locations=None if unread else list(self.records(r.LOCATIONS).values()),
             copies=copies,
+            velero=self._velero,
+            rule=self._rule,
         )

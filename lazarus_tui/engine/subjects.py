@@ -31,7 +31,8 @@ def overview(sight: Sight, operations: Iterable[Operation]) -> Iterable[Workload
         copies=[copy for key, copy in sight.copies.items() if key.startswith(backups_of)],
         proofs=posture.proofs_of(operations),
         now=sight.now,
-        leave_out=frozenset(location.metadata.namespace for location in sight.locations),
+        rule=sight.rule,
+        leave_out=frozenset({sight.velero}),
     )
 
 

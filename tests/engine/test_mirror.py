@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 import pytest
@@ -17,6 +17,11 @@ from lazarus_tui.model.objects import Backup, Claim, VolumeCopy, Workload
 from lazarus_tui.model.topics import WorkloadRow
 from lazarus_tui.sandbox.clock import VirtualClock
 from tests.engine.fakes import ScriptedFollow, look, meta
+
+
+async def at_once(work: Callable[[], Any]) -> Any:
+    """Instead of a thread, which would not know of virtual time."""
+    return work()
 
 
 class Scene:
@@ -36,7 +41,8 @@ class Scene:
             "prod",
             **{"velero": "velero", **options},
             follow=self.follow,
-            overview=self.overview,
+            overview=lambda sight: lambda: list(self.overview(sight)),
+            aside=at_once,
             heard=lambda reason, hint: self.heard.append(reason),
         )
         self.task = asyncio.create_task(self.mirror.run())
@@ -172,6 +178,27 @@ async def test_the_overview_waits_for_its_kinds_then_shows_claims(scene: Scene) 
     update, records = await look(scene.hub, "overview/prod")
     assert (update.state, list(records)) == ("ready", ["shop/StatefulSet/orders"])
     assert [claim.metadata.name for claim in scene.sights[-1].claims] == ["data-orders-0"]
+
+
+async def test_a_new_verdict_brings_a_new_overview(scene: Scene) -> None:
+    scene.answer_all()
+    await scene.settle(5)
+    before = len(scene.sights)
+    scene.mirror.touch()
+    await scene.settle(0.2)
+    assert len(scene.sights) == before + 1
+
+
+async def test_locations_that_cannot_be_read_are_unknown_not_absent() -> None:
+    scene = Scene()
+    scene.follow.put(r.LOCATIONS, Batch("stale", error=Forbidden("no", status=403)))
+    for source in SOURCES:
+        if source.resource is not r.LOCATIONS:
+            scene.follow.put(source.resource, Batch("snapshot"))
+    await scene.settle(2)
+    assert scene.sights[-1].locations is None
+    assert scene.sights[-1].backups == []
+    await scene.close()
 
 
 async def test_a_storm_costs_one_overview_a_second(scene: Scene) -> None:
