@@ -10,7 +10,7 @@ import msgspec
 
 from lazarus_tui.model.clock import Clock
 from lazarus_tui.model.http import HttpRequest, HttpResponse
-from lazarus_tui.sandbox.api import access, deletion, options, scale
+from lazarus_tui.sandbox.api import access, deletion, options, scale, typed
 from lazarus_tui.sandbox.api.answers import JSON, Answer, StreamAnswer, json_answer
 from lazarus_tui.sandbox.api.bodies import decode_object, decode_options, decode_value, media_type
 from lazarus_tui.sandbox.api.errors import (
@@ -144,11 +144,16 @@ class Call:
     def _create(self) -> Answer:
         dry = options.dry_run(self.query, "CreateOptions")
         obj = decode_object(self.request)
+        self._check_fields(obj)
         return self._single(self.verbs.create(self.served, self.route.namespace, obj, dry_run=dry), 201)
+
+    def _check_fields(self, obj: Object) -> None:
+        typed.check(self.served, obj, strict=self.query.get("fieldValidation") == "Strict")
 
     def _put(self) -> Answer:
         dry = options.dry_run(self.query, "UpdateOptions")
         wanted = decode_object(self.request)
+        self._check_fields(wanted)
         meta = wanted.get("metadata")
         if self.kind.custom and isinstance(meta, dict) and not meta.get("resourceVersion"):
             self.verbs.get(self.kind, self.route.namespace, self.route.name)
@@ -161,7 +166,14 @@ class Call:
         if "force" in self.query:
             why = "Forbidden: may not be specified for non-apply patch"
             raise invalid("PatchOptions", "meta.k8s.io", "", [Cause("force", why)])
-        return self._single(self._update(self._patcher(), dry=dry, patch=True))
+        patcher = self._patcher()
+
+        def checked(base: Object) -> Object:
+            wanted = patcher(base)
+            self._check_fields(wanted)
+            return wanted
+
+        return self._single(self._update(checked, dry=dry, patch=True))
 
     def _update(self, transform: Transform, *, dry: bool, patch: bool = False) -> Entity:
         route = self.route

@@ -68,6 +68,29 @@ def _fill(schema: Schema, value: Any) -> None:
             del value[name]
 
 
+def unknown_fields(schema: Schema, value: Any, path: str = "") -> list[str]:
+    """Paths that pruning would drop; nothing is changed."""
+    if isinstance(value, list):
+        items = schema.get("items") or {}
+        return [one for at, child in enumerate(value) for one in unknown_fields(items, child, f"{path}[{at}]")]
+    if not isinstance(value, dict):
+        return []
+    properties: Schema = schema.get("properties") or {}
+    extra = schema.get("additionalProperties")
+    keeps = schema.get("x-kubernetes-preserve-unknown-fields") or bool(extra)
+    rooted = not path or schema.get("x-kubernetes-embedded-resource")
+    found: list[str] = []
+    for name, child in value.items():
+        where = f"{path}.{name}" if path else name
+        if rooted and name in _ROOT_FIELDS:
+            continue
+        if name in properties or isinstance(extra, Mapping):
+            found += unknown_fields(properties.get(name, extra), child, where)
+        elif not keeps:
+            found.append(where)
+    return found
+
+
 def _add(causes: list[Cause], path: str, text: str, reason: str = "FieldValueInvalid") -> None:
     causes.append(Cause(path.lstrip(".") or "<nil>", text, reason))
 

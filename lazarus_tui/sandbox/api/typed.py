@@ -1,0 +1,129 @@
+"""Types and names of the fields of built-in kinds, checked against the facts that also decode protobuf.
+
+Wrong types are always refused; unknown fields are dropped, or refused when the client asked for strict validation. Only
+what comes over the wire is checked: controllers inside the sandbox are trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from lazarus_tui.sandbox.api.errors import ApiError, bad_request
+from lazarus_tui.sandbox.api.kinds import Served
+from lazarus_tui.sandbox.api.protobuf import field_table, message_name
+from lazarus_tui.sandbox.api.schema import unknown_fields
+
+_INLINED = 2
+# Inlined upstream, though its generated description does not say so.
+_ALSO_INLINED = frozenset({"ephemeralContainerCommon"})
+_SCALARS: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "bytes": (str,),
+    "bool": (bool,),
+    "int32": (int,),
+    "int64": (int,),
+    "double": (int, float),
+    "meta.v1.Time": (str,),
+    "meta.v1.MicroTime": (str,),
+    "meta.v1.Duration": (str,),
+    "resource.Quantity": (str, int, float),
+    "intstr.IntOrString": (int, str),
+    "authorization.v1.ExtraValue": (list,),
+    "authentication.v1.ExtraValue": (list,),
+}
+_ANYTHING = frozenset({"meta.v1.FieldsV1", "runtime.RawExtension"})
+
+
+class _WrongType(Exception):
+    pass
+
+
+def check(served: Served, obj: dict[str, Any], *, strict: bool) -> None:
+    """Drop unknown fields in place; ``ApiError`` 400 for wrong types, and for unknown fields when ``strict``.
+
+    Built-in kinds whose fields are not known here pass unchecked; custom kinds have schemas for their types.
+    """
+    kind = served.kind
+    unknown: list[str] = []
+    name = message_name(served.api_version, kind.kind)
+    if kind.custom:
+        unknown = unknown_fields(kind.definitions[served.version].schema, obj) if strict else []
+    elif name in field_table():
+        try:
+            _walk(name, obj, "", unknown)
+        except _WrongType as error:
+            raise _refusal(served, str(error)) from None
+    if unknown and strict:
+        listed = ", ".join(f'unknown field "{path}"' for path in unknown)
+        raise _refusal(served, f"strict decoding error: {listed}")
+
+
+def _refusal(served: Served, why: str) -> ApiError:
+    kind = served.kind.kind
+    return bad_request(f'{kind} in version "{served.version}" cannot be handled as a {kind}: {why}')
+
+
+@lru_cache(maxsize=512)
+def _fields(message: str) -> Mapping[str, tuple[str, int]]:
+    """JSON name → (type, shape), with inlined messages opened."""
+    found: dict[str, tuple[str, int]] = {}
+    for label, kind, shape in field_table()[message].values():
+        if shape == _INLINED or label in _ALSO_INLINED:
+            found |= _fields(kind)
+        else:
+            found[label] = (kind, shape)
+    if "metadata" in found:
+        found |= {"apiVersion": ("string", 0), "kind": ("string", 0)}
+    return found
+
+
+def _walk(message: str, obj: dict[str, Any], path: str, unknown: list[str]) -> None:
+    fields = _fields(message)
+    for label in list(obj):
+        where = f"{path}.{label}" if path else label
+        if label not in fields:
+            unknown.append(where)
+            del obj[label]
+            continue
+        kind, shape = fields[label]
+        value = obj[label]
+        if kind.startswith("map:"):
+            kind = kind.removeprefix("map:")
+            for key, one in _expect(dict, value, where).items():
+                _value(kind, one, f"{where}.{key}", unknown)
+        elif shape:
+            for index, one in enumerate(_expect(list, value, where)):
+                _value(kind, one, f"{where}[{index}]", unknown)
+        else:
+            _value(kind, value, where, unknown)
+
+
+def _expect(wanted: type, value: Any, path: str) -> Any:
+    if value is None:
+        return wanted()
+    if not isinstance(value, wanted):
+        raise _WrongType(f"json: cannot unmarshal {_name(value)} into Go struct field {path} of type {_GO[wanted]}")
+    return value
+
+
+def _value(kind: str, value: Any, path: str, unknown: list[str]) -> None:
+    if value is None or kind in _ANYTHING:
+        return
+    scalar = _SCALARS.get(kind)
+    if scalar is None:
+        _walk(kind, _expect(dict, value, path), path, unknown)
+    elif not isinstance(value, scalar) or (isinstance(value, bool) and kind != "bool"):
+        raise _WrongType(f"json: cannot unmarshal {_name(value)} into Go struct field {path} of type {kind}")
+
+
+_GO: Mapping[type, str] = {dict: "struct", list: "slice"}
+
+
+def _name(value: Any) -> str:
+    """What Go's JSON calls a value."""
+    if isinstance(value, bool):
+        return "bool"
+    names: Mapping[type, str] = {dict: "object", list: "array", str: "string"}
+    return names.get(type(value), "number")
