@@ -38,7 +38,13 @@ class Rig:
         self.registry = Registry()
         self.api = LocalApi(Store(), self.registry, self.clock)
         self.api.bootstrap()
+        self.root = root
         self.volumes = VolumeStore(root / "volumes")
+        self.build()
+
+    def build(self) -> None:
+        """Fresh controllers over the same objects and directories, as after a crash."""
+        root = self.root
         self.kubelet = Kubelet(
             self.api,
             self.clock,
