@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 # Seconds between two computations of the Overview at least, and the period in which time alone changes it.
 OVERVIEW_GAP, OVERVIEW_PERIOD = 1.0, 60.0
+# How many times as long as it took an Overview rests: at most a tenth of a core, however many backups there are.
+OVERVIEW_REST = 9.0
 # Seconds before a watcher that died of a defect is started again: doubled from the first to the last.
 RESTART_FIRST, RESTART_LAST = 1.0, 60.0
 # Seconds after which a cluster without a Velero is asked for one again.
@@ -112,8 +114,8 @@ class Sight:
 class Mirror:
     """Follows one cluster while ``run`` runs.
 
-    ``velero`` is the namespace to follow, "" with ``several`` naming the candidates or with none. ``overview`` gives, for
-    what is seen, the work that makes the rows; ``aside`` does it off the loop. ``heard(reason, hint)`` is told whether
+    ``velero`` is the namespace to follow, "" with ``several`` naming the candidates or with none. ``overview`` gives,
+    for what is seen, the work that makes the rows; ``aside`` does it off the loop. ``heard(reason, hint)`` is told whether
     the cluster answers. Without a Velero the run ends after a while, so that whoever started it looks for one again.
     """
 
@@ -265,7 +267,7 @@ class Mirror:
     async def _keep_overview(self) -> None:
         while True:
             self._dirty.clear()
-            shown = True
+            shown, began = True, self._clock.monotonic()
             try:
                 shown = await self._show_overview()
             except Exception as error:
@@ -273,7 +275,8 @@ class Mirror:
                 reason = f"unexpected {type(error).__name__} in the engine"
                 self._hub.set_state(self.topic(Topic.OVERVIEW), "failed", reason=reason, hint="see engine.log")
             if shown:  # while lists are still coming the next look is free
-                await self._clock.sleep(OVERVIEW_GAP)
+                took = self._clock.monotonic() - began
+                await self._clock.sleep(max(OVERVIEW_GAP, took * OVERVIEW_REST))
             await self._until_dirty(OVERVIEW_PERIOD - OVERVIEW_GAP)
 
     async def _until_dirty(self, seconds: float) -> None:

@@ -39,10 +39,9 @@ class Scene:
             self.clock,
             None,  # type: ignore[arg-type]
             "prod",
-            **{"velero": "velero", **options},
+            **{"velero": "velero", "aside": at_once, **options},
             follow=self.follow,
             overview=lambda sight: lambda: list(self.overview(sight)),
-            aside=at_once,
             heard=lambda reason, hint: self.heard.append(reason),
         )
         self.task = asyncio.create_task(self.mirror.run())
@@ -209,6 +208,22 @@ async def test_a_storm_costs_one_overview_a_second(scene: Scene) -> None:
         scene.follow.put(r.BACKUPS, Batch("events", [backup(f"b{n}")]))
         await scene.clock.advance(0.01)
     assert 4 <= len(scene.sights) - before <= 6
+
+
+async def test_a_long_overview_rests_nine_times_as_long() -> None:
+    async def slow(work: Callable[[], Any]) -> Any:
+        await scene.clock.sleep(2)
+        return work()
+
+    scene = Scene(aside=slow)
+    scene.answer_all()
+    await scene.settle(3)
+    before = len(scene.sights)
+    for _ in range(40):
+        scene.mirror.touch()
+        await scene.settle(1)
+    assert len(scene.sights) - before == 2
+    await scene.close()
 
 
 async def test_time_alone_brings_a_new_overview_every_minute(scene: Scene) -> None:
