@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from lazarus_tui import __version__
-from lazarus_tui.cli.output import as_json, emit, grid, output_option
+from lazarus_tui.cli.output import as_json, emit, output_option
 from lazarus_tui.cli.session import Session, say
 
 _GLYPHS = {"info": "✓ ok", "warning": "! warning", "error": "✗ error"}
@@ -33,15 +33,18 @@ def doctor(session: Session, bundle: Path | None, output: str) -> int:
     """Check everything between this terminal and a restore. Exit 4 when an error was found."""
     params = {"context": session.context_name}
     found = session.call("doctor", params, list[dict[str, Any]], timeout=120.0)
-    rows = [
-        (_GLYPHS.get(f["severity"], f["severity"]), f.get("check", ""), f["what"], f.get("hint", "")) for f in found
-    ]
-    header = ["", "CHECK", "FOUND", "NEXT"]
-    emit(found, output, names=[f.get("check", "") for f in found], table=lambda: grid(header, rows))
+    emit(found, output, names=[f.get("check", "") for f in found], table=lambda: "\n".join(map(_paragraph, found)))
     if bundle is not None:
         write_bundle(session, bundle, found)
         say(f"support bundle written to {bundle}; read it before you send it")
     return 4 if any(f["severity"] == "error" for f in found) else 0
+
+
+def _paragraph(finding: dict[str, Any]) -> str:
+    """One finding: glyph and word, check, what was found; what to do next on a line of its own."""
+    glyph = _GLYPHS.get(finding["severity"], str(finding["severity"]))
+    first = f"{glyph:<10} {finding.get('check', ''):<11} {finding['what']}"
+    return first + (f"\n{'':<23}next: {finding['hint']}" if finding.get("hint") else "")
 
 
 def write_bundle(session: Session, target: Path, findings: list[dict[str, Any]]) -> None:
@@ -56,7 +59,7 @@ def write_bundle(session: Session, target: Path, findings: list[dict[str, Any]])
             stream.seek(max(0, log.stat().st_size - _LOG_BYTES))
             members["engine.log"] = stream.read().decode("utf-8", "replace")
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as stream, tarfile.open(fileobj=stream, mode="w:gz") as archive:
+    with os.fdopen(descriptor, "wb") as out, tarfile.open(fileobj=out, mode="w:gz") as archive:
         for name, text in members.items():
             data = redact(text).encode()
             info = tarfile.TarInfo(f"lazarus-support/{name}")
