@@ -53,9 +53,21 @@ class Collector:
         return (self._kinds[name] for name in (*_FIRST, *rest) if name in self._kinds)
 
     def _objects(self, kind: Resource) -> Iterable[Json]:
-        for obj in self._site.api.list(kind):
+        for obj in self._in_order(kind):
             if not kind.namespaced or self._filters.namespaces.takes(obj["metadata"].get("namespace", "")):
                 yield obj
+
+    def _in_order(self, kind: Resource) -> list[Json]:
+        """Those that ``orderedResources`` names come first, in its order: ``namespace/name``, or the bare name."""
+        ordered = {self._site.resolve(key): text for key, text in (self._spec.get("orderedResources") or {}).items()}
+        wanted = [name.strip() for name in str(ordered.get(kind.group_resource, "")).split(",")]
+
+        def rank(obj: Json) -> int:
+            meta = obj["metadata"]
+            name = f"{meta['namespace']}/{meta['name']}" if kind.namespaced else meta["name"]
+            return wanted.index(name) if name in wanted else len(wanted)
+
+        return sorted(self._site.api.list(kind), key=rank)
 
     def _add(self, kind: Resource, obj: Json) -> None:
         place = obj["metadata"].get("namespace", "")

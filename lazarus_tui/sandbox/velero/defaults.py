@@ -55,13 +55,21 @@ def backup_problems(site: Installation, given: Json, spec: Json) -> list[str]:
     found = _location_problems(site, str(spec["storageLocation"]), bool(given.get("storageLocation")))
     found += filter_problems(given, "backup")
     found += _snapshot_location_problems(site, given.get("volumeSnapshotLocations") or [])
-    policy = given.get("resourcePolicy")
-    if policy and site.get(CONFIGMAPS, str(policy.get("name", ""))) is None:
-        name = policy.get("name", "")
-        found.append(
-            f'fail to get ResourcePolicies {site.namespace}/{name} ConfigMap with error ConfigMap "{name}" not found'
-        )
+    found += _policy_problems(site, given.get("resourcePolicy"))
     return found
+
+
+def _policy_problems(site: Installation, policy: Json | None) -> list[str]:
+    """A policy that is not there, as Velero says it; one that is there is refused: the sandbox does not apply them."""
+    if not policy:
+        return []
+    name = str(policy.get("name", ""))
+    if site.get(CONFIGMAPS, name) is None:
+        error = f'ConfigMap "{name}" not found'
+        return [f"fail to get ResourcePolicies {site.namespace}/{name} ConfigMap with error {error}"]
+    return [
+        f"fail to validate ResourcePolicies in {site.namespace}/{name}: the sandbox's Velero has no volume policies"
+    ]
 
 
 def _location_problems(site: Installation, name: str, named: bool) -> list[str]:

@@ -1,4 +1,4 @@
-"""Backup hooks: commands run in pods before and after they are backed up, from annotations or from the spec.
+"""Hooks: commands in pods. Those of a backup run before and after a pod is backed up, from annotations or the spec.
 
 A hook that fails always counts: only an explicit ``Fail`` of a pre hook keeps its pod out of the backup.
 """
@@ -33,41 +33,18 @@ class Hook:
     timeout: float
 
 
-class BackupHooks:
-    """The hooks of one backup run."""
+class HookRunner:
+    """Runs commands in pods and counts them; a failure is an error of the run it belongs to."""
 
-    def __init__(self, site: Installation, spec: Mapping[str, Any], log: RunLog) -> None:
+    def __init__(self, site: Installation, log: RunLog) -> None:
         self._site, self._log = site, log
-        self._resources: list[Json] = (spec.get("hooks") or {}).get("resources") or []
-        self._owed: list[Json] = []
         self._attempted = self._failed = 0
 
-    async def before(self, pod: Json) -> bool:
-        """Run the pre hooks; False when the pod must be left out."""
-        for hook in self._of(pod, "pre"):
-            if not await self._run(pod, hook) and hook.fatal:
-                return False
-        return True
-
-    def owe(self, pod: Json) -> None:
-        """Remember that this pod's post hooks are due once its volumes are copied."""
-        self._owed.append(pod)
-
-    async def after_all(self) -> None:
-        for pod in self._owed:
-            for hook in self._of(pod, "post"):
-                await self._run(pod, hook)
-
     def status(self) -> Json | None:
+        """``hookStatus``; None when there was no hook."""
         return {"hooksAttempted": self._attempted, "hooksFailed": self._failed} if self._attempted else None
 
-    def _of(self, pod: Json, stage: Stage) -> list[Hook]:
-        if phase(pod) in ("Succeeded", "Failed"):
-            return []
-        own = _annotated(pod, stage)
-        return [own] if own else [hook for resource in self._resources for hook in _selected(resource, pod, stage)]
-
-    async def _run(self, pod: Json, hook: Hook) -> bool:
+    async def run(self, pod: Json, hook: Hook) -> bool:
         self._attempted += 1
         where = {"namespace": pod["metadata"]["namespace"], "name": pod["metadata"]["name"], "hookName": hook.name}
         container = hook.container or pod["spec"]["containers"][0]["name"]
@@ -80,9 +57,15 @@ class BackupHooks:
         except RuntimeRefused as refused:
             problem = refused.message
         if problem:
-            self._failed += 1
-            self._log.error(f"Error executing hook: {problem}", **where)
+            self.fail(f"Error executing hook: {problem}", pod, hook)
         return not problem
+
+    def fail(self, message: str, pod: Json, hook: Hook, *, attempted: bool = True) -> None:
+        """Count a failure; ``attempted`` False when the hook did not even get as far as ``run``."""
+        self._attempted += not attempted
+        self._failed += 1
+        place, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
+        self._log.error(f"{message} (hook {hook.name})", place, name=name)
 
     async def _exec(self, pod: Json, container: str, command: tuple[str, ...]) -> int:
         runtime: PodRuntime | None = self._site.runtime
@@ -98,6 +81,40 @@ class BackupHooks:
             await session.kill()
 
 
+class BackupHooks:
+    """The hooks of one backup run."""
+
+    def __init__(self, site: Installation, spec: Mapping[str, Any], log: RunLog) -> None:
+        self._runner = HookRunner(site, log)
+        self._resources: list[Json] = (spec.get("hooks") or {}).get("resources") or []
+        self._owed: list[Json] = []
+
+    async def before(self, pod: Json) -> bool:
+        """Run the pre hooks; False when the pod must be left out."""
+        for hook in self._of(pod, "pre"):
+            if not await self._runner.run(pod, hook) and hook.fatal:
+                return False
+        return True
+
+    def owe(self, pod: Json) -> None:
+        """Remember that this pod's post hooks are due once its volumes are copied."""
+        self._owed.append(pod)
+
+    async def after_all(self) -> None:
+        for pod in self._owed:
+            for hook in self._of(pod, "post"):
+                await self._runner.run(pod, hook)
+
+    def status(self) -> Json | None:
+        return self._runner.status()
+
+    def _of(self, pod: Json, stage: Stage) -> list[Hook]:
+        if phase(pod) in ("Succeeded", "Failed"):
+            return []
+        own = _annotated(pod, stage)
+        return [own] if own else [hook for resource in self._resources for hook in _selected(resource, pod, stage)]
+
+
 def _annotated(pod: Json, stage: Stage) -> Hook | None:
     marks = meta(pod, "annotations")
     prefixes = [f"{stage}.hook.backup.velero.io/"] + (["hook.backup.velero.io/"] if stage == "pre" else [])
@@ -107,14 +124,14 @@ def _annotated(pod: Json, stage: Stage) -> Hook | None:
             return Hook(
                 "<from-annotation>",
                 marks.get(prefix + "container", ""),
-                _command(command),
+                command_of(command),
                 marks.get(prefix + "on-error") == "Fail",
                 durations.seconds(marks.get(prefix + "timeout"), _TIMEOUT),
             )
     return None
 
 
-def _command(text: str) -> tuple[str, ...]:
+def command_of(text: str) -> tuple[str, ...]:
     """A JSON array of strings, or one word that is the whole command."""
     if text.startswith("["):
         try:
@@ -124,11 +141,16 @@ def _command(text: str) -> tuple[str, ...]:
     return (text,)
 
 
-def _selected(resource: Json, pod: Json, stage: Stage) -> list[Hook]:
+def selects_pod(resource: Json, pod: Json) -> bool:
+    """Whether a hook resource of a spec is about this pod."""
     spaces = Lists.of(resource.get("includedNamespaces"), resource.get("excludedNamespaces"))
     kinds = Lists.of(resource.get("includedResources"), resource.get("excludedResources"))
     takes = spaces.takes(pod["metadata"]["namespace"]) and kinds.takes(PODS.plural)
-    if not takes or not matches(resource.get("labelSelector"), meta(pod, "labels")):
+    return takes and matches(resource.get("labelSelector"), meta(pod, "labels"))
+
+
+def _selected(resource: Json, pod: Json, stage: Stage) -> list[Hook]:
+    if not selects_pod(resource, pod):
         return []
     found = []
     for entry in resource.get(stage) or ():

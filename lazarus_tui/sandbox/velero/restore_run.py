@@ -15,6 +15,7 @@ from lazarus_tui.sandbox.velero.labels import label_value, selected
 from lazarus_tui.sandbox.velero.layout import Item
 from lazarus_tui.sandbox.velero.order import in_restore_order
 from lazarus_tui.sandbox.velero.pod_restores import RestoreVolumes
+from lazarus_tui.sandbox.velero.restore_hooks import RestoreHooks
 from lazarus_tui.sandbox.velero.results import RunLog
 from lazarus_tui.sandbox.velero.volumeinfo import kind_key, restore_volume_infos
 
@@ -37,6 +38,7 @@ class RestoreRun:
         self._listed: dict[str, list[str]] = {}
         self._spaces: set[str] = set()
         self._volumes = RestoreVolumes(site, restore, backup, self.bucket, log)
+        self._hooks = RestoreHooks(site, restore["spec"], log)
         self._reported = float("-inf")
 
     async def run(self) -> Json | None:
@@ -53,6 +55,7 @@ class RestoreRun:
                 await self.site.spend(self.site.settings.item_seconds * _STRIDE)
         self._report(len(chosen), len(chosen), final=True)
         copies = await self._volumes.finished()
+        await self._hooks.run()
         self._mark_dynamic_volumes()
         return self._upload(copies)
 
@@ -113,13 +116,23 @@ class RestoreRun:
             self.log.error(
                 f"error in applying resource modifiers to {item.group_resource}/{item.name}: {error}", target
             )
-        copies = self._volumes.of_pod(item) if item.group_resource == PODS.group_resource else {}
-        if copies:
-            remake.wait_for_volumes(body, self.restore["metadata"]["uid"], sorted(copies))
+        is_pod = item.group_resource == PODS.group_resource
+        copies = self._prepare_pod(item, body) if is_pod else {}
         outcome, created = self._apply(item, body, target)
         self._list(item, target, outcome)
-        if created is not None and copies:
+        if created is not None and is_pod:
             self._volumes.request(created, item.namespace, copies)
+            self._hooks.owe(created)
+
+    def _prepare_pod(self, item: Item, pod: Json) -> Mapping[str, Json]:
+        """Init containers of hooks and, before them, the wait for the volumes whose copies are returned."""
+        added = self._hooks.init_containers(pod)
+        if added:
+            pod["spec"]["initContainers"] = [*added, *(pod["spec"].get("initContainers") or ())]
+        copies = self._volumes.of_pod(item)
+        if copies:
+            remake.wait_for_volumes(pod, self.restore["metadata"]["uid"], sorted(copies))
+        return copies
 
     def _dynamic(self, item: Item) -> str:
         """Why a PersistentVolume is not restored itself: its claim gets a new one."""
@@ -266,5 +279,6 @@ class RestoreRun:
             "phase": "FinalizingPartiallyFailed" if self.log.errors.count else "Finalizing",
             "errors": self.log.errors.count or None,
             "warnings": self.log.warnings.count or None,
+            "hookStatus": self._hooks.status(),
         }
         return self.site.status(RESTORES, self.name, **status)

@@ -96,10 +96,12 @@ async def test_an_empty_spec_takes_everything_and_gets_the_defaults(lab: Any) ->
             "encountered labelSelector as well as orLabelSelectors in backup spec",
         ),
         ({"resourcePolicy": {"kind": "configmap", "name": "gone"}}, "fail to get ResourcePolicies"),
+        ({"resourcePolicy": {"kind": "configmap", "name": "policy"}}, "the sandbox's Velero has no volume policies"),
         ({"volumeSnapshotLocations": ["gone"]}, "a VolumeSnapshotLocation CRD for the location gone"),
     ],
 )
 async def test_what_is_wrong_ends_in_failed_validation(lab: Any, spec: dict[str, Any], message: str) -> None:
+    lab.api.create(CONFIGMAPS, {"metadata": {"name": "policy"}, "data": {"p": "version: v1"}}, "velero")
     lab.create(BACKUPS, "wrong", spec)
     status = (await lab.over(BACKUPS, "wrong"))["status"]
 
@@ -306,6 +308,15 @@ async def test_objects_and_namespaces_can_be_left_out_by_label(lab: Any) -> None
     assert backup["spec"]["excludedNamespaces"] == ["hidden"]
     assert "hidden" not in listed["v1/Namespace"]
     assert "shop/shop-settings" not in listed["v1/ConfigMap"]
+
+
+async def test_named_objects_come_first(lab: Any) -> None:
+    await lab.backup("ordered", orderedResources={"services": "shop/web,shop/orders", "pods": "shop/orders-0"})
+    data = lab.cluster.objects.bucket(BUCKET).get(artefact_key("BackupContents", "ordered"))
+    with tarfile.open(fileobj=io.BytesIO(data), mode="r:gz") as tar:
+        order = [name for name in tar.getnames() if name.startswith("resources/services/namespaces/")]
+
+    assert [name.rpartition("/")[2] for name in order] == ["web.json", "orders.json"]
 
 
 async def test_hooks_run_and_failures_count(lab: Any) -> None:

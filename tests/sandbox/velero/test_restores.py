@@ -348,3 +348,41 @@ async def test_a_canceled_copy_makes_the_restore_partially_failed(make_lab: Any)
 
     assert restore["status"]["phase"] == "PartiallyFailed"
     assert "canceled" in lab.artefact("RestoreResults", "r")["errors"]["namespaces"]["copy"][0]
+
+
+async def test_restore_hooks_run_in_the_restored_pod_and_failures_count(lab: Any) -> None:
+    await lab.backup("b")
+    one = {"container": "orders", "command": ["true"]}
+    hooks = {
+        "resources": [
+            {
+                "name": "after",
+                "includedNamespaces": ["copy"],  # the target's name, not the original's
+                "labelSelector": {"matchLabels": {"app": "orders"}},
+                "postHooks": [{"exec": one}, {"exec": {**one, "command": ["false"], "waitForReady": True}}],
+            },
+            {"name": "never", "includedNamespaces": ["shop"], "postHooks": [{"exec": one}]},
+        ]
+    }
+    restore = await lab.restore("r", "b", namespaceMapping={"shop": "copy"}, hooks=hooks)
+
+    assert restore["status"]["hookStatus"] == {"hooksAttempted": 2, "hooksFailed": 1}
+    assert restore["status"]["phase"] == "PartiallyFailed"
+    assert "exit code 1" in lab.artefact("RestoreResults", "r")["errors"]["namespaces"]["copy"][0]
+
+
+async def test_a_hook_whose_container_never_runs_is_given_up(lab: Any) -> None:
+    marks = {
+        "post.hook.restore.velero.io/command": '["true"]',
+        "post.hook.restore.velero.io/wait-timeout": "20s",
+        "init.hook.restore.velero.io/container-image": "example.com/nowhere:1",
+        "init.hook.restore.velero.io/command": "true",
+    }
+    lab.api.patch(PODS, "orders-0", {"metadata": {"annotations": marks}}, "shop")
+    await lab.backup("b")
+    restore = await lab.restore("r", "b", namespaceMapping={"shop": "copy"})
+    pod = lab.api.get(PODS, "orders-0", "copy")
+
+    assert [one["name"] for one in pod["spec"]["initContainers"]] == ["restore-wait", "velero-restore-init-hook"]
+    assert restore["status"]["hookStatus"] == {"hooksAttempted": 1, "hooksFailed": 1}
+    assert "was not executed" in lab.artefact("RestoreResults", "r")["errors"]["namespaces"]["copy"][0]
