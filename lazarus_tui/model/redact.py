@@ -15,32 +15,43 @@ HIDDEN = "[redacted]"
 # Longest message of an error that is kept (reliability §5.3).
 MAX_MESSAGE = 256
 
-# Order matters: whole blocks first, then named values, then shapes.
+# Order matters: whole blocks first, then named values, then shapes. Every repetition is bounded, or its runs cannot
+# overlap: a hostile line of any length costs linear time.
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"-----BEGIN [A-Z ]+-----.*?(-----END [A-Z ]+-----|\Z)", re.S), HIDDEN),
+    (re.compile(r"-----BEGIN [A-Z ]{1,40}-----.*?(-----END [A-Z ]{1,40}-----|\Z)", re.S), HIDDEN),
     # apimachinery quotes the rejected body: "error found in #10 byte of ...|…|..., bigger context ...|…|..."
     (re.compile(r"error found in #\d+ byte of .*", re.S), "error found in the body"),
-    (re.compile(r"\beyJ[\w-]{5,}\.[\w-]+(\.[\w-]*)?"), HIDDEN),
+    (re.compile(r"(?<![\w-])eyJ[\w-]{5,}+\.[\w-]+(\.[\w-]*)?"), HIDDEN),
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}"), rf"\1 {HIDDEN}"),
-    (re.compile(r"\b([a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/@\"']+@"), rf"\1{HIDDEN}@"),
-    (re.compile(r"(://[^\s?\"']+)\?[^\s\"']+"), rf"\1?{HIDDEN}"),
-    (re.compile(r"(?i)(X-Amz-[\w-]+|sig|signature|access_?key(?:_?id)?)=[^&\s\"']+"), rf"\1={HIDDEN}"),
+    (re.compile(r"(?i)(X-Amz-[\w-]{1,40}|sig|signature|access_?key(?:_?id)?)=[^&\s\"']+"), rf"\1={HIDDEN}"),
     (
         re.compile(
-            r"(?i)([\"']?[\w.-]*(?:token|password|passwd|secret|api[_-]?key|authorization|client-key-data)[\w.-]*[\"']?"
-            r"\s*[:=]\s*)(?:\"[^\"]*\"|'[^']*'|[^\s,;}\"']+)"
+            r"(?i)((?:token|password|passwd|secret|api[_-]?key|authorization|client-key-data)[\w.-]{0,40}[\"']?"
+            r"\s*[:=]\s*)(?:\"[^\"]*(?:\"|\Z)|'[^']*(?:'|\Z)|[^\s,;}\"']+)"
         ),
         rf"\1{HIDDEN}",
     ),
     (re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{12,}"), HIDDEN),
     (re.compile(r"(\"?(?:data|stringData)\"?\s*:\s*)\{[^}]*\}?"), rf"\1{HIDDEN}"),
 )
+_WORD = re.compile(r"[^\s\"']+")
 _LONG_WORD = re.compile(r"[A-Za-z0-9+/_=-]{24,}")
 
 _SECRET_KEYS = re.compile(
     r"(?i)(token|password|passwd|api[_-]?key|authorization|client-key-data|private[_-]?key|access[_-]?key|credential)"
 )
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+def _url(match: re.Match[str]) -> str:
+    """A word without the query and the user of a URL in it: signed addresses and passwords travel there."""
+    before, mark, rest = match.group().partition("://")
+    if not mark:
+        return before
+    rest, query, _ = rest.partition("?")
+    host, slash, path = rest.partition("/")
+    user, at, host = host.rpartition("@")
+    return f"{before}://{HIDDEN + at if user else ''}{host}{slash}{path}{'?' + HIDDEN if query else ''}"
 
 
 def _dense(word: str) -> bool:
@@ -53,6 +64,8 @@ def redact_text(text: str, *, keys: bool = True) -> str:
 
     ``keys`` False leaves long dense words alone (checksums in facts that a later step compares).
     """
+    if "://" in text:
+        text = _WORD.sub(_url, text)
     for pattern, replacement in _RULES:
         text = pattern.sub(replacement, text)
     if keys:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -91,3 +92,31 @@ def test_facts_keep_checksums_when_asked() -> None:
 def test_an_error_is_one_short_line() -> None:
     assert redact("a\n\n b\t" + "x " * 400).startswith("a b x")
     assert len(redact("x " * 4000)) == 256
+
+
+HOSTILE = {
+    "word": "a" * 200_000,
+    "keys": "token" * 40_000,
+    "jwt": "eyJ-" * 50_000,
+    "urls": "://" * 60_000,
+    "schemes": "a+" * 100_000,
+    "amz": "X-Amz-" * 30_000,
+    "pem": "-----BEGIN A-----" * 10_000,
+    "half pem": "-----BEGIN A-----" + "-----END A " * 15_000,
+    "data": "data:{" * 30_000,
+    "spaces": "token" + " " * 200_000,
+    "quotes": 'token="' * 30_000,
+    "basic": "basic " * 30_000,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_line_costs_linear_time(name: str) -> None:
+    began = time.process_time()
+    redact_text(HOSTILE[name])
+    assert time.process_time() - began < 1.0, "a quadratic rule takes minutes here"
+
+
+@pytest.mark.parametrize("text", [f'token="{CANARY}', f"password='{CANARY}", f'x {{"api_token": "{CANARY}'])
+def test_a_cut_off_value_is_hidden_too(text: str) -> None:
+    assert CANARY not in redact_text(text)
