@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from lazarus_tui.engine.errors import Refused
+from lazarus_tui.journal.records import Transaction
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.http import HttpRequest, HttpResponse
 from lazarus_tui.model.operation import Figures, OpState, StepState
@@ -15,7 +16,7 @@ from lazarus_tui.model.plan import Danger
 from lazarus_tui.model.resources import CONFIGMAPS
 from lazarus_tui.model.steps import Observation, OperationType, Seen, StepContext, StepStopped
 from lazarus_tui.model.verdict import Verdict
-from tests.engine.world import CONTEXT, Change, Make, Wait, laboratory, plan_for, simple
+from tests.engine.world import CONTEXT, Change, Engine, Make, Wait, laboratory, plan_for, simple
 
 
 async def test_an_operation_runs_to_its_end_and_says_what_it_did() -> None:
@@ -383,3 +384,81 @@ async def test_a_prefix_must_be_unique() -> None:
             await engine.runner.get("ff")
         assert (await engine.runner.get(f"{1:016x}")).id == f"{1:016x}"
         assert rfc3339(world.clock.now())
+
+
+async def _pages(engine: Engine, extra: int) -> None:
+    """Let the journal's file grow by at most ``extra`` pages from now on."""
+
+    async def cap(transaction: Transaction) -> None:
+        pages = next(iter(await transaction.db.execute_fetchall("PRAGMA page_count")))[0]
+        await transaction.db.execute(f"PRAGMA max_page_count={pages + extra}")
+
+    await engine.journal.run(cap)
+
+
+async def test_a_full_disk_in_the_middle_parks_without_a_further_write_and_resumes() -> None:
+    class Verbose(Wait):
+        async def act(self, context: StepContext) -> None:
+            await context.remember(began=context.clock.monotonic(), long="x" * 50_000)
+
+    kind = simple(steps=(Make, Verbose, Change))
+    async with laboratory(kind) as (world, engine):
+        begun = await engine.runner.start(plan_for(world, kind), plan_for(world, kind).digest())
+        while world.config("thing-00000000") is None:
+            await engine.settle()
+        await _pages(engine, 6)
+        parked = await engine.finish(begun.id)
+        live = engine.runner.open[0]
+        assert live.state is OpState.PARKED
+        assert "full" in live.message
+        assert [sent.method for sent in world.sent] == ["POST"], "no row, no write"
+        await _pages(engine, 1_000_000)
+        await engine.runner.resume(parked.id)
+        assert (await engine.finish(parked.id)).state is OpState.DONE
+
+
+async def test_stopping_the_engine_with_park_leaves_a_parked_operation() -> None:
+    async with laboratory() as (world, engine):
+        begun = await engine.runner.start(plan_for(world), plan_for(world).digest())
+        while world.config("thing-00000000") is None:
+            await engine.settle()
+        await engine.passing(engine.runner.close(park=True))
+        assert (await engine.journal.operations())[0].state is OpState.PARKED
+        with pytest.raises(Refused, match="stopping"):
+            await engine.runner.start(plan_for(world, target="x"), plan_for(world, target="x").digest())
+        await engine.journal.close()
+        again = await world.boot()
+        assert [found.state for found in await again.runner.recover()] == [OpState.PARKED]
+        await again.runner.resume(begun.id)
+        assert (await again.finish(begun.id)).state is OpState.DONE
+
+
+async def test_stopping_the_engine_without_park_goes_on_with_the_next() -> None:
+    async with laboratory() as (world, engine):
+        begun = await engine.runner.start(plan_for(world), plan_for(world).digest())
+        while world.config("thing-00000000") is None:
+            await engine.settle()
+        await engine.close()
+        again = await world.boot()
+        (recovered,) = await again.runner.recover()
+        assert (recovered.id, recovered.recoveries) == (begun.id, 1)
+        assert (await again.finish(begun.id)).state is OpState.DONE
+        assert sum(sent.method == "POST" for sent in world.sent) == 1
+
+
+async def test_an_undo_that_was_parked_goes_on_undoing() -> None:
+    class Guarded(Make):
+        async def undo(self, context: StepContext) -> None:
+            if guarded:
+                raise StepStopped("not now", park=True)
+            await super().undo(context)
+
+    guarded, kind = True, simple("auto", steps=(Guarded, Broken))
+    async with laboratory(kind) as (world, engine):
+        parked = await engine.run(plan_for(world, kind))
+        assert (parked.state, parked.message) == (OpState.PARKED, "not now")
+        guarded = False
+        await engine.runner.resume(parked.id)
+        undone = await engine.finish(parked.id)
+        assert undone.state is OpState.UNDONE
+        assert world.config("thing-00000000") is None
