@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 from rich.text import Text
@@ -127,7 +128,8 @@ class Console(App[int]):
 
     def changed(self, names: frozenset[str]) -> None:
         """The source has news of these topics."""
-        if self._repaint is None and self.is_running:
+        place = self.place
+        if self._repaint is None and self.is_running and not (place is not None and place.patient):
             self._repaint = self.set_timer(REPAINT_SECONDS / 5, self._renew)
 
     def linked(self, state: LinkState, reason: str) -> None:
@@ -193,17 +195,14 @@ class Console(App[int]):
         if (place := self.place) is not None:
             place.say(text, tone)
 
-    def visit(self, mode: str, *, namespace: str | None = None, filter: str | None = None) -> None:
-        self.run_worker(self._visit_place(mode, namespace, filter), group="visit", exclusive=True)
-
-    async def _visit_place(self, mode: str, namespace: str | None, filter: str | None) -> None:
+    async def visit(self, mode: str, *, namespace: str | None = None, filter: str | None = None) -> None:
         from screens.listing import Listing
 
         if self.current_mode != mode:
             await self.switch_mode(mode)
         else:
             while len(self.screen_stack) > 1:
-                await self.pop_screen()
+                self.pop_screen()
         if isinstance(self.screen, Listing) and (namespace is not None or filter is not None):
             self.screen.narrow(namespace=namespace, filter=filter)
 
@@ -218,7 +217,7 @@ class Console(App[int]):
                 return
             self.use_context(command.context)
         if command.go in actions.MODES:
-            self.visit(command.go, namespace=command.namespace, filter=command.filter)
+            self.run_worker(self.visit(command.go, namespace=command.namespace, filter=command.filter), group="visit")
         elif command.go == "contexts":
             from screens.contexts import ContextsScreen
 
@@ -228,15 +227,20 @@ class Console(App[int]):
         elif command.go == "quit":
             self.leave()
         elif command.go and (place := self.place) is not None:
-            place.action_act(command.go)
+            self.run_worker(place.action_act(command.go), group="act")
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         if not isinstance(screen, Place):
             return
+
+        def act(name: str) -> None:
+            self.run_worker(screen.action_act(name), group="act")
+
         for action in actions.offered(screen.mode):
             reason = action.disabled_reason(screen.situation())
-            words = f"{actions.key_words(action)}  {action.help}" + (f" (not now: {reason})" if reason else "")
-            yield SystemCommand(action.label, words, lambda name=action.id, on=screen: on.action_act(name))
+            # The reason may hold text from the cluster, which the palette would take for markup: pressing tells it.
+            words = f"{actions.key_words(action)}  {action.help}" + ("  (not now)" if reason else "")
+            yield SystemCommand(action.label, words, partial(act, action.id))
         yield SystemCommand("theme", "dark or light", lambda: self.run_command("theme"))
 
     # Leaving

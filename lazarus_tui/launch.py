@@ -152,7 +152,11 @@ def console(
     ``revive`` starts an engine again when none listens (it may block; it runs in a thread).
     """
     app_class, chosen = load_app(os.environ)
-    app = app_class(_linked(socket, kubeconfig, revive), context=context, theme=chosen.theme)
+    return run_app(app_class(_linked(socket, kubeconfig, revive), context=context, theme=chosen.theme), chosen)
+
+
+def run_app(app: Console, chosen: Profile) -> int:
+    """Run ``app`` in this terminal until it ends, on its own or by a signal; the exit code."""
     terminal = Terminal(sys.__stdin__.fileno() if sys.__stdin__ else 0)
     ending = Ending(terminal)
     clean = False

@@ -39,7 +39,7 @@ class Host(Protocol):
 
     def use_context(self, name: str) -> None: ...
 
-    def visit(self, mode: str, *, namespace: str | None = None, filter: str | None = None) -> None:
+    async def visit(self, mode: str, *, namespace: str | None = None, filter: str | None = None) -> None:
         """Go to one of the five places, narrowed if asked."""
         ...
 

@@ -84,8 +84,8 @@ class Listing(Place):
         """The cursor is on another row: the keys at the bottom may mean something else."""
         self.renew_frame()
 
-    def on_line_table_clicked(self, event: LineTable.Clicked) -> None:
-        self.action_act("open")
+    async def on_line_table_clicked(self, event: LineTable.Clicked) -> None:
+        await self.action_act("open")
 
     def narrow(self, *, namespace: str | None = None, filter: str | None = None) -> None:
         self.table.narrow(namespace=namespace, filter=None if filter is None else filters.parse(filter))

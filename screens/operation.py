@@ -50,6 +50,10 @@ class OperationScreen(Reading):
     def busy(self) -> bool:
         return self.operation is not None and self.operation.state.open
 
+    @property
+    def patient(self) -> bool:
+        return self.busy
+
     def situation(self) -> Situation:
         return replace(super().situation(), operation=self.operation)
 
@@ -70,7 +74,7 @@ class OperationScreen(Reading):
         lines = sorted(records, key=lambda each: each.n)
         total = max(operation.log_lines, len(lines))
         now = self.host.now()
-        shown = [line(" ", muted(f"{times.clock(each.at, now)}  "), span(each.text, limit=2000)) for each in lines]
+        shown = [line(muted(f" {times.clock(each.at, now)}  "), span(each.text, limit=2000)) for each in lines]
         log.show_log(shown, total=total)
         self.query_one("#log-title", LineBlock).show([line(muted(f" log  {total} lines"))])
 

@@ -51,6 +51,6 @@ class OverviewScreen(Deeds):
     def moved(self) -> None:
         self.renew()
 
-    def do_open(self) -> None:
+    async def do_open(self) -> None:
         row: WorkloadRow = self.table.record
-        self.host.visit("backups", namespace=row.namespace, filter="")
+        await self.host.visit("backups", namespace=row.namespace, filter="")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, ClassVar, cast
 
 from textual.app import ComposeResult
@@ -74,6 +74,11 @@ class Place(Screen[Any]):
         return None
 
     @property
+    def patient(self) -> bool:
+        """Whether news can wait for the tick of the second: what moves all the time is bytes all the time."""
+        return False
+
+    @property
     def busy(self) -> bool:
         """Whether something on it counts seconds."""
         return False
@@ -142,10 +147,11 @@ class Place(Screen[Any]):
             self.message = None
             self.call_later(self.renew_frame)
 
-    def handler(self, action: Action) -> Callable[[], None] | None:
+    def handler(self, action: Action) -> Callable[[], Awaitable[None] | None] | None:
         return getattr(self, f"do_{action.id}", None)
 
-    def action_act(self, name: str) -> None:
+    async def action_act(self, name: str) -> None:
+        """Do it, or say why not. Awaited by the key that asked, so that a key typed ahead meets the next screen."""
         action = actions.BY_ID[name]
         reason = action.disabled_reason(self.situation())
         if reason is not None:
@@ -154,8 +160,8 @@ class Place(Screen[Any]):
         handler = self.handler(action)
         if handler is None:
             self.say(f"{action.label} has no meaning here", Tone.WARN)
-        else:
-            handler()
+        elif (done := handler()) is not None:
+            await done
 
     # The prompt
 
@@ -208,20 +214,20 @@ class Place(Screen[Any]):
 
         self.app.push_screen(HelpScreen(self.mode))
 
-    def do_overview(self) -> None:
-        self.host.visit("overview")
+    async def do_overview(self) -> None:
+        await self.host.visit("overview")
 
-    def do_backups(self) -> None:
-        self.host.visit("backups")
+    async def do_backups(self) -> None:
+        await self.host.visit("backups")
 
-    def do_schedules(self) -> None:
-        self.host.visit("schedules")
+    async def do_schedules(self) -> None:
+        await self.host.visit("schedules")
 
-    def do_restores(self) -> None:
-        self.host.visit("restores")
+    async def do_restores(self) -> None:
+        await self.host.visit("restores")
 
-    def do_operations(self) -> None:
-        self.host.visit("operations")
+    async def do_operations(self) -> None:
+        await self.host.visit("operations")
 
     def do_refresh(self) -> None:
         self.renew()

@@ -12,6 +12,6 @@ class SchedulesScreen(Deeds):
     topic_name = "schedules"
     base_sheet = schedules.SHEET
 
-    def do_open(self) -> None:
+    async def do_open(self) -> None:
         schedule: Schedule = self.table.record
-        self.host.visit("backups", namespace="", filter=f"/-l velero.io/schedule-name={schedule.metadata.name}")
+        await self.host.visit("backups", namespace="", filter=f"/-l velero.io/schedule-name={schedule.metadata.name}")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.strip import Strip
 
 from lazarus_tui.view.text import BLANK, Line
-from widgets.paint import Painted
+from widgets.paint import Painted, changed
 
 
 class LineBlock(Painted):
@@ -34,11 +34,10 @@ class LineBlock(Painted):
             self.refresh(layout=True)
             return
         width = self.size.width
-        changed = [
-            Region(0, y, width, 1) for y, (old, new) in enumerate(zip(before, self._lines, strict=True)) if old != new
-        ]
-        if changed:
-            self.refresh(*changed)
+        pairs = enumerate(zip(before, self._lines, strict=True))
+        stale = [region for y, (old, new) in pairs for region in changed(y, old, new, width)]
+        if stale:
+            self.refresh(*stale)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return len(self._lines)

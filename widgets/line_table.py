@@ -12,16 +12,15 @@ from typing import Any, ClassVar, NamedTuple
 
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Region
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from lazarus_tui.view.filters import Filter
 from lazarus_tui.view.sanitise import Safe
 from lazarus_tui.view.sheet import Fitted, Sheet, fit
 from lazarus_tui.view.text import BLANK, Line, Span, Tone, span
-from widgets.paint import Painted, cell
+from widgets.paint import Scrolled, cell, changed
 
 # Rows that are looked at, besides the visible ones, to choose column widths.
 _SAMPLE = 40
@@ -36,12 +35,8 @@ class _Painted(NamedTuple):
     head: bool = False
 
 
-class LineTable(Painted, ScrollView, can_focus=True):
+class LineTable(Scrolled, can_focus=True):
     """Rows of one sheet with a cursor, marks, sorting, filtering and a fixed head line."""
-
-    DEFAULT_CSS = """
-    LineTable { overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; height: 1fr; }
-    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", show=False),
@@ -76,6 +71,7 @@ class LineTable(Painted, ScrollView, can_focus=True):
         self._now = datetime.now().astimezone()
         self._notice: Sequence[Line] = ()
         self._fitted = Fitted()
+        self._fitted_to = -1
         self._natural: list[int] = []
         self._lines: dict[int, _Painted] = {}
         self._anchor: str | None = None
@@ -90,13 +86,13 @@ class LineTable(Painted, ScrollView, can_focus=True):
             self._records = records
             self.marks &= records.keys()
             self._line_up()
-        self._repaint()
+        self.repaint_changed()
 
     def notice(self, lines: Sequence[Line]) -> None:
         """Lines shown while there are no rows: loading, empty, or what went wrong and what helps."""
         if list(lines) != list(self._notice):
             self._notice = list(lines)
-            self._repaint()
+            self.repaint_changed()
 
     def narrow(
         self,
@@ -114,7 +110,7 @@ class LineTable(Painted, ScrollView, can_focus=True):
             self.descending = not self.descending if sort == self.sort else sort in ("age", "started", "faults", "last")
             self.sort = sort
         self._line_up()
-        self._repaint()
+        self.repaint_changed()
 
     def _line_up(self) -> None:
         at_key, sheet = self.key, self.sheet
@@ -127,7 +123,7 @@ class LineTable(Painted, ScrollView, can_focus=True):
             except ValueError:
                 self._at = min(self._at, max(0, len(shown) - 1))
         self._at = max(0, min(self._at, len(shown) - 1))
-        self.virtual_size = Size(self._width, len(shown) + 1)
+        self.set_rows(len(shown) + 1)
         self.post_message(self.Moved())
 
     def _wanted(self, record: Any) -> bool:
@@ -167,13 +163,19 @@ class LineTable(Painted, ScrollView, can_focus=True):
         """Cells for a row: what the scroll bar leaves, and a margin."""
         return max(1, self.scrollable_content_region.width)
 
-    def _repaint(self) -> None:
+    def repaint_changed(self) -> None:
         """Refresh those lines whose content differs from what was painted."""
         if not self.is_attached or not self.size.height:
             return
         self._fit()
         width = self._width
-        stale = [Region(0, y, width, 1) for y in range(self.size.height) if self._lines.get(y) != self._content(y)]
+        stale: list[Region] = []
+        for y in range(self.size.height):
+            old, new = self._lines.get(y), self._content(y)
+            if old is None or old.cursor != new.cursor:
+                stale.append(Region(0, y, self.size.width, 1))
+            else:
+                stale += changed(y, old.line, new.line, width)
         if stale:
             self.refresh(*stale)
 
@@ -185,7 +187,7 @@ class LineTable(Painted, ScrollView, can_focus=True):
         for key in looked_at:
             for index, part in enumerate(self.sheet.cells(self._records[key], self._now)):
                 natural[index] = max(natural[index], len(part.text))
-        self._natural = natural
+        self._natural, self._fitted_to = natural, self._width
         self._fitted = fit(columns, natural, self._width - _GUTTER - 1)
 
     def _content(self, y: int) -> _Painted:
@@ -218,7 +220,7 @@ class LineTable(Painted, ScrollView, can_focus=True):
         return tuple(parts)
 
     def render_line(self, y: int) -> Strip:
-        if not self._fitted.columns:
+        if self._fitted_to != self._width:  # the scroll bar came or went
             self._fit()
         content = self._content(y)
         self._lines[y] = content
@@ -233,11 +235,7 @@ class LineTable(Painted, ScrollView, can_focus=True):
         self._natural = []
         self._lines.clear()
         self._fit()
-        self.virtual_size = Size(event.size.width, len(self._keys) + 1)
-
-    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        self._fit()
-        super().watch_scroll_y(old_value, new_value)
+        self.set_rows(len(self._keys) + 1)
 
     def action_move(self, by: int) -> None:
         self.go(self._at + by)
@@ -254,7 +252,7 @@ class LineTable(Painted, ScrollView, can_focus=True):
             self.scroll_to(y=self._at, animate=False, immediate=True)
         elif room > 0 and self._at >= top + room:
             self.scroll_to(y=self._at - room + 1, animate=False, immediate=True)
-        self._repaint()
+        self.repaint_changed()
         self.post_message(self.Moved())
 
     def toggle_mark(self) -> None:
@@ -268,12 +266,12 @@ class LineTable(Painted, ScrollView, can_focus=True):
         if self._anchor in self._keys:
             first, last = sorted((self._keys.index(self._anchor), self._at))
             self.marks |= set(self._keys[first : last + 1])
-            self._repaint()
+            self.repaint_changed()
             self.post_message(self.Moved())
 
     def clear_marks(self) -> None:
         self.marks = set()
-        self._repaint()
+        self.repaint_changed()
         self.post_message(self.Moved())
 
     def on_click(self, event: events.Click) -> None:

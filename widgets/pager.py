@@ -6,25 +6,20 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Region
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from lazarus_tui.view.filters import Filter, parse
 from lazarus_tui.view.sanitise import Safe
 from lazarus_tui.view.text import BLANK, Line, Span, Tone, plain
-from widgets.paint import Painted
+from widgets.paint import Scrolled, changed
 
 _FAR = 10_000_000
 
 
-class Pager(Painted, ScrollView, can_focus=True):
+class Pager(Scrolled, can_focus=True):
     """Lines of spans. ``show`` repaints only changed visible lines; ``search`` marks and jumps."""
-
-    DEFAULT_CSS = """
-    Pager { overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; height: 1fr; }
-    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "scroll_by(-1)", show=False),
@@ -59,26 +54,25 @@ class Pager(Painted, ScrollView, can_focus=True):
     def lines(self) -> Sequence[Line]:
         return self._lines
 
-    @property
-    def at_end(self) -> bool:
-        return self.scroll_offset.y >= self.max_scroll_y
-
-    def show(self, lines: Sequence[Line], *, follow: bool = False) -> None:
-        """Replace the lines; with ``follow`` stay at the end if that is where the reader was."""
-        stay = follow and self.at_end
+    def show(self, lines: Sequence[Line]) -> None:
+        """Replace the lines; the reader stays where they were."""
         self._lines = list(lines)
-        self.virtual_size = Size(self.size.width, len(self._lines))
+        self.set_rows(len(self._lines))
         if self._filter:
             self._matches = self._find()
-        if stay and self.max_scroll_y != self.scroll_offset.y:
-            self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True)
-        self._repaint()
+        self.repaint_changed()
 
-    def _repaint(self) -> None:
+    def repaint_changed(self) -> None:
         if not self.is_attached:
             return
         width = self.size.width
-        stale = [Region(0, y, width, 1) for y in range(self.size.height) if self._painted.get(y) != self._content(y)]
+        stale: list[Region] = []
+        for y in range(self.size.height):
+            old, new = self._painted.get(y), self._content(y)
+            if old is None or old[1] != new[1] or self._shift:
+                stale += [Region(0, y, width, 1)] * (old != new)
+            else:
+                stale += changed(y, old[0], new[0], width)
         if stale:
             self.refresh(*stale)
 
@@ -94,7 +88,7 @@ class Pager(Painted, ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         self._painted.clear()
-        self.virtual_size = Size(self.size.width, len(self._lines))
+        self.set_rows(len(self._lines))
 
     def action_scroll_by(self, by: int) -> None:
         self.scroll_to(y=max(0, min(self.max_scroll_y, self.scroll_offset.y + by)), animate=False, immediate=True)
@@ -128,7 +122,7 @@ class Pager(Painted, ScrollView, can_focus=True):
             index, top = self._matches[self._match], int(self.scroll_offset.y)
             if not top <= index < top + self.size.height:
                 self.scroll_to(y=max(0, index - self.size.height // 2), animate=False, immediate=True)
-        self._repaint()
+        self.repaint_changed()
         self.post_message(self.Searched(self._match + 1 if self._matches else 0, len(self._matches)))
 
     def text(self) -> str:
@@ -141,6 +135,8 @@ class LogPager(Pager):
     def __init__(self, *, most: int = 2000, **arguments: Any) -> None:
         super().__init__(**arguments)
         self._most = most
+        self.following = True
+        """Whether it stays at the end; scrolling up stops that, reaching the end starts it again."""
 
     def show_log(self, lines: Sequence[Line], *, total: int) -> None:
         """``lines`` are the newest of ``total``; a gap is never silent."""
@@ -148,4 +144,17 @@ class LogPager(Pager):
         missing = max(0, total - len(kept))
         if missing:
             kept.insert(0, (Span(Safe(f" … {missing} earlier lines are not shown"), Tone.WARN),))
-        self.show(kept, follow=True)
+        self.show(kept)
+        self._to_end()
+
+    def _to_end(self) -> None:
+        if self.following and self.scroll_offset.y != self.max_scroll_y:
+            self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True)
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        self.call_after_refresh(self._to_end)
+
+    def action_scroll_by(self, by: int) -> None:
+        super().action_scroll_by(by)
+        self.following = self.scroll_offset.y >= self.max_scroll_y

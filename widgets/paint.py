@@ -7,6 +7,8 @@ from typing import ClassVar
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
+from textual.geometry import Region, Size
+from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -40,6 +42,65 @@ class Painted(Widget):
                 [strip.crop(0, width - 1), Strip([Segment(ELLIPSIS, self.tone(Tone.MUTED, cursor=cursor))])]
             )
         return strip.adjust_cell_length(width, blank)
+
+
+class Scrolled(Painted, ScrollView):
+    """Painted lines that scroll. Subclasses repaint what differs; a growing number of lines lays nothing out anew."""
+
+    DEFAULT_CSS = """
+    Scrolled { overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; height: 1fr; }
+    """
+
+    def set_rows(self, count: int) -> None:
+        """Tell the scroll bar how many lines there are. Setting ``virtual_size`` itself would repaint the screen."""
+        size = Size(max(1, self.scrollable_content_region.width), count)
+        if size == self.virtual_size:
+            return
+        room = self.container_size.height
+        if room and (self.virtual_size.height > room) == (count > room):
+            self.set_reactive(Widget.virtual_size, size)
+            self._scroll_update(size)
+        else:
+            self.virtual_size = size
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        if self.show_vertical_scrollbar:
+            self.vertical_scrollbar.position = new_value
+        if round(old_value) != round(new_value):
+            self.repaint_changed()
+
+    def repaint_changed(self) -> None:
+        """Refresh those visible lines that differ from what was painted."""
+        raise TypeError(f"{type(self).__name__} does not paint")
+
+
+def difference(old: Line, new: Line) -> tuple[int, int] | None:
+    """The cells (first, end) that differ between two lines; ``end`` reaches over the longer one. None: equal."""
+    if old == new:
+        return None
+    before = [(char, part.tone) for part in old for char in part.text]
+    after = [(char, part.tone) for part in new for char in part.text]
+    same = next((at for at, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]), None)
+    first = min(len(before), len(after)) if same is None else same
+    last = len(after)
+    if _cells(before) != _cells(after):
+        end = max(_cells(before), _cells(after))
+    else:
+        behind = len(before)
+        while last > first and behind > first and before[behind - 1] == after[last - 1]:
+            last, behind = last - 1, behind - 1
+        end = _cells(after[:last]) if behind == last else _cells(after)
+    return (_cells(after[:first]), end) if end > _cells(after[:first]) else None
+
+
+def _cells(chars: list[tuple[str, Tone]]) -> int:
+    return cell_len("".join(char for char, _ in chars))
+
+
+def changed(y: int, old: Line, new: Line, width: int) -> list[Region]:
+    """The region of line ``y`` to repaint, if any."""
+    cells = difference(old, new)
+    return [] if cells is None or cells[0] >= width else [Region(cells[0], y, min(cells[1], width) - cells[0], 1)]
 
 
 def cell(text: str, width: int, *, right: bool = False, middle: bool = False) -> str:

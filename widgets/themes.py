@@ -94,7 +94,7 @@ Screen { background: $background; color: $foreground; }
 OverviewScreen #body { height: auto; min-height: 3; max-height: 1fr; }
 OperationScreen #title { height: 2; }
 OperationScreen #log-title { height: 1; }
-OperationScreen #log { height: 30%; min-height: 4; }
+OperationScreen #log { height: 26%; min-height: 4; }
 OperationScreen.ended #log, OperationScreen.ended #log-title { display: none; }
 PlanScreen #choice, Filling #choice { margin: 0; }
 PlanScreen #typed { height: 1; border: none; padding: 0 1; background: $lz-cursor; }

@@ -83,7 +83,9 @@ def _places(mode: str, active: int, gap: str, letters: int) -> list[Span]:
     parts: list[Span] = [span(" ")]
     for number, name in enumerate(MODES, 1):
         here = name == mode
-        label = name.capitalize()[: None if here else letters] + (f" ▶{active}" if name == "operations" and active else "")
+        label = name.capitalize()[: None if here else letters] + (
+            f" ▶{active}" if name == "operations" and active else ""
+        )
         parts += [span(f"{number} ", Tone.ACCENT if here else Tone.MUTED)]
         parts += [span(label, Tone.STRONG if here else Tone.MUTED), span(gap)]
     return parts[:-1]

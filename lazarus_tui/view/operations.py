@@ -8,6 +8,7 @@ from typing import Any
 
 from lazarus_tui.model.operation import Figures, Operation, OpState, Phase, StageProgress, StepState, StepView
 from lazarus_tui.view import status, times
+from lazarus_tui.view.sanitise import Safe, clean
 from lazarus_tui.view.sheet import Column, Sheet
 from lazarus_tui.view.text import BLANK, Line, Span, Tone, accent, heading, labelled, line, muted, span, strong, wrap
 
@@ -104,14 +105,17 @@ def headline(operation: Operation, now: datetime) -> tuple[Line, Line]:
 
 
 def bar(stage: StageProgress, width: int) -> Line:
-    """One stage as a bar of ``width`` cells with its amounts; without a total it is words only."""
+    """One stage as a bar of ``width`` cells with its amounts; without a total it is words only.
+
+    Few spans: each costs its colour codes again whenever the line is painted.
+    """
     words = times.amount(stage.done, stage.total, stage.unit)
-    name = span(f"{stage.stage[:12]:<12} ", Tone.MUTED)
+    name = muted(f"     {clean(stage.stage, 12):<12} ")
     if not stage.total:
-        return line("     ", name, words)
+        return line(name, muted(words))
     share = min(1.0, max(0.0, stage.done / stage.total))
     full = int(share * width)
-    return line("     ", name, accent("━" * full), muted("─" * (width - full)), f" {share * 100:3.0f}%  ", muted(words))
+    return line(name, accent("━" * full), muted(f"{'─' * (width - full)} {share * 100:3.0f}%  {words}"))
 
 
 def step_lines(step: StepView, now: datetime, width: int) -> list[Line]:
@@ -121,18 +125,14 @@ def step_lines(step: StepView, now: datetime, width: int) -> list[Line]:
     if step.state is StepState.RUNNING:
         spent = max(spent, times.seconds_since(step.started, now) or 0.0)
         tone = Tone.STRONG
-    took = times.duration(spent) if spent else ""
     room = max(20, min(46, width - 34))
-    title = span(step.title, tone, room)
-    detail = span(step.detail, Tone.MUTED, max(8, width - room - 16))
-    found = [line("   ", status.step_mark(step.state), f" {title.text:<{room}} "[: room + 2], f"{took:>7}  ", detail)]
-    found[0] = (
-        *found[0][:2],
-        Span(found[0][2].text, tone),
-        *found[0][3:],
-    )
+    mark = status.step_mark(step.state)
+    title = span(f" {clean(step.title, room):<{room}} ", tone)
+    took = f"{times.duration(spent) if spent else '':>7}  "
+    detail = clean(step.detail, max(8, width - room - 16))
+    found = [line(Span(Safe(f"   {mark.text}"), mark.tone), title, muted(f"{took}{detail}"))]
     if step.state in (StepState.RUNNING, StepState.UNKNOWN, StepState.FAILED):
-        found += [bar(stage, max(10, min(40, width - 44))) for stage in step.progress[:4]]
+        found += [bar(stage, max(10, min(30, width - 44))) for stage in step.progress[:4]]
     return found
 
 

@@ -61,7 +61,8 @@ def poison(link, texts: list[str]) -> None:
         "x": texts,
     }
     link.answers["artefact.get"] = {
-        "text": "\n".join(texts), "json": {"errors": {"cluster": texts, "namespaces": {texts[0]: texts}}, "v1/Pod": texts},
+        "text": "\n".join(texts),
+        "json": {"errors": {"cluster": texts, "namespaces": {texts[0]: texts}}, "v1/Pod": texts},
     }  # fmt: skip
 
 

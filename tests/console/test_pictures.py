@@ -1,0 +1,22 @@
+"""Four pictures with the clock stopped. They change with the looks on purpose and with nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from lazarus_tui.app import Console
+from tests.console import worlds
+from tests.console.fake_link import FakeLink
+
+PICTURES = [
+    ("overview", (80, 24), ["down"], "lazarus-dark"),
+    ("backups-wide", (140, 20), ["2"], "lazarus-light"),
+    ("operation", (80, 24), ["5", "enter"], "lazarus-dark"),
+    ("result", (80, 24), ["5", "down", "enter"], "lazarus-ansi-dark"),
+]
+
+
+@pytest.mark.parametrize(("name", "size", "keys", "theme"), PICTURES, ids=[each[0] for each in PICTURES])
+def test_picture(name, size, keys, theme, snap_compare):
+    app = Console(worlds.fill(FakeLink()), now=lambda: worlds.NOW, theme=theme)
+    assert snap_compare(app, press=keys, terminal_size=size)

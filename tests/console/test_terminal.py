@@ -1,0 +1,167 @@
+"""The console in a real terminal (a pty): bytes, signals, and a terminal left as it was found."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lazarus_tui.launch import Ending, Profile, Terminal, profile
+
+ROOT = Path(__file__).parents[2]
+PLAIN = {"TERM": "xterm-256color", "PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(ROOT), "HOME": "/nonexistent"}
+
+
+class Window:
+    """A child in a pty of 80x24; what it writes is counted and kept."""
+
+    def __init__(self, *words: str, **environ: str) -> None:
+        self.pid, self.fd = pty.fork()
+        if not self.pid:
+            os.chdir(ROOT)
+            command = [sys.executable, str(Path(__file__).with_name("child.py")), *words]
+            os.execve(sys.executable, command, {**PLAIN, "COLUMNS": "80", "LINES": "24", **environ})
+        self.out = b""
+        self.code: int | None = None
+
+    def read(self, seconds: float) -> int:
+        """Bytes that came within ``seconds``."""
+        before, end = len(self.out), time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and self.code is None:
+            if select.select([self.fd], [], [], left)[0]:
+                try:
+                    data = os.read(self.fd, 65536)
+                except OSError:  # the child has closed its end
+                    self.wait(2.0)
+                    break
+                self.out += data
+        return len(self.out) - before
+
+    def until(self, word: bytes, seconds: float = 15.0) -> None:
+        end = time.monotonic() + seconds
+        while word not in self.out and time.monotonic() < end and self.code is None:
+            self.read(0.05)
+        assert word in self.out, self.out[-2000:]
+
+    def quiet(self) -> None:
+        """Until nothing came for a while."""
+        while self.read(0.3):
+            pass
+
+    def wait(self, seconds: float) -> float:
+        """Seconds until it was gone, at most ``seconds``."""
+        started = time.monotonic()
+        while time.monotonic() - started < seconds and self.code is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.code = os.waitstatus_to_exitcode(status)
+                break
+            if select.select([self.fd], [], [], 0.02)[0]:
+                try:
+                    self.out += os.read(self.fd, 65536)
+                except OSError:
+                    time.sleep(0.005)
+        return time.monotonic() - started
+
+    def close(self) -> None:
+        if self.code is None:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self.fd)
+
+
+@pytest.fixture
+def window() -> Iterator[type[Window]]:
+    opened: list[Window] = []
+
+    class Kept(Window):
+        def __init__(self, *words: str, **environ: str) -> None:
+            super().__init__(*words, **environ)
+            opened.append(self)
+
+    yield Kept
+    for each in opened:
+        each.close()
+
+
+def test_an_idle_console_is_silent_and_sigterm_restores_the_terminal(window):
+    child = window()
+    child.until(b"shop/orders")
+    child.quiet()
+    assert child.read(1.5) == 0, child.out[-200:]
+    os.kill(child.pid, signal.SIGTERM)
+    assert child.wait(2.0) < 2.0
+    assert child.code == 128 + signal.SIGTERM
+    for off in (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1003l"):
+        assert off in child.out[-400:]
+
+
+def test_a_running_operation_costs_at_most_two_kilobytes_a_second(window):
+    child = window("busy")
+    child.until(b"shop/orders")
+    os.write(child.fd, b"5\r")
+    child.until(b"median of the last 3 runs")
+    child.read(1.0)
+    seconds = 3.0
+    assert 100 < child.read(seconds) / seconds <= 2048
+    os.write(child.fd, b"qq")
+    assert child.wait(3.0) < 3.0
+    assert child.code == 0
+
+
+def test_a_lost_terminal_ends_the_console(window):
+    child = window()
+    child.until(b"shop/orders")
+    os.kill(child.pid, signal.SIGHUP)
+    assert child.wait(2.0) < 2.0
+    assert child.code == 128 + signal.SIGHUP
+
+
+@pytest.mark.parametrize(
+    ("environ", "theme", "colours", "mouse"),
+    [
+        ({"TERM": "xterm-256color"}, "lazarus-dark", None, True),
+        ({"TERM": "xterm-256color", "SSH_TTY": "/dev/pts/3"}, "lazarus-ansi-dark", "standard", False),
+        (
+            {"TERM": "xterm", "SSH_TTY": "x", "LAZARUS_COLOURS": "256", "LAZARUS_MOUSE": "1"},
+            "lazarus-dark",
+            "256",
+            True,
+        ),
+        ({"TERM": "linux"}, "lazarus-ansi-dark", "standard", True),
+        ({"TERM": "xterm", "NO_COLOR": "1", "LAZARUS_THEME": "light"}, "lazarus-ansi-light", "standard", True),
+    ],
+)
+def test_each_terminal_gets_what_suits_it(environ, theme, colours, mouse):
+    found: Profile = profile(environ)
+    assert (found.theme, found.settings.get("TEXTUAL_COLOR_SYSTEM"), found.mouse) == (theme, colours, mouse)
+    assert found.settings["TEXTUAL_ANIMATIONS"] == "none"
+
+
+def test_a_console_that_cannot_end_is_ended(monkeypatch):
+    monkeypatch.setattr("lazarus_tui.launch.LAST_SECONDS", 0.01)
+    killed: list[int] = []
+    reader, writer = os.pipe()
+    ending = Ending(Terminal(reader), kill=killed.append)
+    ending.by_signal(signal.SIGTERM, lambda: None)
+    end = time.monotonic() + 2
+    while not killed and time.monotonic() < end:
+        time.sleep(0.002)
+    assert killed == [128 + signal.SIGTERM]
+    os.close(reader)
+    os.close(writer)
+
+
+def test_a_pipe_is_no_terminal():
+    reader, writer = os.pipe()
+    assert not Terminal(reader).there()
+    os.close(reader)
+    os.close(writer)
+    assert not Terminal(reader).there()
