@@ -63,9 +63,9 @@ def standard_catalog() -> Catalog:
         Image("pause", None),
     ]
     velero = Image("velero", None, commands=frozenset())
-    helper = Image("velero-restore-helper", "restore_helper.py", once=True, arguments=True, commands=frozenset())
+    waiter = Image("velero-restore-helper", "restore_wait.py", once=True, arguments=True, commands=frozenset())
     return Catalog(
         {f"lazarus.dev/{image.name}:1": image for image in shop},
-        {"velero/velero": velero, "velero/velero-restore-helper": helper}
-        | {f"docker.io/velero/{name}": image for name, image in (("velero", velero), (helper.name, helper))},
+        {"velero/velero": velero, "velero/velero-restore-helper": waiter}
+        | {f"docker.io/velero/{name}": image for name, image in (("velero", velero), (waiter.name, waiter))},
     )

@@ -235,12 +235,12 @@ class _Ending(Stillness):
         return self._code.result()
 
     def _over(self) -> bool:
-        if self._launch.image.program != "restore_helper.py" or not self._launch.args:
+        if self._launch.image.program != "restore_wait.py" or not self._launch.args:
             return True
         return all((folder / self._launch.args[0]).exists() for folder in self._done_folders())
 
     def _done_folders(self) -> list[Path]:
-        if self._launch.image.program != "restore_helper.py":
+        if self._launch.image.program != "restore_wait.py":
             return []
         return [volume / ".velero" for volume in (self._launch.root / "restores").glob("*")]
 
