@@ -29,6 +29,8 @@ READY_SECONDS = 30.0
 _STOP_SECONDS = 8.0
 _POLL = 0.05
 _LOG_LINES = 8
+# A log larger than this is begun anew at the next start.
+_LOG_BYTES = 1 << 20
 # Exit code of a serve process that found another one at work.
 ALREADY = 75
 
@@ -141,6 +143,7 @@ def up(
     if not ephemeral:
         keep(root)
     started = time.monotonic()
+    said = _log_size(root)
     if not status(root).running:
         _spawn(root, factor, ephemeral)
     while True:
@@ -149,9 +152,9 @@ def up(
         if found.ready or (waited > timeout and found.server):
             return found
         if not found.running and waited > 2.0:
-            raise SandboxFailed(f"the sandbox ended while starting: {_last_words(root)}")
+            raise SandboxFailed(f"the sandbox ended while starting: {_last_words(root, said)}")
         if waited > timeout:
-            raise SandboxFailed(f"the sandbox does not answer after {timeout:g} s: {_last_words(root)}")
+            raise SandboxFailed(f"the sandbox does not answer after {timeout:g} s: {_last_words(root, said)}")
         time.sleep(_POLL)
 
 
@@ -160,7 +163,8 @@ def _spawn(root: Path, factor: float, ephemeral: bool) -> None:
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     argv = [sys.executable, "-m", "lazarus_tui.sandbox.process", "serve", "--root", str(root), "--factor", str(factor)]
     argv += ["--detach", *(["--ephemeral"] if ephemeral else [])]
-    fd = os.open(log_path(root), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    fresh = os.O_TRUNC if _log_size(root) > _LOG_BYTES else os.O_APPEND
+    fd = os.open(log_path(root), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | fresh, 0o600)
     with open(fd, "wb") as log:
         subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", env=_environment(), check=False)
 
@@ -172,9 +176,18 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": f"{package}{os.pathsep}{path}" if path else package}
 
 
-def _last_words(root: Path) -> str:
+def _log_size(root: Path) -> int:
     try:
-        lines = log_path(root).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return log_path(root).stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _last_words(root: Path, after: int) -> str:
+    """What the log says beyond its first ``after`` bytes."""
+    try:
+        text = log_path(root).read_bytes()
+        lines = text[after if len(text) >= after else 0 :].decode(errors="replace").strip().splitlines()
     except FileNotFoundError:
         return "no log"
     return " | ".join(lines[-_LOG_LINES:]) or f"nothing in {log_path(root)}"
