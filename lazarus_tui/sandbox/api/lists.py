@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,7 +46,7 @@ def list_page(store: Store, kind: Kind, namespace: str | None, options: ListOpti
             ) from None
         raise
     if token:
-        entities = [entity for entity in entities if entity.key > token.after]
+        entities = entities[bisect_right(entities, token.after, key=lambda entity: entity.key) :]
     test = matcher(options.labels, options.fields, kind)
     if test is not None:
         entities = [entity for entity in entities if test(entity.obj)]
