@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from lazarus_tui.engine.connection import for_operation
@@ -34,6 +35,19 @@ API_PATIENCE = 600.0
 LONGEST_PAUSE = 15.0
 
 _AWAY = (NotSent, Unknown, Pushback, OSError)
+
+
+@dataclass
+class _Effort:
+    """What one run of a step has tried; times in seconds on the monotonic clock. ``away``: spent on a silent API."""
+
+    began: float
+    acts: int = 0
+    looked_twice: bool = False
+    pause: float = 0.0
+    away: float = 0.0
+    silent_since: float | None = None
+    backoff: float = 1.0
 
 
 class Execution:
@@ -174,47 +188,62 @@ class Execution:
     async def _step(self, n: int, step: Step, context: OperationContext) -> None:
         """One step until its post-condition holds. Raises ``StepStopped``."""
         assert self.gate is not None
-        clock, ledger = self._around.clock, self.ledger
         self.gate.step, self.gate.undoing = step.name, False
-        began, acts, away, since_away = clock.monotonic(), 0, 0.0, None
-        ledger.step(n, state=StepState.RUNNING, started=rfc3339(clock.now()), detail="")
-        pause, looked_twice = 0.0, False
-        while True:
-            self._safe_point()
-            try:
-                seen = await step.observe(context)
-                since_away = None
-                self._show(n, seen, clock.monotonic() - began)
-                if seen.seen is Seen.DONE:
-                    await self._step_done(n, step, seen, clock.monotonic() - began)
-                    return
-                self._stop_if_ended(step, seen)
-                if seen.seen is Seen.ABSENT and (looked_twice or not acts):
-                    self._count_act(step, acts)
-                    acts, looked_twice, pause = acts + 1, False, 0.0
-                    await step.act(context)
-                else:
-                    looked_twice, pause = seen.seen is Seen.ABSENT, step.poll
-            except (StepStopped, JournalError, KubeError, OSError) as error:
-                self._translate(n, error, step)
-                since_away = clock.monotonic() if since_away is None else since_away
-                self._still_patient(step, error, clock.monotonic() - since_away)
-                pause = min(LONGEST_PAUSE, max(1.0, pause * 2))
-                before = clock.monotonic()
-                await self._pause(pause)
-                away += clock.monotonic() - before
-                continue
-            except Exception as error:
-                log.exception("step %s of %s", step.name, ledger.operation.id)
-                ledger.step(n, state=StepState.FAILED)
-                raise StepStopped(f"unexpected error in step {step.name}: {_words(error)}") from error
-            if clock.monotonic() - began - away > step.limit:
-                ledger.step(n, state=StepState.FAILED)
-                raise StepStopped(
-                    f"{step.title}: not finished within {step.limit:.0f} s ({seen.detail or seen.seen.value})"
-                )
-            if pause:
-                await self._pause(pause)
+        self.ledger.step(n, state=StepState.RUNNING, started=rfc3339(self._around.clock.now()), detail="")
+        effort = _Effort(self._around.clock.monotonic())
+        while not await self._turn(n, step, context, effort):
+            if effort.pause:
+                await self._pause(effort.pause)
+
+    async def _turn(self, n: int, step: Step, context: OperationContext, effort: _Effort) -> bool:
+        """Look once, and act if that is called for; True when the step is done."""
+        self._safe_point()
+        try:
+            seen = await step.observe(context)
+            effort.silent_since = None
+            seconds = self._around.clock.monotonic() - effort.began
+            self._show(n, seen, seconds)
+            if seen.seen is Seen.DONE:
+                await self._step_done(n, step, seen, seconds)
+                return True
+            self._stop_if_ended(step, seen)
+            await self._act_or_wait(step, seen, context, effort)
+        except (StepStopped, JournalError, KubeError, OSError) as error:
+            self._translate(n, error, step)
+            await self._sit_out(step, error, effort)
+            return False
+        except Exception as error:
+            log.exception("step %s of %s", step.name, self.ledger.operation.id)
+            self.ledger.step(n, state=StepState.FAILED)
+            raise StepStopped(f"unexpected error in step {step.name}: {_words(error)}") from error
+        if self._around.clock.monotonic() - effort.began - effort.away > step.limit:
+            self.ledger.step(n, state=StepState.FAILED)
+            seen_last = seen.detail or seen.seen.value
+            raise StepStopped(f"{step.title}: not finished within {step.limit:.0f} s ({seen_last})")
+        return False
+
+    async def _act_or_wait(self, step: Step, seen: Observation, context: OperationContext, effort: _Effort) -> None:
+        """Absent: act at once the first time; later only when it is still absent at a second look."""
+        if seen.seen is not Seen.ABSENT or (effort.acts and not effort.looked_twice):
+            effort.looked_twice, effort.pause = seen.seen is Seen.ABSENT, step.poll
+            return
+        if effort.acts >= MAX_ACTS:
+            raise StepStopped(f"{step.title}: tried {effort.acts} times, and its effect is still absent")
+        effort.acts, effort.looked_twice, effort.pause = effort.acts + 1, False, 0.0
+        await step.act(context)
+
+    async def _sit_out(self, step: Step, error: Exception, effort: _Effort) -> None:
+        """Wait before the next look while the API does not answer; that time is not the step's."""
+        clock = self._around.clock
+        before = clock.monotonic()
+        if effort.silent_since is None:
+            effort.silent_since, effort.backoff = before, 1.0
+        silent = before - effort.silent_since
+        if silent > max(API_PATIENCE, step.limit):
+            raise GateClosed(f"the API did not answer for {silent:.0f} s: {_words(error)}", hint="resume when it does")
+        await self._pause(effort.backoff)
+        effort.backoff, effort.pause = min(LONGEST_PAUSE, effort.backoff * 2), 0.0
+        effort.away += clock.monotonic() - before
 
     def _show(self, n: int, seen: Observation, seconds: float) -> None:
         self.ledger.step(n, detail=redact(seen.detail), progress=tuple(seen.progress), seconds=round(seconds, 3))
@@ -234,10 +263,6 @@ class Execution:
         if seen.seen is Seen.DIVERGED:
             raise StepStopped(seen.detail or f"{step.title}: somebody else changed it", hint=seen.hint, park=True)
 
-    def _count_act(self, step: Step, acts: int) -> None:
-        if acts >= MAX_ACTS:
-            raise StepStopped(f"{step.title}: tried {acts} times, and its effect is still absent")
-
     def _translate(self, n: int, error: Exception, step: Step) -> None:
         """Raise what stops the step; return for a failure that waiting may cure."""
         if isinstance(error, StepStopped):
@@ -252,10 +277,6 @@ class Execution:
             hint = error.hint if isinstance(error, KubeError) else ""
             raise StepStopped(f"{step.title}: {_words(error)}", hint=hint)
         self.ledger.step(n, detail=f"waiting for API: {_words(error)}")
-
-    def _still_patient(self, step: Step, error: Exception, seconds: float) -> None:
-        if seconds > max(API_PATIENCE, step.limit):
-            raise GateClosed(f"the API did not answer for {seconds:.0f} s: {_words(error)}", hint="resume when it does")
 
     # --- undo
 

@@ -358,6 +358,8 @@ class Drive:
             self.n += 1
             if self.n == self._k:
                 self._cut()
+                if future is not None:  # nobody will ask it any more
+                    future.add_done_callback(lambda done: done.cancelled() or done.exception())
                 error = Cut()
                 continue
             error = None
