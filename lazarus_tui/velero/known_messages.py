@@ -47,7 +47,6 @@ _TABLE = (
     (r"failed to get VolumeSnapshotClass",
      "no snapshot class for this driver",
      "label a VolumeSnapshotClass with velero.io/csi-volumesnapshot-class=true"),
-    (r"hook", "a hook failed", "look at the hook's command, container and timeout"),
     # Storage
     (r"NoSuchBucket|bucket does not exist", "the bucket does not exist", "create it, or correct the location"),
     (r"AccessDenied|Forbidden: 403|SignatureDoesNotMatch|InvalidAccessKeyId",
@@ -88,6 +87,7 @@ _TABLE = (
     (r"fail to patch dynamic PV",
      "a claim was not bound in time, so its volume kept defaults", "check the claim; its data may still be whole"),
     (r"error running restore hook", "a restore hook failed", "look at the hook's command and container"),
+    (r"(?<!web)hook", "a hook failed", "look at the hook's command, container and timeout"),
     # Deletion
     (r"backup is still in progress", "the backup is still running", "wait until it has finished"),
     (r"repository .*(not ready|NotReady)", "the backup repository is not ready", "look at its status.message"),
