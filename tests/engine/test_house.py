@@ -48,22 +48,28 @@ class Cut:
         self.status, self.headers = inner.status, inner.headers
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        source = self.inner.chunks().__aiter__()
+        source = aiter(self.inner.chunks())
         broken = asyncio.create_task(self._down.wait())
+        following: asyncio.Task[bytes | None] | None = None
         try:
             while True:
-                following = asyncio.ensure_future(anext(source))
+                following = asyncio.create_task(_next(source))
                 await asyncio.wait({following, broken}, return_when=asyncio.FIRST_COMPLETED)
                 if broken.done():
-                    following.cancel()
-                    await asyncio.gather(following, return_exceptions=True)
                     raise ConnectionResetError(104, "Connection reset by peer")
-                try:
-                    yield following.result()
-                except StopAsyncIteration:
+                chunk = following.result()
+                if chunk is None:
                     return
+                yield chunk
         finally:
-            broken.cancel()
+            tasks = [task for task in (following, broken) if task is not None]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _next(source: AsyncIterator[bytes]) -> bytes | None:
+    return await anext(source, None)
 
 
 class Line:

@@ -210,16 +210,13 @@ async def test_a_storm_costs_one_overview_a_second(scene: Scene) -> None:
     assert 4 <= len(scene.sights) - before <= 6
 
 
-async def test_a_long_overview_rests_nine_times_as_long() -> None:
-    async def slow(work: Callable[[], Any]) -> Any:
-        await scene.clock.sleep(2)
-        return work()
-
-    scene = Scene(aside=slow)
+async def test_an_overview_that_costs_two_seconds_rests_for_eighteen() -> None:
+    readings = iter(range(0, 10_000, 2))
+    scene = Scene(cpu=lambda: float(next(readings)))
     scene.answer_all()
-    await scene.settle(3)
+    await scene.settle(1)
     before = len(scene.sights)
-    for _ in range(40):
+    for _ in range(36):
         scene.mirror.touch()
         await scene.settle(1)
     assert len(scene.sights) - before == 2
