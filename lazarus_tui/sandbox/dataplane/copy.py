@@ -6,8 +6,8 @@ plain reads and writes do. Nothing here ever hard-links live data: an in-place w
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -110,14 +110,20 @@ def _plain(reader: int, writer: int, size: int) -> int:
 
 
 def remove_tree(root: Path) -> None:
-    """Removes a directory and all below it; an absent one is fine. A link is removed, never followed."""
-    if root.is_symlink():
-        root.unlink()
-        return
-    if not root.is_dir():
-        return
-    root.chmod(stat.S_IRWXU)
-    for name, info in tree_files(root):
-        if stat.S_ISDIR(info.st_mode) and stat.S_IMODE(info.st_mode) & stat.S_IRWXU != stat.S_IRWXU:
-            (root / name).chmod(stat.S_IRWXU)
-    shutil.rmtree(root)
+    """Removes a directory and all below it; an absent one is fine. A link is removed, never followed.
+
+    Two may do it at once: a removal that was given up may still run in its thread.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        if root.is_symlink():
+            root.unlink()
+            return
+        root.chmod(stat.S_IRWXU)
+        with os.scandir(root) as entries:
+            found = list(entries)
+        for entry in found:
+            if entry.is_dir(follow_symlinks=False):
+                remove_tree(Path(entry.path))
+            else:
+                Path(entry.path).unlink(missing_ok=True)
+        root.rmdir()

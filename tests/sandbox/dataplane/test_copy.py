@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -90,6 +91,16 @@ def test_removal_follows_no_link_and_is_not_stopped_by_modes(tree, tmp_path):
     remove_tree(tree)
     assert not tree.exists()
     assert (outside / "kept").exists()
+
+
+def test_two_removals_at_once_disturb_each_other_not(tmp_path):
+    for round_ in range(5):
+        root = tmp_path / str(round_)
+        for number in range(60):
+            (root / f"{number % 7}" / f"{number}").mkdir(parents=True)
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(remove_tree, [root] * 3))
+        assert not root.exists()
 
 
 def test_generations_share_equal_files_and_come_back_whole(tree, tmp_path):
