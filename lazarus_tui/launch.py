@@ -54,7 +54,7 @@ def profile(environ: Mapping[str, str]) -> Profile:
     shade = "light" if environ.get("LAZARUS_THEME") == "light" else "dark"
     ansi = plain or colours == "standard"
     theme = f"lazarus-ansi-{shade}" if ansi else f"lazarus-{shade}"
-    settings = {"TEXTUAL_ANIMATIONS": "none", "TEXTUAL_SMOOTH_SCROLL": "0", "TEXTUAL_FPS": "15" if remote else "30"}
+    settings = {"TEXTUAL_ANIMATIONS": "none", "TEXTUAL_SMOOTH_SCROLL": "0", "TEXTUAL_FPS": "30" if remote else "60"}
     if colours:
         settings["TEXTUAL_COLOR_SYSTEM"] = colours
     if ansi:  # Textual decides once, at import, what NO_COLOR means for the theme it starts with

@@ -14,10 +14,6 @@ class OperationsScreen(Deeds):
     topic_name = "operations"
     base_sheet = operations.SHEET
 
-    @property
-    def busy(self) -> bool:
-        return any(each.state.open for each in self.main_topic().records.values())
-
     def situation(self) -> Situation:
         return replace(super().situation(), operation=self.table.record)
 

@@ -27,10 +27,6 @@ class OverviewScreen(Deeds):
     def topics(self) -> set[str]:
         return {"overview", "locations", "schedules"}
 
-    @property
-    def busy(self) -> bool:
-        return any(each.state.open for each in self.host.topic("operations").records.values())
-
     def renew_body(self) -> None:
         super().renew_body()
         host, now = self.host, self.host.now()
