@@ -1,4 +1,4 @@
-"""Resource modifiers of a restore: JSON and merge patches from a ConfigMap, failing open as Velero's do.
+"""Resource modifiers of a restore: JSON, merge and strategic patches from a ConfigMap, failing open as Velero's do.
 
 A patch that fails leaves the object unchanged by that rule and records an error; the object is restored all the same.
 A failing JSON ``test`` skips the rule without an error.
@@ -16,6 +16,9 @@ from typing import Any
 
 import yaml
 
+from lazarus_tui.sandbox.api.errors import ApiError
+from lazarus_tui.sandbox.api.patches import merge
+from lazarus_tui.sandbox.api.strategic import strategic_merge
 from lazarus_tui.sandbox.velero import labels
 
 _RULE_KEYS = {"conditions", "patches", "mergePatches", "strategicPatches"}
@@ -42,6 +45,7 @@ class Rule:
     conditions: Mapping[str, Any]
     patches: tuple[Mapping[str, Any], ...]
     merges: tuple[Any, ...]
+    strategic: tuple[Any, ...] = ()
 
     def applies(self, group_resource: str, namespace: str, body: Mapping[str, Any]) -> bool:
         """``namespace`` is the original one. Conditions are about the object as it was before any rule."""
@@ -93,10 +97,23 @@ def parse(configmap: Mapping[str, Any], reference: str) -> list[Rule]:
         Rule(
             rule["conditions"],
             tuple(rule.get("patches") or ()),
-            tuple(yaml.safe_load(p["patchData"]) for k in _PATCH_KINDS[1:] for p in rule.get(k) or ()),
+            _patch_data(rule, "mergePatches"),
+            _patch_data(rule, "strategicPatches"),
         )
         for rule in document["resourceModifierRules"]
     ]
+
+
+def _patch_data(rule: Mapping[str, Any], kind: str) -> tuple[Any, ...]:
+    """The patches as read; what cannot be read stays a text, which fails when it is applied, as in Velero."""
+    found: list[Any] = []
+    for patch in rule.get(kind) or ():
+        text = str(patch.get("patchData", ""))
+        try:
+            found.append(yaml.safe_load(text))
+        except yaml.YAMLError:
+            found.append(text)
+    return tuple(found)
 
 
 def _problem(document: Any) -> str:
@@ -147,23 +164,26 @@ def _patched(rule: Rule, body: dict[str, Any]) -> dict[str, Any]:
     changed = copy.deepcopy(body)
     for patch in rule.patches:
         _json_patch(changed, patch)
-    for merge in rule.merges:
-        if not isinstance(merge, dict):
-            raise PatchFailed("error in applying merge patch: the patch is not an object")
-        changed = _merge(changed, merge)
+    for patches, merged in ((rule.merges, merge), (rule.strategic, _strategic)):
+        for data in patches:
+            if not isinstance(data, dict):
+                raise PatchFailed("error in applying merge patch: the patch is not an object")
+            changed = merged(changed, data)
     return changed
 
 
-def _merge(target: Any, patch: Any) -> Any:
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = _merge(result.get(key), value)
-    return result
+def _strategic(body: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    """Velero knows the lists of built-in kinds only."""
+    if "." in str(body.get("apiVersion", "")).partition("/")[0] and not _built_in(body):
+        raise PatchFailed(f"error in applying strategic patch: no kind {body.get('kind', '')} is registered")
+    try:
+        return strategic_merge(body, data)
+    except ApiError as error:
+        raise PatchFailed(f"error in applying strategic patch: {error.message}") from error
+
+
+def _built_in(body: Mapping[str, Any]) -> bool:
+    return str(body["apiVersion"]).partition("/")[0].endswith(".k8s.io")
 
 
 def _value(text: Any) -> Any:

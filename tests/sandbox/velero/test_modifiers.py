@@ -132,6 +132,30 @@ def test_all_conditions_look_at_the_object_before_any_rule() -> None:
     assert errors == []
 
 
+def test_strategic_patches_merge_lists_by_name_and_know_built_in_kinds_only() -> None:
+    rule = {
+        "conditions": {"groupResource": "pods"},
+        "strategicPatches": [{"patchData": "spec: {containers: [{name: web, image: 'b:2'}, {name: side, image: c}]}"}],
+    }
+    body, errors = apply(rules(rule), "pods", "shop", POD)
+    assert body["spec"]["containers"] == [{"name": "web", "image": "b:2"}, {"name": "side", "image": "c"}]
+    assert errors == []
+
+    custom = {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "t"}}
+    rule["conditions"] = {"groupResource": "things.example.com"}
+    body, errors = apply(rules(rule), "things.example.com", "shop", custom)
+    assert body == custom
+    assert "strategic patch" in errors[0]
+
+
+@pytest.mark.parametrize("data", ["{", "[1]", "", "just text"])
+def test_patch_data_that_is_no_object_fails_when_it_is_applied(data: str) -> None:
+    rule = {"conditions": {"groupResource": "pods"}, "mergePatches": [{"patchData": data}]}
+    body, errors = apply(rules(rule), "pods", "shop", POD)
+    assert body == POD
+    assert errors == ["error in applying merge patch: the patch is not an object"]
+
+
 HEAD = "version: v1\nresourceModifierRules: "
 
 
