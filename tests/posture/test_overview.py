@@ -1,0 +1,183 @@
+"""Overview rows: what would be lost, what is proven, what is wrong."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from lazarus_tui.model.clock import rfc3339
+from lazarus_tui.model.objects import Backup, Claim, Location, Schedule, VolumeCopy, Workload
+from lazarus_tui.model.operation import Figures, Operation, OpState
+from lazarus_tui.model.topics import WorkloadRow
+from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.posture import Proof, proofs_of, workload_rows
+from tests.velero.lab import START
+
+
+def workload(kind: str = "StatefulSet", name: str = "orders", namespace: str = "shop") -> Workload:
+    spec: dict[str, Any] = {"replicas": 1}
+    if kind == "StatefulSet":
+        spec["volumeClaimTemplates"] = [{"metadata": {"name": "data"}}]
+    meta = {"name": name, "namespace": namespace, "labels": {"app": name}}
+    return msgspec.convert({"kind": kind, "metadata": meta, "spec": spec, "status": {"readyReplicas": 1}}, Workload)
+
+
+def backup(name: str, age: float, *, phase: str = "Completed", schedule: str = "hot", **spec: Any) -> Backup:
+    start = START - timedelta(hours=age)
+    return msgspec.convert(
+        {
+            "metadata": {"name": name, "labels": {"velero.io/schedule-name": schedule}},
+            "spec": {"includedNamespaces": ["shop"], "storageLocation": "default", **spec},
+            "status": {"phase": phase, "startTimestamp": rfc3339(start)},
+        },
+        Backup,
+    )
+
+
+def copy(of: str, phase: str = "Completed") -> VolumeCopy:
+    meta = {"labels": {"velero.io/backup-name": of}, "annotations": {"velero.io/pvc-name": "data-orders-0"}}
+    spec = {"pod": {"namespace": "shop", "name": "orders-0"}}
+    return msgspec.convert({"metadata": meta, "spec": spec, "status": {"phase": phase}}, VolumeCopy)
+
+
+def schedule(
+    name: str = "hot", cron: str = "0 * * * *", *, tier: str = "", paused: bool = False, **template: Any
+) -> Schedule:
+    spec = {"includedNamespaces": ["shop"], "defaultVolumesToFsBackup": True, "storageLocation": "default", **template}
+    return msgspec.convert(
+        {
+            "metadata": {"name": name, "labels": {"backup-tier": tier}, "creationTimestamp": rfc3339(START)},
+            "spec": {"schedule": cron, "paused": paused, "template": spec},
+        },
+        Schedule,
+    )
+
+
+def place(name: str = "default", phase: str = "Available") -> Location:
+    status = {"phase": phase, "lastValidationTime": rfc3339(START), "message": "dial tcp"}
+    return msgspec.convert({"metadata": {"name": name}, "status": status}, Location)
+
+
+CLAIM = msgspec.convert({"metadata": {"name": "data-orders-0", "namespace": "shop"}}, Claim)
+
+
+def rows(**changes: Any) -> list[WorkloadRow]:
+    values: dict[str, Any] = {
+        "workloads": [workload()], "claims": [CLAIM], "backups": [backup("b1", 1)], "schedules": [schedule()],
+        "locations": [place()], "copies": [copy("b1")], "now": START,
+    }  # fmt: skip
+    return workload_rows(**{**values, **changes})
+
+
+def row(**changes: Any) -> WorkloadRow:
+    (found,) = rows(**changes)
+    return found
+
+
+def said(found: WorkloadRow) -> str:
+    return " | ".join(f"{f.severity}: {f.what}" for f in found.findings)
+
+
+def test_a_protected_workload_has_a_point_a_next_run_and_nothing_to_say() -> None:
+    found = row()
+    assert found.newest is not None
+    assert found.newest.name == "b1"
+    assert (found.next_run, found.next_schedule) == ("2026-06-01T13:00:00Z", "hot")
+    assert found.findings == ()
+    assert found.last_verdict is Verdict.NOT_TESTED
+
+
+def test_newer_points_that_do_not_hold_the_volume_are_passed_over() -> None:
+    backups = [backup("b1", 3), backup("bare", 2), backup("config", 1, includedResources=["configmaps"])]
+    found = row(backups=backups, copies=[copy("b1"), copy("bare", "Failed")])
+    assert found.newest is not None
+    assert found.newest.name == "b1"
+    assert [view.name for view in found.skipped] == ["config", "bare"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"backups": []}, "error: no usable point: no backup includes it"),
+        ({"schedules": []}, "error: no schedule covers it"),
+        ({"schedules": [schedule(includedNamespaces=["other"])]}, "error: no schedule covers it"),
+        (
+            {"schedules": [schedule(snapshotVolumes=False, defaultVolumesToFsBackup=False)]},
+            "volumes are never captured",
+        ),
+        ({"schedules": [schedule(paused=True)]}, "all its schedules are paused (hot)"),
+        ({"schedules": [schedule(cron="0 2 * * 7")]}, "never runs"),
+        ({"schedules": [schedule(cron="0 2 * * *", tier="critical")]}, "tier critical promises 4h"),
+        ({"locations": [place(phase="Unavailable")]}, "writes to default, which is unavailable"),
+        ({"locations": [place(phase="Unavailable")]}, "no usable point: storage location default is unavailable"),
+        ({"locations": None}, "no usable point: storage location default could not be read"),
+        ({"now": START + timedelta(hours=5)}, "overdue"),
+    ],
+)
+def test_each_finding(changes: dict[str, Any], words: str) -> None:
+    assert words in said(row(**changes))
+
+
+def test_the_tiers_that_can_keep_their_word_are_quiet() -> None:
+    assert "promises" not in said(row(schedules=[schedule(cron="0 * * * *", tier="hot")]))
+
+
+def test_a_deployment_without_volumes_is_content_with_a_config_backup() -> None:
+    web = workload("Deployment", "web")
+    found = row(workloads=[web], copies=[], schedules=[schedule(snapshotVolumes=False, defaultVolumesToFsBackup=False)])
+    assert found.newest is not None
+    assert found.findings == ()
+
+
+def test_a_claim_that_does_not_exist_yet_is_not_asked_for() -> None:
+    assert row(claims=[], copies=[]).claims == ()
+
+
+def test_system_namespaces_and_velero_have_no_rows() -> None:
+    assert rows(workloads=[workload(namespace="kube-system"), workload(namespace="velero")]) == []
+
+
+def operation(
+    verdict: Verdict, *, backup: str = "b1", ended: str = "2026-06-01T11:00:00Z", **changes: Any
+) -> Operation:
+    values: dict[str, Any] = {
+        "id": "1", "kind": "velero.restore", "context": "c", "target": "shop", "title": "", "state": OpState.DONE,
+        "plan_digest": "", "started": "", "ended": ended, "verdict": verdict, "figures": Figures(rta_seconds=42.0),
+        "facts": {"restore.backup": backup, "restore.sources": ["shop"]},
+    }  # fmt: skip
+    return Operation(**{**values, **changes})
+
+
+def test_proof_comes_from_restores_with_a_verdict() -> None:
+    proofs = proofs_of(
+        [operation(Verdict.PASSED), operation(Verdict.FAILED, backup="b0", ended="2026-06-01T11:30:00Z")]
+    )
+    found = row(proofs=proofs, backups=[backup("b1", 1), backup("b0", 5)], copies=[copy("b1"), copy("b0")])
+    assert found.newest_proven is not None
+    assert found.newest_proven.name == "b1"
+    assert (found.last_verdict, found.rta_seconds) == (Verdict.FAILED, 42.0)
+
+
+def test_what_is_open_or_says_nothing_proves_nothing() -> None:
+    nothing = [operation(Verdict.NOT_TESTED), operation(Verdict.PASSED, ended=""), operation(Verdict.PASSED, facts={}),
+               operation(Verdict.PASSED, kind="velero.backup")]  # fmt: skip
+    assert proofs_of(nothing) == []
+
+
+def test_a_proof_of_another_namespace_is_not_ours() -> None:
+    found = row(proofs=[Proof("b1", ("other",), Verdict.PASSED, "2026-06-01T11:00:00Z")])
+    assert found.last_verdict is Verdict.NOT_TESTED
+    assert found.newest_proven is None
+
+
+def test_ten_thousand_backups_without_a_usable_one_do_not_stall_the_engine() -> None:
+    backups = [backup(f"b{n}", 1 + n / 60, phase="Failed") for n in range(10_000)]
+    began = time.process_time()
+    found = row(backups=backups, copies=[])
+    assert found.newest is None
+    assert len(found.skipped) == 50
+    assert time.process_time() - began < 1.5

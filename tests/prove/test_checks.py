@@ -1,0 +1,241 @@
+"""Checks: PASSED only when they ran and were right, INCONCLUSIVE when they could not run."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from lazarus_tui.kube.errors import NotFound, ServerFault, TimedOut, Unreachable
+from lazarus_tui.model.clock import rfc3339
+from lazarus_tui.model.plan import PlanRefused
+from lazarus_tui.model.resources import CLAIMS, DEPLOYMENTS, NAMESPACES, STATEFULSETS
+from lazarus_tui.model.steps import Seen
+from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.prove import figures, run
+from lazarus_tui.prove.checks import http, readiness, watermark
+from lazarus_tui.prove.definitions import Checks, HttpCheck, WatermarkCheck, parse, shop_checks
+from lazarus_tui.prove.steps import Judge, Ready, Run
+from tests.velero.lab import START, Lab, World
+
+WEB = HttpCheck(service="web", port=8080, namespace="shop", contains="orders", matches="(?i)ORDERS: [0-9]+")
+MARK = WatermarkCheck(
+    service="orders", port=8080, namespace="shop", path="/stats", field="last.at", count_field="n",
+    until_path="/until/{until_ms}/stats",
+)  # fmt: skip
+
+
+@pytest.fixture
+def lab() -> Lab:
+    return Lab(World())
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict", "word"),
+    [
+        ((200, b"orders: 12"), Verdict.PASSED, "200 in"),
+        ((500, b"orders: 12"), Verdict.FAILED, "500 instead of 200"),
+        ((200, b"orders"), Verdict.FAILED, "match"),
+        ((200, b""), Verdict.FAILED, "contain"),
+        (NotFound("no endpoints", status=404), Verdict.FAILED, "does not answer"),
+        (ServerFault("no endpoints available", status=503), Verdict.FAILED, "does not answer"),
+        (TimedOut("slow"), Verdict.INCONCLUSIVE, "could not ask"),
+        (Unreachable("reset"), Verdict.INCONCLUSIVE, "could not ask"),
+    ],
+)
+async def test_http(lab: Lab, answer: Any, verdict: Verdict, word: str) -> None:
+    lab.world.services[("shop", "web", "/")] = answer
+    result = await http.check(lab.world, lab.clock, WEB)
+    assert result.verdict is verdict
+    assert word in result.summary
+    assert "12" not in str(result.evidence), "bodies stay out of the evidence"
+
+
+async def test_a_slow_answer_fails(lab: Lab) -> None:
+    def slow() -> Any:
+        lab.clock.seconds += 9
+        return (200, b"orders: 1")
+
+    lab.world.services[("shop", "web", "/")] = slow
+    result = await http.check(lab.world, lab.clock, WEB)
+    assert result.verdict is Verdict.FAILED
+    assert "9.0 s" in result.summary
+
+
+def workload(world: World, ready: int, *, wanted: int = 2, observed: int = 3, generation: int = 3) -> None:
+    world.put(
+        STATEFULSETS, "orders", "shop", metadata={"generation": generation}, spec={"replicas": wanted},
+        status={"readyReplicas": ready, "observedGeneration": observed},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [
+        ({"ready": 1}, "1/2"),
+        ({"ready": 2, "observed": 2}, "not been looked at"),
+        ({"ready": 0, "observed": 0}, "looked"),
+    ],
+)
+async def test_readiness_waits_for_what_the_controller_saw(lab: Lab, values: dict[str, int], word: str) -> None:
+    workload(lab.world, **values)
+    found = await readiness.look(lab.world, ["shop"])
+    assert not found.complete
+    assert word in found.words()
+
+
+async def test_readiness_wants_workloads_and_bound_claims(lab: Lab) -> None:
+    assert "no workloads" in (await readiness.look(lab.world, ["shop"])).words()
+    workload(lab.world, 2)
+    assert (await readiness.look(lab.world, ["shop"])).complete
+    lab.world.put(CLAIMS, "data", "shop", status={"phase": "Pending"})
+    assert "claim shop/data is Pending" in (await readiness.look(lab.world, ["shop"])).words()
+
+
+async def test_ready_means_twice_in_a_row(lab: Lab) -> None:
+    workload(lab.world, 2)
+    step = Ready(Checks(sources={"shop": "shop"}, stable_seconds=2.0))
+    flap = [lambda: workload(lab.world, 1), lambda: workload(lab.world, 2)]
+    seen = await lab.run(step, *flap)
+    assert seen.seen is Seen.DONE
+    assert lab.facts["checks.ready"] == "PASSED"
+    assert lab.facts["checks.t10"] > rfc3339(START, micro=True), "the first look of the last stable pair"
+
+
+async def test_not_ready_in_time_is_a_verdict_not_a_crash(lab: Lab) -> None:
+    workload(lab.world, 1)
+    seen = await lab.run(Ready(Checks(sources={"shop": "shop"}, ready_seconds=5.0)))
+    assert seen.seen is Seen.DONE
+    assert lab.facts["checks.ready"] == "FAILED"
+    assert lab.checks[0].verdict is Verdict.FAILED
+
+
+def stats(at: datetime | None, n: int = 7) -> dict[str, Any]:
+    return {"last": {"at": rfc3339(at, micro=True) if at else ""}, "n": n}
+
+
+def until_path(until: datetime) -> str:
+    return f"/until/{int(until.timestamp() * 1000)}/stats"
+
+
+async def test_the_watermark_leaves_out_what_came_after_the_restore_began(lab: Lab) -> None:
+    before = START - timedelta(seconds=30)
+    lab.world.services[("shop", "orders", "/stats")] = stats(START + timedelta(seconds=9))
+    lab.world.services[("shop", "orders", until_path(START))] = stats(before)
+    result, found = await watermark.check(lab.world, lab.clock, MARK, START)
+    assert (result.verdict, found.at, found.count) == (Verdict.PASSED, before, 7)
+
+
+async def test_newer_data_than_the_restore_is_no_proof_where_the_service_cannot_tell(lab: Lab) -> None:
+    plain = WatermarkCheck(service="orders", port=8080, namespace="shop", path="/stats", field="last.at")
+    lab.world.services[("shop", "orders", "/stats")] = stats(START + timedelta(seconds=1))
+    result, found = await watermark.check(lab.world, lab.clock, plain, START)
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert found.at is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        (stats(None), Verdict.FAILED),
+        ({"last": {"at": "yesterday"}}, Verdict.FAILED),
+        ((200, b"<html>"), Verdict.FAILED),
+        ((500, b""), Verdict.FAILED),
+        (TimedOut("slow"), Verdict.INCONCLUSIVE),
+    ],
+)
+async def test_watermarks_that_cannot_be_read(lab: Lab, answer: Any, verdict: Verdict) -> None:
+    lab.world.services[("shop", "orders", until_path(START))] = answer
+    result, found = await watermark.check(lab.world, lab.clock, MARK, START)
+    assert result.verdict is verdict
+    assert found.at is None
+
+
+async def test_checks_are_tried_until_they_hold(lab: Lab) -> None:
+    answers = [(503, b""), (200, b"orders: 1"), (503, b""), *[(200, b"orders: 1")] * 9]
+    lab.world.services[("shop", "web", "/")] = lambda: answers.pop(0)
+    seen = await lab.run(Run(Checks(sources={"shop": "shop"}, http=(WEB,), stable_seconds=1.0)))
+    assert seen.seen is Seen.DONE
+    assert lab.facts["checks.verdict"] == "PASSED"
+    assert lab.facts["checks.t12"] == rfc3339(START + timedelta(seconds=1.5), micro=True), "since then all held"
+
+
+async def test_checks_that_never_hold_are_failed_with_their_words(lab: Lab) -> None:
+    lab.world.services[("shop", "web", "/")] = (500, b"")
+    seen = await lab.run(Run(Checks(sources={"shop": "shop"}, http=(WEB,), check_seconds=3.0)))
+    assert seen.seen is Seen.DONE
+    assert lab.facts["checks.verdict"] == "FAILED"
+    assert lab.facts["checks.t12"] == ""
+    assert "500 instead of 200" in seen.detail
+
+
+def point(seconds: float) -> str:
+    return rfc3339(START + timedelta(seconds=seconds), micro=True)
+
+
+FACTS = {
+    "loss.t0": point(0), "loss.gone": point(1), "restore.t4": point(3), "restore.t5": point(4), "restore.t6": point(6),
+    "restore.t7": point(9), "restore.t8": point(9.5), "restore.settled": point(10), "checks.t10": point(9.8),
+    "checks.t12": point(12), "checks.watermark": point(-20), "checks.records": 7,
+}  # fmt: skip
+
+
+def test_phases_add_up_to_the_recovery_time() -> None:
+    found = figures.measure(FACTS)
+    assert found.rta_seconds == 12
+    assert sum(phase.seconds for phase in found.rta_phases) == pytest.approx(12)
+    assert all(phase.seconds >= 0 and phase.definition for phase in found.rta_phases)
+    assert found.rpa_seconds == 20
+    assert figures.technical_seconds(FACTS) == 9
+
+
+def test_without_a_loss_it_counts_from_the_request() -> None:
+    facts = {key: value for key, value in FACTS.items() if not key.startswith("loss")}
+    found = figures.measure(facts)
+    assert found.rta_seconds == 9
+    assert found.rta_phases[0].name == "queue"
+    assert sum(phase.seconds for phase in found.rta_phases) == pytest.approx(9)
+
+
+@pytest.mark.parametrize("missing", ["checks.t12", "restore.t4", "checks.watermark"])
+def test_what_was_not_measured_is_unknown(missing: str) -> None:
+    facts = {key: value for key, value in FACTS.items() if key != missing and not key.startswith("loss")}
+    found = figures.measure(facts)
+    assert found.rta_seconds is None or found.rpa_seconds is None
+    assert "unknown" in " ".join(figures.words(found))
+
+
+@pytest.mark.parametrize(
+    ("facts", "verdict"),
+    [
+        ({"restore.verdict": "PASSED", "checks.ready": "PASSED", "checks.verdict": "PASSED"}, Verdict.PASSED),
+        ({"restore.verdict": "FAILED", "checks.ready": "PASSED", "checks.verdict": "PASSED"}, Verdict.FAILED),
+        ({"restore.verdict": "INCONCLUSIVE", "checks.verdict": "PASSED"}, Verdict.INCONCLUSIVE),
+        ({}, Verdict.NOT_TESTED),
+    ],
+)
+async def test_the_whole_is_as_good_as_its_worst_part(lab: Lab, facts: dict[str, str], verdict: Verdict) -> None:
+    lab.facts |= facts
+    await lab.run(Judge(Checks(sources={"shop": "shop"})))
+    assert lab.verdicts == [verdict]
+    assert lab.records[0]["verdict"] == str(verdict)
+
+
+async def test_checks_can_be_planned_alone(lab: Lab) -> None:
+    with pytest.raises(PlanRefused, match="no namespace shop"):
+        await run.plan(lab.world, {"namespaces": ["shop"]}, lab.clock)
+    lab.world.put(NAMESPACES, "shop", "")
+    lab.world.put(DEPLOYMENTS, "web", "shop")
+    plan = await run.plan(lab.world, {"namespaces": ["shop"]}, lab.clock)
+    assert [step.name for step in run.steps(plan, None)] == ["checks.ready", "checks.run", "checks.judge"]  # type: ignore[arg-type]
+
+
+def test_definitions_are_checked_before_anything_runs() -> None:
+    with pytest.raises(PlanRefused, match="regular expression"):
+        parse({"sources": {}, "checks": {"http": [{"service": "a", "port": 1, "matches": "("}]}}, "prod")
+    with pytest.raises(PlanRefused, match="not checks"):
+        parse({"sources": {}, "checks": {"http": 3}}, "prod")
+    assert parse({"sources": {"copy": "shop"}}, "prod").http == ()
+    assert parse({"sources": {"copy": "shop"}}, "lazarus-sandbox").http[0].namespace == "copy"
+    assert shop_checks({"copy": "shop"}).watermark is not None
