@@ -32,6 +32,7 @@ FIRST_ANSWER = 8.0
 # Seconds between attempts to connect: doubled from the first to the last.
 RETRY_FIRST, RETRY_LAST = 2.0, 60.0
 MAX_ARM_MINUTES = 60
+NO_CONTEXT_HINT = "make one with your cloud's command, name one with --kubeconfig, or try: lazarus --sandbox"
 
 
 class Followed(Protocol):
@@ -115,9 +116,11 @@ class Contexts:
         if rows:
             self._hub.set_state(Topic.CONTEXTS, "ready", as_of=rfc3339(self._clock.now()))
         else:
-            reason = self.problems[0] if self.problems else f"no kubeconfig with a context found ({self.kubeconfig})"
-            hint = "make one with your cloud's command, name one with --kubeconfig, or try: lazarus --sandbox"
-            self._hub.set_state(Topic.CONTEXTS, "failed", reason=reason, hint=hint)
+            self._hub.set_state(Topic.CONTEXTS, "failed", reason=self._why_none(), hint=NO_CONTEXT_HINT)
+
+    def _why_none(self) -> str:
+        """Why the kubeconfig gives no context at all: what is wrong with a file comes first."""
+        return self.problems[0] if self.problems else f"no kubeconfig with a context found ({self.kubeconfig})"
 
     def _row(self, name: str, context: Context) -> ContextRow:
         current = name == self._current
@@ -167,6 +170,8 @@ class Contexts:
         return self._row(name, connection.context)
 
     def _resolve(self, name: str | None) -> str:
+        if not self._listed and not self._connections:
+            raise LinkFault(Fault("refused", self._why_none(), "", NO_CONTEXT_HINT))
         if name is None and not self._current:
             names = ", ".join(sorted(self._listed)) or "none"
             what = "the kubeconfig names no current context"
