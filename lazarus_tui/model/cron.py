@@ -129,13 +129,26 @@ class Cron:
     def longest_gap(self, after: datetime, days: int = 366) -> timedelta | None:
         """The longest time between two firings in the ``days`` after ``after``; None when it fires less than twice.
 
-        Found by walking the firings, because weekends and clock changes make gaps that no formula shows. Lines that
-        fire more often than hourly are walked for 8 days only: a week holds every gap they have but a clock change.
+        Found by walking the firings, because weekends and clock changes make gaps that no formula shows. A line that
+        names no day of the month and no month repeats every week, but for the weeks with a clock change.
         """
-        end = _utc(after) + timedelta(
-            days=8 if len(self.minutes) * len(self.hours) > 24 and not self._zoned() else days
-        )
-        moment, longest = self.next(after), None
+        start = _utc(after)
+        end = start + timedelta(days=days)
+        windows = [(start, end)]
+        if self.every is None and self.stars >= {2, 3} and days > 8:
+            windows = [(start, start + timedelta(days=8)), *self._weeks_with_changes(start, days)]
+        gaps = [gap for begin, finish in windows if (gap := self._gap_between(begin, finish)) is not None]
+        return max(gaps, default=None)
+
+    def _weeks_with_changes(self, start: datetime, days: int) -> list[tuple[datetime, datetime]]:
+        if not self._zoned():
+            return []
+        noons = (start.astimezone(self._zone()).replace(hour=12) + timedelta(days=n) for n in range(4, days - 3))
+        week = timedelta(days=4)
+        return [(_utc(noon) - week, _utc(noon) + week) for noon in noons if not _steady(noon)]
+
+    def _gap_between(self, begin: datetime, end: datetime) -> timedelta | None:
+        moment, longest = self.next(begin), None
         while moment is not None and moment <= end:
             following = self.next(moment)
             if following is None:

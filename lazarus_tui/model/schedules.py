@@ -60,6 +60,12 @@ def _longest_gap(line: cron.Cron, day: date) -> timedelta | None:
     return line.longest_gap(datetime(day.year, day.month, day.day, tzinfo=UTC))
 
 
+@lru_cache(maxsize=256)
+def _longest_gap(line: cron.Cron, day: date) -> timedelta | None:
+    """Kept for a day: every workload asks for it again."""
+    return line.longest_gap(datetime(day.year, day.month, day.day, tzinfo=UTC))
+
+
 def tier_problem(schedule: Schedule, now: datetime, rule: str = "velero") -> str:
     """Why its cron line cannot keep what its tier promises, or ""."""
     promised = TIER_RPO.get(schedule.metadata.label(TIER_LABEL))

@@ -236,3 +236,12 @@ def test_a_time_without_a_zone_is_refused() -> None:
 def test_longest_gap_sees_the_weekend() -> None:
     line = parse("0 9-17 * * 1-5", zone="Europe/Berlin")
     assert line.longest_gap(at("2026-01-01T00:00:00")) == timedelta(hours=65)  # the October weekend is an hour longer
+
+
+def test_longest_gap_of_rare_lines_and_of_clock_changes() -> None:
+    start = at("2026-01-01T00:00:00")
+    assert parse("0 0 1 1 *").longest_gap(start) == timedelta(days=365)
+    assert parse("0 * * * *").longest_gap(start) == timedelta(hours=1)
+    assert parse("30 2 * * *", zone="Europe/Berlin").longest_gap(start) == timedelta(hours=47)
+    assert parse("@every 2h").longest_gap(start) == timedelta(hours=2)
+    assert parse("0 0 31 2 *").longest_gap(start) is None
