@@ -56,13 +56,7 @@ def covers(spec: BackupSpec, wanted: Wanted) -> bool:
 
 @lru_cache(maxsize=1024)
 def _longest_gap(line: cron.Cron, day: date) -> timedelta | None:
-    """The gap from this day on. Walking a year of firings takes 50 ms, and the Overview asks about every workload."""
-    return line.longest_gap(datetime(day.year, day.month, day.day, tzinfo=UTC))
-
-
-@lru_cache(maxsize=256)
-def _longest_gap(line: cron.Cron, day: date) -> timedelta | None:
-    """Kept for a day: every workload asks for it again."""
+    """The gap from this day on. The Overview asks for it again for every workload."""
     return line.longest_gap(datetime(day.year, day.month, day.day, tzinfo=UTC))
 
 
