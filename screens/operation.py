@@ -28,6 +28,7 @@ class OperationScreen(Reading):
     def __init__(self, id: str) -> None:
         super().__init__()
         self.operation_id = id
+        self._ended = False
 
     def compose_body(self) -> Iterable[Widget]:
         yield LineBlock([BLANK, BLANK], id="title")
@@ -66,6 +67,11 @@ class OperationScreen(Reading):
         self.query_one("#title", LineBlock).show(operations.headline(operation, now))
         self.set_class(not operation.state.open, "ended")
         self.pager.show(operations.body(operation, now, width - 1))
+        if operation.state.open:
+            self.pager.reveal(operations.at_work(operation, now, width - 1))
+        elif not self._ended:
+            self._ended = True
+            self.pager.scroll_to(y=0, animate=False, immediate=True)
         self._renew_log(operation)
 
     def _renew_log(self, operation: Operation) -> None:

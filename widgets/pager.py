@@ -49,6 +49,8 @@ class Pager(Scrolled, can_focus=True):
         self._filter = Filter()
         self._matches: list[int] = []
         self._match = 0
+        self.held = False
+        """Whether the reader has scrolled by hand."""
 
     @property
     def lines(self) -> Sequence[Line]:
@@ -61,6 +63,14 @@ class Pager(Scrolled, can_focus=True):
         if self._filter:
             self._matches = self._find()
         self.repaint_changed()
+
+    def reveal(self, index: int) -> None:
+        """Bring line ``index`` into view with a few lines after it, unless the reader has scrolled by hand."""
+        if self.held or not self.size.height:
+            return
+        top, height = int(self.scroll_offset.y), self.size.height
+        if not top <= index < top + height - 1:
+            self.scroll_to(y=max(0, min(self.max_scroll_y, index - height + 4)), animate=False, immediate=True)
 
     def repaint_changed(self) -> None:
         if not self.is_attached:
@@ -91,6 +101,7 @@ class Pager(Scrolled, can_focus=True):
         self.set_rows(len(self._lines))
 
     def action_scroll_by(self, by: int) -> None:
+        self.held = True
         self.scroll_to(y=max(0, min(self.max_scroll_y, self.scroll_offset.y + by)), animate=False, immediate=True)
 
     def action_page(self, by: int) -> None:

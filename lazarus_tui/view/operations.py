@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from lazarus_tui.model.operation import Figures, Operation, OpState, Phase, StageProgress, StepState, StepView
 from lazarus_tui.view import status, times
 from lazarus_tui.view.sanitise import Safe, clean
@@ -26,7 +28,7 @@ COLUMNS = (
 def elapsed(operation: Operation, now: datetime) -> float:
     """Seconds since the start for one that runs, the measured duration for one that ended."""
     if operation.state.open:
-        return max(0.0, times.seconds_since(operation.started, now) or operation.seconds)
+        return float(int(max(0.0, times.seconds_since(operation.started, now) or operation.seconds)))
     return operation.seconds or _between(operation.started, operation.ended)
 
 
@@ -118,14 +120,13 @@ def bar(stage: StageProgress, width: int) -> Line:
     return line(name, accent("━" * full), muted(f"{'─' * (width - full)} {share * 100:3.0f}%  {words}"))
 
 
-def step_lines(step: StepView, now: datetime, width: int) -> list[Line]:
+def step_lines(step: StepView, now: datetime, width: int, room: int) -> list[Line]:
     """A step's line (mark, title, time, detail), and its bars while it runs."""
     tone = Tone.MUTED if step.state in (StepState.PLANNED, StepState.SKIPPED) else Tone.PLAIN
     spent = step.seconds
     if step.state is StepState.RUNNING:
         spent = max(spent, times.seconds_since(step.started, now) or 0.0)
         tone = Tone.STRONG
-    room = max(20, min(46, width - 34))
     mark = status.step_mark(step.state)
     title = span(f" {clean(step.title, room):<{room}} ", tone)
     took = f"{times.duration(spent) if spent else '':>7}  "
@@ -137,7 +138,16 @@ def step_lines(step: StepView, now: datetime, width: int) -> list[Line]:
 
 
 def checklist(operation: Operation, now: datetime, width: int) -> list[Line]:
-    return [part for step in operation.steps for part in step_lines(step, now, width)]
+    room = min(max((len(step.title) for step in operation.steps), default=0), 46, max(20, width - 34))
+    return [part for step in operation.steps for part in step_lines(step, now, width, room)]
+
+
+def at_work(operation: Operation, now: datetime, width: int) -> int:
+    """The line of the body that a watcher wants to see: the last one of the step that runs."""
+    found = current(operation)
+    if found is None:
+        return 0
+    return len(checklist(msgspec.structs.replace(operation, steps=operation.steps[: found[0]]), now, width)) - 1
 
 
 def _figure(label: str, value: str, definition: str, tone: Tone = Tone.STRONG) -> Line:

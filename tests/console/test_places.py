@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from tests.console import worlds
 from tests.console.fake_link import refused
 
@@ -114,7 +116,6 @@ async def test_help_lists_the_keys_of_the_place_it_was_asked_in(opened):
 
 async def test_describe_yaml_and_errors_of_a_backup(opened, link):
     chosen = worlds.backups()["velero/before-the-upgrade"]
-    import msgspec
 
     link.answers["object.get"] = {**msgspec.to_builtins(chosen), "kind": "Backup"}
     link.answers["artefact.get"] = {"json": {"errors": {"cluster": ["dial tcp: no such host"] * 2}, "warnings": {}}}
@@ -151,3 +152,23 @@ async def test_ctrl_c_asks_and_stay_is_the_default(opened):
         await hands.press("ctrl+c", "right", "enter")
         assert hands.app._exit
         assert not hands.called("engine.stop"), "leaving stops nothing"
+
+
+async def test_an_operation_keeps_its_running_step_in_view_until_it_ends(opened, link):
+    running = worlds.running_operation()
+    planned = [step for step in running.steps if step.state == "planned"]
+    done = [msgspec.structs.replace(running.steps[0], name=f"d{n}", title=f"done {n}") for n in range(20)]
+    link.put("operations", {running.id: msgspec.structs.replace(running, steps=(*done, running.steps[3], *planned))})
+    async with opened() as hands:
+        await hands.press("5", "enter")
+        assert "▶ restore shop from the point" in hands.text
+        assert "volumes" in hands.text
+        assert "done 0 " not in hands.text
+        await hands.press("g")
+        assert "done 0 " in hands.text
+        link.put("operations", {running.id: msgspec.structs.replace(worlds.finished_operation(), id=running.id)})
+        hands.app._renew()
+        await hands.settle()
+        assert "Verdict  ✓ PASSED" in hands.text
+        assert "from the decision to the last check (RTA)" in hands.text
+        assert "18254 just before the loss, 18233 restored" in hands.text
