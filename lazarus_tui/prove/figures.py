@@ -75,7 +75,9 @@ def words(found: Figures) -> list[str]:
     else:
         lines.append("recovery time unknown: not all checks held")
     if found.rpa_seconds is not None:
-        lines.append(f"recovery point {human(found.rpa_seconds)} before the loss, by the newest data found")
+        lost = any(phase.name == "going" for phase in found.rta_phases)
+        reference = "the loss" if lost else "the restore was asked for"
+        lines.append(f"recovery point {human(found.rpa_seconds)} before {reference}, by the newest data found")
     else:
         lines.append("recovery point unknown: no watermark was read")
     return lines

@@ -252,7 +252,8 @@ class Verify(BackupStep):
         elif found.unknown or (trouble and context.facts.get("backup.claims")):
             words, verdict = f"not verified: {trouble or found.words()}", Verdict.INCONCLUSIVE
         else:
-            words, verdict = found.words(), Verdict.PASSED
+            words = found.words()
+            verdict = Verdict.PASSED if found.captured else Verdict.NOT_TESTED  # nothing was there to be verified
         return {**facts, "backup.verdict": str(verdict), "backup.words": words, "backup.advice": _ADVICE}
 
     async def _infos(self, context: StepContext) -> tuple[Any, str]:

@@ -244,3 +244,14 @@ async def test_only_a_backup_that_never_began_is_taken_back(lab: Lab) -> None:
     phase(lab.world, "InProgress")()
     with pytest.raises(Exception, match="cannot be taken back"):
         await Create(PARAMS).undo(lab)
+
+
+async def test_a_backup_without_volumes_to_hold_is_not_called_tested(lab: Lab) -> None:
+    params = {**PARAMS, "spec": {"includedNamespaces": ["shop"], "snapshotVolumes": False}}
+    for step in (Preflight(params), Create(params)):
+        await lab.run(step)
+    phase(lab.world, "Completed")()
+    await lab.run(Settle(params))
+    assert (await lab.run(Verify(params))).detail == "no volumes expected"
+    assert lab.verdicts == [Verdict.NOT_TESTED]
+    assert lab.fetched == []
