@@ -1,8 +1,8 @@
 """The rehearsal: a real application is backed up, lost, restored and checked, with every loss counted.
 
-Scenario *namespace-deleted*: the shop takes orders; a backup is taken; twenty more orders come in; the namespace is
-deleted; the newest usable point is chosen by the one rule, restored and checked. It destroys, so it refuses to run
-anywhere but in the sandbox.
+Scenario *namespace-deleted*: the shop takes orders; a backup is taken, and a newer one without volumes; twenty more
+orders come in; the namespace is deleted; the newest usable point is chosen by the one rule, restored and checked. It
+destroys, so it refuses to run anywhere but in the sandbox.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from lazarus_tui.drill.rehearse_steps import BackedUp, Count, Lose, MoreOrders, TakingOrders
+from lazarus_tui.drill.rehearse_steps import BackedUp, Count, Decoy, Lose, MoreOrders, TakingOrders
 from lazarus_tui.model.clock import Clock, rfc3339
 from lazarus_tui.model.objects import Namespace
 from lazarus_tui.model.plan import Danger, Effect, Params, Plan, PlanRefused
@@ -36,7 +36,7 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
     shop = str(params.get("workload") or SHOP)
     await _only_in_the_sandbox(reader, shop)
     velero = str(params.get("velero") or "velero")
-    name = f"rehearse-{shop}-{clock.now():%Y%m%d%H%M%S}"
+    name, decoy = f"rehearse-{shop}-{clock.now():%Y%m%d%H%M%S}", f"rehearse-{shop}-config-{clock.now():%Y%m%d%H%M%S}"
     return Plan(
         kind=KIND,
         context=reader.context,
@@ -44,17 +44,21 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
         target=shop,
         title=f"Rehearse the loss of namespace {shop}",
         danger=Danger.DESTROYS,
-        params={"scenario": scenario, "workload": shop, "velero": velero, "backup": name, "more_orders": MORE_ORDERS},
+        params={
+            "scenario": scenario, "workload": shop, "velero": velero, "more_orders": MORE_ORDERS,
+            "backup": name, "decoy": decoy,
+        },
         steps=(),
         effects=(
             Effect("create", f"backups.velero.io/{name}", shop),
+            Effect("create", f"backups.velero.io/{decoy}", "newer, without volumes: the choice must pass over it"),
             Effect("delete", f"namespace {shop}", "with its volume and every order since the backup"),
             Effect("create", f"namespace {shop}", "from the newest usable point"),
         ),
         losses=(f"all orders placed in {shop} after the backup: at least {MORE_ORDERS}",),
         warnings=("this is the sandbox: nothing outside of it is touched",),
         made=rfc3339(clock.now()),
-    )
+    )  # fmt: skip
 
 
 async def _only_in_the_sandbox(reader: Reader, shop: str) -> None:
@@ -106,6 +110,7 @@ def steps(plan: Plan, catalog: Catalog) -> Sequence[Step]:
         TakingOrders(shop),
         *part("velero.backup", backup),
         BackedUp(shop),
+        Decoy(shop, str(params["velero"]), str(params["decoy"])),
         MoreOrders(shop, int(params["more_orders"])),
         Lose(shop),
         *part("velero.choose", {"velero": params["velero"], "namespace": shop}),

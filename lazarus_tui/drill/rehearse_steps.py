@@ -10,10 +10,10 @@ from typing import Any
 
 from lazarus_tui.drill import orders
 from lazarus_tui.model.clock import parse_rfc3339, rfc3339
-from lazarus_tui.model.objects import Claim, Namespace
+from lazarus_tui.model.objects import Backup, Claim, Namespace
 from lazarus_tui.model.operation import CheckResult, Figures, StageProgress
-from lazarus_tui.model.resources import CLAIMS, NAMESPACES
-from lazarus_tui.model.stepping import BaseStep, carry_out
+from lazarus_tui.model.resources import BACKUPS, CLAIMS, NAMESPACES
+from lazarus_tui.model.stepping import OPERATION_LABEL, BaseStep, carry_out
 from lazarus_tui.model.steps import Observation, Seen, StepContext, StepStopped, Write
 from lazarus_tui.model.verdict import Verdict, worst
 
@@ -67,6 +67,41 @@ class BackedUp(BaseStep):
         except orders.NoAnswer as error:
             return Observation(Seen.WAITING, str(error))
         return Observation(Seen.DONE, f"{found.orders} orders", facts={"rehearse.base": found.last_id})
+
+
+class Decoy(BaseStep):
+    """A newer backup that is Completed and holds no volume, so that the choice of the point is a real one."""
+
+    name, title, mutates = "rehearse.decoy", "Take a newer backup without volumes", True
+    poll, limit = 0.5, 300.0
+
+    def __init__(self, shop: str, velero: str, backup: str) -> None:
+        self.shop, self.velero, self.backup = shop, velero, backup
+
+    async def observe(self, context: StepContext) -> Observation:
+        found = await context.reader.get(BACKUPS, self.backup, self.velero, type=Backup)
+        if found is None:
+            return Observation(Seen.ABSENT)
+        if found.metadata.label(OPERATION_LABEL) != context.op[:8]:
+            return Observation(Seen.DIVERGED, f"a backup {self.backup} exists that this operation did not make")
+        phase = found.status.phase
+        ended = phase in ("Completed", "PartiallyFailed", "Failed", "FailedValidation")
+        return Observation(Seen.DONE if ended else Seen.WAITING, f"{self.backup} {phase or 'New'}")
+
+    async def act(self, context: StepContext) -> None:
+        body = {
+            "apiVersion": BACKUPS.api_version,
+            "kind": BACKUPS.kind,
+            "metadata": {"name": self.backup, "namespace": self.velero},
+            "spec": {
+                "includedNamespaces": [self.shop],
+                "includedResources": ["configmaps", "secrets"],
+                "storageLocation": "default",
+                "snapshotVolumes": False,
+                "ttl": "72h0m0s",
+            },
+        }
+        await carry_out(context, Write("create", BACKUPS, self.velero, self.backup, body, expect="the backup exists"))
 
 
 class MoreOrders(BaseStep):

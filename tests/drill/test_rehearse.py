@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from lazarus_tui import drill, prove, velero
 from lazarus_tui.drill import orders, rehearse
-from lazarus_tui.drill.rehearse_steps import BackedUp, Count, Lose, MoreOrders, TakingOrders
+from lazarus_tui.drill.rehearse_steps import BackedUp, Count, Decoy, Lose, MoreOrders, TakingOrders
 from lazarus_tui.engine.registry import Registry
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.plan import PlanRefused
-from lazarus_tui.model.resources import CLAIMS, NAMESPACES, STATEFULSETS
+from lazarus_tui.model.resources import BACKUPS, CLAIMS, NAMESPACES, STATEFULSETS
 from lazarus_tui.model.steps import Outcome, Seen
 from lazarus_tui.model.verdict import Verdict
 from tests.velero.lab import START, Lab, World, merge
@@ -88,6 +88,16 @@ async def test_the_ids_are_kept_before_the_delete_is_sent(lab: Lab) -> None:
     lab.world.after_write = lambda write: lab.said.append(f"{orders.count(lab.facts['loss.ids'])} kept")
     await lab.run(Lose("shop"))
     assert lab.said == [f"{len(shop_of(lab).book)} kept"]
+
+
+async def test_a_newer_backup_without_volumes_stands_in_the_way(lab: Lab) -> None:
+    step = Decoy("shop", "velero", "decoy")
+    done = lambda: merge(lab.world.at(BACKUPS, "decoy"), {"status": {"phase": "Completed"}})  # noqa: E731
+    assert (await lab.run(step, lambda: None, done)).seen is Seen.DONE
+    (write,) = lab.world.writes
+    assert write.body["spec"]["snapshotVolumes"] is False
+    lab.world.put(BACKUPS, "decoy")
+    assert (await lab.run(step)).seen is Seen.DIVERGED
 
 
 async def test_without_a_count_there_is_no_loss(lab: Lab) -> None:
