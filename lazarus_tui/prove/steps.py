@@ -154,7 +154,8 @@ class Judge(BaseStep):
         if self.wanted.evidence:
             definitions = msgspec.to_builtins(self.wanted)
             path = await context.evidence({"type": "checks", "verdict": str(verdict), "definitions": definitions})
-        await context.remember(verdict=str(verdict), evidence=path)
+        technical = figures.technical_seconds(facts)
+        await context.remember(verdict=str(verdict), evidence=path, rta_technical_seconds=technical)
 
 
 _JUDGED = ("restore.verdict", "checks.ready", "checks.verdict")

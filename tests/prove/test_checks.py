@@ -220,6 +220,7 @@ async def test_the_whole_is_as_good_as_its_worst_part(lab: Lab, facts: dict[str,
     await lab.run(Judge(Checks(sources={"shop": "shop"})))
     assert lab.verdicts == [verdict]
     assert lab.records[0]["verdict"] == str(verdict)
+    assert lab.facts["rta_technical_seconds"] is None, "nothing was timed"
 
 
 async def test_checks_can_be_planned_alone(lab: Lab) -> None:
