@@ -82,12 +82,14 @@ class Console(App[int]):
         *,
         context: str | None = None,
         theme: str = "lazarus-dark",
+        plain_glyphs: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         super().__init__()
         for each in themes.THEMES:
             self.register_theme(each)
         self.theme = theme
+        self.plain_glyphs = plain_glyphs
         self.now = now
         self.context_name = context or ""
         self.link = LinkState.CONNECTING

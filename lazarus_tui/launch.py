@@ -43,6 +43,7 @@ class Profile:
     settings: Mapping[str, str]
     theme: str
     mouse: bool
+    plain_glyphs: bool = False
 
 
 def profile(environ: Mapping[str, str]) -> Profile:
@@ -59,7 +60,8 @@ def profile(environ: Mapping[str, str]) -> Profile:
         settings["TEXTUAL_COLOR_SYSTEM"] = colours
     if ansi:  # Textual decides once, at import, what NO_COLOR means for the theme it starts with
         settings["TEXTUAL_THEME"] = f"ansi-{shade}"
-    return Profile(settings, theme, environ.get("LAZARUS_MOUSE", "0" if remote else "1") == "1")
+    mouse = environ.get("LAZARUS_MOUSE", "0" if remote else "1") == "1"
+    return Profile(settings, theme, mouse, plain_glyphs=environ.get("TERM", "") in _PLAIN_TERMINALS)
 
 
 def load_app(environ: MutableMapping[str, str]) -> tuple[type[Console], Profile]:
@@ -152,7 +154,8 @@ def console(
     ``revive`` starts an engine again when none listens (it may block; it runs in a thread).
     """
     app_class, chosen = load_app(os.environ)
-    return run_app(app_class(_linked(socket, kubeconfig, revive), context=context, theme=chosen.theme), chosen)
+    source = _linked(socket, kubeconfig, revive)
+    return run_app(app_class(source, context=context, theme=chosen.theme, plain_glyphs=chosen.plain_glyphs), chosen)
 
 
 def run_app(app: Console, chosen: Profile) -> int:

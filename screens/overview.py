@@ -31,18 +31,21 @@ class OverviewScreen(Deeds):
         super().renew_body()
         host, now = self.host, self.host.now()
         rows = self.table.counts[0]
-        tall = self.size.height >= 30
-        card = overview.card(self.table.record, now, self.size.width, passed_over=3 if tall else 1)
         around: list[Line] = []
         if rows:
             around = [*overview.storage(host.topic("locations").records.values(), now),
                       *overview.running(host.topic("operations").records.values(), now)]  # fmt: skip
+        # Four lines of frame; the list keeps at least three rows, the card takes what is left.
+        room = self.size.height - 4 - len(around) - min(rows, max(3, self.size.height // 4)) - self._banner_lines()
+        passed_over = 3 if self.size.height >= 30 else 1
+        card = overview.card(self.table.record, now, self.size.width, passed_over=passed_over, room=room)
         # Air between the parts where there is room for it; at 80x24 a long list takes it.
-        room = self.size.height - 4 - rows - len(card) - len(around)
-        card = [BLANK, *card] if card and room >= 1 else card
-        around = [BLANK, *around] if around and room >= 2 else around
-        self.query_one("#card", LineBlock).show(card)
-        self.query_one("#around", LineBlock).show(around)
+        left = self.size.height - 4 - rows - len(card) - len(around) - self._banner_lines()
+        self.query_one("#card", LineBlock).show([BLANK, *card] if card and left >= 1 else card)
+        self.query_one("#around", LineBlock).show([BLANK, *around] if around and left >= 2 else around)
+
+    def _banner_lines(self) -> int:
+        return len(self.query_one("#banner", LineBlock).lines)
 
     def moved(self) -> None:
         self.renew()
@@ -50,3 +53,8 @@ class OverviewScreen(Deeds):
     async def do_open(self) -> None:
         row: WorkloadRow = self.table.record
         await self.host.visit("backups", namespace=row.namespace, filter="")
+
+    def do_describe(self) -> None:
+        from screens.workload import WorkloadScreen
+
+        self.app.push_screen(WorkloadScreen(self.table.key or ""))

@@ -16,6 +16,9 @@ from lazarus_tui.view.text import Line, Tone
 
 ELLIPSIS = "…"
 
+# For terminals whose font has nothing beyond Latin (the Linux console); each one stands for itself in one cell.
+_PLAIN_GLYPHS = str.maketrans("✓✗▲▶○●━─…↶›→←↑↓▸‖≠", "+x!>o*=-~<>><^v>|#")
+
 
 class Painted(Widget):
     """A widget that paints lines of spans. One style per tone, from the theme; the base of all live widgets here."""
@@ -32,7 +35,12 @@ class Painted(Widget):
 
     def paint(self, found: Line, width: int, *, cursor: bool = False, offset: int = 0) -> Strip:
         """One strip of exactly ``width`` cells; a longer line is cut with ``…``, shifted left by ``offset`` cells."""
-        segments = [Segment(part.text, self.tone(part.tone, cursor=cursor)) for part in found if part.text]
+        plain = getattr(self.app, "plain_glyphs", False)
+        segments = [
+            Segment(part.text.translate(_PLAIN_GLYPHS) if plain else part.text, self.tone(part.tone, cursor=cursor))
+            for part in found
+            if part.text
+        ]
         strip = Strip(segments)
         if offset:
             strip = strip.crop(min(offset, strip.cell_length))
@@ -57,7 +65,8 @@ class Scrolled(Painted, ScrollView):
         if size == self.virtual_size:
             return
         room = self.container_size.height
-        if room and (self.virtual_size.height > room) == (count > room):
+        fixed = self.styles.height is None or not self.styles.height.is_auto
+        if fixed and room and (self.virtual_size.height > room) == (count > room):
             self.set_reactive(Widget.virtual_size, size)
             self._scroll_update(size)
         else:

@@ -86,12 +86,12 @@ STYLES = """
 .lz--cursor { background: $lz-cursor; color: $lz-cursor-text; }
 .lz--head { color: $lz-muted; }
 
-Screen { background: $background; color: $foreground; }
+Screen { background: $background; color: $foreground; overflow: hidden; }
 #header { height: 1; background: $lz-bar; }
 #places { height: 1; margin: 0 0 0 0; }
 #footer { height: 1; dock: bottom; background: $lz-bar; }
 #body { padding: 0; }
-OverviewScreen #body { height: auto; min-height: 3; max-height: 1fr; }
+OverviewScreen #body { height: auto; min-height: 2; max-height: 1fr; }
 OperationScreen #title { height: 2; }
 OperationScreen #log-title { height: 1; }
 OperationScreen #log { height: 26%; min-height: 4; }

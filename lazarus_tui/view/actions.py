@@ -155,14 +155,13 @@ _ON = frozenset
 _OBJECTS = _ON({"backups", "restores", "schedules"})
 _ARTEFACTS = _ON({"backups", "restores"})
 _DOCUMENTS = _ARTEFACTS | {"document"}
+_DESCRIBED = _OBJECTS | _DOCUMENTS | {"overview"}
 _OPERATIONS = _ON({"operations", "operation"})
 _LISTS = _ON({*MODES, "contexts"})
 
 ACTIONS: tuple[Action, ...] = (
     Action("open", ("enter",), "open", "open what the cursor is on", _LISTS, needs=(row,), footer=1),
-    Action(
-        "describe", ("d",), "describe", "what it is, in words", _OBJECTS | _DOCUMENTS, needs=(engine, row), footer=2
-    ),
+    Action("describe", ("d",), "describe", "what it is, in words", _DESCRIBED, needs=(engine, row), footer=2),
     Action(
         "yaml", ("y",), "yaml", "the object as the API has it", _OBJECTS | _DOCUMENTS, needs=(engine, row), footer=10
     ),

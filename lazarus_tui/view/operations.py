@@ -59,7 +59,7 @@ def cells(operation: Operation, now: datetime) -> tuple[Span, ...]:
         span(operation.title or f"{operation.kind} {operation.target}"),
         status.operation_state(operation.state),
         span(step_words(operation), Tone.PLAIN if operation.state.open else Tone.MUTED),
-        status.verdict(operation.verdict),
+        muted("-") if operation.state.open else status.verdict(operation.verdict),
         span(times.age(operation.started, now)),
         span(times.duration(elapsed(operation, now))),
         muted(operation.id),
@@ -182,9 +182,9 @@ def conclusion(operation: Operation, width: int) -> list[Line]:
         lines += [BLANK, *wrap(operation.message, width - 2, tone, 1)]
     if operation.hint:
         lines += wrap(f"→ {operation.hint}", width - 2, Tone.ACCENT, 1)
-    if operation.state.open and not operation.checks:
-        return lines
-    if operation.checks or operation.figures is not None:
+    if operation.state.open:  # a verdict before the end would be a green that nothing stands behind
+        lines += [BLANK, heading(" Checks so far")] if operation.checks else []
+    elif operation.checks or operation.figures is not None:
         lines += [BLANK, line(accent(" Verdict  "), status.verdict(operation.verdict))]
     for check in operation.checks:
         lines.append(
@@ -197,7 +197,7 @@ def conclusion(operation: Operation, width: int) -> list[Line]:
                 span(check.summary, Tone.MUTED, 200),
             )
         )
-    if operation.figures is not None:
+    if operation.figures is not None and not operation.state.open:
         lines += [BLANK, heading(" Measured"), *figures(operation.figures)]
     for key in ("evidence", "point", "backup", "restore"):
         if isinstance(operation.facts.get(key), str):

@@ -134,17 +134,27 @@ def _next(row: WorkloadRow, now: datetime, width: int) -> list[Line]:
     else:
         words = [span("▲ no backup is due", Tone.WARN)]
     found = [_question(4, "What do we do next?", *words)]
-    for finding in row.findings[:3]:
+    for finding in row.findings:
         tone, mark = status.severity_tone(finding.severity), status.severity_mark(finding.severity).text
         found += wrap(f"{mark} {finding.what}", width - 1, tone, _COLUMN)
         found += wrap(f"→ {finding.hint}", width - 1, Tone.ACCENT, _COLUMN) if finding.hint else []
     return found
 
 
-def card(row: WorkloadRow | None, now: datetime, width: int, *, passed_over: int = 1) -> list[Line]:
-    """The four questions of Lazarus, answered for one workload."""
+def card(
+    row: WorkloadRow | None, now: datetime, width: int, *, passed_over: int = 1, room: int | None = None
+) -> list[Line]:
+    """The four questions of Lazarus, answered for one workload; in ``room`` lines if that is given."""
     if row is None:
         return []
+    lines = _card(row, now, width, passed_over)
+    if room is not None and len(lines) > room:
+        hidden = len(lines) - max(room, 1) + 1
+        lines = [*lines[: max(room, 1) - 1], _also(muted(f"… {hidden} more lines: d shows all of it"))]
+    return lines
+
+
+def _card(row: WorkloadRow, now: datetime, width: int, passed_over: int) -> list[Line]:
     claims = ", ".join(row.claims) or "no volumes"
     head = line(" ", accent(title(row)), muted(f"  {row.kind} {row.ready}/{row.desired} ready · {claims}"))
     return [head, *_lose(row, now, passed_over), *_back(row, now), _long(row), *_next(row, now, width)]

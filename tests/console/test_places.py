@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from lazarus_tui.model.operation import OpState
+from lazarus_tui.model.topics import Finding
 from tests.console import worlds
 from tests.console.fake_link import refused
 
@@ -172,3 +174,36 @@ async def test_an_operation_keeps_its_running_step_in_view_until_it_ends(opened,
         assert "Verdict  ✓ PASSED" in hands.text
         assert "from the decision to the last check (RTA)" in hands.text
         assert "18254 just before the loss, 18233 restored" in hands.text
+
+
+async def test_a_card_that_is_too_long_for_80x24_says_so_and_d_shows_all(opened, link):
+    key, row = next(iter(worlds.overview().items()))
+    texts = [f"tier {n} promises 4h, but runs at 02:00 every day only" for n in range(9)]
+    findings = tuple(Finding("warning", text, "more often") for text in texts)
+    link.put(f"overview/{worlds.CONTEXT}", {key: msgspec.structs.replace(row, findings=findings)})
+    async with opened() as hands:
+        assert "more lines: d shows all of it" in hands.text
+        assert "running   " in hands.text
+        assert "? help" in hands.lines[-1]
+        assert "● live" in hands.lines[0]
+        await hands.press("d", "G")
+        assert "tier 8 promises 4h" in hands.text
+
+
+async def test_an_open_operation_shows_no_verdict(opened, link):
+    ended = worlds.finished_operation()
+    link.put("operations", {ended.id: msgspec.structs.replace(ended, state=OpState.RUNNING)})
+    async with opened() as hands:
+        await hands.press("5")
+        assert "PASSED" not in hands.text
+        await hands.press("enter", "G")
+        assert "Checks so far" in hands.text
+        assert "Verdict" not in hands.text
+        assert "Measured" not in hands.text
+
+
+async def test_a_terminal_without_glyphs_gets_letters(opened):
+    async with opened(plain_glyphs=True, theme="lazarus-ansi-dark") as hands:
+        assert "x ALL" in hands.text
+        assert "+ PASSED 3h ago" in hands.text
+        assert not set(hands.text) & set("✓✗▲▶○●…")
