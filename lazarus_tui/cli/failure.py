@@ -13,6 +13,7 @@ from lazarus_tui.link.protocol import Fault, exit_code
 def code_for(error: Exception) -> int:
     """Print ``error`` for a person and return the exit code it stands for."""
     from lazarus_tui.link.client import LinkFault, LinkLost
+    from lazarus_tui.model.paths import UnsafePath
     from lazarus_tui.view.sanitise import LINE_LIMIT, clean
 
     if isinstance(error, LinkFault | Refused):
@@ -21,6 +22,10 @@ def code_for(error: Exception) -> int:
         if fault.hint:
             say_error(f"next: {clean(fault.hint, LINE_LIMIT)}")
         return exit_code(fault.code)
+    if isinstance(error, UnsafePath):
+        say_error(str(clean(error.what, LINE_LIMIT)))
+        say_error(f"next: {clean(error.hint, LINE_LIMIT)}")
+        return exit_code("refused")
     if isinstance(error, LinkLost):
         say_error(f"the engine went away: {clean(str(error), LINE_LIMIT)}")
         say_error("next: run the command again; an open operation resumes by itself")

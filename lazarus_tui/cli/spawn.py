@@ -6,6 +6,7 @@ Two starters at once are safe: the engine that gets the lock listens, the other 
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 START_SECONDS = 10.0
 # What the engine's process returns when another engine has the lock: no failure for whoever starts it.
 ALREADY = 75
+# How its log's last line begins when something of this machine keeps it from starting.
+CANNOT = "the engine cannot start: "
 
 
 def running_engine(root: StateRoot) -> SyncClient | None:
@@ -46,7 +49,10 @@ def ensure_engine(root: StateRoot, *, kubeconfig: str | None = None, start: bool
             raise
     process = _start(root, kubeconfig)
     try:
-        return _await(root, kubeconfig, process)
+        client = _await(root, kubeconfig, process)
+        for sentence in client.hello.trouble:
+            sys.stderr.write(f"lazarus: {sentence}\n")
+        return client
     finally:
         if process.returncode is None:
             process.returncode = 0  # it is meant to outlive us: nobody waits for it, and nothing shall warn of that
@@ -107,18 +113,22 @@ def _start(root: StateRoot, kubeconfig: str | None) -> subprocess.Popen[bytes]:
 
 
 def _not_started(root: StateRoot, code: int | None) -> Fault:
-    what = (
-        f"the engine did not listen within {START_SECONDS:.0f} s" if code is None else f"the engine ended with {code}"
-    )
-    last = _last_line(root)
-    return Fault("unexpected", f"{what}: {last}" if last else what, str(root.log), "lazarus doctor --help; see the log")
+    """Why, in the engine's own words where it left any."""
+    what, _, hint = _last_line(root).partition("; next: ")
+    if code == ALREADY or what.startswith(CANNOT):
+        return Fault("refused", what, str(root.log), hint)
+    late = code is None
+    how = f"the engine did not listen within {START_SECONDS:.0f} s" if late else f"the engine ended with {code}"
+    return Fault("unexpected", f"{how}: {what}" if what else how, str(root.log), hint or "look into the engine's log")
 
 
 def _last_line(root: StateRoot) -> str:
+    """The newest message in the engine's log, without its time, level and origin."""
     try:
         with open(root.log, "rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - 4096))
             lines = file.read().decode("utf-8", "replace").splitlines()
     except OSError:
         return ""
-    return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return re.sub(r"^\S+Z [A-Z]+ \S+: ", "", last)[:600]

@@ -75,8 +75,9 @@ class House:
         self.doctor = Doctor(root, self.contexts, journal, clock)
         reads = Reads(self._plan, self._object, self._artefact, self._preview, self.doctor.run, self._log)
         about = About(
-            os.getpid(), rfc3339(clock.now()), str(root.home), root.sandbox, settings.console.model_dump(mode="json")
-        )
+            os.getpid(), rfc3339(clock.now()), str(root.home), root.sandbox, settings.console.model_dump(mode="json"),
+            tuple(f"{found.what}; next: {found.hint}" for found in journal.findings if found.severity == "error"),
+        )  # fmt: skip
         self.service = Service(
             about, self.hub, self.contexts, self.runner, evidence, reads,
             stats=self.stats, stop=self._stop, others=self._others,
@@ -166,6 +167,8 @@ class House:
 
     async def start(self) -> None:
         """Listen, then take up what was open; raises ``EngineRunning`` when somebody listens already."""
+        for found in self._journal.findings:
+            log.warning("%s; next: %s", found.what, found.hint)
         self._tasks.append(asyncio.create_task(self.heartbeat.run()))
         self.contexts.read(self._options.kubeconfig)
         self._topics.listed(await self.runner.operations())

@@ -79,6 +79,12 @@ def log_crashes() -> None:
     sys.unraisablehook = lambda args: log.error("unraisable: %s", args.err_msg or "", exc_info=args.exc_value)
 
 
+def _next(error: Exception) -> str:
+    """What to do next, in the form that whoever started the engine finds again in the log's last line."""
+    hint = getattr(error, "hint", "")
+    return f"; next: {hint}" if hint else ""
+
+
 def main(words: Sequence[str] | None = None) -> int:
     options = arguments(words)
     harden()
@@ -103,11 +109,10 @@ def main(words: Sequence[str] | None = None) -> int:
         log.info("engine %d ended", os.getpid())
         return code
     except (EngineRunning, JournalInUse) as error:
-        log.info("%s", error)
+        log.info("%s%s", error, _next(error))
         return ALREADY
     except (JournalError, UnsafePath, SettingsRefused) as error:
-        hint = getattr(error, "hint", "")
-        log.error("the engine cannot start: %s%s", error, f"; {hint}" if hint else "")
+        log.error("the engine cannot start: %s%s", error, _next(error))
         return FAILED
     except OSError as error:
         log.error("the engine cannot start: %s: %s", error.strerror or error, error.filename or "")

@@ -77,6 +77,7 @@ class About:
     state_root: str
     sandbox: bool
     console: dict[str, Any]
+    trouble: tuple[str, ...] = ()
 
 
 class HelloParams(msgspec.Struct):
@@ -228,6 +229,7 @@ class Service:
             sandbox=self._about.sandbox,
             open_operations=tuple(op.id for op in self._operations.open),
             console=self._about.console,
+            trouble=self._about.trouble,
         )
 
     async def _switch(self, peer: Peer, kubeconfig: str) -> None:

@@ -38,7 +38,10 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Hello(msgspec.Struct, frozen=True, kw_only=True):
-    """The engine's answer to ``hello``. ``console`` is the console's part of the settings."""
+    """The engine's answer to ``hello``. ``console`` is the console's part of the settings.
+
+    ``trouble`` is what went wrong when this engine started, in whole sentences; whoever started it says so once.
+    """
 
     protocol: int
     version: str
@@ -48,6 +51,7 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True):
     sandbox: bool
     open_operations: tuple[str, ...] = ()
     console: dict[str, Any] = {}
+    trouble: tuple[str, ...] = ()
 
 
 class TopicUpdate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -77,8 +77,12 @@ class StateRoot:
 
     def ensure(self) -> StateRoot:
         """Make the folders that are missing, 0700, and check those that are there; raises ``UnsafePath``."""
-        self.base.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _make(self.base)
+        try:
+            self.base.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make(self.base)
+        except OSError as error:
+            what = f"the state folder {self.base} cannot be made: {error.strerror} ({error.filename})"
+            raise UnsafePath(what, hint="set LAZARUS_STATE to a folder that you can write to") from error
         _check_folder(self.base, others=0o022)
         for folder in (self.home, self.evidence, self.socket.parent):
             private_folder(folder)
