@@ -57,7 +57,7 @@ def step_words(operation: Operation) -> str:
 def cells(operation: Operation, now: datetime) -> tuple[Span, ...]:
     return (
         span(operation.title or f"{operation.kind} {operation.target}"),
-        status.operation_state(operation.state),
+        status.operation_state(operation.state, operation.verdict),
         span(step_words(operation), Tone.PLAIN if operation.state.open else Tone.MUTED),
         muted("-") if operation.state.open else status.verdict(operation.verdict),
         span(times.age(operation.started, now)),
@@ -92,7 +92,12 @@ SHEET: Sheet[Operation] = Sheet(
 def headline(operation: Operation, now: datetime) -> tuple[Line, Line]:
     """Two lines: what it is and how it stands; time spent, estimate with its basis, age of the last change."""
     took = times.duration(elapsed(operation, now))
-    first = line(" ", strong(operation.title or operation.kind), "   ", status.operation_state(operation.state))
+    first = line(
+        " ",
+        strong(operation.title or operation.kind),
+        "   ",
+        status.operation_state(operation.state, operation.verdict),
+    )
     facts: list[Span | str] = [" ", muted("took " if not operation.state.open else "for "), took]
     if operation.estimate_seconds is not None:
         facts += [muted("   expected "), times.duration(operation.estimate_seconds)]
@@ -191,7 +196,8 @@ def conclusion(operation: Operation, width: int) -> list[Line]:
             line(
                 "   ",
                 status.verdict(check.verdict),
-                f"  {times.duration(check.seconds):>7}  ",
+                " " * (14 - len(status.verdict(check.verdict).text)),
+                f" {times.duration(check.seconds):>6}  ",
                 span(check.name, Tone.STRONG, 40),
                 "  ",
                 span(check.summary, Tone.MUTED, 200),
@@ -201,7 +207,7 @@ def conclusion(operation: Operation, width: int) -> list[Line]:
         lines += [BLANK, heading(" Measured"), *figures(operation.figures)]
     for key in ("evidence", "point", "backup", "restore"):
         if isinstance(operation.facts.get(key), str):
-            lines.append(labelled(key, span(operation.facts[key], limit=300), width=16))
+            lines.append(labelled(key, span(operation.facts[key], limit=300), width=14))
     if operation.can_undo:
         lines += [BLANK, line(" ", accent("u"), " takes this operation back")]
     return lines

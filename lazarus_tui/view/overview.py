@@ -193,7 +193,7 @@ def running(found: Iterable[Operation], now: datetime) -> list[Line]:
             muted(" running   nothing; last: "),
             span(last.title, limit=60),
             "  ",
-            status.operation_state(last.state),
+            status.outcome(last.state, last.verdict),
             muted(f"  {times.age(last.ended or last.started, now)} ago"),
         )
     ]

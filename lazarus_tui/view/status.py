@@ -81,9 +81,17 @@ def step_mark(state: StepState) -> Span:
     return span(glyph, tone)
 
 
-def operation_state(state: OpState) -> Span:
+def operation_state(state: OpState, judged: Verdict = Verdict.NOT_TESTED) -> Span:
+    """The state of an operation. One that ran to its end with a bad verdict is done, not well: no green for it."""
     glyph, tone = _OPERATIONS[state]
+    if state is OpState.DONE and judged in (Verdict.FAILED, Verdict.INCONCLUSIVE):
+        glyph, tone = "■", Tone.MUTED
     return span(f"{glyph} {state.value}", tone)
+
+
+def outcome(state: OpState, judged: Verdict) -> Span:
+    """How an operation stands in one span: its verdict once it is done and judged, else its state."""
+    return verdict(judged) if state is OpState.DONE and judged is not Verdict.NOT_TESTED else operation_state(state)
 
 
 def severity_mark(severity: str) -> Span:

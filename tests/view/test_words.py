@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.objects import Meta, Schedule, ScheduleSpec, ScheduleStatus
+from lazarus_tui.model.operation import OpState
+from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.view import commands, filters, forms, schedules, status, times
 from lazarus_tui.view.sheet import Column, fit
+from lazarus_tui.view.text import Tone
 
 NOW = datetime(2026, 11, 20, 10, 42, 10, tzinfo=UTC)
 
@@ -153,3 +156,11 @@ def test_low_priorities_go_first_and_numbers_are_never_cut():
     assert shown == [0, 1, 2]
     widths = dict(fit(COLUMNS, [30, 30, 8, 8], 30).columns)
     assert widths[2] == 8
+
+
+def test_an_operation_that_ended_with_a_bad_verdict_is_never_green():
+    assert status.operation_state(OpState.DONE).tone is Tone.GOOD
+    assert status.operation_state(OpState.DONE, Verdict.PASSED).tone is Tone.GOOD
+    for bad in (Verdict.FAILED, Verdict.INCONCLUSIVE):
+        assert status.operation_state(OpState.DONE, bad).tone is Tone.MUTED
+        assert status.outcome(OpState.DONE, bad).text.endswith(bad.value)
