@@ -106,6 +106,12 @@ class Console(App[int]):
 
     def on_load(self) -> None:
         self._following = asyncio.create_task(self.source.run())
+        self._following.add_done_callback(self._stopped)
+
+    def _stopped(self, following: asyncio.Task[None]) -> None:
+        """Following never ends by itself: if it did, the screen must not look live."""
+        if not following.cancelled() and (error := following.exception()) is not None:
+            self.linked(LinkState.LOST, f"the link failed ({type(error).__name__}): start the console again")
 
     def on_mount(self) -> None:
         self._next_minute()

@@ -46,13 +46,17 @@ class Profile:
     plain_glyphs: bool = False
 
 
-def profile(environ: Mapping[str, str]) -> Profile:
-    """Over SSH: few frames, sixteen colours, no mouse. ``LAZARUS_COLOURS``, ``_THEME`` and ``_MOUSE`` overrule it."""
+def profile(environ: Mapping[str, str], wanted: Mapping[str, Any] | None = None) -> Profile:
+    """Over SSH: sixteen colours, fewer frames, no mouse. ``wanted`` is ``[console]`` of the settings (theme, mouse).
+
+    ``LAZARUS_COLOURS``, ``LAZARUS_THEME`` and ``LAZARUS_MOUSE`` overrule both.
+    """
+    wanted = wanted or {}
     remote = bool(environ.get("SSH_CONNECTION") or environ.get("SSH_TTY"))
     plain = bool(environ.get("NO_COLOR")) or environ.get("TERM", "") in _PLAIN_TERMINALS
     asked = environ.get("LAZARUS_COLOURS", "")
     colours = asked if asked in _COLOURS else "standard" if remote or plain else ""
-    shade = "light" if environ.get("LAZARUS_THEME") == "light" else "dark"
+    shade = "light" if environ.get("LAZARUS_THEME", wanted.get("theme")) == "light" else "dark"
     ansi = plain or colours == "standard"
     theme = f"lazarus-ansi-{shade}" if ansi else f"lazarus-{shade}"
     settings = {"TEXTUAL_ANIMATIONS": "none", "TEXTUAL_SMOOTH_SCROLL": "0", "TEXTUAL_FPS": "30" if remote else "60"}
@@ -60,13 +64,16 @@ def profile(environ: Mapping[str, str]) -> Profile:
         settings["TEXTUAL_COLOR_SYSTEM"] = colours
     if ansi:  # Textual decides once, at import, what NO_COLOR means for the theme it starts with
         settings["TEXTUAL_THEME"] = f"ansi-{shade}"
-    mouse = environ.get("LAZARUS_MOUSE", "0" if remote else "1") == "1"
+    usual = {"on": "1", "off": "0"}.get(str(wanted.get("mouse")), "0" if remote else "1")
+    mouse = environ.get("LAZARUS_MOUSE", usual) == "1"
     return Profile(settings, theme, mouse, plain_glyphs=environ.get("TERM", "") in _PLAIN_TERMINALS)
 
 
-def load_app(environ: MutableMapping[str, str]) -> tuple[type[Console], Profile]:
+def load_app(
+    environ: MutableMapping[str, str], wanted: Mapping[str, Any] | None = None
+) -> tuple[type[Console], Profile]:
     """Import the console with the settings of this terminal; without the collector it takes a fifth less time."""
-    chosen = profile(environ)
+    chosen = profile(environ, wanted)
     for key, value in chosen.settings.items():
         environ.setdefault(key, value)
     gc.disable()
@@ -148,12 +155,14 @@ def console(
     context: str | None = None,
     kubeconfig: str | None = None,
     revive: Callable[[], object] | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> int:
     """Run the console on the engine at ``socket`` and return its exit code; needs a terminal on stdin and stdout.
 
-    ``revive`` starts an engine again when none listens (it may block; it runs in a thread).
+    ``revive`` starts an engine again when none listens (it may block; it runs in a thread). ``settings`` is the part
+    of the engine's settings that is for the console, ``Hello.console``.
     """
-    app_class, chosen = load_app(os.environ)
+    app_class, chosen = load_app(os.environ, settings)
     source = _linked(socket, kubeconfig, revive)
     return run_app(app_class(source, context=context, theme=chosen.theme, plain_glyphs=chosen.plain_glyphs), chosen)
 

@@ -107,7 +107,8 @@ def banner(state: TopicState | None, link: LinkState, reason: str, now: datetime
     """Over data that may be old: how old, why, and that it is being retried. Nothing when all is well."""
     if link in (LinkState.LOST, LinkState.REFUSED):
         seen = f"; what you see is {times.age(state.as_of, now)} old" if state and state.as_of else ""
-        return [line(span(" ▲ the engine does not answer", Tone.WARN), muted(f"{seen}; trying again. {reason}"))]
+        first = line(span(" ▲ the engine does not answer", Tone.WARN), muted(f"{seen}; trying again"))
+        return [first, line(muted(f"   {reason}"))] if reason else [first]
     if state is not None and state.state == "stale":
         seen = times.age(state.as_of, now, "unknown time")
         parts = line(span(f" ▲ STALE {seen}", Tone.WARN), muted(f"  {state.reason}; trying again"))

@@ -59,7 +59,7 @@ def engine_gone(reason: str, width: int) -> list[Line]:
     return _card(
         "✗ The engine does not answer", f"{reason}. Operations that were under way continue or are resumed when it is "
         "back; nothing is lost. The console keeps trying.",
-        "in another terminal: lazarus engine status", "its log: lazarus engine log", width=width, tone=Tone.BAD,
+        "in another terminal: lazarus engine status", "lazarus doctor checks each step", width=width, tone=Tone.BAD,
     )  # fmt: skip
 
 
@@ -104,7 +104,7 @@ def several(context: ContextRow, width: int) -> list[Line]:
     return _card(
         "There are several Veleros here", f"Namespaces with a Velero server: {names}. Lazarus does not guess which one "
         "holds your backups.",
-        *([context.hint] if context.hint else ["lazarus --velero-namespace NAME names one"]), width=width,
+        *([context.hint] if context.hint else ["name one in the settings file: velero.namespace"]), width=width,
     )  # fmt: skip
 
 

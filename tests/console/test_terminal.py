@@ -145,6 +145,15 @@ def test_each_terminal_gets_what_suits_it(environ, theme, colours, mouse):
     assert found.settings["TEXTUAL_ANIMATIONS"] == "none"
 
 
+def test_settings_choose_theme_and_mouse_and_the_environment_overrules_them():
+    local = {"TERM": "xterm"}
+    chosen = profile(local, {"theme": "light", "mouse": "off"})
+    assert (chosen.theme, chosen.mouse) == ("lazarus-light", False)
+    assert profile({**local, "SSH_TTY": "x"}, {"mouse": "on"}).mouse
+    assert profile({**local, "LAZARUS_THEME": "dark", "LAZARUS_MOUSE": "1"}, {"theme": "light", "mouse": "off"}).mouse
+    assert not profile({**local, "SSH_TTY": "x"}, {"mouse": "auto"}).mouse
+
+
 def test_a_console_that_cannot_end_is_ended(monkeypatch):
     monkeypatch.setattr("lazarus_tui.launch.LAST_SECONDS", 0.01)
     killed: list[int] = []

@@ -133,3 +133,14 @@ def test_fake_link_has_the_shape_of_the_real_one():
     for name in ("state", "want", "call", "run"):
         assert callable(getattr(Topics, name))
         assert callable(getattr(FakeLink, name))
+
+
+async def test_a_link_that_fails_in_an_unforeseen_way_does_not_look_live(opened, link, monkeypatch):
+    async def run() -> None:
+        raise ValueError("not foreseen")
+
+    monkeypatch.setattr(link, "run", run)
+    async with opened() as hands:
+        await hands.settle()
+        assert "✗ engine gone" in hands.lines[0]
+        assert "the link failed (ValueError): start the console again" in hands.text
