@@ -160,7 +160,12 @@ class Topics:
             self._attempt = (
                 0  # only now it works: a connection that is refused every time is not tried ten times a second
             )
-            await self._clock.sleep(self._interval - (self._clock.monotonic() - started))
+            await self._rest(self._interval - (self._clock.monotonic() - started))
+
+    async def _rest(self, seconds: float) -> None:
+        """Keep to the rate, unless a person has just asked for something else: that is answered at once."""
+        if seconds > 0:
+            await _first(self._clock.sleep(seconds), self._changed.wait())
 
     async def _pull(self, client: Client) -> None:
         self._changed.clear()
