@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lazarus_tui.cli.main import VERBS
+from lazarus_tui.cli.root import VERBS
 from lazarus_tui.config import descriptions
 
 ROOT = Path(__file__).parent.parent

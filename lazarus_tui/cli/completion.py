@@ -15,7 +15,7 @@ def completion(shell: str) -> None:
 
     For bash:  source <(lazarus completion bash)
     """
-    from lazarus_tui.cli.main import root
+    from lazarus_tui.cli.root import root
 
     kind = get_completion_class(shell)
     assert kind is not None

@@ -1,4 +1,4 @@
-"""Entry point of ``lazarus``: global options in any position, verbs loaded when used, one exit-code table.
+"""Entry point of ``lazarus``: global options in any position, one exit-code table, the console without detours.
 
 Exit codes (design.md §11): 0 ok · 1 unexpected · 2 failed, start state kept · 3 left changed · 4 inconclusive ·
 5 refused in preflight · 64 usage · 130 interrupted.
@@ -6,37 +6,11 @@ Exit codes (design.md §11): 0 ok · 1 unexpected · 2 failed, start state kept 
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from collections.abc import Sequence
 
-import click
-
-from lazarus_tui import __version__
 from lazarus_tui.cli.session import Session, say_error
-
-# verb -> (module, attribute, one line for the help page); a module is imported only when its verb is used.
-VERBS: dict[str, tuple[str, str, str]] = {
-    "backup": ("backup", "backup", "List, inspect, make and delete Velero backups."),
-    "completion": ("completion", "completion", "Print the shell completion script for bash, zsh or fish."),
-    "config": ("settings", "config", "Show the settings in force and where they come from."),
-    "context": ("context", "context", "List the clusters of the kubeconfig, arm and disarm writes."),
-    "doctor": ("doctor", "doctor", "Say what would stop a backup or a restore; make a support bundle."),
-    "engine": ("engine", "engine", "Run, inspect or stop the engine process."),
-    "evidence": ("evidence", "evidence", "List and show evidence records."),
-    "location": ("location", "location", "List backup storage locations."),
-    "operation": ("operation", "operation", "List operations and show one."),
-    "overview": ("overview", "overview", "What would be lost now, per workload."),
-    "park": ("operation", "park", "Stop an operation at its next safe step."),
-    "rehearse": ("rehearse", "rehearse", "Lose the sandbox's shop, bring it back, measure."),
-    "restore": ("restore", "restore", "List, inspect and make restores."),
-    "resume": ("operation", "resume", "Go on with a parked operation."),
-    "sandbox": ("sandbox", "sandbox", "The cluster that Lazarus brings along."),
-    "schedule": ("schedule", "schedule", "List, pause, unpause and run schedules."),
-    "undo": ("operation", "undo", "Take an operation back."),
-    "watch": ("operation", "watch", "Follow an operation until it ends."),
-}
 
 _FLAGS = {"--sandbox"}
 _VALUED = {"--context", "--kubeconfig"}
@@ -63,65 +37,52 @@ def hoist(arguments: Sequence[str]) -> list[str]:
     return front + rest
 
 
-class Verbs(click.Group):
-    """The root group; loads a verb's module on first use."""
+def console_session(words: Sequence[str]) -> Session | None:
+    """The session of a command line that only opens the console; None when it says more than global options.
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS:
-            return None
-        module, attribute, _ = VERBS[cmd_name]
-        command = getattr(importlib.import_module(f"lazarus_tui.cli.{module}"), attribute)
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, VERBS[name][2]) for name in sorted(VERBS)])
-
-
-@click.group(cls=Verbs, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--sandbox", is_flag=True, help="Use the cluster that Lazarus brings along; started when needed.")
-@click.option("--context", "context_name", metavar="NAME", help="The kubeconfig context to use.")
-@click.option("--kubeconfig", metavar="FILE", help="The kubeconfig to read instead of $KUBECONFIG and ~/.kube/config.")
-@click.version_option(__version__, prog_name="lazarus", message="%(prog)s %(version)s")
-@click.pass_context
-def root(ctx: click.Context, sandbox: bool, context_name: str | None, kubeconfig: str | None) -> None:
-    """Never trust a backup you haven't tested.
-
-    Without a command the console opens. Global options work in any position.
+    The console is waited for more than any command: it starts without loading the command line.
     """
-    ctx.obj = Session(sandbox=sandbox, context_name=context_name, kubeconfig=kubeconfig)
-    if ctx.invoked_subcommand is None:
-        from lazarus_tui.cli.console import open_console
-
-        ctx.exit(open_console(ctx.obj))
+    session = Session()
+    rest = list(words)
+    while rest:
+        name, _, value = rest.pop(0).partition("=")
+        if name in _VALUED and not value and rest:
+            value = rest.pop(0)
+        if name == "--sandbox" and not value:
+            session.sandbox = True
+        elif name == "--context" and value:
+            session.context_name = value
+        elif name == "--kubeconfig" and value:
+            session.kubeconfig = value
+        else:
+            return None
+    return session
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code; every failure is one clear sentence on stderr."""
     words = hoist(sys.argv[1:] if arguments is None else arguments)
     os.umask(0o077)
-    code = _run(words)
+    code = run(words)
     if arguments is None:
         _leave(code)
     return code
 
 
-def _run(words: list[str]) -> int:
+def run(words: list[str]) -> int:
+    """The exit code of hoisted ``words``."""
     try:
-        result = root.main(words, prog_name="lazarus", standalone_mode=False)
-    except click.UsageError as error:
-        error.show(sys.stderr)
-        return 64
-    except (click.Abort, KeyboardInterrupt):
+        session = None if "_LAZARUS_COMPLETE" in os.environ else console_session(words)
+        if session is not None:
+            from lazarus_tui.cli.console import open_console
+
+            return open_console(session)
+        from lazarus_tui.cli.root import run_verb
+
+        return run_verb(words)
+    except KeyboardInterrupt:
         say_error("interrupted; an operation that was started goes on in the engine")
         return 130
-    except click.ClickException as error:
-        error.show(sys.stderr)
-        return error.exit_code
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - the reader is gone; the interpreter flushes at exit
         return 0
@@ -129,7 +90,6 @@ def _run(words: list[str]) -> int:
         from lazarus_tui.cli.failure import code_for
 
         return code_for(error)
-    return result if isinstance(result, int) else 0
 
 
 def _leave(code: int) -> None:

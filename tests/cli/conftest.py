@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
-from lazarus_tui.cli.main import root
+from lazarus_tui.cli.root import root
 from lazarus_tui.cli.session import Session
 from lazarus_tui.link.protocol import PullResult, TopicUpdate
 
@@ -62,7 +62,7 @@ def lazarus(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Result, Scri
         def whole(arguments: tuple[str, ...]) -> None:
             from lazarus_tui.cli import main
 
-            raise SystemExit(main._run(main.hoist(arguments)))
+            raise SystemExit(main.run(main.hoist(arguments)))
 
         assert root is not None
         return CliRunner().invoke(whole, ["--", *words], input=typed), client

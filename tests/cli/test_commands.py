@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 import yaml
 
-from lazarus_tui.cli.main import VERBS, hoist, root
+from lazarus_tui.cli.main import console_session, hoist
+from lazarus_tui.cli.root import VERBS, root
 from lazarus_tui.link.client import LinkFault
 from lazarus_tui.link.protocol import Fault
 from lazarus_tui.model.objects import Backup, BackupStatus, Meta
@@ -157,3 +158,24 @@ def test_every_verb_loads_and_has_help() -> None:
         command = root.get_command(context, verb)
         assert command is not None
         assert command.help, verb
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], (False, None, None)),
+        (["--sandbox"], (True, None, None)),
+        (["--context=a", "--kubeconfig", "/k"], (False, "a", "/k")),
+    ],
+)
+def test_global_options_alone_open_the_console(words: list[str], expected: tuple[Any, ...]) -> None:
+    session = console_session(words)
+    assert session is not None
+    assert (session.sandbox, session.context_name, session.kubeconfig) == expected
+
+
+@pytest.mark.parametrize(
+    "words", [["backup"], ["--help"], ["--context"], ["--sandbox=yes"], ["--sandbox", "x"], ["-o"]]
+)
+def test_anything_else_goes_through_the_command_line(words: list[str]) -> None:
+    assert console_session(words) is None
