@@ -29,7 +29,12 @@ _STAGES = (
 
 
 def measure(facts: Mapping[str, Any]) -> Figures:
-    """RTA by phase and RPA. The recovery time runs from the loss if there was one, else from T4, to T12."""
+    """RTA by phase and RPA. The recovery time runs from the loss if there was one, else from T4, to T12.
+
+    Volumes that were left as they were say nothing about the backup: then there is nothing to measure.
+    """
+    if facts.get("restore.untouched"):
+        return Figures()
     points = {key: found for key in _keys() if (found := _time(facts.get(key))) is not None}
     begin = points.get("loss.t0") or points.get("restore.t4")
     end = points.get("checks.t12")
@@ -73,7 +78,7 @@ def words(found: Figures) -> list[str]:
         parts = ", ".join(f"{phase.name} {phase.seconds:.1f} s" for phase in found.rta_phases)
         lines.append(f"recovery time {found.rta_seconds:.1f} s ({parts})")
     else:
-        lines.append("recovery time unknown: not all checks held")
+        lines.append("recovery time unknown: not everything was restored and held its checks")
     if found.rpa_seconds is not None:
         lost = any(phase.name == "going" for phase in found.rta_phases)
         reference = "the loss" if lost else "the restore was asked for"

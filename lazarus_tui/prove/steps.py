@@ -101,6 +101,10 @@ class Run(BaseStep):
         mark = self.wanted.watermark
         if mark is None:
             return list(await http_calls), {}
+        if context.facts.get("restore.untouched"):
+            words = "the volume was there before the restore: its data says nothing about the backup"
+            unknown = CheckResult(mark.name, "watermark", Verdict.INCONCLUSIVE, 0.0, words, {"needed": False})
+            return [*await http_calls, unknown], {}
         data_call = watermark.check(context.reader, context.clock, mark, restore_began(context))
         found, (result, water) = await asyncio.gather(http_calls, data_call)
         facts: dict[str, object] = {"checks.records": water.count}

@@ -90,6 +90,8 @@ class Results(RestoreStep):
         phase, reason = str(context.facts.get("restore.phase", "")), str(context.facts.get("restore.reason", ""))
         bad = [str(text) for text in context.facts.get("restore.bad_volumes") or ()]
         bad += [f"volume {claim} came back EMPTY" for claim in context.facts.get("restore.empty") or ()]
+        untouched = _untouched(context.facts)
+        bad += [f"volume {claim} was there before: NOTHING was restored into it" for claim in untouched]
         unread = unread or str(context.facts.get("restore.unread") or "")
         errors = [group for group in groups if group.severity == "error"]
         failed = phase != "Completed" or bool(bad)
@@ -106,8 +108,10 @@ class Results(RestoreStep):
             await context.judged(verdict)
         for group in groups:
             await context.say(f"{group.severity}: {group.words()}")
+        if untouched and not advice:
+            advice = "restore into another namespace, or remove the workload and its claims first"
         facts = {"restore.words": words, "restore.verdict": str(verdict), "restore.advice": advice}
-        await context.remember(**facts)
+        await context.remember(**facts, **{"restore.untouched": untouched})
 
     async def _groups(self, context: StepContext) -> tuple[list[explain.Group], str]:
         """The groups, and in words why they could not be read."""
@@ -119,3 +123,14 @@ class Results(RestoreStep):
             return explain.grouped(artefacts.decode(data, "RestoreResults")), ""
         except artefacts.ArtefactError as error:
             return [], f"its list of errors could not be read: {error.what}"
+
+
+def _untouched(facts: Mapping[str, Any]) -> list[str]:
+    """Volumes the point holds that were there before and got no bytes: Velero leaves an existing claim as it is.
+
+    A pod that is made anew does get its volume filled through an existing claim, so copies for all of them clear it.
+    """
+    wanted, there = facts.get("restore.volumes") or (), set(facts.get("restore.claims") or ())
+    if int(facts.get("restore.copies") or 0) >= len(wanted):
+        return []
+    return [claim for claim in wanted if claim in there]

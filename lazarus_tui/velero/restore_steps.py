@@ -11,10 +11,11 @@ from typing import Any
 
 from lazarus_tui.model import durations
 from lazarus_tui.model.clock import parse_rfc3339, rfc3339
-from lazarus_tui.model.objects import Backup, Location, Namespace, Restore, VolumeCopy
+from lazarus_tui.model.objects import Backup, Claim, Location, Namespace, Restore, VolumeCopy
 from lazarus_tui.model.points import location_name
 from lazarus_tui.model.resources import (
     BACKUPS,
+    CLAIMS,
     DATA_DOWNLOADS,
     LOCATIONS,
     NAMESPACES,
@@ -95,14 +96,23 @@ class Preflight(RestoreStep):
             return Observation(Seen.FAILED, f"storage location {location_name(backup)} is gone")
         if place.status.phase == "Unavailable":
             return Observation(Seen.WAITING, f"storage location {place.metadata.name}: {place.status.message}")
-        before = {}
+        before, claims = {}, []
         for target in self.params.get("targets") or ():
             found = await context.reader.get(NAMESPACES, target, type=Namespace)
             if found is not None and found.metadata.deletion_timestamp:
                 return Observation(Seen.WAITING, f"namespace {target} is still being deleted")
             before[target] = found.metadata.uid if found else ""
+            if found is not None:
+                source = dict(self.params.get("sources") or {}).get(target, target)
+                there = await context.reader.list(CLAIMS, target, type=Claim)
+                claims += [f"{source}/{claim.metadata.name}" for claim in there]
         sources = sorted(set(dict(self.params.get("sources") or {}).values()))
-        facts = {"restore.before": before, "restore.backup": name, "restore.sources": sources}
+        facts = {
+            "restore.before": before,
+            "restore.backup": name,
+            "restore.sources": sources,
+            "restore.claims": sorted(claims),
+        }
         return Observation(Seen.DONE, f"{name} in {place.metadata.name}", facts=facts)
 
 

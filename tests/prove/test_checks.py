@@ -240,3 +240,18 @@ def test_definitions_are_checked_before_anything_runs() -> None:
     assert parse({"sources": {"copy": "shop"}}, "prod").http == ()
     assert parse({"sources": {"copy": "shop"}}, "lazarus-sandbox").http[0].namespace == "copy"
     assert shop_checks({"copy": "shop"}).watermark is not None
+
+
+async def test_data_that_was_not_restored_measures_nothing(lab: Lab) -> None:
+    lab.facts |= {
+        "restore.untouched": ["shop/data-orders-0"],
+        "restore.t4": rfc3339(START),
+        "checks.t12": rfc3339(START),
+    }
+    lab.world.services[("shop", "orders", "/stats")] = {"last": {"at": rfc3339(START)}, "n": 3}
+    seen = await lab.run(Run(Checks(sources={"shop": "shop"}, watermark=MARK)))
+    assert seen.seen is Seen.DONE
+    assert "checks.watermark" not in lab.facts
+    assert [check.verdict for check in lab.checks] == [Verdict.INCONCLUSIVE]
+    found = figures.measure(lab.facts)
+    assert (found.rta_seconds, found.rpa_seconds, found.orders_restored) == (None, None, None)

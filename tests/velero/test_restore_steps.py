@@ -315,3 +315,30 @@ async def test_what_cannot_be_restored_is_refused(world: World, params: Any, spo
     spoil(world)
     with pytest.raises(restore.PlanRefused, match=word):
         await restore.plan(world, {"velero": VELERO, **params}, world.clock)
+
+
+async def _restored_over(lab: Lab, *after: Any) -> None:
+    world = lab.world
+    world.put(NAMESPACES, "shop", "")
+    world.put(CLAIMS, "data-orders-0", "shop")
+    await begun(lab)
+    for happens in (phase(world, "Completed"), *after):
+        happens()
+    for step in (Queue, Objects, Volumes, Finalize, Settle, Results):
+        await lab.run(step(PARAMS))
+
+
+@pytest.mark.usefixtures("point")
+async def test_a_volume_that_was_there_before_is_not_called_restored(lab: Lab) -> None:
+    await _restored_over(lab)
+    assert lab.facts["restore.untouched"] == ["shop/data-orders-0"]
+    assert lab.facts["restore.verdict"] == Verdict.FAILED
+    assert "NOTHING was restored into it" in lab.facts["restore.words"]
+    assert "another namespace" in lab.facts["restore.advice"]
+
+
+@pytest.mark.usefixtures("point")
+async def test_a_volume_that_was_there_and_was_filled_through_a_new_pod_is(lab: Lab) -> None:
+    await _restored_over(lab, copy(lab.world, "Completed"))
+    assert lab.facts["restore.untouched"] == []
+    assert lab.facts["restore.verdict"] == Verdict.PASSED
