@@ -35,6 +35,9 @@ class ConsoleSettings(_Section):
     theme: Literal["dark", "light"] = "dark"
     """Colours of the console. NO_COLOR and plain terminals override it."""
 
+    colours: Literal["auto", "standard", "256", "truecolor"] = "auto"
+    """How many colours are sent. ``auto`` sends sixteen over SSH, which is about half the bytes."""
+
     mouse: Literal["auto", "on", "off"] = "auto"
     """Mouse reports. ``auto`` switches them off over SSH, where every movement costs a packet."""
 

@@ -47,16 +47,18 @@ class Profile:
 
 
 def profile(environ: Mapping[str, str], wanted: Mapping[str, Any] | None = None) -> Profile:
-    """Over SSH: sixteen colours, fewer frames, no mouse. ``wanted`` is ``[console]`` of the settings (theme, mouse).
+    """Over SSH: sixteen colours, fewer frames, no mouse. ``wanted`` is ``[console]`` of the settings.
 
-    ``LAZARUS_COLOURS``, ``LAZARUS_THEME`` and ``LAZARUS_MOUSE`` overrule both.
+    The environment of this process overrules what the engine was started with: ``LAZARUS_CONSOLE__THEME`` and its kin.
     """
-    wanted = wanted or {}
+
+    def setting(name: str) -> str:
+        return str(environ.get(f"LAZARUS_CONSOLE__{name.upper()}") or (wanted or {}).get(name) or "auto")
+
     remote = bool(environ.get("SSH_CONNECTION") or environ.get("SSH_TTY"))
     plain = bool(environ.get("NO_COLOR")) or environ.get("TERM", "") in _PLAIN_TERMINALS
-    asked = environ.get("LAZARUS_COLOURS", "")
-    colours = asked if asked in _COLOURS else "standard" if remote or plain else ""
-    shade = "light" if environ.get("LAZARUS_THEME", wanted.get("theme")) == "light" else "dark"
+    colours = setting("colours") if setting("colours") in _COLOURS else "standard" if remote or plain else ""
+    shade = "light" if setting("theme") == "light" else "dark"
     ansi = plain or colours == "standard"
     theme = f"lazarus-ansi-{shade}" if ansi else f"lazarus-{shade}"
     settings = {"TEXTUAL_ANIMATIONS": "none", "TEXTUAL_SMOOTH_SCROLL": "0", "TEXTUAL_FPS": "30" if remote else "60"}
@@ -64,8 +66,7 @@ def profile(environ: Mapping[str, str], wanted: Mapping[str, Any] | None = None)
         settings["TEXTUAL_COLOR_SYSTEM"] = colours
     if ansi:  # Textual decides once, at import, what NO_COLOR means for the theme it starts with
         settings["TEXTUAL_THEME"] = f"ansi-{shade}"
-    usual = {"on": "1", "off": "0"}.get(str(wanted.get("mouse")), "0" if remote else "1")
-    mouse = environ.get("LAZARUS_MOUSE", usual) == "1"
+    mouse = {"on": True, "off": False}.get(setting("mouse"), not remote)
     return Profile(settings, theme, mouse, plain_glyphs=environ.get("TERM", "") in _PLAIN_TERMINALS)
 
 

@@ -14,12 +14,14 @@ def open_console(session: Session) -> int:
         return 64
     # A sandbox that only this console started ends with it; `lazarus sandbox up` makes one that stays.
     session.ephemeral = True
-    session.client().close()
+    client = session.client()
+    client.close()
     from lazarus_tui.launch import console
 
     return console(
         session.state_root().socket,
         context=session.context_name,
         kubeconfig=session.cluster_kubeconfig(),
+        settings=client.hello.console,
         revive=lambda: session.fresh_client().close(),
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from lazarus_tui.cli.output import emit, grid, output_option
 from lazarus_tui.cli.running import follow, operation_text
-from lazarus_tui.cli.session import Session
-from lazarus_tui.model.operation import Operation
+from lazarus_tui.cli.session import Session, say
+from lazarus_tui.model.operation import Operation, OpState
 
 
 @click.group()
@@ -54,12 +56,18 @@ def watch(session: Session, id: str, output: str) -> int:
 
 @click.command()
 @click.argument("id")
+@click.option("--confirm", metavar="NAME", help="The target's name; needed for an operation that is done.")
 @output_option
 @click.pass_obj
-def undo(session: Session, id: str, output: str) -> int:
-    """Take operation ID back, where its plan says that this is possible."""
-    found = session.call("operation.undo", {"id": id}, Operation)
-    return _followed(session, found.id, output)
+def undo(session: Session, id: str, confirm: str | None, output: str) -> int:
+    """Take operation ID back, where its plan says that this is possible; 0 when all of it is."""
+    found = session.call("operation.get", {"id": id}, Operation)
+    if found.state is OpState.DONE and found.can_undo and confirm is None and sys.stdin.isatty():
+        say(f"{found.title}: it is done, and what was changed there since goes too")
+        confirm = click.prompt(f"Type the name {found.target} to go on", default="", show_default=False, err=True)
+    found = session.call("operation.undo", {"id": found.id, "confirm": confirm or ""}, Operation)
+    code = _followed(session, found.id, output)
+    return 0 if session.call("operation.get", {"id": found.id}, Operation).state is OpState.UNDONE else code
 
 
 @click.command()

@@ -130,13 +130,13 @@ def test_a_lost_terminal_ends_the_console(window):
         ({"TERM": "xterm-256color"}, "lazarus-dark", None, True),
         ({"TERM": "xterm-256color", "SSH_TTY": "/dev/pts/3"}, "lazarus-ansi-dark", "standard", False),
         (
-            {"TERM": "xterm", "SSH_TTY": "x", "LAZARUS_COLOURS": "256", "LAZARUS_MOUSE": "1"},
+            {"TERM": "xterm", "SSH_TTY": "x", "LAZARUS_CONSOLE__COLOURS": "256", "LAZARUS_CONSOLE__MOUSE": "on"},
             "lazarus-dark",
             "256",
             True,
         ),
         ({"TERM": "linux"}, "lazarus-ansi-dark", "standard", True),
-        ({"TERM": "xterm", "NO_COLOR": "1", "LAZARUS_THEME": "light"}, "lazarus-ansi-light", "standard", True),
+        ({"TERM": "xterm", "NO_COLOR": "1", "LAZARUS_CONSOLE__THEME": "light"}, "lazarus-ansi-light", "standard", True),
     ],
 )
 def test_each_terminal_gets_what_suits_it(environ, theme, colours, mouse):
@@ -150,7 +150,7 @@ def test_settings_choose_theme_and_mouse_and_the_environment_overrules_them():
     chosen = profile(local, {"theme": "light", "mouse": "off"})
     assert (chosen.theme, chosen.mouse) == ("lazarus-light", False)
     assert profile({**local, "SSH_TTY": "x"}, {"mouse": "on"}).mouse
-    assert profile({**local, "LAZARUS_THEME": "dark", "LAZARUS_MOUSE": "1"}, {"theme": "light", "mouse": "off"}).mouse
+    assert profile({**local, "LAZARUS_CONSOLE__THEME": "dark", "LAZARUS_CONSOLE__MOUSE": "on"}, {"theme": "light", "mouse": "off"}).mouse
     assert not profile({**local, "SSH_TTY": "x"}, {"mouse": "auto"}).mouse
 
 
