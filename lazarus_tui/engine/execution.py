@@ -157,7 +157,8 @@ class Execution:
         return written(await self._around.journal.events(self.ledger.operation.id))
 
     async def _end(self, state: OpState, message: str, hint: str, code: int) -> None:
-        undo = state is OpState.LEFT_CHANGED and self._kind.undo != "none"
+        promised = state is OpState.DONE and bool(self.plan.undo)
+        undo = (state is OpState.LEFT_CHANGED or promised) and self._kind.undo != "none"
         now = rfc3339(self._around.clock.now())
         self.ledger.change(
             state=state, message=redact(message), hint=hint, ended=now, exit_code=code, can_undo=undo

@@ -263,8 +263,11 @@ class Runner:
         undoing = bool(parked) and parked[-1].body.get("was") == OpState.UNDOING.value
         return await self._restart(operation, OpState.UNDOING if undoing else OpState.RUNNING, "op.resumed")
 
-    async def undo(self, prefix: str) -> Operation:
-        """Take back what the operation changed, newest step first."""
+    async def undo(self, prefix: str, confirm: str = "") -> Operation:
+        """Take back what the operation changed, newest step first.
+
+        What is done may have been in use since, so taking it back needs the target's name in ``confirm``.
+        """
         operation = await self.get(prefix)
         if self._registry.get(operation.kind).undo == "none":
             raise Refused(f"{operation.title} cannot be undone", where=operation.id)
@@ -272,8 +275,12 @@ class Runner:
         if execution is not None:
             execution.request("undo")
             return execution.ledger.operation
-        if operation.state not in (OpState.PARKED, OpState.LEFT_CHANGED):
+        done = operation.state is OpState.DONE and operation.can_undo
+        if operation.state not in (OpState.PARKED, OpState.LEFT_CHANGED) and not done:
             raise Refused(f"operation {operation.id[:8]} is {operation.state.value}: there is nothing to undo")
+        if done and confirm != operation.target:
+            hint = f"lazarus undo {operation.id[:8]} --confirm {operation.target}"
+            raise Refused(f"it is done, and taking it back needs the name {operation.target!r}", hint=hint)
         return await self._restart(operation, OpState.UNDOING, "op.undoing")
 
     async def _restart(self, operation: Operation, state: OpState, event: str) -> Operation:

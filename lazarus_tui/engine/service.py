@@ -53,7 +53,7 @@ class Operations(Protocol):
 
     async def get(self, prefix: str) -> Operation: ...
 
-    async def undo(self, prefix: str) -> Operation: ...
+    async def undo(self, prefix: str, confirm: str = "") -> Operation: ...
 
     async def resume(self, prefix: str) -> Operation: ...
 
@@ -115,6 +115,11 @@ class StartParams(msgspec.Struct):
 
 class IdParams(msgspec.Struct):
     id: str
+
+
+class UndoParams(msgspec.Struct):
+    id: str
+    confirm: str = ""
 
 
 class ObjectParams(msgspec.Struct):
@@ -185,7 +190,7 @@ class Service:
             "plan.make": (PlanParams, self._plan),
             "operation.start": (StartParams, self._start),
             "operation.get": (IdParams, self._get),
-            "operation.undo": (IdParams, self._undo),
+            "operation.undo": (UndoParams, self._undo),
             "operation.resume": (IdParams, self._resume),
             "operation.park": (IdParams, self._park),
             "object.get": (ObjectParams, self._object),
@@ -298,8 +303,8 @@ class Service:
     async def _get(self, peer: Peer, wanted: IdParams) -> Operation:
         return await self._operations.get(wanted.id)
 
-    async def _undo(self, peer: Peer, wanted: IdParams) -> Operation:
-        return await self._operations.undo(wanted.id)
+    async def _undo(self, peer: Peer, wanted: UndoParams) -> Operation:
+        return await self._operations.undo(wanted.id, wanted.confirm)
 
     async def _resume(self, peer: Peer, wanted: IdParams) -> Operation:
         return await self._operations.resume(wanted.id)

@@ -462,3 +462,18 @@ async def test_an_undo_that_was_parked_goes_on_undoing() -> None:
         undone = await engine.finish(parked.id)
         assert undone.state is OpState.UNDONE
         assert world.config("thing-00000000") is None
+
+
+async def test_what_is_done_can_be_taken_back_by_name_where_the_plan_promised_it() -> None:
+    async with laboratory(simple("ask")) as (world, engine):
+        plain = await engine.run(plan_for(world))
+        assert not plain.can_undo
+        with pytest.raises(Refused, match="nothing to undo"):
+            await engine.runner.undo(plain.id, plain.target)
+        done = await engine.run(msgspec.structs.replace(plan_for(world), undo="the thing goes again"))
+        assert (done.state, done.can_undo) == (OpState.DONE, True)
+        with pytest.raises(Refused, match="needs the name") as refused:
+            await engine.runner.undo(done.id)
+        assert f"--confirm {done.target}" in refused.value.hint
+        await engine.runner.undo(done.id, done.target)
+        assert (await engine.finish(done.id)).state is OpState.UNDONE
