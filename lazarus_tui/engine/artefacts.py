@@ -67,12 +67,23 @@ class Artefacts:
 
     def __init__(self, clock: Clock, *, fetch: Fetch, gate: GateMaker, ca: str = "") -> None:
         self._clock, self._fetch, self._gate, self._ca = clock, fetch, gate, ca
-        self._cache: OrderedDict[tuple[str, str, str], dict[str, Any]] = OrderedDict()
+        self._cache: OrderedDict[tuple[str, ...], Any] = OrderedDict()
 
     async def get(self, where: Where, kind: str, name: str) -> dict[str, Any]:
         """``{"text": …}`` or ``{"json": …}``; raises ``Refused`` (with a hint) or ``KubeError``."""
         if kind not in KINDS:
             raise Refused(f"no artefact {kind[:64]!r}", code="usage", hint=f"there are: {', '.join(KINDS)}")
+        found: dict[str, Any] = await self._cached(where, kind, name, "shown", lambda body: present(kind, body))
+        return found
+
+    async def raw(self, where: Where, kind: str, name: str) -> bytes:
+        """The unpacked bytes of a JSON artefact, for the engine's own use; raises as ``get`` does."""
+        if KINDS.get(kind) != "json":
+            raise Refused(f"{kind[:64]!r} is not read whole", code="usage")
+        found: bytes = await self._cached(where, kind, name, "raw", lambda body: body)
+        return found
+
+    async def _cached(self, where: Where, kind: str, name: str, form: str, made: Callable[[bytes], Any]) -> Any:
         resource = BACKUPS if kind.startswith("Backup") else RESTORES
         subject = await where.cluster.get(resource, name, where.velero, type=dict[str, Any])
         if subject is None:
@@ -82,9 +93,9 @@ class Artefacts:
         if phase in ("", "New", "Queued", "ReadyToStart"):
             what = f"{resource.kind.lower()} {name} has not begun ({phase or 'New'}): it has no {kind} yet"
             raise Refused(what, code="not-found", where=where.velero)
-        cached = (where.cluster_uid, kind, str(subject["metadata"].get("uid", "")))
+        cached = (where.cluster_uid, kind, str(subject["metadata"].get("uid", "")), form)
         if cached not in self._cache:
-            found = await self._download(where, kind, name, subject)
+            found = made(await self._download(where, kind, name, subject))
             if phase in _MOVING:
                 return found
             self._cache[cached] = found
@@ -92,7 +103,7 @@ class Artefacts:
                 self._cache.popitem(last=False)
         return self._cache[cached]
 
-    async def _download(self, where: Where, kind: str, name: str, subject: Mapping[str, Any]) -> dict[str, Any]:
+    async def _download(self, where: Where, kind: str, name: str, subject: Mapping[str, Any]) -> bytes:
         if not where.writable():
             raise Refused(
                 f"context {where.context} is read-only, and fetching {kind} creates a DownloadRequest in the cluster",
@@ -104,14 +115,13 @@ class Artefacts:
         ca = self._ca + await self._location_ca(where, subject)
         reach = _Reach(self._gate(where, op, _plan(where, kind, name)), where, self._clock, self._fetch)
         try:
-            body = await download(reach, where.velero, kind, name, owner=op, limit=_LIMITS[KINDS[kind]], ca=ca)
+            return await download(reach, where.velero, kind, name, owner=op, limit=_LIMITS[KINDS[kind]], ca=ca)
         except ArtefactError as error:
             code = {"absent": "not-found", "refused": "forbidden"}.get(error.code, "unreachable")
             storage = str((subject.get("spec") or {}).get("storageLocation") or "")
             raise Refused(error.what, code=code, where=storage or name, hint=error.hint) from None
         except StepStopped as error:
             raise Refused(error.what, where=name, hint=error.hint) from None
-        return present(kind, body)
 
     async def _location_ca(self, where: Where, subject: Mapping[str, Any]) -> str:
         """The private CA that the storage location carries, as PEM."""

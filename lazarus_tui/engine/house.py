@@ -16,7 +16,7 @@ from lazarus_tui import __version__, config
 from lazarus_tui.engine import subjects
 from lazarus_tui.engine.artefacts import Artefacts
 from lazarus_tui.engine.context import Surroundings
-from lazarus_tui.engine.contexts import Connection, Contexts, Opener
+from lazarus_tui.engine.contexts import SANDBOX_CONTEXT, Connection, Contexts, Opener
 from lazarus_tui.engine.doctor import Doctor
 from lazarus_tui.engine.download import download
 from lazarus_tui.engine.gate import Gate
@@ -28,6 +28,7 @@ from lazarus_tui.engine.lease import holder_name
 from lazarus_tui.engine.mirror import Mirror
 from lazarus_tui.engine.objects import raw_object
 from lazarus_tui.engine.oplogs import OperationTopics
+from lazarus_tui.engine.planning import PlanningReader
 from lazarus_tui.engine.registry import Registry
 from lazarus_tui.engine.runner import Runner
 from lazarus_tui.engine.service import About, Reads, Service
@@ -157,6 +158,7 @@ class House:
             armed=self.contexts.writable,
             addresses=self._addresses,
             lease_namespace=self._lease_namespace,
+            disposable=lambda context: self._options.sandbox and context == SANDBOX_CONTEXT,
             holder=holder_name(self._options.root.journal),
             version=__version__,
             on_change=self._changed,
@@ -239,9 +241,8 @@ class House:
         )  # fmt: skip
 
     async def _plan(self, kind: str, context: str, params: Mapping[str, Any]) -> Plan:
-        return await self.registry.plan(
-            kind, self.contexts.reader(context), self._with_velero(context, params), self._clock
-        )
+        reader = PlanningReader(Place(self.contexts, context), self.artefacts)
+        return await self.registry.plan(kind, reader, self._with_velero(context, params), self._clock)
 
     def _with_velero(self, context: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """Which Velero the plan means: the one of this context, unless the parameters name another."""

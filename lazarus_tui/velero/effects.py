@@ -12,9 +12,11 @@ from lazarus_tui.kube.errors import Forbidden, NotFound
 from lazarus_tui.model import resources
 from lazarus_tui.model.objects import Meta
 from lazarus_tui.model.plan import Effect
+from lazarus_tui.model.quantities import size
 from lazarus_tui.model.resources import Resource
 from lazarus_tui.model.scope import any_match
 from lazarus_tui.model.steps import Reader
+from lazarus_tui.model.volumes import Coverage, Held
 
 # Kinds Velero never restores, and those that controllers make again by themselves.
 _SKIPPED = frozenset({"Node", "Event", "Backup", "Restore", "CSINode", "VolumeAttachment", "BackupRepository"})
@@ -106,6 +108,35 @@ async def _live(reader: Reader, resource: Resource | None, namespace: str) -> fr
         return frozenset(item.metadata.name for item in await reader.list(resource, namespace, type=Named))
     except (Forbidden, NotFound):
         return None
+
+
+def volumes(
+    held: Coverage,
+    sources: Iterable[str],
+    mapping: Mapping[str, str],
+    claims: Mapping[str, frozenset[str]],
+    *,
+    wanted: bool,
+) -> list[Effect]:
+    """One line per volume the backup says something about; ``claims`` are those that exist, by target namespace."""
+    found, inside = [], set(sources)
+    for volume in sorted(held.volumes.values(), key=lambda volume: volume.claim):
+        source, _, name = volume.claim.partition("/")
+        if source not in inside:
+            continue
+        target = mapping.get(source, source)
+        what = f"volume {target}/{name}"
+        if name in claims.get(target, ()):
+            found.append(Effect("skip", what, "the claim exists: its data is left as it is"))
+        elif not wanted:
+            found.append(Effect("create", what, "EMPTY: volumes are left out on request"))
+        elif volume.held is Held.CAPTURED:
+            amount = f", {size(volume.size)}" if volume.size is not None else ""
+            found.append(Effect("create", what, f"with its data ({volume.method}{amount})"))
+        else:
+            state = "EMPTY" if volume.held is Held.ABSENT else "data unknown"
+            found.append(Effect("create", what, f"{state}: {volume.reason}"))
+    return found
 
 
 def _names(found: list[Item]) -> str:

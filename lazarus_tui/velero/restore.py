@@ -17,7 +17,7 @@ from lazarus_tui.model.scope import Wanted
 from lazarus_tui.model.stepping import planned
 from lazarus_tui.model.steps import ArtefactReader, Catalog, Reader, Step
 from lazarus_tui.model.volumes import Coverage, Held, coverage, parse_volume_infos
-from lazarus_tui.velero import effects, estimate, progress
+from lazarus_tui.velero import effects, estimate, progress, served
 from lazarus_tui.velero.backup import settle_seconds
 from lazarus_tui.velero.claims import backup_copies
 from lazarus_tui.velero.discover import velero_namespace
@@ -33,6 +33,7 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
     velero = await velero_namespace(reader, str(params.get("velero", "")))
     backup = await _source(reader, velero, params, clock)
     spec = _spec(params, velero)
+    await served.require(reader, RESTORES, {**spec, "backupName": backup.metadata.name})
     mapping = dict(params.get("namespace_mapping") or {})
     contents = await _contents(reader, velero, backup)
     found = effects.in_scope(contents.items, spec) if contents.items is not None else None
@@ -41,6 +42,8 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
     existing = {name: await reader.get(NAMESPACES, name, type=Namespace) is not None for name in targets}
     update = spec.get("existingResourcePolicy") == "update"
     lines, kept = await effects.compare(reader, found or (), mapping, existing, update=update)
+    claims = {name: await _claims(reader, name) if there else frozenset[str]() for name, there in existing.items()}
+    volumes = effects.volumes(contents.coverage, sources, mapping, claims, wanted=spec.get("restorePVs") is not False)
     warnings = [*contents.warnings, *await _hazards(reader, velero, backup, contents.coverage, sources, mapping)]
     warnings += _about_existing(kept, existing, update, found is None)
     frozen = {
@@ -63,7 +66,7 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
         danger=Danger.DESTROYS if destroys else Danger.CHANGES,
         params=frozen,
         steps=planned(_steps(frozen)),
-        effects=(*(Effect("create", f"namespace {name}") for name in fresh), *lines),
+        effects=(*(Effect("create", f"namespace {name}") for name in fresh), *lines, *volumes),
         losses=_losses(kept) if update else (),
         warnings=tuple(warnings),
         undo=_undo(targets, existing),
@@ -147,7 +150,8 @@ async def _contents(reader: Reader, velero: str, backup: Backup) -> _Contents:
             found.items = effects.items(json.loads(await reader.artefact(velero, "BackupResourceList", name)))
             infos = parse_volume_infos(await reader.artefact(velero, "BackupVolumeInfos", name))
         except Exception as error:  # whatever it is, the plan is made without it and says so
-            found.warnings.append(f"what the backup holds could not be read: {error}")
+            unknown = "which volumes it holds is" if found.items is not None else "what happens to each object is"
+            found.warnings.append(f"what the backup holds could not be read: {error}; {unknown} unknown")
     else:
         found.warnings.append("what the backup holds is read only when the restore begins")
     copies = await backup_copies(reader, velero, backup.metadata.uid)
@@ -161,6 +165,10 @@ def _sources(params: Params, backup: Backup, found: Sequence[effects.Item] | Non
     if found is not None:
         return sorted({item.namespace for item in found})
     return sorted(name for name in backup.spec.included_namespaces or () if not set(name) & set("*?["))
+
+
+async def _claims(reader: Reader, namespace: str) -> frozenset[str]:
+    return frozenset(claim.metadata.name for claim in await reader.list(CLAIMS, namespace, type=Claim))
 
 
 async def _hazards(
