@@ -18,8 +18,8 @@ from contextlib import contextmanager
 class Terminal:
     """The near end of a pty; every read is counted."""
 
-    def __init__(self, master: int, process: subprocess.Popen[bytes]) -> None:
-        self.master, self.process = master, process
+    def __init__(self, master: int, slave: int, process: subprocess.Popen[bytes]) -> None:
+        self.master, self.slave, self.process = master, slave, process
         self.count = 0
 
     def read_for(self, seconds: float) -> bytes:
@@ -42,6 +42,10 @@ class Terminal:
 
     def key(self, text: str) -> None:
         os.write(self.master, text.encode())
+
+    def writable(self) -> bool:
+        """Whether the far end could write now: false when what it wrote before was not read."""
+        return bool(select.select([], [self.slave], [], 0)[1])
 
     def quiet(self, seconds: float = 0.5, limit: float = 20.0) -> None:
         """Return when nothing has arrived for ``seconds``."""
@@ -70,13 +74,13 @@ def terminal(
     process = subprocess.Popen(
         command, stdin=slave, stdout=slave, stderr=slave, start_new_session=True, env=environment
     )
-    os.close(slave)
     try:
-        yield Terminal(master, process)
+        yield Terminal(master, slave, process)
     finally:
         process.kill()
         process.wait()
         os.close(master)
+        os.close(slave)
 
 
 def python(module: str, *arguments: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,9 @@ from lazarus_tui.cli.output import emit, output_option
 from lazarus_tui.cli.session import Refused, say
 from lazarus_tui.link.protocol import Fault
 from lazarus_tui.model.paths import StateRoot
+
+if TYPE_CHECKING:
+    from lazarus_tui.config import Settings
 
 
 @click.group()
@@ -30,12 +34,23 @@ def ensure_up(state: StateRoot, *, ephemeral: bool) -> Path:
     if not process.status(state.cluster).running:
         say("starting the sandbox cluster ...")
         try:
-            process.up(state.cluster, ephemeral=ephemeral)
+            process.up(state.cluster, factor=settings_in_force().sandbox.time_factor, ephemeral=ephemeral)
         except process.SandboxFailed as error:
             raise Refused(
                 Fault("unexpected", str(error), str(state.cluster), "lazarus sandbox reset starts afresh")
             ) from error
     return process.kubeconfig_path(state.cluster)
+
+
+def settings_in_force() -> Settings:
+    """The settings; a bad file is refused in one sentence before anything starts."""
+    from lazarus_tui.config import SettingsRefused, load
+
+    try:
+        return load()
+    except SettingsRefused as error:
+        hint = "correct the file or the environment variable"
+        raise Refused(Fault("usage", error.what, error.where, hint)) from None
 
 
 @sandbox.command("up")

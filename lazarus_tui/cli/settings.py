@@ -5,8 +5,6 @@ from __future__ import annotations
 import click
 
 from lazarus_tui.cli.output import emit, grid, output_option
-from lazarus_tui.cli.session import Refused
-from lazarus_tui.link.protocol import Fault
 
 
 @click.group()
@@ -18,12 +16,10 @@ def config() -> None:
 @output_option
 def show(output: str) -> int:
     """Show every setting with its value and meaning."""
-    from lazarus_tui.config import SettingsRefused, config_file, descriptions, load
+    from lazarus_tui.cli.sandbox import settings_in_force
+    from lazarus_tui.config import config_file, descriptions
 
-    try:
-        settings = load()
-    except SettingsRefused as error:
-        raise Refused(Fault("usage", error.what, error.where, "correct the file or the environment variable")) from None
+    settings = settings_in_force()
     values = settings.model_dump(mode="json")
     rows = [(name, str(values[name.split(".")[0]][name.split(".")[1]]), text) for name, text in descriptions().items()]
     emit(values, output, names=[name for name, *_ in rows],
