@@ -25,3 +25,7 @@ class RightMissing(StepStopped):
 
     def __init__(self, what: str, *, hint: str = "") -> None:
         super().__init__(what, hint=hint, park=True)
+
+
+class ClusterGone(StepStopped):
+    """The cluster of the operation exists no more; there is nothing to resume and nothing to undo."""

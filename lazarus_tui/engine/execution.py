@@ -10,7 +10,7 @@ from typing import Any
 
 from lazarus_tui.engine.connection import for_operation
 from lazarus_tui.engine.context import OperationContext, Surroundings, journal_facts
-from lazarus_tui.engine.errors import GateClosed, RightMissing
+from lazarus_tui.engine.errors import ClusterGone, GateClosed, RightMissing
 from lazarus_tui.engine.failpoint import fp
 from lazarus_tui.engine.gate import Gate, write_lease
 from lazarus_tui.engine.lease import Lease
@@ -86,6 +86,8 @@ class Execution:
                 await self._undo(context)
             else:
                 await self._forward(context)
+        except ClusterGone as gone:
+            await self._end(OpState.FAILED, gone.what, gone.hint, 2)
         except StepStopped as stop:
             await self._park(stop.what, stop.hint)
         except JournalError as error:
@@ -104,6 +106,8 @@ class Execution:
         cluster = await self._patiently(lambda: around.clusters(self.plan.context), API_PATIENCE)
         reader = for_operation(cluster, ledger.operation.id, around.clock, ledger.meter)
         uid = await self._patiently(reader.cluster_uid, API_PATIENCE)
+        if uid != self.plan.cluster_uid and around.disposable(self.plan.context):
+            raise ClusterGone("the cluster it worked on was removed with all that was in it", hint="start it anew")
         if uid != self.plan.cluster_uid:
             raise GateClosed(
                 f"context {self.plan.context} leads to another cluster than the one the plan was made for",
@@ -159,9 +163,11 @@ class Execution:
     async def _end(self, state: OpState, message: str, hint: str, code: int) -> None:
         promised = state is OpState.DONE and bool(self.plan.undo)
         undo = (state is OpState.LEFT_CHANGED or promised) and self._kind.undo != "none"
-        now = rfc3339(self._around.clock.now())
+        now, verdict = rfc3339(self._around.clock.now()), self.ledger.operation.verdict
+        if state in (OpState.FAILED, OpState.LEFT_CHANGED) and verdict is Verdict.PASSED:
+            verdict = Verdict.INCONCLUSIVE  # a part of it held; the whole was never reached, so nothing is proven
         self.ledger.change(
-            state=state, message=redact(message), hint=hint, ended=now, exit_code=code, can_undo=undo
+            verdict=verdict, state=state, message=redact(message), hint=hint, ended=now, exit_code=code, can_undo=undo
         )  # fmt: skip
         fp("runner.before_end")
         await self.ledger.save(("op.ended", {"state": state.value, "message": redact(message), "exit_code": code}))

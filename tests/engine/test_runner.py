@@ -374,6 +374,31 @@ async def test_another_cluster_behind_the_context_is_noticed_before_anything_is_
         assert world.sent == []
 
 
+async def test_a_cluster_that_was_thrown_away_ends_what_was_open_on_it() -> None:
+    async with laboratory() as (world, engine):
+        world.disposable = True
+        begun = await engine.runner.start(plan_for(world), plan_for(world).digest())
+        engine.runner._running[begun.id].plan = msgspec.structs.replace(plan_for(world), cluster_uid="gone")
+        ended = await engine.finish(begun.id)
+        assert (ended.state, ended.exit_code) == (OpState.FAILED, 2)
+        assert "was removed" in ended.message
+        assert world.sent == []
+        assert (await engine.run(plan_for(world))).state is OpState.DONE, "the target is free again"
+
+
+async def test_what_failed_is_never_called_passed_because_a_part_of_it_was() -> None:
+    class Good(Make):
+        async def act(self, context: StepContext) -> None:
+            await context.judged(Verdict.PASSED)
+            await super().act(context)
+
+    kind = simple("none", steps=(Good, Broken))
+    async with laboratory(kind) as (world, engine):
+        ended = await engine.run(plan_for(world, kind))
+        assert ended.state is OpState.LEFT_CHANGED
+        assert ended.verdict is Verdict.INCONCLUSIVE
+
+
 async def test_a_prefix_must_be_unique() -> None:
     async with laboratory() as (world, engine):
         await engine.run(plan_for(world))

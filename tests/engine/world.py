@@ -125,6 +125,7 @@ class World:
         self.engine: Engine | None = None
         self.ids = itertools.count(1)
         self.lease_namespace = "shop"
+        self.disposable = False
         self.armed = True
 
     async def _intercept(self, request: HttpRequest) -> HttpResponse | None:
@@ -169,6 +170,7 @@ class Engine:
             clock=world.clock,
             armed=lambda context: world.armed,
             lease_namespace=lambda plan: world.lease_namespace,
+            disposable=lambda context: world.disposable,
             holder="lab-engine",
             version="test",
             on_change=self.published.append,
