@@ -350,7 +350,8 @@ class Cluster:
     async def _write(
         self, method: str, path: str, resource: Resource, body: Any, content_type: str, dry_run: bool
     ) -> dict[str, Any]:
-        query = {} if method == "DELETE" else {"fieldManager": FIELD_MANAGER}
+        # Strict: a field the server does not know is an error, never dropped in silence.
+        query = {} if method == "DELETE" else {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
         if dry_run:
             query["dryRun"] = "All"
         kind = resource.group_resource

@@ -15,7 +15,7 @@ from lazarus_tui.model.resources import BACKUPS, LOCATIONS, NAMESPACES, SCHEDULE
 from lazarus_tui.model.schedules import wants_volumes
 from lazarus_tui.model.stepping import planned
 from lazarus_tui.model.steps import Catalog, Reader, Step
-from lazarus_tui.velero import estimate, names
+from lazarus_tui.velero import estimate, names, served
 from lazarus_tui.velero.backup_steps import Create, Preflight, Settle, Verify, Wait
 from lazarus_tui.velero.claims import expected_claims
 from lazarus_tui.velero.discover import velero_namespace
@@ -36,8 +36,9 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
         raise PlanRefused(f"{name!r} is not a valid name", where="name", hint="lower case letters, digits, '-' and '.'")
     if await reader.get(BACKUPS, name, velero, type=Backup) is not None:
         raise PlanRefused(f"there is a backup {name} already", where="name", hint="choose another name")
+    warnings = [*body["warnings"], *await _fit(reader, body)]
     spec = decoded(body["spec"])
-    warnings = [*body["warnings"], *await _check_location(reader, velero, spec)]
+    warnings += await _check_location(reader, velero, spec)
     effects = await _effects(reader, name, spec, warnings)
     frozen = {
         "velero": velero,
@@ -134,6 +135,15 @@ async def _from_schedule(reader: Reader, velero: str, params: Params) -> dict[st
         "schedule": name,
         "warnings": warnings,
     }
+
+
+async def _fit(reader: Reader, body: dict[str, Any]) -> list[str]:
+    """Nothing is sent that the cluster would drop: refused if a person asked for it, left out if a schedule did."""
+    if not body["schedule"]:
+        await served.require(reader, BACKUPS, body["spec"])
+        return []
+    body["spec"], lost = await served.served(reader, BACKUPS, body["spec"])
+    return [f"the Backups of this cluster have no {', '.join(lost)}: left out, as Velero itself would"] if lost else []
 
 
 def decoded(spec: Mapping[str, Any]) -> BackupSpec:

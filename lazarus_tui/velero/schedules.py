@@ -13,6 +13,7 @@ from lazarus_tui.model.plan import Danger, Effect, Params, Plan, PlanRefused
 from lazarus_tui.model.resources import SCHEDULES
 from lazarus_tui.model.stepping import BaseStep, carry_out
 from lazarus_tui.model.steps import Catalog, Observation, Reader, Seen, Step, StepContext, StepStopped, Write
+from lazarus_tui.velero import served
 from lazarus_tui.velero.discover import inspect, velero_namespace
 
 PAUSE_KIND = "velero.pause-schedule"
@@ -37,6 +38,8 @@ async def _plan(reader: Reader, params: Params, clock: Clock, *, paused: bool) -
     if schedule.spec.paused == paused:
         raise PlanRefused(f"schedule {name} is {'paused already' if paused else 'not paused'}")
     skip = bool(params.get("skip_immediately")) and not paused
+    if skip:
+        await served.require(reader, SCHEDULES, {"skipImmediately": True})
     warnings = [] if paused else await _about_next(reader, velero, schedule, clock.now(), skip=skip)
     if paused:
         warnings = ["its backups expire one by one while it is paused", "a run that is under way goes on"]
