@@ -1,37 +1,51 @@
-"""Pictures of the console for the README: ``python -m bench.screenshot [FOLDER]`` writes them, to ``docs`` at first."""
+"""Pictures of the console for the README, from a real sandbox after a real rehearsal.
+
+``python -m bench.screenshot [FOLDER]`` writes them, to ``docs`` unless told otherwise; it takes about a minute.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-os.environ["TEXTUAL_ANIMATIONS"] = "none"
-
-from lazarus_tui.app import Console
-from tests.console import worlds
-from tests.console.fake_link import FakeLink
-
-PICTURES = {"overview": ((100, 30), ("down",)), "operation": ((100, 30), ("5", "enter"))}
+PICTURES = {"overview": ((104, 30), ()), "operation": ((104, 30), ("5", "enter"))}
 
 
-async def picture(size: tuple[int, int], keys: tuple[str, ...]) -> str:
-    """The SVG of a console on the scripted cluster after ``keys``."""
-    app = Console(worlds.fill(FakeLink()), now=lambda: worlds.NOW)
+async def picture(socket: Path, kubeconfig: str, size: tuple[int, int], keys: tuple[str, ...]) -> str:
+    """The SVG of a console on the engine at ``socket`` after ``keys``."""
+    from lazarus_tui.app import Console
+    from lazarus_tui.launch import linked
+
+    app = Console(linked(socket, kubeconfig, None))
     async with app.run_test(size=size) as pilot:
-        await pilot.pause()
+        await pilot.pause(4.0)
         await pilot.press(*keys)
-        await pilot.pause(0.2)
+        await pilot.pause(2.0)
         # Some renderers trim a text's leading blanks, which are the columns here.
         return app.export_screenshot(title="lazarus").replace("<text ", '<text xml:space="preserve" ')
 
 
 def main(folder: Path) -> None:
-    for name, (size, keys) in PICTURES.items():
-        path = folder / f"{name}.svg"
-        path.write_text(asyncio.run(picture(size, keys)), encoding="utf-8")
-        print(path)
+    with tempfile.TemporaryDirectory(prefix="lzb") as state:
+        os.environ.update(LAZARUS_STATE=state, XDG_RUNTIME_DIR="", TEXTUAL_ANIMATIONS="none")
+        from lazarus_tui.model.paths import StateRoot
+
+        root = StateRoot(sandbox=True)
+        lazarus = [sys.executable, "-m", "lazarus_tui.cli"]
+        try:
+            subprocess.run([*lazarus, "sandbox", "up"], check=True)
+            subprocess.run([*lazarus, "rehearse", "-o", "name"], check=True)
+            for name, (size, keys) in PICTURES.items():
+                kubeconfig = str(root.cluster / "kubeconfig")
+                drawn = asyncio.run(picture(root.socket, kubeconfig, size, keys))
+                (folder / f"{name}.svg").write_text(drawn, encoding="utf-8")
+        finally:
+            subprocess.run([*lazarus, "--sandbox", "engine", "stop", "--park"], check=False)
+            subprocess.run([*lazarus, "sandbox", "down"], check=False)
 
 
 if __name__ == "__main__":

@@ -164,7 +164,7 @@ def console(
     of the engine's settings that is for the console, ``Hello.console``.
     """
     app_class, chosen = load_app(os.environ, settings)
-    source = _linked(socket, kubeconfig, revive)
+    source = linked(socket, kubeconfig, revive)
     return run_app(app_class(source, context=context, theme=chosen.theme, plain_glyphs=chosen.plain_glyphs), chosen)
 
 
@@ -199,7 +199,7 @@ async def _run(app: Console, ending: Ending, mouse: bool) -> None:
             loop.remove_signal_handler(number)
 
 
-def _linked(
+def linked(
     socket: Path | str, kubeconfig: str | None, revive: Callable[[], object] | None
 ) -> Callable[[Console], Source]:
     """The source on the real link."""
