@@ -1,0 +1,174 @@
+"""Real processes in a state folder of their own: commands, consoles in a pty, an engine and a sandbox to be hurt."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import pty
+import select
+import signal
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lazarus_tui.link.client import LinkLost, SyncClient
+from lazarus_tui.model.paths import StateRoot
+from lazarus_tui.sandbox import process
+
+ROOT = Path(__file__).parents[2]
+LAZARUS = [sys.executable, "-c", "import sys; from lazarus_tui.cli.main import main; sys.exit(main())"]
+
+
+def until(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
+    """The first true value of ``condition``."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+    return found
+
+
+class Window:
+    """A command in a terminal of 80x24 that can be closed, as a lost SSH session closes it."""
+
+    def __init__(self, env: dict[str, str], *words: str) -> None:
+        self.out = b""
+        self.pid, self.fd = pty.fork()
+        if not self.pid:
+            os.execve(sys.executable, [*LAZARUS, *words], {**env, "COLUMNS": "80", "LINES": "24"})
+
+    def until(self, *words: bytes, seconds: float = 20.0) -> bytes:
+        """What came until one of ``words`` did, from here on."""
+        fresh, deadline = b"", time.monotonic() + seconds
+        while not any(word in fresh for word in words):
+            assert time.monotonic() < deadline, (words, fresh[-3000:])
+            if select.select([self.fd], [], [], 0.1)[0]:
+                fresh += os.read(self.fd, 65536)
+        self.out += fresh
+        return fresh
+
+    def quiet(self) -> None:
+        """Until nothing came for a while."""
+        while select.select([self.fd], [], [], 0.4)[0]:
+            self.out += os.read(self.fd, 65536)
+
+    def press(self, keys: bytes) -> None:
+        os.write(self.fd, keys)
+        self.quiet()
+
+    def hang_up(self) -> float:
+        """Close the terminal; seconds until the command was gone."""
+        os.close(self.fd)
+        began = time.monotonic()
+        until(lambda: os.waitpid(self.pid, os.WNOHANG)[0], 10.0)
+        return time.monotonic() - began
+
+
+class Field:
+    """One state folder with whatever runs in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "home").mkdir(parents=True)
+        state = {"LAZARUS_STATE": str(folder / "state"), "HOME": str(folder / "home"), "LAZARUS_ENGINE_IDLE": "30"}
+        kept = {key: os.environ[key] for key in ("PATH", "LANG", "TMPDIR") if key in os.environ}
+        self.env = {**kept, **state, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color"}
+        self.main, self.sandbox = StateRoot(False, env=self.env), StateRoot(True, env=self.env)
+
+    def run(self, *words: str, timeout: float = 60.0, **more: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*LAZARUS, *words], env=self.env, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+            timeout=timeout, check=False, **more,
+        )  # fmt: skip
+
+    def asked(self, *words: str) -> Any:
+        """The JSON that a sandbox command answers with."""
+        done = self.run("--sandbox", *words, "-o", "json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*LAZARUS, *words], env=self.env, text=True, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    def window(self, *words: str) -> Window:
+        return Window(self.env, *words)
+
+    def engine(self, root: StateRoot | None = None) -> int:
+        """Pid of the engine that listens, 0 without one."""
+        try:
+            with SyncClient.attach((root or self.sandbox).socket) as client:
+                return int(client.call("stats", {}, dict[str, Any])["pid"])
+        except LinkLost:
+            return 0
+
+    def kill_engine(self, root: StateRoot | None = None) -> None:
+        if pid := self.engine(root):
+            os.kill(pid, signal.SIGKILL)
+            until(lambda: not self.engine(root))
+
+    def serving(self) -> int:
+        return process.status(self.sandbox.cluster).pid
+
+    def kill_sandbox(self) -> None:
+        os.kill(self.serving(), signal.SIGKILL)
+        until(lambda: not process.status(self.sandbox.cluster).running)
+
+    def token(self) -> str:
+        return str(self._config()["users"][0]["user"]["token"])
+
+    def _config(self) -> Any:
+        return yaml.safe_load(process.kubeconfig(self.sandbox.cluster))
+
+    def api(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> Any:
+        """One request to the sandbox's API server, past Lazarus."""
+        cluster = self._config()["clusters"][0]["cluster"]
+        trust = ssl.create_default_context(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
+        headers = {"authorization": f"Bearer {self.token()}", "content-type": kind}
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(cluster["server"] + path, method=method, data=data, headers=headers)
+        with urllib.request.urlopen(request, context=trust) as answer:
+            return json.loads(answer.read())
+
+    def close(self) -> None:
+        for root in (self.main, self.sandbox):
+            self.kill_engine(root)
+        with contextlib.suppress(process.SandboxFailed):
+            process.down(self.sandbox.cluster)
+
+
+@pytest.fixture
+def field(tmp_path: Path) -> Iterator[Field]:
+    """Nothing runs yet."""
+    made = Field(tmp_path)
+    yield made
+    made.close()
+
+
+GOOD = "good"
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
+    """A sandbox that is up, with a verified backup ``GOOD`` of its shop."""
+    made = Field(tmp_path_factory.mktemp("shop"))
+    try:
+        assert made.run("sandbox", "up").returncode == 0
+        backed = made.run("--sandbox", "backup", "create", GOOD, "-n", "shop", "--fs-backup")
+        assert backed.returncode == 0, backed.stderr
+        yield made
+    finally:
+        made.close()

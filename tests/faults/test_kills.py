@@ -1,0 +1,78 @@
+"""kill -9 in the middle of the main job, again and again: the same operation ends well, and nothing is done twice."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from tests.faults.conftest import Field
+
+# Where it is killed, and whether the cluster dies with it (Velero calls a restore it lost Failed, so not in the last).
+MOMENTS = (
+    ("Create the backup", False),
+    ("Wait for 20 more orders", True),
+    ("Delete the namespace", True),
+    ("Restore the objects", False),
+    ("Run the checks", False),
+)
+
+
+def rehearse_until(field: Field, moment: str) -> None:
+    """Follow a rehearsal to ``moment`` and leave the command to what happens then."""
+    with field.start("rehearse", "-o", "json") as child:
+        assert child.stderr is not None
+        told = []
+        for line in child.stderr:
+            told.append(line)
+            if moment in line:
+                break
+        else:
+            raise AssertionError(f"{moment} never came: {''.join(told)}")
+        field.kill_engine()
+        rest = child.stderr.read()
+    assert child.returncode == 1
+    assert "run the command again; an open operation resumes by itself" in rest
+
+
+def journalled(path: Path, kind: str) -> list[dict[str, Any]]:
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        rows = db.execute("SELECT body FROM event WHERE kind = ? ORDER BY seq", (kind,)).fetchall()
+    return [json.loads(body) for (body,) in rows]
+
+
+def test_a_rehearsal_killed_at_five_moments_ends_as_if_nothing_had_happened(field: Field) -> None:
+    for moment, whole in MOMENTS:
+        rehearse_until(field, moment)
+        if whole:
+            field.kill_sandbox()
+    done = field.run("rehearse", "-o", "json", timeout=90)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    orders, rta = told["orders"], told["rta"]
+    assert (told["state"], told["verdict"]) == ("done", "PASSED")
+    assert orders["lost"] >= 20
+    assert orders["at_loss"] - orders["lost"] == orders["restored"] >= orders["before"]
+    assert told["rpa_seconds"] >= 15
+    assert rta["total_seconds"] >= max(rta["phases"].values()) > 0
+    assert abs(rta["total_seconds"] - sum(rta["phases"].values())) < 0.1
+    assert json.loads(Path(told["evidence"]).read_text())["verdict"] == "PASSED"
+
+    (operation,) = field.asked("operation", "list")
+    assert operation["recoveries"] == len(MOMENTS)
+    ours = f"?labelSelector=lazarus.io%2Fop%3D{operation['id'][:8]}"
+    velero = "/apis/velero.io/v1/namespaces/velero"
+    restores = field.api("GET", f"{velero}/restores{ours}")["items"]
+    backups = [item["metadata"]["name"] for item in field.api("GET", f"{velero}/backups{ours}")["items"]]
+    assert [item["status"]["phase"] for item in restores] == ["Completed"]
+    assert told["point"]["name"] in backups
+
+    assert field.run("--sandbox", "engine", "stop").returncode == 0
+    intents = journalled(field.sandbox.journal, "gate.intent")
+    results = Counter(body["intent"] for body in journalled(field.sandbox.journal, "gate.result"))
+    assert max(results.values()) == 1
+    deleted = {body.get("uid") for body in intents if body["verb"] == "delete" and "namespaces" in json.dumps(body)}
+    assert len(deleted) == 1, "one namespace, by one uid"
