@@ -63,11 +63,11 @@ def undo(session: Session, id: str, confirm: str | None, output: str) -> int:
     """Take operation ID back, where its plan says that this is possible; 0 when all of it is."""
     found = session.call("operation.get", {"id": id}, Operation)
     if found.state is OpState.DONE and found.can_undo and confirm is None and sys.stdin.isatty():
-        say(f"{found.title}: it is done, and what was changed there since goes too")
+        say(f"{found.title}: it is done; taking it back means: {found.undo}")
         confirm = click.prompt(f"Type the name {found.target} to go on", default="", show_default=False, err=True)
     found = session.call("operation.undo", {"id": found.id, "confirm": confirm or ""}, Operation)
     code = _followed(session, found.id, output)
-    return 0 if session.call("operation.get", {"id": found.id}, Operation).state is OpState.UNDONE else code
+    return 0 if session.call("operation.get", {"id": found.id}, Operation).state is OpState.UNDONE else code or 5
 
 
 @click.command()

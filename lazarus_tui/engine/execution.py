@@ -15,7 +15,7 @@ from lazarus_tui.engine.failpoint import fp
 from lazarus_tui.engine.gate import Gate, write_lease
 from lazarus_tui.engine.lease import Lease
 from lazarus_tui.engine.ledger import Ledger
-from lazarus_tui.engine.resume import written
+from lazarus_tui.engine.resume import untouched, written
 from lazarus_tui.journal import JournalError
 from lazarus_tui.kube.errors import Ambiguous as Unknown
 from lazarus_tui.kube.errors import AuthError, Forbidden, KubeError, NotSent, Pushback
@@ -142,9 +142,11 @@ class Execution:
             await self._done()
 
     async def _done(self) -> None:
-        operation = self.ledger.operation
+        await self._end(OpState.DONE, "", "", self._done_code())
+
+    def _done_code(self) -> int:
         required = self._kind.verdict_required or self.plan.params.get("require") == Verdict.PASSED.value
-        await self._end(OpState.DONE, "", "", _verdict_code(operation.verdict, required))
+        return _verdict_code(self.ledger.operation.verdict, required)
 
     async def _failed(self, context: OperationContext, stop: StepStopped) -> None:
         changed = await self._written()
@@ -160,8 +162,13 @@ class Execution:
     async def _written(self) -> set[str]:
         return written(await self._around.journal.events(self.ledger.operation.id))
 
+    async def _acted(self) -> bool:
+        """Whether a step that changes something did, and was not taken back."""
+        mutating = {step.name for step in self.steps if step.mutates}
+        return bool(mutating & await self._written())
+
     async def _end(self, state: OpState, message: str, hint: str, code: int) -> None:
-        promised = state is OpState.DONE and bool(self.plan.undo)
+        promised = state is OpState.DONE and bool(self.plan.undo) and await self._acted()
         undo = (state is OpState.LEFT_CHANGED or promised) and self._kind.undo != "none"
         now, verdict = rfc3339(self._around.clock.now()), self.ledger.operation.verdict
         if state in (OpState.FAILED, OpState.LEFT_CHANGED) and verdict is Verdict.PASSED:
@@ -308,12 +315,20 @@ class Execution:
             except StepStopped as stop:
                 if stop.park:
                     raise
-                message = f"{why}; undo of {step.name!r} failed: {stop.what}"
-                await self._end(OpState.LEFT_CHANGED, message, stop.hint, 3)
+                await self._not_undone(n, step, stop, why)
                 return
             self.ledger.step(n, state=StepState.UNDONE, detail="")
             await self.ledger.save(("step.undone", {"step": step.name}))
         await self._end(OpState.UNDONE, why, "", 2)
+
+    async def _not_undone(self, n: int, step: Step, stop: StepStopped, why: str) -> None:
+        """What was done and is untouched by an undo that was refused stays done."""
+        self.ledger.step(n, detail=redact(stop.what))
+        if untouched(await self._around.journal.events(self.ledger.operation.id)):
+            await self._end(OpState.DONE, f"not taken back: {stop.what}", stop.hint, self._done_code())
+        else:
+            message = "; ".join(filter(None, [why, f"undo of {step.name!r} failed: {stop.what}"]))
+            await self._end(OpState.LEFT_CHANGED, message, stop.hint, 3)
 
     # --- waiting
 

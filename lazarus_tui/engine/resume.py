@@ -90,3 +90,14 @@ def written(events: Iterable[Event]) -> set[str]:
             changed.discard(step)
             open_intents = {seq: name for seq, name in open_intents.items() if name != step}
     return changed | set(open_intents.values())
+
+
+def untouched(events: Iterable[Event]) -> bool:
+    """Whether the operation was done, and the undo that was asked for since has sent nothing."""
+    done = False
+    for event in events:
+        if event.kind == "op.ended":
+            done = event.body.get("state") == OpState.DONE.value
+        elif event.kind == "gate.intent" and event.body.get("undoing"):
+            done = False
+    return done

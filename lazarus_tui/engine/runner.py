@@ -159,6 +159,7 @@ class Runner:
             steps=steps,
             estimate_seconds=(estimate.low + estimate.high) / 2 if estimate else None,
             estimate_basis=estimate.basis if estimate else "no basis",
+            undo=plan.undo,
         )
 
     def _launch(self, operation: Operation, plan: Plan, kind: OperationType, steps: Sequence[Step]) -> None:
@@ -280,7 +281,9 @@ class Runner:
             raise Refused(f"operation {operation.id[:8]} is {operation.state.value}: there is nothing to undo")
         if done and confirm != operation.target:
             hint = f"lazarus undo {operation.id[:8]} --confirm {operation.target}"
-            raise Refused(f"it is done, and taking it back needs the name {operation.target!r}", hint=hint)
+            means = f" ({operation.undo})" if operation.undo else ""
+            what = f"it is done, and taking it back{means} needs the name {operation.target!r}"
+            raise Refused(what, where=operation.title, hint=hint)
         return await self._restart(operation, OpState.UNDOING, "op.undoing")
 
     async def _restart(self, operation: Operation, state: OpState, event: str) -> Operation:

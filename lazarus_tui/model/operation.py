@@ -110,6 +110,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
     hint: str = ""
     can_undo: bool = False
+    undo: str = ""  # what taking it back means, as the plan says; "" where the plan promises nothing
     verdict: Verdict = Verdict.NOT_TESTED
     checks: tuple[CheckResult, ...] = ()
     figures: Figures | None = None

@@ -22,8 +22,21 @@ from lazarus_tui.model.volumes import Coverage, Held
 _SKIPPED = frozenset({"Node", "Event", "Backup", "Restore", "CSINode", "VolumeAttachment", "BackupRepository"})
 _DERIVED = frozenset({"ReplicaSet", "Endpoints", "EndpointSlice", "ControllerRevision"})
 _SHOWN = 6
+# Namespaced built-in kinds that only this comparison speaks of.
+_MORE = (
+    Resource("rbac.authorization.k8s.io", "v1", "roles", "Role"),
+    Resource("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding"),
+    Resource("networking.k8s.io", "v1", "ingresses", "Ingress"),
+    Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy"),
+    Resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"),
+    Resource("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler"),
+    Resource("", "v1", "limitranges", "LimitRange"),
+    Resource("", "v1", "resourcequotas", "ResourceQuota"),
+)
 _KINDS: Mapping[tuple[str, str], Resource] = {
-    (found.api_version, found.kind): found for found in vars(resources).values() if isinstance(found, Resource)
+    (found.api_version, found.kind): found
+    for found in (*vars(resources).values(), *_MORE)
+    if isinstance(found, Resource)
 }
 
 
@@ -88,7 +101,8 @@ async def compare(
             continue
         live = await _live(reader, group[0].resource, namespace) if existing.get(namespace) else frozenset()
         if live is None:
-            effects.append(Effect("create", f"{len(group)} {short} in {namespace}", "not compared: unknown kind"))
+            why = f"unless they exist, which cannot be told from here: {_names(group)}"
+            effects.append(Effect("create", f"{len(group)} {short} in {namespace}", why))
             continue
         there = [item for item in group if item.name in live]
         new = [item for item in group if item.name not in live]

@@ -209,7 +209,8 @@ def conclusion(operation: Operation, width: int) -> list[Line]:
         if isinstance(operation.facts.get(key), str):
             lines.append(labelled(key, span(operation.facts[key], limit=300), width=14))
     if operation.can_undo:
-        lines += [BLANK, line(" ", accent("u"), " takes this operation back")]
+        means = f": {operation.undo}" if operation.undo else ""
+        lines += [BLANK, line(" ", accent("u"), span(f" takes this operation back{means}", limit=200))]
     return lines
 
 

@@ -495,10 +495,37 @@ async def test_what_is_done_can_be_taken_back_by_name_where_the_plan_promised_it
         assert not plain.can_undo
         with pytest.raises(Refused, match="nothing to undo"):
             await engine.runner.undo(plain.id, plain.target)
-        done = await engine.run(msgspec.structs.replace(plan_for(world), undo="the thing goes again"))
+        promise = msgspec.structs.replace(plan_for(world), undo="the thing goes again")
+        idle = await engine.run(promise)
+        assert (idle.state, idle.can_undo) == (OpState.DONE, False), "it found the thing made, and changed nothing"
+        world.api.delete(CONFIGMAPS, "thing-00000000", "shop")
+        done = await engine.run(promise)
         assert (done.state, done.can_undo) == (OpState.DONE, True)
-        with pytest.raises(Refused, match="needs the name") as refused:
+        with pytest.raises(Refused, match=r"the thing goes again.*needs the name") as refused:
             await engine.runner.undo(done.id)
         assert f"--confirm {done.target}" in refused.value.hint
         await engine.runner.undo(done.id, done.target)
         assert (await engine.finish(done.id)).state is OpState.UNDONE
+
+
+async def test_an_undo_that_is_refused_leaves_what_is_done_as_done() -> None:
+    shared = True
+
+    class Shared(Make):
+        async def undo(self, context: StepContext) -> None:
+            if shared:
+                raise StepStopped("somebody else uses it", hint="move it away")
+            await super().undo(context)
+
+    kind = simple("ask", steps=(Shared,))
+    async with laboratory(kind) as (world, engine):
+        done = await engine.run(plan_for(world, kind, undo="the thing goes again"))
+        await engine.runner.undo(done.id, done.target)
+        refused = await engine.finish(done.id)
+        assert (refused.state, refused.exit_code, refused.can_undo) == (OpState.DONE, 0, True)
+        assert (refused.message, refused.hint) == ("not taken back: somebody else uses it", "move it away")
+        assert world.config("thing-00000000") is not None
+        shared = False
+        await engine.runner.undo(done.id, done.target)
+        assert (await engine.finish(done.id)).state is OpState.UNDONE
+        assert world.config("thing-00000000") is None
