@@ -47,8 +47,17 @@ class Progress(Wire, frozen=True):
     bytes_done: int = 0
 
 
+class LabelRequirement(Wire, frozen=True):
+    """``operator`` is In, NotIn, Exists or DoesNotExist."""
+
+    key: str = ""
+    operator: str = ""
+    values: list[str] | None = None
+
+
 class LabelSelector(Wire, frozen=True):
     match_labels: dict[str, str] | None = None
+    match_expressions: list[LabelRequirement] | None = None
 
 
 class BackupSpec(Wire, frozen=True):

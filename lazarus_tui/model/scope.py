@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from lazarus_tui.model.objects import BackupSpec, LabelSelector, Workload
+from lazarus_tui.model.objects import BackupSpec, LabelRequirement, LabelSelector, Workload
 
 _KINDS = {"StatefulSet": "statefulsets.apps", "Deployment": "deployments.apps", "DaemonSet": "daemonsets.apps"}
 # A namespace comes back only if all of these do; claims are added when it has volumes.
@@ -78,17 +78,49 @@ def missing_resources(spec: BackupSpec, wanted: Wanted) -> tuple[str, ...]:
 def takes_labels(spec: BackupSpec, wanted: Wanted) -> bool | None:
     """Whether the label selectors take in the workload; None if that cannot be told from what is known."""
     selectors = [spec.label_selector] if spec.label_selector is not None else list(spec.or_label_selectors or ())
-    if not selectors:
+    if not selectors or any(selects(selector, None) for selector in selectors):
         return True
     if not wanted.kind:
         return False  # a selector leaves out whatever has other labels: not the whole namespace
-    answers = [_selects(selector, wanted.labels) for selector in selectors]
+    answers = [selects(selector, wanted.labels) for selector in selectors]
     if True in answers:
         return True
     return None if None in answers else False
 
 
-def _selects(selector: LabelSelector, labels: Mapping[str, str] | None) -> bool | None:
-    if labels is None or not selector.match_labels:
-        return None  # unknown labels, or a selector made of expressions, which the slim record does not hold
-    return all(labels.get(key) == value for key, value in selector.match_labels.items())
+def selects(selector: LabelSelector, labels: Mapping[str, str] | None) -> bool | None:
+    """As the API server decides it: every part must hold, an empty selector takes all; None if it cannot be told."""
+    required = [LabelRequirement(key=k, operator="In", values=[v]) for k, v in (selector.match_labels or {}).items()]
+    required += selector.match_expressions or ()
+    if not required:
+        return True
+    if labels is None:
+        return None
+    answers = [_holds(one, labels) for one in required]
+    if False in answers:
+        return False
+    return None if None in answers else True
+
+
+def _holds(one: LabelRequirement, labels: Mapping[str, str]) -> bool | None:
+    there, value = one.key in labels, labels.get(one.key)
+    match one.operator:
+        case "In":
+            return there and value in (one.values or ())
+        case "NotIn":
+            return value not in (one.values or ()) if there else True
+        case "Exists":
+            return there
+        case "DoesNotExist":
+            return not there
+    return None
+
+
+def in_words(selector: LabelSelector) -> str:
+    """The selector in kubectl's notation, which is also that of a list's ``labelSelector``."""
+    parts = [f"{key}={value}" for key, value in sorted((selector.match_labels or {}).items())]
+    for one in selector.match_expressions or ():
+        values = f"({','.join(one.values or ())})"
+        forms = {"In": f"{one.key} in {values}", "NotIn": f"{one.key} notin {values}", "Exists": one.key}
+        parts.append(forms.get(one.operator, f"!{one.key}"))
+    return ",".join(parts)

@@ -11,7 +11,7 @@ from lazarus_tui.model.objects import BackupSpec, Claim, VolumeCopy
 from lazarus_tui.model.quantities import size
 from lazarus_tui.model.resources import CLAIMS, DATA_UPLOADS, POD_VOLUME_BACKUPS, Resource
 from lazarus_tui.model.schedules import wants_volumes
-from lazarus_tui.model.scope import takes_namespace
+from lazarus_tui.model.scope import selects, takes_namespace
 from lazarus_tui.model.steps import Reader
 from lazarus_tui.model.volumes import Coverage, Held
 from lazarus_tui.velero import names
@@ -42,9 +42,7 @@ def _selected(spec: BackupSpec, claim: Claim) -> bool:
     selectors = [spec.label_selector] if spec.label_selector else list(spec.or_label_selectors or ())
     if not selectors:
         return True
-    return any(
-        all(labels.get(key) == value for key, value in (selector.match_labels or {}).items()) for selector in selectors
-    )
+    return any(selects(selector, labels) is not False for selector in selectors)
 
 
 async def copies_of(reader: Reader, velero: str, label: str, uid: str, *kinds: Resource) -> list[VolumeCopy]:

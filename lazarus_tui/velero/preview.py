@@ -22,7 +22,7 @@ from lazarus_tui.model.resources import (
     SERVICES,
     STATEFULSETS,
 )
-from lazarus_tui.model.scope import takes_namespace, takes_resource
+from lazarus_tui.model.scope import in_words, takes_namespace, takes_resource
 from lazarus_tui.model.steps import Reader
 from lazarus_tui.velero import backup
 from lazarus_tui.velero.claims import expected_claims
@@ -45,8 +45,7 @@ async def preview_backup(reader: Reader, params: Params, clock: Clock) -> dict[s
     inside = sorted(name for name in spaces if takes_namespace(spec, name))
     objects: dict[str, int] = {}
     warnings = list(plan.warnings)
-    labels = (spec.label_selector.match_labels or {}) if spec.label_selector else {}
-    selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+    selector = in_words(spec.label_selector) if spec.label_selector else ""
     for resource in COUNTED:
         if not takes_resource(spec, resource.group_resource):
             continue

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from lazarus_tui.model.objects import Backup, BackupSpec, Restore, Schedule
+from lazarus_tui.model.scope import in_words
 from lazarus_tui.view import backups, restores, schedules, status, times
 from lazarus_tui.view.explain import explain
 from lazarus_tui.view.sanitise import clean_lines
@@ -39,9 +40,10 @@ def _spec(spec: BackupSpec) -> list[Line]:
         _fact("kept for", times.go_duration(spec.ttl) if spec.ttl else "30d (Velero's default)"),
         _fact("volumes", _volume_words(spec)),
     ]
-    labels = spec.label_selector.match_labels if spec.label_selector else None
+    selectors = [spec.label_selector] if spec.label_selector else spec.or_label_selectors or ()
+    labels = " or ".join(filter(None, map(in_words, selectors)))
     if labels:
-        lines.append(_fact("labels", ", ".join(f"{key}={value}" for key, value in sorted(labels.items()))))
+        lines.append(_fact("labels", labels))
     return lines
 
 

@@ -49,6 +49,11 @@ def test_a_whole_backup_is_usable_and_says_nothing_against_itself() -> None:
     assert view.reasons == ()
 
 
+def expression(operator: str, *values: str, **more: Any) -> dict[str, Any]:
+    one = {"key": "app", "operator": operator, **({"values": list(values)} if values else {})}
+    return {"labelSelector": {"matchExpressions": [one], **more}}
+
+
 @pytest.mark.parametrize(
     ("changes", "usable", "word"),
     [
@@ -75,7 +80,15 @@ def test_a_whole_backup_is_usable_and_says_nothing_against_itself() -> None:
         ({"includedNamespaceScopedResources": ["deployments.apps"]}, False, "statefulsets.apps"),
         ({"labelSelector": {"matchLabels": {"app": "web"}}}, False, "label selector"),
         ({"labelSelector": {"matchLabels": {"app": "orders"}}}, True, ""),
-        ({"labelSelector": {"matchExpressions": []}}, None, "label selector"),
+        ({"labelSelector": {"matchExpressions": []}}, True, ""),
+        (expression("In", "web", "orders"), True, ""),
+        (expression("In", "web"), False, "label selector"),
+        (expression("NotIn", "orders"), False, "label selector"),
+        (expression("NotIn", "web"), True, ""),
+        (expression("Exists"), True, ""),
+        (expression("DoesNotExist"), False, "label selector"),
+        (expression("Resembles", "orders"), None, "label selector"),
+        (expression("NotIn", "orders", matchLabels={"app": "orders"}), False, "label selector"),
         ({"orLabelSelectors": [{"matchLabels": {"a": "b"}}, {"matchLabels": {"app": "orders"}}]}, True, ""),
     ],
 )
