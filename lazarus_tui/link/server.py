@@ -96,8 +96,10 @@ class LinkServer:
             self._sessions[peer] = task
             self._on_peers(len(self._sessions))
             await _Session(peer, self, reader, writer).run()
-        except (OSError, asyncio.CancelledError):
-            pass  # the client or the engine is going away; neither is news for this task
+        except OSError:
+            pass  # the client is going away, which is no news for this task
+        except asyncio.CancelledError:
+            writer.transport.abort()  # the engine is going away: a client that reads nothing must not hold its end
         finally:
             if self._sessions.pop(peer, None) is not None:
                 self._on_peers(len(self._sessions))
@@ -211,7 +213,8 @@ class _Session:
 
     async def _send(self, parts: list[bytes]) -> None:
         async with self._sending:
-            self._writer.writelines(parts)
+            # Not writelines: in Python 3.12.0-3.12.8 and 3.13.0-3.13.1 it never makes drain wait (CVE-2024-12254).
+            self._writer.write(b"".join(parts))
             await self._writer.drain()
 
 

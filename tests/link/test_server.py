@@ -186,6 +186,17 @@ async def test_a_reader_that_stalls_does_not_hold_the_others(socket_path: Path, 
     await until(lambda: not server.peers)
 
 
+async def test_a_reader_that_stalls_does_not_hold_the_engines_end(socket_path: Path, server: LinkServer) -> None:
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(sock, str(socket_path))
+        await loop.sock_sendall(sock, HELLO + b'{"id":2,"method":"big","params":{"size":5000000}}\n')
+        await until(lambda: server.calls == 2)
+        await asyncio.wait_for(server.stop(), 60)
+    assert not server.peers
+
+
 async def test_two_clients_get_their_own_answers(socket_path: Path) -> None:
     one, two = await Client.connect(socket_path), await Client.connect(socket_path)
     answers = await asyncio.gather(*(c.call("echo", {"n": n}, dict) for n in range(50) for c in (one, two)))
