@@ -13,8 +13,13 @@ used now is greyed, and its key says why.
 
 """
 _NAMES = {
-    "colon": ":", "slash": "/", "question_mark": "?", "escape": "esc", "ctrl+backslash": "ctrl+\\", "ctrl+@": "ctrl+space",
-}  # fmt: skip
+    "colon": ":",
+    "slash": "/",
+    "question_mark": "?",
+    "escape": "esc",
+    "ctrl+backslash": "ctrl+\\",
+    "ctrl+@": "ctrl+space",
+}
 
 
 def _key(action: Action) -> str:
