@@ -8,8 +8,8 @@ from lazarus_tui.view.actions import ACTIONS, Action
 
 HEAD = """# Keys
 
-Made from the action table that the footer, the help (`?`) and the palette (`ctrl+p`) are made from. An action that cannot
-be used now is greyed, and its key says why.
+Made from the action table that the footer, the help (`?`) and the palette (`ctrl+p`) are made from. An action that
+cannot be used now is greyed, and its key says why.
 
 """
 _NAMES = {
