@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import io
 import tarfile
@@ -123,15 +122,14 @@ async def test_one_runs_while_the_others_queue_in_order(make_lab: Any) -> None:
     lab = await make_lab(settings=Settings(prepare_seconds=30))
     for name in ("first", "second", "third"):
         lab.create(BACKUPS, name, {"includedNamespaces": ["shop"], "defaultVolumesToFsBackup": True})
-    for _ in range(20):
-        await asyncio.sleep(0.001)
+    await lab.quiet()
 
     assert lab.phase(BACKUPS, "first") == "InProgress"
     assert (lab.phase(BACKUPS, "second"), lab.get(BACKUPS, "second")["status"]["queuePosition"]) == ("Queued", 1)
     assert (lab.phase(BACKUPS, "third"), lab.get(BACKUPS, "third")["status"]["queuePosition"]) == ("Queued", 2)
 
     await lab.over(BACKUPS, "first")
-    await asyncio.sleep(0.005)
+    await lab.quiet()
     assert lab.get(BACKUPS, "third")["status"]["queuePosition"] == 1
     third = await lab.over(BACKUPS, "third")
     assert third["status"]["startTimestamp"] >= lab.get(BACKUPS, "second")["status"]["completionTimestamp"]
@@ -264,9 +262,7 @@ async def test_a_canceled_copy_makes_it_partially_failed(make_lab: Any) -> None:
 async def test_copies_that_take_too_long_leave_no_file_system_data_at_all(make_lab: Any) -> None:
     lab = await make_lab(settings=Settings(prepare_seconds=500, fs_backup_timeout=60))
     lab.create(BACKUPS, "late", {"includedNamespaces": ["shop"], "defaultVolumesToFsBackup": True})
-    await lab.clock.advance(61)
-    for _ in range(50):
-        await asyncio.sleep(0.001)
+    await lab.turn(61)
 
     assert lab.phase(BACKUPS, "late") == "PartiallyFailed"
     assert lab.artefact("BackupResults", "late")["errors"]["velero"] == [

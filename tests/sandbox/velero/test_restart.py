@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,7 @@ from lazarus_tui.sandbox.velero.installation import Settings, phase
 
 async def turns(lab: Any, seconds: int) -> None:
     for _ in range(seconds):
-        await lab.clock.advance(1)
-        await asyncio.sleep(0.002)
+        await lab.turn(1)
 
 
 @pytest.fixture
@@ -33,7 +31,7 @@ async def restart(lab: Any) -> None:
     )
     lab.api = lab.cluster.api
     await lab.cluster.start()
-    await asyncio.sleep(0.005)
+    await lab.quiet()
 
 
 async def test_a_running_backup_is_failed_and_the_next_one_runs(slow: Any) -> None:

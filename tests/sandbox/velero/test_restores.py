@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -83,8 +82,7 @@ async def test_the_pod_waits_for_its_volume_and_the_restore_for_the_pod(make_lab
     await lab.lose()
     lab.create(RESTORES, "r", {"backupName": "b"})
     for _ in range(8):
-        await lab.clock.advance(1)
-        await asyncio.sleep(0.002)
+        await lab.turn(1)
 
     pod = lab.api.get(PODS, "orders-0", "shop")
     (copy,) = lab.api.list(POD_VOLUME_RESTORES, "velero")
@@ -143,8 +141,7 @@ async def test_one_at_a_time(make_lab: Any) -> None:
     for name in ("one", "two"):
         lab.create(RESTORES, name, {"backupName": "b", "namespaceMapping": {"shop": f"shop-{name}"}})
     for _ in range(6):
-        await lab.clock.advance(1)
-        await asyncio.sleep(0.002)
+        await lab.turn(1)
     assert lab.phase(RESTORES, "one") == "InProgress"
     assert phase(lab.get(RESTORES, "two")) == ""
 
