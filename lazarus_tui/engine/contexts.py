@@ -74,7 +74,10 @@ Follower = Callable[[Connection], Followed]
 
 
 class Contexts:
-    """All contexts, by name. ``load`` reads the kubeconfig at a path list; ``busy(name)``: an operation is open."""
+    """All contexts, by name. ``load`` reads the kubeconfig at a path list; ``busy(name)``: an operation is open.
+
+    ``armed(name, writable)`` is told when a context becomes writable, or read-only again.
+    """
 
     def __init__(
         self,
@@ -86,9 +89,11 @@ class Contexts:
         identify: Identifier,
         follow: Follower,
         busy: Callable[[str], bool] = lambda name: False,
+        armed: Callable[[str, bool], None] = lambda name, writable: None,
         sandbox: bool = False,
     ) -> None:
         self._hub, self._clock, self._busy, self._sandbox = hub, clock, busy, sandbox
+        self._armed = armed
         self._load, self._open, self._identify, self._follow = load, open, identify, follow
         self._connections: dict[str, Connection] = {}
         self._listed: dict[str, Context] = {}
@@ -312,12 +317,15 @@ class Contexts:
         if old is not None:
             old.cancel()
         if minutes:
-            self._disarming[name] = asyncio.create_task(self._disarm(connection, seconds))
+            self._disarming[name] = asyncio.create_task(self._disarm(name, connection, seconds))
+        self._armed(name, bool(minutes))
         return self._row(name, connection.context)
 
-    async def _disarm(self, connection: Connection, seconds: float) -> None:
+    async def _disarm(self, name: str, connection: Connection, seconds: float) -> None:
         await self._clock.sleep(seconds)
         self._change(connection, write_until="")
+        log.info("context %s: read-only again", name)
+        self._armed(name, False)
 
     def writable(self, name: str) -> bool:
         """Whether an operation may be started now; decided on the monotonic clock, not by what a row shows."""

@@ -32,6 +32,7 @@ from lazarus_tui.engine.planning import PlanningReader
 from lazarus_tui.engine.registry import Registry
 from lazarus_tui.engine.runner import Runner
 from lazarus_tui.engine.service import About, Reads, Service
+from lazarus_tui.engine.volumelists import VolumeLists
 from lazarus_tui.evidence import EvidenceStore
 from lazarus_tui.journal import Journal
 from lazarus_tui.kube.cluster import Cluster
@@ -43,6 +44,7 @@ from lazarus_tui.model.clock import Clock, SystemClock, rfc3339
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.paths import StateRoot
 from lazarus_tui.model.plan import Plan
+from lazarus_tui.model.resources import BACKUPS
 
 log = logging.getLogger(__name__)
 
@@ -119,13 +121,24 @@ class House:
             identify=lambda cluster: identify(cluster, wanted=wanted, sandbox=folder),
             follow=self._mirror,
             busy=lambda name: any(operation.context == name for operation in self.runner.open),
+            armed=self._armed,
             sandbox=sandbox,
         )
+
+    def _armed(self, name: str, writable: bool) -> None:
+        """A context may be written now, or no more: then what runs there stops before its next write."""
+        if writable:
+            self.runner.permit(name)
+        else:
+            self.runner.revoke(name)
+        if name in self._mirrors:
+            self._mirrors[name].touch()  # volume lists are read where writing is allowed
 
     def _mirror(self, connection: Connection) -> Mirror:
         assert connection.cluster is not None
         assert connection.identity is not None
         name = connection.context.name
+        lists = self._volume_lists(name)
         self._mirrors[name] = Mirror(
             self.hub,
             self._clock,
@@ -135,10 +148,30 @@ class House:
             velero=connection.identity.velero_namespace,
             several=connection.identity.velero if len(connection.identity.velero) > 1 else (),
             follow=follow,
-            overview=lambda sight: partial(subjects.overview, sight, self._operations_of(name)),
+            overview=lambda sight: partial(
+                subjects.overview,
+                sight,
+                self._operations_of(name),
+                subjects.Held(lists.infos(), lists.failures(), lists.unread),
+            ),
+            shown=lambda rows: lists.want(subjects.lists_worth_reading(rows)),
+            beside=lists.run,
             heard=lambda reason, hint: self.contexts.heard(connection, reason=reason, hint=hint),
         )
         return self._mirrors[name]
+
+    def _volume_lists(self, name: str) -> VolumeLists:
+        async def fetch(backup: str) -> bytes:
+            return await self.artefacts.raw(Place(self.contexts, name), "BackupVolumeInfos", backup)
+
+        def uid(backup: str) -> str:
+            found = self._mirrors[name].records(BACKUPS).get(backup)
+            return found.metadata.uid if found is not None else ""
+
+        return VolumeLists(
+            self._clock, fetch=fetch, uid=uid, writable=lambda: self.contexts.writable(name),
+            changed=lambda: self._mirrors[name].touch(),
+        )  # fmt: skip
 
     def _operations_of(self, context: str) -> list[Operation]:
         return [operation for operation in self._topics.known() if operation.context == context]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -117,7 +117,8 @@ class Mirror:
 
     ``velero`` is the namespace to follow, "" with ``several`` naming the candidates or with none. ``overview`` gives,
     for what is seen, the work that makes the rows; ``aside`` does it off the loop. ``heard(reason, hint)`` is told
-    whether the cluster answers. Without a Velero the run ends after a while: whoever started it looks for one again.
+    whether the cluster answers, ``shown(rows)`` what the Overview says now; ``beside`` runs as long as the rest.
+    Without a Velero the run ends after a while: whoever started it looks for one again.
     """
 
     def __init__(
@@ -133,6 +134,8 @@ class Mirror:
         follow: Follow,
         overview: Callable[[Sight], Callable[[], Iterable[WorkloadRow]]],
         heard: Callable[[str, str], None] = lambda reason, hint: None,
+        shown: Callable[[Sequence[WorkloadRow]], None] = lambda rows: None,
+        beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
         aside: Aside = asyncio.to_thread,
         cpu: Callable[[], float] = time.thread_time,
     ) -> None:
@@ -141,6 +144,7 @@ class Mirror:
         self._follow, self._overview, self._heard, self._aside = follow, overview, heard, aside
         self._kinds = {source.resource.plural: _Kind(source) for source in SOURCES}
         self._cpu, self._took = cpu, 0.0
+        self._shown, self._beside = shown, beside
         self._dirty = asyncio.Event()
 
     def topic(self, name: str) -> str:
@@ -159,6 +163,8 @@ class Mirror:
         for topic in (Topic.OVERVIEW, Topic.BACKUPS, Topic.SCHEDULES, Topic.RESTORES, Topic.LOCATIONS, Topic.COPIES):
             self._hub.open(self.topic(topic))
         tasks = [asyncio.create_task(self._keep_overview(), name=f"{self._context} overview")]
+        if self._beside is not None:
+            tasks.append(asyncio.create_task(self._beside(), name=f"{self._context} beside"))
         for kind in self._kinds.values():
             if kind.source.velero and not self._velero:
                 self._no_velero(kind)
@@ -306,12 +312,13 @@ class Mirror:
             self._hub.set_state(topic, "failed", reason=workloads[0].reason, hint=workloads[0].hint)
             return True
         # Pure, and long with many backups: beside the event loop, which has leases and consoles to serve.
-        found = await self._aside(self._timed(self._overview(self.sight())))
+        found = list(await self._aside(self._timed(self._overview(self.sight()))))
         rows = {f"{row.namespace}/{row.kind}/{row.name}": row for row in found}
         as_of = min((kind.as_of for kind in needed if kind.as_of), default="")
         self._hub.replace(topic, rows, as_of=as_of)
         state = "stale" if any(kind.state == "stale" for kind in needed) else "ready"
         self._hub.set_state(topic, state, reason=reason, hint=hint, as_of=as_of)
+        self._shown(found)
         return True
 
     def _timed(self, work: Callable[[], Iterable[WorkloadRow]]) -> Callable[[], Iterable[WorkloadRow]]:

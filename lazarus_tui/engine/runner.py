@@ -315,6 +315,10 @@ class Runner:
         """Let nothing more be written to ``context``; its operations park at their next write."""
         self._revoked.add(context)
 
+    def permit(self, context: str) -> None:
+        """Take ``revoke`` back: what runs there and has not come to a write yet goes on."""
+        self._revoked.discard(context)
+
     async def close(self, *, park: bool = False) -> None:
         """Stop. ``park``: running operations stop at a safe point; else they stay open and are recovered next time."""
         self._closing = True

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from lazarus_tui import drill, posture, prove, velero
@@ -11,6 +12,7 @@ from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.steps import OperationType
 from lazarus_tui.model.topics import WorkloadRow
+from lazarus_tui.model.volumes import UNREAD, VolumeInfo
 from lazarus_tui.velero.preview import preview_backup
 
 
@@ -19,7 +21,16 @@ def operation_types() -> Iterable[OperationType]:
     return (*velero.OPERATIONS, *prove.OPERATIONS, *drill.OPERATIONS)
 
 
-def overview(sight: Sight, operations: Iterable[Operation]) -> Iterable[WorkloadRow]:
+@dataclass(frozen=True)
+class Held:
+    """What volume lists said, by backup name: their entries, why some could not be read, why the rest was not."""
+
+    infos: Mapping[str, Sequence[VolumeInfo]] = field(default_factory=dict)
+    failures: Mapping[str, str] = field(default_factory=dict)
+    unread: str = UNREAD
+
+
+def overview(sight: Sight, operations: Iterable[Operation], held: Held) -> Iterable[WorkloadRow]:
     """One row per workload; ``operations`` are those of this context."""
     backups_of = ("podvolumebackups/", "datauploads/")
     return posture.workload_rows(
@@ -28,12 +39,20 @@ def overview(sight: Sight, operations: Iterable[Operation]) -> Iterable[Workload
         backups=sight.backups,
         schedules=sight.schedules,
         locations=sight.locations,
+        volume_infos=held.infos,
+        failures=held.failures,
+        unread=held.unread,
         copies=[copy for key, copy in sight.copies.items() if key.startswith(backups_of)],
         proofs=posture.proofs_of(operations),
         now=sight.now,
         rule=sight.rule,
         leave_out=frozenset({sight.velero}),
     )
+
+
+def lists_worth_reading(rows: Iterable[WorkloadRow]) -> list[str]:
+    """Backups whose volume lists would tell more than is known."""
+    return posture.worth_reading(rows)
 
 
 async def preview(cluster: Cluster, params: Mapping[str, Any]) -> Any:

@@ -17,7 +17,7 @@ from lazarus_tui.model.objects import Backup, Location
 from lazarus_tui.model.scope import Wanted, missing_resources, takes_labels, takes_namespace
 from lazarus_tui.model.topics import PointView
 from lazarus_tui.model.verdict import Verdict
-from lazarus_tui.model.volumes import Coverage, Held
+from lazarus_tui.model.volumes import UNREAD, Coverage, Held
 
 SCHEDULE_LABEL = "velero.io/schedule-name"
 LOCATION_LABEL = "velero.io/storage-location"
@@ -50,6 +50,7 @@ class Known:
     spare: timedelta = timedelta(hours=1)
     validated_every: timedelta = _VALIDATION
     partial: bool = False
+    unread: str = UNREAD  # why the volume lists of backups without a coverage were not read
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +260,7 @@ def _scope(backup: Backup, wanted: Wanted, reasons: _Reasons) -> bool:
 def _volumes(backup: Backup, wanted: Wanted, known: Known, reasons: _Reasons) -> None:
     if not wanted.claims:
         return
-    coverage = known.coverages.get(backup.metadata.name, Coverage())
+    coverage = known.coverages.get(backup.metadata.name) or Coverage(unread=known.unread)
     for claim in wanted.claims:
         held = coverage.of(wanted.namespace, claim)
         if held.held is Held.ABSENT:

@@ -18,6 +18,9 @@ PVC_NAME_ANNOTATION = "velero.io/pvc-name"  # on PodVolumeBackups whose pod volu
 COPY_ENDED_BADLY = ("Failed", "Canceled")
 
 
+UNREAD = "the backup's volume list has not been read"
+
+
 class Held(StrEnum):
     """``ABSENT``: skipped, failed or not in the backup at all; ``UNKNOWN``: nothing says."""
 
@@ -62,10 +65,12 @@ class HeldVolume:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What a backup holds per claim (``namespace/name``). ``complete``: the backup's own list was read to its end."""
+    """What a backup holds per claim (``namespace/name``). ``complete``: the backup's own list was read to its end;
+    ``unread``: why it was not."""
 
     volumes: Mapping[str, HeldVolume] = field(default_factory=dict)
     complete: bool = False
+    unread: str = UNREAD
 
     def of(self, namespace: str, claim: str) -> HeldVolume:
         key = f"{namespace}/{claim}"
@@ -74,7 +79,7 @@ class Coverage:
             return found
         if self.complete:
             return HeldVolume(key, Held.ABSENT, reason="not in this backup")
-        return HeldVolume(key, Held.UNKNOWN, reason="the backup's volume list has not been read")
+        return HeldVolume(key, Held.UNKNOWN, reason=self.unread)
 
     @property
     def size(self) -> int:
@@ -144,8 +149,9 @@ def copy_claim(copy: VolumeCopy) -> str:
     return f"{copy.spec.pod.namespace}/{name}" if name and copy.spec.pod else ""
 
 
-def coverage(infos: Iterable[VolumeInfo] | None, copies: Iterable[VolumeCopy] = ()) -> Coverage:
-    """Join the backup's volume list (None: it could not be read) with its PodVolumeBackups and DataUploads.
+def coverage(infos: Iterable[VolumeInfo] | None, copies: Iterable[VolumeCopy] = (), unread: str = UNREAD) -> Coverage:
+    """Join the backup's volume list (None: not read, for the reason ``unread``) with its PodVolumeBackups and
+    DataUploads.
 
     A copy that ended badly outweighs a list that says "succeeded": copies can fail after the list was written.
     """
@@ -160,7 +166,7 @@ def coverage(infos: Iterable[VolumeInfo] | None, copies: Iterable[VolumeCopy] = 
     for claim, found in by_claim.items():
         if claim not in volumes:
             volumes[claim] = _from_copies(claim, found)
-    return Coverage(volumes, complete=infos is not None)
+    return Coverage(volumes, complete=infos is not None, unread=unread)
 
 
 def _best(first: HeldVolume | None, second: HeldVolume) -> HeldVolume:

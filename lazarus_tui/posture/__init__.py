@@ -2,5 +2,6 @@
 
 from lazarus_tui.posture.overview import workload_rows
 from lazarus_tui.posture.proofs import Proof, proofs_of
+from lazarus_tui.posture.unread import worth_reading
 
-__all__ = ["Proof", "proofs_of", "workload_rows"]
+__all__ = ["Proof", "proofs_of", "workload_rows", "worth_reading"]

@@ -12,7 +12,7 @@ from lazarus_tui.model.schedules import covers, next_run
 from lazarus_tui.model.scope import Wanted
 from lazarus_tui.model.topics import PointView, WorkloadRow
 from lazarus_tui.model.verdict import Verdict
-from lazarus_tui.model.volumes import VolumeInfo
+from lazarus_tui.model.volumes import UNREAD, VolumeInfo
 from lazarus_tui.posture.coverage import coverages
 from lazarus_tui.posture.findings import findings
 from lazarus_tui.posture.proofs import Proof
@@ -31,6 +31,8 @@ def workload_rows(
     locations: Iterable[Location] | None,
     copies: Iterable[VolumeCopy],
     volume_infos: Mapping[str, Sequence[VolumeInfo]] | None = None,
+    failures: Mapping[str, str] | None = None,
+    unread: str = UNREAD,
     proofs: Sequence[Proof] = (),
     now: datetime,
     rule: str = "velero",
@@ -39,9 +41,10 @@ def workload_rows(
     """One row per StatefulSet and Deployment, by namespace and name.
 
     ``locations`` None: they could not be read. ``volume_infos`` by backup name, as far as they were fetched;
-    ``proofs`` newest first; ``rule`` is how the server reads cron lines; ``leave_out`` names namespaces without rows.
+    ``failures`` why some could not be, ``unread`` why the rest was not; ``proofs`` newest first; ``rule`` is how the
+    server reads cron lines; ``leave_out`` names namespaces without rows.
     """
-    held = coverages(copies, volume_infos or {})
+    held = coverages(copies, volume_infos or {}, failures, unread)
     places = None if locations is None else {place.metadata.name: place for place in locations}
     ordered = newest_first(backups)
     existing = {(c.metadata.namespace, c.metadata.name) for c in claims}
@@ -52,7 +55,7 @@ def workload_rows(
             continue
         wanted = _wanted(workload, existing)
         own = [proof for proof in proofs if space in proof.namespaces]
-        known = Known(now, places, held, {p.backup: (p.verdict, p.at) for p in reversed(own)})
+        known = Known(now, places, held, {p.backup: (p.verdict, p.at) for p in reversed(own)}, unread=unread)
         rows.append(_row(workload, wanted, ordered, schedules, own, known, rule))
     return sorted(rows, key=lambda row: (row.namespace, row.kind, row.name))
 

@@ -46,6 +46,7 @@ class Scene:
         self.files = Kubeconfig({"prod": context("prod"), "lab": context("lab")}, "prod")
         self.answers: dict[str, Identity | Exception] = {}
         self.busy: set[str] = set()
+        self.told: list[tuple[str, bool]] = []
         self.opened: list[FakeCluster] = []
         self.following = 0
         self.contexts = Contexts(
@@ -56,6 +57,7 @@ class Scene:
             identify=self.identify,
             follow=self.follow,
             busy=self.busy.__contains__,
+            armed=lambda name, writable: self.told.append((name, writable)),
             sandbox=sandbox,
         )
         self.contexts.read("/home/me/.kube/config")
@@ -215,6 +217,7 @@ async def test_a_context_is_read_only_until_armed_and_only_so_long(scene: Scene)
     await scene.clock.advance(61)
     assert not scene.contexts.writable("prod")
     assert (await scene.row("prod"))["write_until"] == ""
+    assert scene.told == [("prod", True), ("prod", False)]
 
 
 async def test_arming_again_prolongs_and_zero_takes_it_back(scene: Scene) -> None:
@@ -225,8 +228,12 @@ async def test_arming_again_prolongs_and_zero_takes_it_back(scene: Scene) -> Non
     await scene.clock.advance(120)
     assert scene.contexts.writable("prod")
     assert (await scene.row("prod"))["write_until"] != ""
+    assert scene.told == [("prod", True), ("prod", True)]
     await scene.contexts.arm("prod", 0)
     assert not scene.contexts.writable("prod")
+    assert scene.told[2:] == [("prod", False)]
+    await scene.clock.advance(3600)
+    assert len(scene.told) == 3, "what was taken back does not run out as well"
 
 
 @pytest.mark.parametrize("minutes", [-1, 61, float("nan"), float("inf")])

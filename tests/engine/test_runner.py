@@ -309,6 +309,16 @@ async def test_disarming_parks_at_the_next_write() -> None:
         assert [sent.method for sent in world.sent] == ["POST"]
 
 
+async def test_arming_again_before_the_next_write_goes_on() -> None:
+    async with laboratory() as (world, engine):
+        begun = await engine.runner.start(plan_for(world), plan_for(world).digest())
+        while world.config("thing-00000000") is None:
+            await engine.settle()
+        engine.runner.revoke(CONTEXT)
+        engine.runner.permit(CONTEXT)
+        assert (await engine.finish(begun.id)).state is OpState.DONE
+
+
 class Judge(Make):
     """Ends with the verdict in the plan's parameters."""
 
