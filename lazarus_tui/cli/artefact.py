@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lazarus_tui.cli.output import emit
+from lazarus_tui.cli.output import emit, grid
 from lazarus_tui.cli.session import Session
 
 
@@ -28,3 +28,20 @@ def show_artefact(session: Session, kind: str, name: str, *, as_text: bool = Tru
 
     lines = str(answer.get("text", "")).splitlines()
     return "".join(f"{clean(line, LINE_LIMIT)}\n" for line in lines)
+
+
+def show_results(session: Session, kind: str, name: str, output: str) -> None:
+    """Print the errors and warnings of a backup or restore, grouped by where they happened."""
+    results: dict[str, Any] = show_artefact(session, kind, name, as_text=False)
+    rows = result_rows(results)
+    emit(results, output, names=[text for *_, text in rows], table=lambda: grid(["LEVEL", "WHERE", "TEXT"], rows))
+
+
+def result_rows(results: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Flatten Velero's results: (errors|warnings, velero|cluster|namespace, text)."""
+    rows = []
+    for level in ("errors", "warnings"):
+        part = results.get(level) or {}
+        rows += [(level, scope, text) for scope in ("velero", "cluster") for text in part.get(scope) or ()]
+        rows += [(level, ns, text) for ns, texts in (part.get("namespaces") or {}).items() for text in texts]
+    return rows

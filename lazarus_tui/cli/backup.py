@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from lazarus_tui.cli.artefact import show_artefact, show_object
+from lazarus_tui.cli.artefact import show_artefact, show_object, show_results
 from lazarus_tui.cli.output import emit, grid, output_option
-from lazarus_tui.cli.running import consent_options, run
+from lazarus_tui.cli.running import OperationOptions, operation_options, run
 from lazarus_tui.cli.session import Session
 from lazarus_tui.model.objects import Backup
 
@@ -101,19 +101,7 @@ def volumes(session: Session, name: str, output: str) -> None:
 @click.pass_obj
 def errors(session: Session, name: str, output: str) -> None:
     """Show errors and warnings grouped by where they happened."""
-    results = show_artefact(session, "BackupResults", name, as_text=False)
-    rows = result_rows(results)
-    emit(results, output, names=[text for *_, text in rows], table=lambda: grid(["LEVEL", "WHERE", "TEXT"], rows))
-
-
-def result_rows(results: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Flatten Velero's results: (errors|warnings, velero|cluster|namespace, text)."""
-    rows = []
-    for level in ("errors", "warnings"):
-        part = results.get(level) or {}
-        rows += [(level, scope, text) for scope in ("velero", "cluster") for text in part.get(scope) or ()]
-        rows += [(level, ns, text) for ns, texts in (part.get("namespaces") or {}).items() for text in texts]
-    return rows
+    show_results(session, "BackupResults", name, output)
 
 
 @backup.command("create")
@@ -126,12 +114,9 @@ def result_rows(results: dict[str, Any]) -> list[tuple[str, str, str]]:
 @click.option("--ttl", metavar="DURATION", help="Like 720h0m0s.")
 @click.option("--fs-backup/--no-fs-backup", default=None, help="Copy the volumes' files.")
 @click.option("--snapshot-volumes/--no-snapshot-volumes", default=None)
-@consent_options
-@output_option
+@operation_options
 @click.pass_obj
-def create(
-    session: Session, /, name: str | None, confirm: str | None, dry_run: bool, no_wait: bool, output: str, **spec: Any
-) -> int:
+def create(session: Session, /, name: str | None, options: OperationOptions, **spec: Any) -> int:
     """Make a backup now and verify that it holds the volumes."""
     params = {
         "name": name,
@@ -145,22 +130,13 @@ def create(
         "snapshot_volumes": spec["snapshot_volumes"],
     }
     given = {key: value for key, value in params.items() if value not in (None, [])}
-    return run(session, "velero.backup", given, output=output, confirm=confirm, dry_run=dry_run, no_wait=no_wait)
+    return run(session, "velero.backup", given, options)
 
 
 @backup.command("delete")
 @click.argument("name")
-@consent_options
-@output_option
+@operation_options
 @click.pass_obj
-def delete(session: Session, name: str, confirm: str | None, dry_run: bool, no_wait: bool, output: str) -> int:
+def delete(session: Session, name: str, options: OperationOptions) -> int:
     """Delete a backup with its data through a DeleteBackupRequest."""
-    return run(
-        session,
-        "velero.delete-backup",
-        {"backup": name},
-        output=output,
-        confirm=confirm,
-        dry_run=dry_run,
-        no_wait=no_wait,
-    )
+    return run(session, "velero.delete-backup", {"backup": name}, options)

@@ -7,7 +7,7 @@ import sys
 import click
 
 from lazarus_tui.cli.output import emit, grid, output_option
-from lazarus_tui.cli.running import follow, operation_text
+from lazarus_tui.cli.running import emit_operation, followed, operation_text
 from lazarus_tui.cli.session import Session, say
 from lazarus_tui.model.operation import Operation, OpState
 
@@ -51,7 +51,7 @@ def _whole(found: Operation) -> str:
 def watch(session: Session, id: str, output: str) -> int:
     """Follow operation ID until it ends; the exit code is the operation's own."""
     found = session.call("operation.get", {"id": id}, Operation)
-    return _followed(session, found.id, output)
+    return followed(session, found.id, output)
 
 
 @click.command()
@@ -66,7 +66,7 @@ def undo(session: Session, id: str, confirm: str | None, output: str) -> int:
         say(f"{found.title}: it is done; taking it back means: {found.undo}")
         confirm = click.prompt(f"Type the name {found.target} to go on", default="", show_default=False, err=True)
     found = session.call("operation.undo", {"id": found.id, "confirm": confirm or ""}, Operation)
-    code = _followed(session, found.id, output)
+    code = followed(session, found.id, output)
     return 0 if session.call("operation.get", {"id": found.id}, Operation).state is OpState.UNDONE else code or 5
 
 
@@ -77,7 +77,7 @@ def undo(session: Session, id: str, confirm: str | None, output: str) -> int:
 def resume(session: Session, id: str, output: str) -> int:
     """Go on with parked operation ID: observe first, then decide."""
     found = session.call("operation.resume", {"id": id}, Operation)
-    return _followed(session, found.id, output)
+    return followed(session, found.id, output)
 
 
 @click.command()
@@ -87,11 +87,5 @@ def resume(session: Session, id: str, output: str) -> int:
 def park(session: Session, id: str, output: str) -> int:
     """Stop operation ID at its next safe step; resume or undo it later."""
     found = session.call("operation.park", {"id": id}, Operation)
-    emit(found, output, names=[found.id], table=lambda: operation_text(found))
+    emit_operation(found, output)
     return 0
-
-
-def _followed(session: Session, id: str, output: str) -> int:
-    ended = follow(session, id)
-    emit(ended, output, names=[ended.id], table=lambda: operation_text(ended))
-    return ended.exit_code or 0

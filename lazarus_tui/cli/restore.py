@@ -7,10 +7,9 @@ from typing import Any
 
 import click
 
-from lazarus_tui.cli.artefact import show_artefact, show_object
-from lazarus_tui.cli.backup import result_rows
+from lazarus_tui.cli.artefact import show_artefact, show_object, show_results
 from lazarus_tui.cli.output import emit, grid, output_option
-from lazarus_tui.cli.running import consent_options, run
+from lazarus_tui.cli.running import OperationOptions, operation_options, run
 from lazarus_tui.cli.session import Session
 from lazarus_tui.model.objects import Restore
 
@@ -66,9 +65,7 @@ def logs(session: Session, name: str) -> None:
 @click.pass_obj
 def errors(session: Session, name: str, output: str) -> None:
     """Show errors and warnings grouped by where they happened."""
-    results = show_artefact(session, "RestoreResults", name, as_text=False)
-    rows = result_rows(results)
-    emit(results, output, names=[text for *_, text in rows], table=lambda: grid(["LEVEL", "WHERE", "TEXT"], rows))
+    show_results(session, "RestoreResults", name, output)
 
 
 @restore.command("create")
@@ -80,20 +77,9 @@ def errors(session: Session, name: str, output: str) -> None:
     "--existing-resource-policy", "policy", type=click.Choice(["none", "update"]), default="none", show_default=True
 )
 @click.option("--no-restore-volumes", is_flag=True, help="Claims come back empty.")
-@consent_options
-@output_option
+@operation_options
 @click.pass_obj
-def create(
-    session: Session,
-    /,
-    backup: str,
-    name: str | None,
-    confirm: str | None,
-    dry_run: bool,
-    no_wait: bool,
-    output: str,
-    **spec: Any,
-) -> int:
+def create(session: Session, /, backup: str, name: str | None, options: OperationOptions, **spec: Any) -> int:
     """Restore from a backup; the plan is shown first."""
     pairs = [pair.partition(":") for pair in spec["mapping"]]
     if any(not source or not target for source, _, target in pairs):
@@ -109,22 +95,13 @@ def create(
         params["namespace_mapping"] = {source: target for source, _, target in pairs}
     if spec["no_restore_volumes"]:
         params["restore_volumes"] = False
-    return run(session, "velero.restore", params, output=output, confirm=confirm, dry_run=dry_run, no_wait=no_wait)
+    return run(session, "velero.restore", params, options)
 
 
 @restore.command("delete")
 @click.argument("name")
-@consent_options
-@output_option
+@operation_options
 @click.pass_obj
-def delete(session: Session, name: str, confirm: str | None, dry_run: bool, no_wait: bool, output: str) -> int:
+def delete(session: Session, name: str, options: OperationOptions) -> int:
     """Delete a restore's record; what it restored stays."""
-    return run(
-        session,
-        "velero.delete-restore",
-        {"restore": name},
-        output=output,
-        confirm=confirm,
-        dry_run=dry_run,
-        no_wait=no_wait,
-    )
+    return run(session, "velero.delete-restore", {"restore": name}, options)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any
 
 import click
 import msgspec
 
-from lazarus_tui.cli.output import as_json, emit, grid
+from lazarus_tui.cli.output import emit, grid, output_option
 from lazarus_tui.cli.session import Refused, Session, say
 from lazarus_tui.link.protocol import Fault, PullResult
 from lazarus_tui.model.operation import Operation, StepState
 from lazarus_tui.model.plan import Danger, Plan
 from lazarus_tui.model.topics import LogLine
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _MARKS = {
     StepState.DONE: "✓ done",
@@ -27,15 +27,31 @@ _MARKS = {
 }
 
 
-def consent_options(function: F) -> F:
-    """``--confirm NAME``, ``--dry-run`` and ``--no-wait`` for a command that runs an operation."""
+@dataclass(frozen=True, slots=True)
+class OperationOptions:
+    """What ``operation_options`` were given; ``confirm`` is the target's name, typed beforehand."""
+
+    output: str
+    confirm: str | None
+    dry_run: bool
+    no_wait: bool
+
+
+def operation_options(function: Callable[..., int]) -> Callable[..., int]:
+    """``--confirm``, ``--dry-run``, ``--no-wait`` and ``-o``; the command gets them as one ``options``."""
+
+    @functools.wraps(function)
+    def command(*args: Any, output: str, confirm: str | None, dry_run: bool, no_wait: bool, **given: Any) -> int:
+        return function(*args, options=OperationOptions(output, confirm, dry_run, no_wait), **given)
+
+    command = output_option(command)
     for option in (
         click.option("--no-wait", is_flag=True, help="Return when the operation has started; follow it with watch."),
         click.option("--dry-run", is_flag=True, help="Show the plan and change nothing."),
         click.option("--confirm", metavar="NAME", help="The target's name, instead of typing it at a prompt."),
     ):
-        function = option(function)
-    return function
+        command = option(command)
+    return command
 
 
 def plan_text(plan: Plan) -> str:
@@ -74,30 +90,32 @@ def consent(plan: Plan, confirm: str | None) -> str:
     return str(typed)
 
 
-def run(
-    session: Session,
-    kind: str,
-    params: dict[str, Any],
-    *,
-    output: str,
-    confirm: str | None,
-    dry_run: bool,
-    no_wait: bool,
-) -> int:
+def run(session: Session, kind: str, params: dict[str, Any], options: OperationOptions) -> int:
     """Plan, ask, start and follow one operation; prints it at the end and returns its exit code."""
     plan = session.call("plan.make", {"kind": kind, "context": session.context(), "params": params}, Plan)
-    if dry_run:
-        emit(plan, output, names=[plan.digest()], table=lambda: plan_text(plan))
+    if options.dry_run:
+        emit(plan, options.output, names=[plan.digest()], table=lambda: plan_text(plan))
         return 0
-    typed = consent(plan, confirm)
+    typed = consent(plan, options.confirm)
     request = {"plan": msgspec.to_builtins(plan), "digest": plan.digest(), "confirm": typed}
     operation = session.call("operation.start", request, Operation)
-    if no_wait:
-        emit(operation, output, names=[operation.id], table=lambda: f"{operation.id} started: {operation.title}")
+    if options.no_wait:
+        started = f"{operation.id} started: {operation.title}"
+        emit(operation, options.output, names=[operation.id], table=lambda: started)
         return 0
-    operation = follow(session, operation.id)
+    return followed(session, operation.id, options.output)
+
+
+def followed(session: Session, op: str, output: str) -> int:
+    """Follow an operation to its end, print it and return its exit code."""
+    ended = follow(session, op)
+    emit_operation(ended, output)
+    return ended.exit_code or 0
+
+
+def emit_operation(operation: Operation, output: str) -> None:
+    """Print one operation as asked; a table is ``operation_text``."""
     emit(operation, output, names=[operation.id], table=lambda: operation_text(operation))
-    return operation.exit_code or 0
 
 
 def follow(session: Session, op: str, *, quiet: bool = False) -> Operation:
@@ -155,7 +173,3 @@ def operation_text(operation: Operation) -> str:
     lines += [operation.message] if operation.message else []
     lines += [f"next: {operation.hint}"] if operation.hint else []
     return "\n".join(lines)
-
-
-def dump(value: Any) -> None:
-    sys.stdout.write(as_json(value) + "\n")

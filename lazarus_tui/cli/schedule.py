@@ -8,7 +8,7 @@ import click
 
 from lazarus_tui.cli.artefact import show_object
 from lazarus_tui.cli.output import emit, grid, output_option
-from lazarus_tui.cli.running import consent_options, run
+from lazarus_tui.cli.running import OperationOptions, operation_options, run
 from lazarus_tui.cli.session import Session
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.objects import Schedule
@@ -60,20 +60,11 @@ def describe(session: Session, name: str, output: str) -> None:
 
 @schedule.command("pause")
 @click.argument("name")
-@consent_options
-@output_option
+@operation_options
 @click.pass_obj
-def pause(session: Session, name: str, confirm: str | None, dry_run: bool, no_wait: bool, output: str) -> int:
+def pause(session: Session, name: str, options: OperationOptions) -> int:
     """Stop a schedule from making backups."""
-    return run(
-        session,
-        "velero.pause-schedule",
-        {"schedule": name},
-        output=output,
-        confirm=confirm,
-        dry_run=dry_run,
-        no_wait=no_wait,
-    )
+    return run(session, "velero.pause-schedule", {"schedule": name}, options)
 
 
 @schedule.command("unpause")
@@ -84,32 +75,18 @@ def pause(session: Session, name: str, confirm: str | None, dry_run: bool, no_wa
     show_default=True,
     help="Wait for the next tick although a run is overdue.",
 )
-@consent_options
-@output_option
+@operation_options
 @click.pass_obj
-def unpause(
-    session: Session, name: str, skip_immediately: bool, confirm: str | None, dry_run: bool, no_wait: bool, output: str
-) -> int:
+def unpause(session: Session, name: str, skip_immediately: bool, options: OperationOptions) -> int:
     """Let a paused schedule make backups again."""
     params = {"schedule": name, "skip_immediately": skip_immediately}
-    return run(
-        session, "velero.unpause-schedule", params, output=output, confirm=confirm, dry_run=dry_run, no_wait=no_wait
-    )
+    return run(session, "velero.unpause-schedule", params, options)
 
 
 @schedule.command("run")
 @click.argument("name")
-@consent_options
-@output_option
+@operation_options
 @click.pass_obj
-def run_now(session: Session, name: str, confirm: str | None, dry_run: bool, no_wait: bool, output: str) -> int:
+def run_now(session: Session, name: str, options: OperationOptions) -> int:
     """Make a backup from the schedule's template now."""
-    return run(
-        session,
-        "velero.run-schedule",
-        {"schedule": name},
-        output=output,
-        confirm=confirm,
-        dry_run=dry_run,
-        no_wait=no_wait,
-    )
+    return run(session, "velero.run-schedule", {"schedule": name}, options)
