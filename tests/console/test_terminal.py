@@ -150,7 +150,8 @@ def test_settings_choose_theme_and_mouse_and_the_environment_overrules_them():
     chosen = profile(local, {"theme": "light", "mouse": "off"})
     assert (chosen.theme, chosen.mouse) == ("lazarus-light", False)
     assert profile({**local, "SSH_TTY": "x"}, {"mouse": "on"}).mouse
-    assert profile({**local, "LAZARUS_CONSOLE__THEME": "dark", "LAZARUS_CONSOLE__MOUSE": "on"}, {"theme": "light", "mouse": "off"}).mouse
+    here = {**local, "LAZARUS_CONSOLE__THEME": "dark", "LAZARUS_CONSOLE__MOUSE": "on"}
+    assert profile(here, {"theme": "light", "mouse": "off"}).mouse
     assert not profile({**local, "SSH_TTY": "x"}, {"mouse": "auto"}).mouse
 
 
