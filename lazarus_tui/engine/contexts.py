@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -32,7 +33,7 @@ FIRST_ANSWER = 8.0
 # Seconds between attempts to connect: doubled from the first to the last.
 RETRY_FIRST, RETRY_LAST = 2.0, 60.0
 MAX_ARM_MINUTES = 60
-NO_CONTEXT_HINT = "make one with your cloud's command, name one with --kubeconfig, or try: lazarus --sandbox"
+NO_CONTEXT_HINT = "name one with --kubeconfig, or try: lazarus --sandbox"
 
 
 class Followed(Protocol):
@@ -100,6 +101,7 @@ class Contexts:
         self._current = ""
         self._disarming: dict[str, asyncio.Task[None]] = {}
         self.kubeconfig = ""
+        self._paths: tuple[str, ...] = ()
         self.problems: tuple[str, ...] = ()
         self.warnings: tuple[str, ...] = ()
         hub.open(Topic.CONTEXTS)
@@ -111,7 +113,7 @@ class Contexts:
         found = self._load(kubeconfig)
         self.kubeconfig = kubeconfig
         self.problems, self.warnings = tuple(found.errors), tuple(found.warnings)
-        self._listed, self._current = dict(found.contexts), found.current
+        self._listed, self._current, self._paths = dict(found.contexts), found.current, found.paths
         self._publish()
 
     def _publish(self) -> None:
@@ -125,7 +127,12 @@ class Contexts:
 
     def _why_none(self) -> str:
         """Why the kubeconfig gives no context at all: what is wrong with a file comes first."""
-        return self.problems[0] if self.problems else f"no kubeconfig with a context found ({self.kubeconfig})"
+        if self.problems:
+            return self.problems[0]
+        there = [path for path in self._paths if os.path.exists(path)]
+        if there:
+            return f"the kubeconfig names no context ({', '.join(there)})"
+        return f"no kubeconfig was found ({', '.join(self._paths) or self.kubeconfig})"
 
     def _row(self, name: str, context: Context) -> ContextRow:
         current = name == self._current

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -284,3 +285,20 @@ async def test_closing_ends_the_following_and_the_connections(scene: Scene) -> N
     await scene.contexts.close()
     assert scene.following == 0
     assert all(cluster.closed for cluster in scene.opened)
+
+
+@pytest.mark.parametrize("there", [False, True])
+async def test_without_any_context_the_sentence_names_the_files_and_the_next_step(tmp_path: Path, there: bool) -> None:
+    scene, file = Scene(), tmp_path / "config"
+    scene.files = Kubeconfig(paths=(str(file),))
+    if there:
+        file.write_text("{}")
+    with pytest.raises(LinkFault) as caught:
+        await scene.contexts.use(None)
+    fault = caught.value.fault
+    words = "the kubeconfig names no context" if there else "no kubeconfig was found"
+    assert fault.what == f"{words} ({file})"
+    assert fault.hint == "name one with --kubeconfig, or try: lazarus --sandbox"
+    update, _ = await look(scene.hub, "contexts")
+    assert (update.state, update.reason) == ("failed", fault.what)
+    await scene.close()
