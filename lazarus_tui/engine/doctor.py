@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import platform
+import secrets
 import shutil
 import sqlite3
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -17,6 +19,7 @@ import msgspec
 
 from lazarus_tui.engine.contexts import Contexts
 from lazarus_tui.engine.download import resolve
+from lazarus_tui.engine.gate import Gate
 from lazarus_tui.engine.identity import choose, rights
 from lazarus_tui.journal import Journal
 from lazarus_tui.kube.cluster import Cluster
@@ -25,8 +28,13 @@ from lazarus_tui.link.codec import LinkFault
 from lazarus_tui.model import resources as r
 from lazarus_tui.model.clock import Clock
 from lazarus_tui.model.paths import StateRoot
+from lazarus_tui.model.plan import Danger, Plan, PlannedStep
 from lazarus_tui.model.redact import redact
-from lazarus_tui.velero.discover import installations
+from lazarus_tui.model.steps import Gate as GateProtocol
+from lazarus_tui.model.steps import Reader
+from lazarus_tui.model.topics import ContextRow
+from lazarus_tui.velero.discover import Installation, installations
+from lazarus_tui.velero.server_status import ANSWER_SECONDS, ServerStatus, Unasked, ask
 
 # Bytes free at the state root below which the doctor warns, and below which it calls it an error.
 LOW_DISK, NO_DISK = 512 * 1024 * 1024, 32 * 1024 * 1024
@@ -62,7 +70,7 @@ class Doctor:
             return [*found, *self._warnings(row.name), Check("error", "api", what, row.hint)]
         cluster = self._contexts.reader(row.name)
         found += self._warnings(row.name)
-        for part in (self._api(cluster), self._velero(cluster, row.velero_namespace)):
+        for part in (self._api(cluster), self._velero(cluster, row)):
             try:
                 found += [check async for check in part]
             except KubeError as error:
@@ -115,24 +123,14 @@ class Doctor:
         )
         yield skew(answer.headers.get("date", ""), self._clock.now(), took)
 
-    async def _velero(self, cluster: Cluster, chosen: str) -> AsyncIterator[Check]:
-        found = await installations(cluster)
-        namespaces = ", ".join(item.namespace for item in found)
-        velero = choose(found, chosen)
+    async def _velero(self, cluster: Cluster, row: ContextRow) -> AsyncIterator[Check]:
+        found = await installations(cluster, row.velero_namespace)
+        velero = choose(found, row.velero_namespace)
         if velero is None:
-            what = f"several Veleros run here: {namespaces}" if found else "no Velero runs in this cluster"
-            hint = "choose one: velero.namespace in the settings" if found else "install Velero, or use another context"
-            yield Check("error", "velero", what, hint)
+            yield await _no_velero(cluster, found)
             return
-        if velero.ready:
-            yield Check("info", "velero", f"{velero.namespace}: {velero.version or 'version unknown'}, answering")
-        else:
-            hint = f"kubectl -n {velero.namespace} get pods"
-            yield Check("error", "velero", f"{velero.namespace}: its server has no ready pod", hint)
-        if velero.supported is False:
-            yield Check(
-                "warning", "velero", f"version {velero.version} is not one Lazarus is tested with (1.14 to 1.18)"
-            )
+        async for check in self._server(cluster, row.name, velero):
+            yield check
         for kind in (r.BACKUPS, r.RESTORES, r.SCHEDULES, r.LOCATIONS, r.DOWNLOAD_REQUESTS, r.DELETE_REQUESTS):
             if not await cluster.has(kind):
                 hint = "install the CRDs of this Velero version: velero install --crds-only"
@@ -141,6 +139,58 @@ class Doctor:
             yield check
         async for check in self._rights(cluster, velero.namespace):
             yield check
+
+    async def _server(self, cluster: Cluster, context: str, velero: Installation) -> AsyncIterator[Check]:
+        """Whether there is a server, whether it answers, and whether its version is one we are tested with."""
+        version = velero.version
+        if not velero.hidden and not velero.ready:
+            what = "its server has no ready pod" if velero.deployment else "no Velero server runs in this namespace"
+            yield Check("error", "velero", f"{velero.namespace}: {what}", f"kubectl -n {velero.namespace} get pods")
+        else:
+            check, version = await self._answer(cluster, context, velero)
+            yield check
+        if replace(velero, version=version).supported is False:
+            what = f"version {version} is not one Lazarus is tested with (1.14 to 1.18)"
+            hint = "only fields that its CRDs know are used; rehearse a restore before you rely on it"
+            yield Check("warning", "velero", what, hint)
+
+    async def _answer(self, cluster: Cluster, context: str, velero: Installation) -> tuple[Check, str]:
+        """What the server said when asked, and its version as far as it is known."""
+        space, known = velero.namespace, velero.version or "version unknown"
+        pod = "its pods may not be seen" if velero.hidden else "its pod is ready"
+        try:
+            status = await self._ask(cluster, context, space)
+        except Unasked as why:
+            what = redact(f"{space}: {known}, {pod}; the server was not asked: {why}")
+            return Check("info", "velero", what), velero.version
+        if status is None:
+            what = f"{space}: {known}, {pod}, but its server did not answer within {ANSWER_SECONDS:.0f} s"
+            hint = f"kubectl -n {space} logs deploy/{velero.deployment or 'velero'}"
+            return Check("error", "velero", what, hint), velero.version
+        version = status.version or velero.version
+        took = f"{status.seconds * 1000:.0f} ms"
+        what = f"{space}: {version or 'version unknown'}, answering in {took}, {status.plugins} plugins"
+        return Check("info", "velero", what), version
+
+    async def _ask(self, cluster: Cluster, context: str, velero: str) -> ServerStatus | None:
+        """Ask the server through a request in the cluster: a write, so through a gate, and only where we may write."""
+        if not self._contexts.writable(context):
+            raise Unasked("the context is read-only")
+        if not await cluster.has(r.STATUS_REQUESTS):
+            raise Unasked(f"{r.STATUS_REQUESTS.group_resource} is not served")
+        if await cluster.can_i("create", r.STATUS_REQUESTS, velero) is False:
+            raise Unasked(f"no right to create {r.STATUS_REQUESTS.group_resource}")
+        op, uid = secrets.token_hex(8), await cluster.cluster_uid()
+        plan = Plan(
+            kind="doctor", context=context, cluster_uid=uid, target=velero, title="Ask Velero for its version",
+            danger=Danger.SAFE, params={"velero": velero},
+            steps=(PlannedStep("ask", 1, "Ask Velero for its version", mutates=True),),
+        )  # fmt: skip
+        gate = Gate(
+            cluster, self._journal, op, plan, approved=plan.digest(), clock=self._clock,
+            permitted=lambda: self._contexts.writable(context),
+        )  # fmt: skip
+        return await ask(_Reach(gate, cluster, self._clock), velero, owner=op)
 
     async def _locations(self, cluster: Cluster, namespace: str) -> AsyncIterator[Check]:
         places = await cluster.list(r.LOCATIONS, namespace, type=dict[str, Any])
@@ -181,6 +231,25 @@ class Doctor:
             yield Check("warning", "rights", f"not allowed: {', '.join(refused)}", hint)
         else:
             yield Check("info", "rights", "everything the console can do is allowed")
+
+
+@dataclass
+class _Reach:
+    """What asking Velero's server needs (``velero.server_status.Reach``)."""
+
+    gate: GateProtocol
+    reader: Reader
+    clock: Clock
+
+
+async def _no_velero(cluster: Cluster, found: Sequence[Installation]) -> Check:
+    if found:
+        what = f"several Veleros run here: {', '.join(item.namespace for item in found)}"
+        return Check("error", "velero", what, "choose one: velero.namespace in the settings")
+    if await cluster.has(r.BACKUPS):
+        what = "Velero's CRDs are installed, but there is neither a server nor a storage location"
+        return Check("error", "velero", what, "finish the installation, or name its namespace: velero.namespace")
+    return Check("error", "velero", "no Velero runs in this cluster", "install Velero, or use another context")
 
 
 def skew(date: str, now: datetime, took: float) -> Check:

@@ -64,10 +64,10 @@ def choose(found: Sequence[Installation], wanted: str = "") -> Installation | No
 
 async def _veleros(cluster: Cluster, wanted: str) -> tuple[Installation, ...]:
     try:
-        return await installations(cluster)
+        return await installations(cluster, wanted)
     except Forbidden:
         # Nothing may be listed there either; the lists themselves will say which right is missing.
-        return (Installation(wanted or USUAL_NAMESPACE),)
+        return (Installation(wanted or USUAL_NAMESPACE, hidden=True),)
 
 
 async def _factor(cluster: Cluster, sandbox: Path | None) -> float:

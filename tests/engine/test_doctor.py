@@ -1,13 +1,19 @@
-"""The doctor's judgements that need no cluster."""
+"""The doctor's judgements, and what it says of a Velero that it asks."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from lazarus_tui.engine.doctor import explain_storage, skew
+from lazarus_tui.engine.doctor import Check, Doctor, explain_storage, skew
+from lazarus_tui.model.resources import DEPLOYMENTS, NAMESPACES, STATUS_REQUESTS
+from lazarus_tui.sandbox.scenarios.manifests import define
+from tests.engine.world import CONTEXT, Engine, World, laboratory
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -46,3 +52,118 @@ def test_a_server_without_a_clock_is_no_error() -> None:
 )
 def test_storage_trouble_has_a_next_step(message: str, word: str) -> None:
     assert word in explain_storage(message)
+
+
+class Ward:
+    """A cluster with a Velero in it, and the doctor; ``answer`` is what its server says, None: it is silent."""
+
+    def __init__(self, world: World, engine: Engine) -> None:
+        self.world, self.engine = world, engine
+        self.writable, self.answer = True, "v1.18.2"
+        self.asked: list[str] = []
+        contexts: Any = SimpleNamespace(writable=lambda name: self.writable)
+        self.doctor = Doctor(None, contexts, engine.journal, world.clock)  # type: ignore[arg-type]
+        define(world.api)
+        world.api.subscribe(self._heard)
+
+    def _heard(self, kind: str, resource: Any, obj: dict[str, Any], old: Any) -> None:
+        if kind == "ADDED" and resource.plural == STATUS_REQUESTS.plural:
+            self.asked.append(obj["metadata"]["labels"]["app.kubernetes.io/managed-by"])
+            if self.answer is not None:
+                plugins = [{"name": "velero.io/aws", "kind": "ObjectStore"}]
+                status = {"phase": "Processed", "serverVersion": self.answer, "plugins": plugins}
+                self.world.api.patch(STATUS_REQUESTS, obj["metadata"]["name"], {"status": status}, "velero")
+
+    def server(self, image: str, ready: int = 1) -> None:
+        container = {"name": "velero", "image": image, "command": ["/velero"], "args": ["server"]}
+        labels = {"component": "velero"}
+        template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+        spec = {"selector": {"matchLabels": labels}, "template": template}
+        self.world.api.create(NAMESPACES, {"metadata": {"name": "velero"}})
+        found = self.world.api.create(
+            DEPLOYMENTS, {"metadata": {"name": "velero", "labels": labels}, "spec": spec}, "velero"
+        )
+        self.world.api.update_status(DEPLOYMENTS, {**found, "status": {"readyReplicas": ready}})
+
+    async def checks(self, chosen: str = "") -> list[Check]:
+        async def look() -> list[Check]:
+            row: Any = SimpleNamespace(name=CONTEXT, velero_namespace=chosen)
+            return [check async for check in self.doctor._velero(self.engine.cluster, row) if check.check == "velero"]
+
+        return await self.engine.passing(look())
+
+    def left(self) -> list[Any]:
+        return self.world.api.list(STATUS_REQUESTS, "velero")
+
+
+@pytest.fixture
+async def ward() -> AsyncIterator[Ward]:
+    async with laboratory() as (world, engine):
+        yield Ward(world, engine)
+
+
+async def test_a_version_that_the_image_hides_is_asked_for(ward: Ward) -> None:
+    ward.server("velero/velero@sha256:" + "a" * 64)
+    ward.answer = "v1.17.2"
+    (check,) = await ward.checks()
+    assert (check.severity, check.what.partition(" in ")[0]) == ("info", "velero: v1.17.2, answering")
+    assert ward.asked == ["lazarus"]
+    assert not ward.left()
+
+
+async def test_the_question_is_journalled_like_any_write(ward: Ward) -> None:
+    ward.server("velero/velero:v1.18.2")
+    before = ward.engine.journal._seq
+    await ward.checks()
+    assert ward.engine.journal._seq == before + 4, "intent and result of a create and a delete"
+
+
+async def test_a_read_only_context_is_not_written_to_and_nothing_is_claimed(ward: Ward) -> None:
+    ward.server("velero/velero:v1.18.2")
+    ward.writable = False
+    (check,) = await ward.checks()
+    assert check.severity == "info"
+    assert "answering" not in check.what
+    assert "read-only" in check.what
+    assert ward.asked == []
+
+
+async def test_a_ready_server_that_does_not_answer_is_an_error(ward: Ward) -> None:
+    ward.server("velero/velero:v1.18.2")
+    ward.answer = None  # type: ignore[assignment]
+    (check,) = await ward.checks()
+    assert check.severity == "error"
+    assert "did not answer within 10 s" in check.what
+    assert not ward.left()
+
+
+@pytest.mark.parametrize(
+    ("image", "said", "warned"),
+    [
+        ("velero/velero:v1.13.2", "v1.13.2", True),
+        ("velero/velero:v1.19.0", "v1.19.0", True),
+        ("velero/velero:latest", "v2.0.1", True),
+        ("velero/velero:v1.14.1", "v1.14.1", False),
+        ("velero/velero:latest", "main", False),
+        ("velero/velero:latest", "v1.18.2-dirty", False),
+    ],
+)
+async def test_other_versions_are_warned_of_and_not_refused(ward: Ward, image: str, said: str, warned: bool) -> None:
+    ward.server(image)
+    ward.answer = said
+    checks = await ward.checks()
+    assert [check.severity for check in checks] == ["info", "warning"][: 1 + warned]
+    assert all("1.14 to 1.18" in check.what and said in check.what for check in checks[1:])
+
+
+async def test_a_server_that_is_down_is_not_asked(ward: Ward) -> None:
+    ward.server("velero/velero:v1.13.2", ready=0)
+    checks = await ward.checks()
+    assert [(check.severity, "no ready pod" in check.what) for check in checks] == [("error", True), ("warning", False)]
+    assert ward.asked == []
+
+
+async def test_crds_without_a_server_are_told_from_no_velero_at_all(ward: Ward) -> None:
+    (check,) = await ward.checks()
+    assert check.severity == "error"
+    assert "CRDs are installed" in check.what

@@ -37,8 +37,9 @@ class Answers:
         return self.note
 
     async def list(
-        self, resource: Resource, namespace: str | None = None, *, type: Any, label_selector: str = ""
-    ) -> Any:
+        self, resource: Resource, namespace: str | None = None, *, type: Any, label_selector: str = "",
+        field_selector: str = "",
+    ) -> Any:  # fmt: skip
         if "list" in self.broken:
             raise self.broken["list"]
         if resource is LOCATIONS:

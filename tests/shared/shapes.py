@@ -79,7 +79,8 @@ class Maker:
         return made
 
     def _array(self, schema: Mapping[str, Any], depth: int) -> Any:
-        return [self.make(schema["items"], depth + 1) for _ in range(schema.get("minItems", 0) + self.dice.randrange(int(depth < 6) * 3 + 1))]
+        count = schema.get("minItems", 0) + self.dice.randrange(int(depth < 6) * 3 + 1)
+        return [self.make(schema["items"], depth + 1) for _ in range(count)]
 
     def _string(self, schema: Mapping[str, Any], depth: int) -> Any:
         if schema.get("format") == "date-time":

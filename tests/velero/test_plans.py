@@ -22,7 +22,7 @@ from lazarus_tui.model.resources import (
     SCHEDULES,
 )
 from lazarus_tui.model.steps import Seen
-from lazarus_tui.velero import backup, choose, deletion, discover, preview, schedules
+from lazarus_tui.velero import backup, choose, deletion, discover, preview, schedules, served
 from tests.velero.lab import VELERO, Lab, World, merge
 
 TEMPLATE = {"includedNamespaces": ["shop"], "storageLocation": "default", "ttl": "72h0m0s"}
@@ -214,11 +214,29 @@ async def test_none_and_several_veleros_are_said(world: World) -> None:
         await discover.velero_namespace(World())
 
 
-async def test_served_fields_come_from_the_crd(world: World) -> None:
-    assert await discover.served_fields(world) == frozenset()
-    schema = {"properties": {"spec": {"properties": {"ttl": {}, "hooks": {}}}}}
+def crd(world: World, **known: Any) -> None:
+    schema = {"properties": {"spec": {"type": "object", "properties": known}}}
     world.put(CRDS, "backups.velero.io", "", spec={"versions": [{"name": "v1", "schema": {"openAPIV3Schema": schema}}]})
-    assert await discover.served_fields(world) == {"ttl", "hooks"}
+
+
+async def test_what_the_crd_does_not_know_is_found_at_any_depth(world: World) -> None:
+    spec = {"ttl": "1h", "hooks": {"resources": [{"name": "a", "future": 1}]}, "orderedResources": {"pods": "a"}}
+    assert await served.served(world, BACKUPS, spec) == (spec, []), "without a CRD nobody can tell"
+    hooks = {"properties": {"resources": {"items": {"properties": {"name": {}}}}}}
+    crd(world, hooks=hooks, orderedResources={"additionalProperties": {"type": "string"}})
+    kept, lost = await served.served(world, BACKUPS, spec)
+    assert kept == {"hooks": {"resources": [{"name": "a"}]}, "orderedResources": {"pods": "a"}}
+    assert lost == ["spec.ttl", "spec.hooks.resources[0].future"]
+
+
+async def test_a_plan_never_asks_for_what_the_cluster_would_drop(world: World) -> None:
+    crd(world, includedNamespaces={"items": {}}, storageLocation={})
+    with pytest.raises(PlanRefused, match=r"does not know spec\.ttl"):
+        await backup.plan(world, {"namespaces": ["shop"], "ttl": "3h"}, world.clock)
+    schedule(world)
+    plan = await backup.plan_run(world, {"schedule": "hot"}, world.clock)
+    assert plan.params["spec"] == {"includedNamespaces": ["shop"], "storageLocation": "default"}
+    assert "spec.ttl" in plan.warnings[0]
 
 
 async def test_a_preview_counts_what_the_backup_would_hold(world: World) -> None:
