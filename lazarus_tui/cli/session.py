@@ -15,6 +15,7 @@ from lazarus_tui.link.protocol import Fault
 if TYPE_CHECKING:
     from lazarus_tui.link.client import SyncClient
     from lazarus_tui.model.paths import StateRoot
+    from lazarus_tui.model.topics import ContextRow
 
 T = TypeVar("T")
 
@@ -49,7 +50,7 @@ class Session:
     kubeconfig: str | None = None
     ephemeral: bool = False
     _client: SyncClient | None = field(default=None, repr=False)
-    _context: str | None = None
+    _context: ContextRow | None = None
 
     def state_root(self) -> StateRoot:
         from lazarus_tui.model.paths import StateRoot
@@ -85,9 +86,16 @@ class Session:
         if self._context is None:
             from lazarus_tui.model.topics import ContextRow
 
-            row = self.call("context.use", {"context": self.context_name}, ContextRow)
-            self._context = row.name
-        return self._context
+            self._context = self.call("context.use", {"context": self.context_name}, ContextRow)
+        return self._context.name
+
+    def _answering(self) -> str:
+        """The context in use; one that has never answered has no records, not even old ones."""
+        name, row = self.context(), self._context
+        if row is not None and row.state in ("failed", "connecting"):
+            what = row.reason or f"the cluster of context {name} has not answered yet"
+            raise Refused(Fault("unreachable", what, row.server, row.hint or "lazarus doctor says what is wrong"))
+        return name
 
     def records(self, name: str) -> dict[str, Any]:
         """Every record of topic ``name`` for this context by key, once the first list is complete."""
@@ -96,7 +104,7 @@ class Session:
         from lazarus_tui.link.protocol import PullResult
         from lazarus_tui.model.topics import RECORDS
 
-        topic = name if name in ("contexts", "operations") else f"{name}/{self.context()}"
+        topic = name if name in ("contexts", "operations") else f"{name}/{self._answering()}"
         deadline = time.monotonic() + FIRST_LIST_SECONDS
         held: dict[str, bytes] = {}
         known = 0
