@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 from rich.text import Text
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -255,6 +256,11 @@ class Console(App[int]):
 
     def leave(self) -> None:
         self.exit(0)
+
+    def on_key(self, event: events.Key) -> None:
+        """Before any binding: what is typed after ``/`` or ``:`` is never taken for actions, however fast it comes."""
+        if (place := self.place) is not None and place.typed_ahead(event):
+            event.prevent_default()
 
     def action_detach(self) -> None:
         self.ask_to_detach()

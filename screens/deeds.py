@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from lazarus_tui.model.objects import Backup, Restore, Schedule
@@ -10,15 +10,13 @@ from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.plan import Plan
 from lazarus_tui.model.topics import ContextRow, WorkloadRow
 from lazarus_tui.view import actions
-from lazarus_tui.view.source import LinkFault, LinkLost
-from lazarus_tui.view.text import Tone
 from screens.listing import Listing
-from screens.notice import refusal
+from screens.operating import Operating
 
 ARM_MINUTES = 15
 
 
-class Deeds(Listing):
+class Deeds(Operating, Listing):
     """Actions with an effect, shared by all listings; the action table says where each is offered."""
 
     def look(self, view: str) -> None:
@@ -50,7 +48,7 @@ class Deeds(Listing):
 
     def plan_each(self, kind: str, wanted: Sequence[dict[str, Any]]) -> None:
         """One plan after the other, each approved by itself; a refusal or Cancel ends the row."""
-        self.run_worker(self._told(self._plan_each(kind, wanted), "plan"), exclusive=True, group="plan")
+        self.run_worker(self.told(self._plan_each(kind, wanted), "plan"), exclusive=True, group="plan")
 
     async def _plan_each(self, kind: str, wanted: Sequence[dict[str, Any]]) -> None:
         from screens.operation import OperationScreen
@@ -68,25 +66,6 @@ class Deeds(Listing):
         if started is not None:
             self.message = None
             self.app.push_screen(OperationScreen(started.id))
-
-    async def _told(self, work: Coroutine[Any, Any, None], what: str) -> None:
-        """Run ``work``; what goes wrong is said instead of ending the console."""
-        try:
-            await work
-        except LinkFault as fault:
-            self.message = None
-            self.app.push_screen(refusal(fault, what))
-        except LinkLost as error:
-            self.say(f"{what}: {error}", Tone.BAD)
-
-    def ask(self, method: str, params: dict[str, Any], type: type[Any], said: str) -> None:
-        """A call whose answer is only an acknowledgement."""
-
-        async def work() -> None:
-            await self.host.source.call(method, params, type)
-            self.say(said, Tone.GOOD)
-
-        self.run_worker(self._told(work(), method), group="ask")
 
     def do_restore(self) -> None:
         from screens.create_restore import CreateRestore
@@ -129,15 +108,6 @@ class Deeds(Listing):
     def do_rehearse(self) -> None:
         self.plan_each("rehearse", [{"scenario": "namespace-deleted"}])
 
-    def do_undo(self) -> None:
-        self.ask("operation.undo", {"id": self.situation().operation.id}, Operation, "being taken back")  # type: ignore[union-attr]
-
-    def do_resume(self) -> None:
-        self.ask("operation.resume", {"id": self.situation().operation.id}, Operation, "it goes on")  # type: ignore[union-attr]
-
-    def do_park(self) -> None:
-        self.ask("operation.park", {"id": self.situation().operation.id}, Operation, "stops at the next safe step")  # type: ignore[union-attr]
-
     def do_arm(self) -> None:
         context = self.host.context
         record = self.table.record
@@ -150,4 +120,4 @@ class Deeds(Listing):
             return
         minutes = 0 if actions.armed(context, self.host.now()) else ARM_MINUTES
         said = f"changes are allowed for {minutes} minutes in {context.name}" if minutes else "read-only again"
-        self.ask("context.arm", {"context": context.name, "minutes": minutes}, ContextRow, said)
+        self.ask("context.arm", {"context": context.name, "minutes": minutes}, ContextRow, "arm", said)

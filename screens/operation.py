@@ -13,13 +13,13 @@ from lazarus_tui.view import operations, times
 from lazarus_tui.view.actions import Situation
 from lazarus_tui.view.source import TopicState
 from lazarus_tui.view.text import BLANK, line, muted, span
-from screens.deeds import Deeds
+from screens.operating import Operating
 from screens.reading import Reading
 from widgets.line_block import LineBlock
 from widgets.pager import LogPager, Pager
 
 
-class OperationScreen(Reading):
+class OperationScreen(Operating, Reading):
     """Follows operation ``id``; leaving it changes nothing."""
 
     mode = "operation"
@@ -86,7 +86,3 @@ class OperationScreen(Reading):
 
     def as_text(self) -> str:
         return self.pager.text() + "\n" + self.query_one("#log", LogPager).text()
-
-    do_undo = Deeds.do_undo
-    do_resume = Deeds.do_resume
-    do_park = Deeds.do_park

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, ClassVar, cast
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.screen import Screen
@@ -170,7 +171,11 @@ class Place(Screen[Any]):
             return
         prompt = Prompt(lead, text, completer=completer)
         self.mount(prompt)
-        prompt.focus()
+        self.set_focus(prompt)
+
+    def typed_ahead(self, event: events.Key) -> bool:
+        """Whether ``event`` was meant for a prompt that had no focus yet: it got it, and must do nothing else."""
+        return any(prompt.catch(event) for prompt in self.query(Prompt))
 
     def close_prompt(self) -> None:
         self.query("Prompt").remove()

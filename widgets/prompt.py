@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Input
@@ -42,6 +43,17 @@ class Prompt(Input):
         super().__init__(value=lead + text, select_on_focus=False, compact=True, max_length=400, **arguments)
         self.lead = lead
         self._completer = completer
+        self._seen: events.Key | None = None
+
+    def on_key(self, event: events.Key) -> None:
+        self._seen = event
+
+    def catch(self, event: events.Key) -> bool:
+        """Take a key that was typed ahead, before the prompt had the focus; False for one that came through it."""
+        if event is self._seen:
+            return False
+        self._forward_event(events.Key(event.key, event.character))
+        return True
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from lazarus_tui.model.operation import Operation, OpState, StepState
 from lazarus_tui.model.plan import Danger, Effect, Estimate, Plan
-from lazarus_tui.view import times
+from lazarus_tui.view import status, times
 from lazarus_tui.view.chrome import uid
 from lazarus_tui.view.text import BLANK, Line, Span, Tone, labelled, line, muted, span, strong, wrap
 
@@ -30,6 +33,12 @@ def estimate(found: Estimate | None) -> tuple[Span | str, ...]:
     return (strong(low if low == high else f"{low} to {high}"), muted(f"  {found.basis}"))
 
 
+def folded(label: str, text: str, width: int, tone: Tone = Tone.PLAIN) -> list[Line]:
+    """``text`` beside its label, in as many lines as it needs: what will be done is never cut short."""
+    first, *rest = wrap(text, width - 1, tone, 16) or [BLANK]
+    return [(*labelled(label), *first[1:]), *rest]
+
+
 def effect(found: Effect) -> Line:
     glyph, tone = _VERBS.get(found.verb, ("?", Tone.WARN))
     return line("   ", span(f"{glyph} {found.verb:<8}", tone), span(found.what, limit=200), muted(f"  {found.detail}"))
@@ -45,7 +54,7 @@ def card(plan: Plan, width: int) -> list[Line]:
         labelled("where", span(plan.context, Tone.ACCENT), muted(f"  cluster {uid(plan.cluster_uid)}")),
         labelled("target", strong(plan.target)),
         labelled("takes", *estimate(plan.estimate)),
-        labelled("undo", span(plan.undo, limit=300) if plan.undo else span("cannot be taken back", Tone.WARN)),
+        *folded("undo", plan.undo or "cannot be taken back", width, Tone.PLAIN if plan.undo else Tone.WARN),
     ]
     if plan.losses:
         lines += [BLANK, line(span(" What will be lost", Tone.BAD))]
@@ -62,3 +71,25 @@ def card(plan: Plan, width: int) -> list[Line]:
         mark = span("changes", Tone.WARN) if step.mutates else muted("reads  ")
         lines.append(line(f"   {number:>2}  ", mark, "  ", span(step.title, limit=200)))
     return [*lines, BLANK, line(muted(f" plan {plan.digest()[:12]}  made {times.stamp(plan.made)}"))]
+
+
+def undo_card(operation: Operation, now: datetime, width: int) -> list[Line]:
+    """What a person reads before an operation is taken back."""
+    changed = [step for step in operation.steps if step.mutates and step.state is not StepState.PLANNED]
+    means = operation.undo or "what its steps changed is changed back, newest step first"
+    lines = [
+        BLANK,
+        line(" ", strong(f"Take back: {operation.title}")),
+        BLANK,
+        labelled("where", span(operation.context, Tone.ACCENT)),
+        labelled("target", strong(operation.target)),
+        labelled("it is", status.operation_state(operation.state, operation.verdict),
+                 muted(f"  begun {times.age(operation.started, now)} ago")),
+        *folded("means", means, width, Tone.WARN),
+    ]  # fmt: skip
+    if operation.state is OpState.DONE:
+        lines += [BLANK, *wrap("▲ it is done: what came in since then goes too", width - 1, Tone.WARN, 1)]
+    if changed:
+        lines += [BLANK, line(span(" What it changed", Tone.ACCENT))]
+        lines += [line("   ", span(step.title, limit=100), muted(f"  {step.detail}")) for step in changed]
+    return lines

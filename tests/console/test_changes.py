@@ -7,7 +7,7 @@ import pytest
 
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.plan import Danger
-from screens import plan as plan_screen
+from screens.approval import Approval
 from tests.console import worlds
 from tests.console.fake_link import refused
 
@@ -15,7 +15,7 @@ from tests.console.fake_link import refused
 @pytest.fixture
 def ready(link, monkeypatch):
     """Plans are made and started; the second of reading is over at once."""
-    monkeypatch.setattr(plan_screen.PlanScreen.__init__, "__kwdefaults__", {"of": (1, 1), "guard": 0.001})
+    monkeypatch.setattr(Approval, "guard", 0.001)
     link.answers["plan.make"] = worlds.delete_plan()
     link.answers["operation.start"] = lambda params: worlds.finished_operation()
     return link

@@ -172,8 +172,9 @@ async def test_an_operation_keeps_its_running_step_in_view_until_it_ends(opened,
         hands.app._renew()
         await hands.settle()
         assert "Verdict  ✓ PASSED" in hands.text
-        assert "from the decision to the last check (RTA)" in hands.text
-        assert "18254 just before the loss, 18233 restored" in hands.text
+        assert "from the loss (T0) until every check held (T12)" in hands.text
+        assert "of 18254; 18233 restored" in hands.text
+        assert "in the shop just before the loss (T0)" in hands.text
 
 
 async def test_a_card_that_is_too_long_for_80x24_says_so_and_d_shows_all(opened, link):

@@ -355,6 +355,9 @@ def finished_operation() -> Operation:
             orders_restored=18233,
             orders_lost=21,
             engine_seconds=1.9,
+            rta_definition="from the loss (T0) until every check held (T12)",
+            rpa_definition="from the newest restored data to the loss (T0)",
+            lost_definition="in the shop just before the loss (T0), not in the restored shop",
             rta_phases=(
                 Phase("choose", 1.2, "decision to restore request"),
                 Phase("restore", 26.1, "request to Completed"),

@@ -1,0 +1,56 @@
+"""What can be done with an operation, wherever one is shown: take it back, let it go on, stop it."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any
+
+from lazarus_tui.model.operation import Operation
+from lazarus_tui.view.source import LinkFault, LinkLost
+from lazarus_tui.view.text import Tone
+from screens.notice import refusal
+from screens.place import Place
+
+
+class Operating(Place):
+    """``situation().operation`` is the one that is meant; the action table has made sure that there is one."""
+
+    async def told(self, work: Coroutine[Any, Any, None], what: str) -> None:
+        """Run ``work``; what goes wrong is said instead of ending the console."""
+        try:
+            await work
+        except LinkFault as fault:
+            self.message = None
+            self.app.push_screen(refusal(fault, what))
+        except LinkLost as error:
+            self.say(f"{what}: {error}", Tone.BAD)
+
+    def ask(self, method: str, params: dict[str, Any], type: type[Any], what: str, said: str) -> None:
+        """A call whose answer is only an acknowledgement; ``what`` names it when it is refused."""
+
+        async def work() -> None:
+            await self.host.source.call(method, params, type)
+            self.say(said, Tone.GOOD)
+
+        self.run_worker(self.told(work(), what), group="ask")
+
+    def do_undo(self) -> None:
+        from screens.undoing import UndoScreen
+
+        operation = self.situation().operation
+        if operation is not None:
+            self.app.push_screen(UndoScreen(operation), self._undone)
+
+    def _undone(self, operation: Operation | None) -> None:
+        self.say("nothing was done" if operation is None else "being taken back")
+
+    def do_resume(self) -> None:
+        self._ask_for("operation.resume", "resume", "it goes on")
+
+    def do_park(self) -> None:
+        self._ask_for("operation.park", "park", "stops at the next safe step")
+
+    def _ask_for(self, method: str, what: str, said: str) -> None:
+        operation = self.situation().operation
+        if operation is not None:
+            self.ask(method, {"id": operation.id}, Operation, what, said)

@@ -1,0 +1,32 @@
+"""Taking an operation back: what that means is read first; where it is done already, its name is typed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lazarus_tui.model.operation import Operation, OpState
+from lazarus_tui.view import plans
+from lazarus_tui.view.text import Line
+from screens.approval import Approval
+
+
+class UndoScreen(Approval):
+    """Dismissed with the operation as it is being undone, or None."""
+
+    mode = "undo"
+    shown_mode = "operations"
+    word = "Take it back"
+
+    def __init__(self, operation: Operation) -> None:
+        # What is done may have been in use since; the engine asks for the name too.
+        target = operation.target if operation.state is OpState.DONE else ""
+        super().__init__(target, operation.title)
+        self._operation = operation
+        self.trail = (operation.id, "take back")
+
+    def card(self, width: int) -> Sequence[Line]:
+        return plans.undo_card(self._operation, self.host.now(), width)
+
+    async def approve(self, confirm: str) -> Operation:
+        params = {"id": self._operation.id, "confirm": confirm}
+        return await self.host.source.call("operation.undo", params, Operation)

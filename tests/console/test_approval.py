@@ -1,0 +1,113 @@
+"""Cards that are approved: they grow old, an undo says what it means, and no offered key ends the console."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from lazarus_tui.model.operation import Operation
+from lazarus_tui.view import actions
+from screens.approval import Approval
+from tests.console import worlds
+from tests.console.fake_link import refused
+
+WAYS = {
+    "overview": ("1", "j"), "backups": ("2", "j"), "schedules": ("3",), "restores": ("4",), "operations": ("5",),
+    "operation": ("5", "enter"), "document": ("2", "j", "d"), "contexts": ("C",),
+}  # fmt: skip
+
+
+@pytest.fixture
+def full(link):
+    """Everything is there, and every call is refused with a sentence."""
+    done = msgspec.structs.replace(worlds.finished_operation(), can_undo=True, undo="delete namespace shop-test again")
+    link.put("operations", {done.id: done})
+    for method in ("plan.make", "operation.start", "operation.undo", "operation.resume", "operation.park",
+                   "object.get", "artefact.get", "preview.backup", "context.arm"):  # fmt: skip
+        link.answers[method] = refused("no, and this is why")
+    return link
+
+
+@pytest.mark.parametrize("mode", WAYS)
+async def test_no_offered_key_ends_the_console(mode, opened, full):
+    keys = [each.keys[0] for each in actions.offered(mode) if each.id not in ("quit", "interrupt", "save")]
+    async with opened() as hands:
+        for key in keys:
+            while len(hands.app.screen_stack) > 1:
+                hands.app.pop_screen()
+            await hands.press(*WAYS[mode])
+            assert hands.app.screen.mode == mode
+            await hands.press(key)
+            assert hands.app.is_running
+            assert hands.app.return_code is None, f"{key} in {mode}"
+
+
+@pytest.fixture
+def guarded(monkeypatch):
+    """The second of reading is over at once; the age of a card is chosen."""
+
+    def age(lifetime: float = 60.0) -> None:
+        monkeypatch.setattr(Approval, "guard", 0.001)
+        monkeypatch.setattr(Approval, "lifetime", lifetime)
+
+    return age
+
+
+@pytest.mark.parametrize("way", ["operations", "operation"])
+async def test_an_undo_says_what_it_means_and_takes_the_name(way, opened, full, guarded):
+    guarded()
+    full.answers["operation.undo"] = worlds.finished_operation()
+    (done,) = full.state("operations").records.values()
+    async with opened() as hands:
+        await hands.press(*WAYS[way], "u")
+        await hands.settle()
+        assert "delete namespace shop-test again" in hands.text
+        assert "it is done: what came in since then goes too" in hands.text
+        await hands.press("enter", "right", "enter")
+        assert not hands.called("operation.undo"), "nothing typed: enter meant Cancel"
+        await hands.press("u")
+        await hands.settle()
+        await hands.type(done.target)
+        await hands.press("enter", "right", "enter")
+        assert hands.called("operation.undo") == [{"id": done.id, "confirm": done.target}]
+
+
+async def test_a_parked_operation_is_taken_back_without_its_name_but_not_without_asking(opened, full, guarded):
+    guarded()
+    stuck = msgspec.structs.replace(worlds.running_operation(), state="parked", can_undo=True)
+    full.put("operations", {stuck.id: msgspec.convert(msgspec.to_builtins(stuck), Operation)})
+    async with opened() as hands:
+        await hands.press("5", "u", "enter")
+        assert not hands.called("operation.undo"), "Cancel is the default"
+        await hands.press("u")
+        await hands.settle()
+        await hands.press("right", "enter")
+        assert hands.called("operation.undo") == [{"id": stuck.id, "confirm": ""}]
+        assert "no, and this is why" in hands.text
+
+
+async def test_a_card_that_is_too_old_starts_nothing(opened, full, guarded):
+    guarded(lifetime=0.005)
+    full.answers["plan.make"] = worlds.delete_plan()
+    async with opened() as hands:
+        await hands.press("2", "ctrl+d")
+        await hands.pilot.pause(0.02)
+        await hands.type(worlds.delete_plan().target)
+        await hands.press("enter", "right", "enter")
+        assert not hands.called("operation.start")
+
+
+def test_a_card_lives_as_long_as_the_reference_says():
+    assert Approval.lifetime == 60
+    assert Approval.guard == 1
+
+
+@pytest.mark.parametrize("typed", ["/rRnta", ":rRnta"])
+async def test_what_is_typed_ahead_of_a_prompt_does_nothing_but_stand_in_it(typed, opened, full):
+    async with opened() as hands:
+        await hands.press("2", "j")
+        await hands.type(typed)
+        assert hands.app.screen.mode == "backups"
+        assert hands.app.screen.query_one("Prompt").value == typed
+        assert not hands.called("plan.make")
+        assert not hands.called("context.arm")
