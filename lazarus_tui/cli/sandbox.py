@@ -100,9 +100,12 @@ def kubeconfig(as_path: bool) -> int:
     from lazarus_tui.sandbox import process
 
     path = process.kubeconfig_path(root())
-    if not path.exists():
-        raise Refused(Fault("not-found", "the sandbox has never been started", str(path), "lazarus sandbox up"))
-    sys.stdout.write(f"{path}\n" if as_path else path.read_text())
+    try:
+        text = process.kubeconfig(root())
+    except FileNotFoundError:
+        what = "the sandbox has never been started"
+        raise Refused(Fault("not-found", what, str(path), "lazarus sandbox up")) from None
+    sys.stdout.write(f"{path}\n" if as_path else text)
     return 0
 
 

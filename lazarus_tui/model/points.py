@@ -13,14 +13,13 @@ from datetime import UTC, datetime, timedelta
 
 from lazarus_tui.model import durations
 from lazarus_tui.model.clock import parse_rfc3339
+from lazarus_tui.model.labels import LOCATION_LABEL, SCHEDULE_LABEL
 from lazarus_tui.model.objects import Backup, Location
 from lazarus_tui.model.scope import Wanted, missing_resources, takes_labels, takes_namespace
 from lazarus_tui.model.topics import PointView
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.model.volumes import UNREAD, Coverage, Held
 
-SCHEDULE_LABEL = "velero.io/schedule-name"
-LOCATION_LABEL = "velero.io/storage-location"
 KIND = "velero"
 
 RUNNING_PHASES = frozenset(

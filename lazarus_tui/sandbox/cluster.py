@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lazarus_tui.model.clock import Clock
+from lazarus_tui.model.paths import write_private
 from lazarus_tui.model.resources import LOCATIONS, NAMESPACES, Resource
 from lazarus_tui.sandbox.api.local import LocalApi
 from lazarus_tui.sandbox.api.memory import MemoryTransport
@@ -172,6 +173,5 @@ def _secret(root: Path) -> bytes:
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = root / "bucket.key"
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_bytes(secrets.token_bytes(32))
+        write_private(path, secrets.token_bytes(32))
     return path.read_bytes()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import gc
 import json
@@ -23,6 +22,7 @@ from lazarus_tui.model.clock import SystemClock, rfc3339
 from lazarus_tui.model.paths import write_private
 from lazarus_tui.model.resources import DEPLOYMENTS, STATEFULSETS
 from lazarus_tui.sandbox.api import http
+from lazarus_tui.sandbox.api.kubeconfig import kubeconfig
 from lazarus_tui.sandbox.api.persist import Persistence, StateUnusable
 from lazarus_tui.sandbox.api.pki import authority_pem, load_authority
 from lazarus_tui.sandbox.api.server import KUBERNETES_VERSION
@@ -34,8 +34,6 @@ from lazarus_tui.sandbox.dataplane.ledger import Ledger
 from lazarus_tui.sandbox.process import kubeconfig_path, state_path
 from lazarus_tui.sandbox.velero.installation import Settings
 
-CONTEXT = "lazarus-sandbox"
-USER = "lazarus-admin"
 SHOP = "shop"
 # An ephemeral sandbox ends when no client has been connected for this long; the first may take its time.
 _UNUSED_SECONDS, _FIRST_USE_SECONDS = 4.0, 60.0
@@ -108,7 +106,8 @@ class _Process:
             gc.collect()
             gc.freeze()  # the loaded objects live for ever: the collector need not look at them again
             self._bucket = cluster.objects.base_url
-            write_private(kubeconfig_path(self.root), _kubeconfig(serving, _token(self.root)))
+            text = kubeconfig(serving.url, serving.ca_pem, _token(self.root))
+            write_private(kubeconfig_path(self.root), text.encode())
             await self._until_the_end(cluster, serving)
         finally:
             await cluster.stop()
@@ -222,16 +221,3 @@ def _last_port(root: Path) -> int:
         return urlsplit(config["clusters"][0]["cluster"]["server"]).port or 0
     except (FileNotFoundError, yaml.YAMLError, KeyError, IndexError, TypeError, ValueError):
         return 0
-
-
-def _kubeconfig(serving: http.Serving, token: str) -> bytes:
-    authority = base64.b64encode(serving.ca_pem).decode()
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": CONTEXT, "cluster": {"server": serving.url, "certificate-authority-data": authority}}],
-        "users": [{"name": USER, "user": {"token": token}}],
-        "contexts": [{"name": CONTEXT, "context": {"cluster": CONTEXT, "user": USER}}],
-        "current-context": CONTEXT,
-    }
-    return yaml.safe_dump(config, sort_keys=False).encode()

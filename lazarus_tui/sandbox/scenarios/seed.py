@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lazarus_tui.model.clock import rfc3339
+from lazarus_tui.model.labels import BACKUP_NAME_LABEL, BACKUP_UID_LABEL, LOCATION_LABEL, SCHEDULE_LABEL
 from lazarus_tui.model.resources import (
     BACKUPS,
     CLAIMS,
@@ -159,9 +160,9 @@ class History:
         return uid
 
     def _backup(self, past: PastBackup, total: int) -> Json:
-        labels = dict(past.labels) | {"velero.io/storage-location": past.location}
+        labels = dict(past.labels) | {LOCATION_LABEL: past.location}
         if past.schedule:
-            labels["velero.io/schedule-name"] = past.schedule
+            labels[SCHEDULE_LABEL] = past.schedule
         status: Json = {
             "version": 1,
             "formatVersion": layout.FORMAT_VERSION,
@@ -225,8 +226,8 @@ class History:
                 "name": f"{past.name}-{past.token(5)}",
                 "namespace": self._site.namespace,
                 "labels": {
-                    "velero.io/backup-name": past.name,
-                    "velero.io/backup-uid": uid,
+                    BACKUP_NAME_LABEL: past.name,
+                    BACKUP_UID_LABEL: uid,
                     "velero.io/pvc-uid": claim["metadata"]["uid"],
                 },
                 "annotations": {"velero.io/pvc-name": CLAIM},

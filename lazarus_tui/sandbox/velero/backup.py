@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from lazarus_tui.model.clock import rfc3339
+from lazarus_tui.model.labels import BACKUP_UID_LABEL, LOCATION_LABEL, label_value
 from lazarus_tui.model.resources import BACKUPS, POD_VOLUME_BACKUPS, PODS, Resource
 from lazarus_tui.sandbox.bucket import Bucket
 from lazarus_tui.sandbox.controllers.base import Key, Object
@@ -18,7 +19,6 @@ from lazarus_tui.sandbox.velero.controller import VeleroController
 from lazarus_tui.sandbox.velero.defaults import backup_problems, filled_spec
 from lazarus_tui.sandbox.velero.hooks import BackupHooks
 from lazarus_tui.sandbox.velero.installation import Json, StoreUnreachable, copied, phase
-from lazarus_tui.sandbox.velero.labels import label_value
 from lazarus_tui.sandbox.velero.layout import Item
 from lazarus_tui.sandbox.velero.podvolumes import BackupVolumes
 from lazarus_tui.sandbox.velero.results import RunLog
@@ -141,7 +141,7 @@ class BackupRunner(VeleroController):
         version = self.site.settings.kubernetes_version
         major, minor = version.lstrip("v").split(".")[:2]
         return {
-            "labels": {"velero.io/storage-location": label_value(spec["storageLocation"])},
+            "labels": {LOCATION_LABEL: label_value(spec["storageLocation"])},
             "annotations": {
                 "velero.io/source-cluster-k8s-gitversion": version,
                 "velero.io/source-cluster-k8s-major-version": major,
@@ -155,7 +155,7 @@ class BackupRunner(VeleroController):
 
 
 def _cancel_volumes(controller: VeleroController, uid: str) -> None:
-    for copy in controller.site.list(POD_VOLUME_BACKUPS, {"velero.io/backup-uid": uid}):
+    for copy in controller.site.list(POD_VOLUME_BACKUPS, {BACKUP_UID_LABEL: uid}):
         if phase(copy) not in ("Completed", "Failed", "Canceled"):
             controller.site.patch(POD_VOLUME_BACKUPS, copy["metadata"]["name"], {"spec": {"cancel": True}})
 

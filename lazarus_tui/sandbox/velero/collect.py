@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from lazarus_tui.model.labels import EXCLUDE_LABEL
 from lazarus_tui.model.resources import (
     CLAIMS,
     CRDS,
@@ -15,7 +16,6 @@ from lazarus_tui.model.resources import (
     VOLUMES,
     Resource,
 )
-from lazarus_tui.sandbox.velero.defaults import EXCLUDE_LABEL
 from lazarus_tui.sandbox.velero.filters import Filters, filters_of
 from lazarus_tui.sandbox.velero.installation import Installation, Json, meta
 from lazarus_tui.sandbox.velero.labels import selected

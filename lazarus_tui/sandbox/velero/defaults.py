@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from lazarus_tui.model.labels import EXCLUDE_LABEL
 from lazarus_tui.model.resources import CONFIGMAPS, LOCATIONS, NAMESPACES, SNAPSHOT_LOCATIONS
 from lazarus_tui.sandbox.velero import durations
 from lazarus_tui.sandbox.velero.filters import filter_problems
 from lazarus_tui.sandbox.velero.installation import Installation, Json, copied, phase
 
 _SNAPSHOT_KINDS = ["volumesnapshots.snapshot.storage.k8s.io", "volumesnapshotcontents.snapshot.storage.k8s.io"]
-EXCLUDE_LABEL = "velero.io/exclude-from-backup"
 
 
 def default_location(site: Installation) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from lazarus_tui.model.durations import DurationError, parse
+from datetime import timedelta
+
+from lazarus_tui.model.durations import DurationError, go, parse
 
 
 def seconds(text: str | None, default: float) -> float:
@@ -15,9 +17,4 @@ def seconds(text: str | None, default: float) -> float:
 
 def text(total: float) -> str:
     """``2592000`` → ``720h0m0s``."""
-    whole = int(total)
-    hours, rest = divmod(whole, 3600)
-    minutes, secs = divmod(rest, 60)
-    if hours:
-        return f"{hours}h{minutes}m{secs}s"
-    return f"{minutes}m{secs}s" if minutes else f"{secs}s"
+    return go(timedelta(seconds=total))

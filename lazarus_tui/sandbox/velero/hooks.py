@@ -19,8 +19,8 @@ from lazarus_tui.sandbox.velero.installation import Installation, Json, meta, ph
 from lazarus_tui.sandbox.velero.labels import matches
 from lazarus_tui.sandbox.velero.results import RunLog
 
-# Velero's default for a hook without a timeout.
-_TIMEOUT = 30.0
+# Velero's default in seconds for a hook without a timeout.
+TIMEOUT = 30.0
 Stage = Literal["pre", "post"]
 
 
@@ -126,7 +126,7 @@ def _annotated(pod: Json, stage: Stage) -> Hook | None:
                 marks.get(prefix + "container", ""),
                 command_of(command),
                 marks.get(prefix + "on-error") == "Fail",
-                durations.seconds(marks.get(prefix + "timeout"), _TIMEOUT),
+                durations.seconds(marks.get(prefix + "timeout"), TIMEOUT),
             )
     return None
 
@@ -155,7 +155,7 @@ def _selected(resource: Json, pod: Json, stage: Stage) -> list[Hook]:
     found = []
     for entry in resource.get(stage) or ():
         run = entry.get("exec") or {}
-        timeout = durations.seconds(run.get("timeout"), _TIMEOUT)
+        timeout = durations.seconds(run.get("timeout"), TIMEOUT)
         fatal = run.get("onError") == "Fail"
         name = str(resource.get("name", ""))
         found.append(Hook(name, run.get("container", ""), tuple(run.get("command") or ()), fatal, timeout))

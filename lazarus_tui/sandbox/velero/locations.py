@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lazarus_tui.model.clock import parse_rfc3339
+from lazarus_tui.model.labels import BACKUP_UID_LABEL, LOCATION_LABEL, label_value
 from lazarus_tui.model.resources import BACKUPS, LOCATIONS, POD_VOLUME_BACKUPS
 from lazarus_tui.sandbox.api.errors import ApiError
 from lazarus_tui.sandbox.bucket import Bucket
@@ -14,9 +15,7 @@ from lazarus_tui.sandbox.controllers.base import Key
 from lazarus_tui.sandbox.velero import durations, layout
 from lazarus_tui.sandbox.velero.controller import VeleroController
 from lazarus_tui.sandbox.velero.installation import Json, StoreUnreachable, copied, phase
-from lazarus_tui.sandbox.velero.labels import label_value
 
-LOCATION_LABEL = "velero.io/storage-location"
 _UNFINISHED = (
     "WaitingForPluginOperations",
     "WaitingForPluginOperationsPartiallyFailed",
@@ -129,7 +128,7 @@ class BackupSync(VeleroController):
             for gone in ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "finalizers"):
                 meta.pop(gone, None)
             meta["namespace"] = self.site.namespace
-            meta["labels"] = {**(meta.get("labels") or {}), "velero.io/backup-uid": backup["metadata"]["uid"]}
+            meta["labels"] = {**(meta.get("labels") or {}), BACKUP_UID_LABEL: backup["metadata"]["uid"]}
             meta["ownerReferences"] = [
                 {
                     "apiVersion": BACKUPS.api_version,

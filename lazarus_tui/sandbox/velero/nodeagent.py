@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
+from lazarus_tui.model.labels import RESTORE_UID_LABEL
 from lazarus_tui.model.resources import CLAIMS, POD_VOLUME_BACKUPS, POD_VOLUME_RESTORES, PODS, Resource
 from lazarus_tui.sandbox.controllers.base import Key, Object
 from lazarus_tui.sandbox.dataplane.content import ContentStore, DamagedContent, Generation
@@ -213,4 +214,4 @@ class VolumeRestores(_Mover):
 
 
 def restore_uid(pod_volume_restore: Json) -> str:
-    return str(pod_volume_restore["metadata"]["labels"]["velero.io/restore-uid"])
+    return str(pod_volume_restore["metadata"]["labels"][RESTORE_UID_LABEL])

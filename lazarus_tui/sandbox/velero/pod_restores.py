@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lazarus_tui.model.labels import RESTORE_NAME_LABEL, RESTORE_UID_LABEL, label_value
 from lazarus_tui.model.resources import CLAIMS, POD_VOLUME_RESTORES, PODS
 from lazarus_tui.sandbox.bucket import Bucket
 from lazarus_tui.sandbox.velero import layout
 from lazarus_tui.sandbox.velero.installation import Installation, Json, meta, owner, phase
-from lazarus_tui.sandbox.velero.labels import label_value
 from lazarus_tui.sandbox.velero.layout import Item
 from lazarus_tui.sandbox.velero.podvolumes import FINALIZER, FINISHED, claim_of
 from lazarus_tui.sandbox.velero.repositories import UPLOADER, ensure_repository
@@ -63,8 +63,8 @@ class RestoreVolumes:
         restore, location = self._restore["metadata"], self._backup["spec"]["storageLocation"]
         ensure_repository(self._site, location, source_namespace)
         labels = {
-            "velero.io/restore-name": label_value(restore["name"]),
-            "velero.io/restore-uid": restore["uid"],
+            RESTORE_NAME_LABEL: label_value(restore["name"]),
+            RESTORE_UID_LABEL: restore["uid"],
             "velero.io/pod-uid": pod["metadata"]["uid"],
         }
         claim = self._claim(pod, volume)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from lazarus_tui.model.labels import BACKUP_NAME_LABEL, BACKUP_UID_LABEL, label_value
 from lazarus_tui.model.resources import CLAIMS, LOCATIONS, POD_VOLUME_BACKUPS
 from lazarus_tui.sandbox.velero import durations
 from lazarus_tui.sandbox.velero.installation import Installation, Json, meta, owner, phase
-from lazarus_tui.sandbox.velero.labels import label_value
 from lazarus_tui.sandbox.velero.repositories import UPLOADER, ensure_repository, identifier
 from lazarus_tui.sandbox.velero.results import RunLog
 
@@ -132,7 +132,7 @@ class BackupVolumes:
 
     def _marks(self, pod: Json, volume: Json, claim: str) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
         backup = self._backup["metadata"]
-        labels = {"velero.io/backup-name": label_value(backup["name"]), "velero.io/backup-uid": backup["uid"]}
+        labels = {BACKUP_NAME_LABEL: label_value(backup["name"]), BACKUP_UID_LABEL: backup["uid"]}
         tags = {
             "backup": backup["name"],
             "backup-uid": backup["uid"],

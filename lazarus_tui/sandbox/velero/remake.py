@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from lazarus_tui.model.labels import BACKUP_NAME_LABEL, RESTORE_NAME_LABEL, label_value
 from lazarus_tui.sandbox.velero.installation import Json, copied
-from lazarus_tui.sandbox.velero.labels import label_value
 from lazarus_tui.sandbox.velero.layout import Item
 
 _KEPT_META = ("name", "namespace", "labels", "annotations", "finalizers")
@@ -56,8 +56,8 @@ def marked(body: Json, backup: str, restore: str) -> Json:
     """The object with the two labels that say where it came from."""
     labels = body["metadata"].get("labels") or {}
     body["metadata"]["labels"] = labels | {
-        "velero.io/backup-name": label_value(backup),
-        "velero.io/restore-name": label_value(restore),
+        BACKUP_NAME_LABEL: label_value(backup),
+        RESTORE_NAME_LABEL: label_value(restore),
     }
     return body
 
@@ -170,6 +170,6 @@ def comparable(obj: Mapping[str, Any]) -> Json:
     """An object reduced to what a restore compares: no identity, status or restore labels."""
     plain = {key: value for key, value in obj.items() if key not in ("metadata", "status")}
     meta = obj.get("metadata") or {}
-    marks = ("velero.io/backup-name", "velero.io/restore-name")
+    marks = (BACKUP_NAME_LABEL, RESTORE_NAME_LABEL)
     labels = {key: value for key, value in (meta.get("labels") or {}).items() if key not in marks}
     return plain | {"labels": labels, "annotations": meta.get("annotations") or {}}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 from lazarus_tui.model.clock import parse_rfc3339
+from lazarus_tui.model.labels import BACKUP_NAME_LABEL, BACKUP_UID_LABEL, label_value
 from lazarus_tui.model.resources import BACKUPS, DELETE_REQUESTS, LOCATIONS, POD_VOLUME_BACKUPS, RESTORES
 from lazarus_tui.sandbox.bucket import Bucket
 from lazarus_tui.sandbox.controllers.base import Key, Object
 from lazarus_tui.sandbox.velero import layout
 from lazarus_tui.sandbox.velero.controller import VeleroController
 from lazarus_tui.sandbox.velero.installation import Installation, Json, StoreUnreachable, meta, phase
-from lazarus_tui.sandbox.velero.labels import label_value
 from lazarus_tui.sandbox.velero.repositories import repository
 
 _RUNNING = (
@@ -61,7 +61,7 @@ class GarbageCollector(VeleroController):
             if meta(backup, "labels").get("velero.io/gc-failure") != failure:
                 self.site.patch(BACKUPS, name, {"metadata": {"labels": {"velero.io/gc-failure": failure}}})
             return
-        pending = self.site.list(DELETE_REQUESTS, {"velero.io/backup-uid": uid})
+        pending = self.site.list(DELETE_REQUESTS, {BACKUP_UID_LABEL: uid})
         if any(phase(request) in ("", "New", "InProgress") for request in pending):
             return
         self.site.say("info", "Creating a new deletion request", backup=f"{self.site.namespace}/{name}")
@@ -75,7 +75,7 @@ def deletion_request(site: Installation, backup: str, uid: str) -> Json:
         "metadata": {
             "generateName": f"{backup[:50]}-",
             "namespace": site.namespace,
-            "labels": {"velero.io/backup-name": label_value(backup), "velero.io/backup-uid": uid},
+            "labels": {BACKUP_NAME_LABEL: label_value(backup), BACKUP_UID_LABEL: uid},
         },
         "spec": {"backupName": backup},
     }
@@ -131,10 +131,10 @@ class Deletions(VeleroController):
     def _claim(self, request: Json, backup: Json) -> None:
         """Take the request on; other requests for the same backup are dropped."""
         name, uid = backup["metadata"]["name"], backup["metadata"]["uid"]
-        for other in self.site.list(DELETE_REQUESTS, {"velero.io/backup-name": label_value(name)}):
+        for other in self.site.list(DELETE_REQUESTS, {BACKUP_NAME_LABEL: label_value(name)}):
             if other["metadata"]["uid"] != request["metadata"]["uid"]:
                 self.api.delete(DELETE_REQUESTS, other["metadata"]["name"], self.site.namespace)
-        labels = {"velero.io/backup-name": label_value(name), "velero.io/backup-uid": uid}
+        labels = {BACKUP_NAME_LABEL: label_value(name), BACKUP_UID_LABEL: uid}
         patch = {"metadata": {"labels": labels}, "status": {"phase": "InProgress"}}
         self.site.patch(DELETE_REQUESTS, request["metadata"]["name"], patch)
 
@@ -147,7 +147,7 @@ class Deletions(VeleroController):
                 self.api.delete(RESTORES, restore["metadata"]["name"], self.site.namespace)
         bucket.remove(layout.backup_folder(name))
         self.api.delete(BACKUPS, name, self.site.namespace)
-        for request in self.site.list(DELETE_REQUESTS, {"velero.io/backup-uid": backup["metadata"]["uid"]}):
+        for request in self.site.list(DELETE_REQUESTS, {BACKUP_UID_LABEL: backup["metadata"]["uid"]}):
             self.api.delete(DELETE_REQUESTS, request["metadata"]["name"], self.site.namespace)
 
     def _forget_volumes(self, backup: Json, bucket: Bucket) -> None:
@@ -161,7 +161,7 @@ class Deletions(VeleroController):
         shared = {found for other in bucket.prefixes("backups") if other != name for found in _stored(bucket, other)}
         for space, snapshot in sorted(mine - shared):
             repository(self.site, str(backup["spec"]["storageLocation"]), space).forget(snapshot)
-        for copy in self.site.list(POD_VOLUME_BACKUPS, {"velero.io/backup-name": label_value(name)}):
+        for copy in self.site.list(POD_VOLUME_BACKUPS, {BACKUP_NAME_LABEL: label_value(name)}):
             self.api.delete(POD_VOLUME_BACKUPS, copy["metadata"]["name"], self.site.namespace)
 
 

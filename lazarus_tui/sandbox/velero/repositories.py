@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lazarus_tui.model.labels import LOCATION_LABEL, label_value
 from lazarus_tui.model.resources import LOCATIONS, REPOSITORIES
 from lazarus_tui.sandbox.dataplane.content import ContentStore
 from lazarus_tui.sandbox.velero.installation import Installation, StoreUnreachable
-from lazarus_tui.sandbox.velero.labels import label_value
 
 UPLOADER = "kopia"
 
@@ -33,7 +33,7 @@ def repository(site: Installation, location_name: str, namespace: str) -> Conten
 def ensure_repository(site: Installation, location_name: str, namespace: str) -> str:
     """The name of the BackupRepository for this namespace and location, made when absent."""
     marks = {
-        "velero.io/storage-location": label_value(location_name),
+        LOCATION_LABEL: label_value(location_name),
         "velero.io/volume-namespace": label_value(namespace),
         "velero.io/repository-type": UPLOADER,
     }

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
+from lazarus_tui.model.labels import RESTORE_UID_LABEL, SCHEDULE_LABEL
 from lazarus_tui.model.resources import BACKUPS, CONFIGMAPS, LOCATIONS, POD_VOLUME_RESTORES, RESTORES
 from lazarus_tui.sandbox.controllers.base import Key, Object
 from lazarus_tui.sandbox.velero import durations, modifiers
@@ -18,7 +19,6 @@ from lazarus_tui.sandbox.velero.restore_run import RestoreRun
 logger = logging.getLogger(__name__)
 
 FINALIZER = "restores.velero.io/external-resources-finalizer"
-_OVER = ("Completed", "PartiallyFailed", "Failed", "FailedValidation")
 
 
 class RestoreRunner(VeleroController):
@@ -38,7 +38,7 @@ class RestoreRunner(VeleroController):
                 name = restore["metadata"]["name"]
                 done = {"phase": "Failed", "failureReason": reason, "completionTimestamp": self.site.now()}
                 self.site.status(RESTORES, name, **done)
-                for copy in self.site.list(POD_VOLUME_RESTORES, {"velero.io/restore-uid": restore["metadata"]["uid"]}):
+                for copy in self.site.list(POD_VOLUME_RESTORES, {RESTORE_UID_LABEL: restore["metadata"]["uid"]}):
                     self.site.patch(POD_VOLUME_RESTORES, copy["metadata"]["name"], {"spec": {"cancel": True}})
 
     async def reconcile(self, key: Key) -> float | None:
@@ -67,7 +67,7 @@ class RestoreRunner(VeleroController):
             status = {"phase": "FailedValidation", "validationErrors": problems}
         else:
             status = {"phase": "InProgress", "startTimestamp": self.site.now()}
-            spec["scheduleName"] = meta(backup, "labels").get("velero.io/schedule-name", "")
+            spec["scheduleName"] = meta(backup, "labels").get(SCHEDULE_LABEL, "")
         finalizers = list(dict.fromkeys([*(restore["metadata"].get("finalizers") or ()), FINALIZER]))
         ready = self.site.patch(
             RESTORES, name, {"metadata": {"finalizers": finalizers}, "spec": spec, "status": status}
@@ -122,7 +122,7 @@ class RestoreRunner(VeleroController):
         return backup
 
     def _newest_of(self, schedule: str, problems: list[str]) -> str:
-        made = self.site.list(BACKUPS, {"velero.io/schedule-name": schedule})
+        made = self.site.list(BACKUPS, {SCHEDULE_LABEL: schedule})
         if not made:
             problems.append("No backups found for schedule")
             return ""

@@ -8,13 +8,11 @@ from typing import Any
 
 from lazarus_tui.model.resources import PODS
 from lazarus_tui.sandbox.velero import durations
-from lazarus_tui.sandbox.velero.hooks import Hook, HookRunner, command_of, selects_pod
+from lazarus_tui.sandbox.velero.hooks import TIMEOUT, Hook, HookRunner, command_of, selects_pod
 from lazarus_tui.sandbox.velero.installation import Installation, Json, meta, phase
 from lazarus_tui.sandbox.velero.results import RunLog
 
 _EXEC, _INIT = "post.hook.restore.velero.io/", "init.hook.restore.velero.io/"
-# Velero's default for a command without a timeout.
-_TIMEOUT = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +57,14 @@ class RestoreHooks:
         marks = {key.removeprefix(_EXEC): value for key, value in meta(pod, "annotations").items()}
         if not meta(pod, "annotations").get(_EXEC + "command"):
             return []
-        timeout = durations.seconds(marks.get("exec-timeout"), _TIMEOUT)
+        timeout = durations.seconds(marks.get("exec-timeout"), TIMEOUT)
         fatal = marks.get("on-error") == "Fail"
         hook = Hook("<from-annotation>", marks.get("container", ""), command_of(marks["command"]), fatal, timeout)
         wait = durations.seconds(marks.get("wait-timeout"), self._site.settings.resource_timeout)
         return [_Due(hook, wait, marks.get("wait-for-ready") == "true")]
 
     def _due(self, given: Mapping[str, Any]) -> _Due:
-        timeout = durations.seconds(given.get("execTimeout"), _TIMEOUT)
+        timeout = durations.seconds(given.get("execTimeout"), TIMEOUT)
         hook = Hook(
             "<from-spec>",
             str(given.get("container", "")),

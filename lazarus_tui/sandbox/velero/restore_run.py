@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from lazarus_tui.model.labels import BACKUP_NAME_LABEL, RESTORE_NAME_LABEL, label_value
 from lazarus_tui.model.resources import CLAIMS, NAMESPACES, PODS, RESTORES, VOLUMES
 from lazarus_tui.sandbox.api.errors import ApiError
 from lazarus_tui.sandbox.velero import layout, modifiers, remake
 from lazarus_tui.sandbox.velero.filters import filters_of
 from lazarus_tui.sandbox.velero.installation import Installation, Json, meta, phase
-from lazarus_tui.sandbox.velero.labels import label_value, selected
+from lazarus_tui.sandbox.velero.labels import selected
 from lazarus_tui.sandbox.velero.layout import Item
 from lazarus_tui.sandbox.velero.order import in_restore_order
 from lazarus_tui.sandbox.velero.pod_restores import RestoreVolumes
@@ -243,8 +244,8 @@ class RestoreRun:
         return "updated"
 
     def _only_labels(self, item: Item, target: str) -> None:
-        marks = {"velero.io/backup-name": label_value(self.backup["metadata"]["name"])}
-        marks["velero.io/restore-name"] = label_value(self.name)
+        marks = {BACKUP_NAME_LABEL: label_value(self.backup["metadata"]["name"])}
+        marks[RESTORE_NAME_LABEL] = label_value(self.name)
         try:
             self.site.api.patch(item.resource, item.name, {"metadata": {"labels": marks}}, target or None)
         except ApiError as error:

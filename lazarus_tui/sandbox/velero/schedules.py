@@ -6,6 +6,7 @@ from datetime import datetime
 
 from lazarus_tui.model import cron
 from lazarus_tui.model.clock import parse_rfc3339
+from lazarus_tui.model.labels import SCHEDULE_LABEL
 from lazarus_tui.model.resources import BACKUPS, SCHEDULES
 from lazarus_tui.sandbox.api.errors import ApiError
 from lazarus_tui.sandbox.controllers.base import Key
@@ -13,7 +14,6 @@ from lazarus_tui.sandbox.velero.controller import VeleroController
 from lazarus_tui.sandbox.velero.installation import Json, copied, meta, owner, phase
 
 _BLOCKING = ("", "New", "InProgress")
-SCHEDULE_LABEL = "velero.io/schedule-name"
 
 
 class Schedules(VeleroController):

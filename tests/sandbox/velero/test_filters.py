@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lazarus_tui.model.labels import label_value
 from lazarus_tui.model.resources import CONFIGMAPS, NODES, PODS
+from lazarus_tui.sandbox.api.errors import ApiError
 from lazarus_tui.sandbox.velero import durations
 from lazarus_tui.sandbox.velero.filters import filter_problems, filters_of
-from lazarus_tui.sandbox.velero.labels import label_value, matches, selected
+from lazarus_tui.sandbox.velero.labels import matches, selected
 from lazarus_tui.sandbox.velero.layout import Item, read_tarball, write_tarball
 
 
@@ -74,11 +76,20 @@ def test_long_label_values_are_shortened_as_velero_does() -> None:
         ({"key": "gone", "operator": "NotIn", "values": ["web"]}, True),
         ({"key": "app", "operator": "Exists"}, True),
         ({"key": "gone", "operator": "DoesNotExist"}, True),
-        ({"key": "app", "operator": "Invented"}, False),
     ],
 )
 def test_label_expressions(term: dict[str, Any], hit: bool) -> None:
     assert matches({"matchExpressions": [term]}, {"app": "web"}) is hit
+
+
+@pytest.mark.parametrize("nothing", [None, {}])
+def test_no_selector_takes_everything(nothing: dict[str, Any] | None) -> None:
+    assert matches(nothing, {"app": "web"})
+
+
+def test_an_invented_operator_is_an_error_and_never_a_silent_no() -> None:
+    with pytest.raises(ApiError, match="Invented"):
+        matches({"matchExpressions": [{"key": "app", "operator": "Invented"}]}, {"app": "web"})
 
 
 def test_any_of_several_selectors_is_enough() -> None:
