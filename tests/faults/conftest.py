@@ -60,7 +60,7 @@ class Window:
 
     def quiet(self) -> None:
         """Until nothing came for a while."""
-        while select.select([self.fd], [], [], 0.4)[0]:
+        while select.select([self.fd], [], [], 0.15)[0]:
             self.out += os.read(self.fd, 65536)
 
     def press(self, keys: bytes) -> None:
