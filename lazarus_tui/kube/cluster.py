@@ -283,11 +283,9 @@ class Cluster:
 
     # --- writes: sent once, with preconditions
 
-    async def create(
-        self, resource: Resource, obj: Mapping[str, Any], namespace: str | None = None, *, dry_run: bool = False
-    ) -> dict[str, Any]:
+    async def create(self, resource: Resource, obj: Mapping[str, Any], namespace: str | None = None) -> dict[str, Any]:
         """POST; the server's answer. A subresource of an existing object is not made here."""
-        return await self._write("POST", object_path(resource, namespace), resource, obj, JSON, dry_run)
+        return await self._write("POST", object_path(resource, namespace), resource, obj, JSON)
 
     async def merge_patch(
         self,
@@ -299,14 +297,13 @@ class Cluster:
         subresource: str = "",
         uid: str = "",
         rv: str = "",
-        dry_run: bool = False,
     ) -> dict[str, Any]:
         """RFC 7386. ``uid`` and ``rv`` are preconditions: ``Conflict`` when the object is another one by now."""
         must = {key: value for key, value in (("uid", uid), ("resourceVersion", rv)) if value}
         if must:
             patch = {**patch, "metadata": {**patch.get("metadata", {}), **must}}
         path = object_path(resource, namespace, name, subresource)
-        return await self._write("PATCH", path, resource, patch, MERGE_PATCH, dry_run)
+        return await self._write("PATCH", path, resource, patch, MERGE_PATCH)
 
     async def json_patch(
         self,
@@ -318,7 +315,6 @@ class Cluster:
         subresource: str = "",
         uid: str = "",
         rv: str = "",
-        dry_run: bool = False,
     ) -> dict[str, Any]:
         """RFC 6902, preceded by tests of ``uid`` and ``rv``; a failed test is a ``Conflict``."""
         tests = [
@@ -327,7 +323,7 @@ class Cluster:
             if value
         ]
         path = object_path(resource, namespace, name, subresource)
-        return await self._write("PATCH", path, resource, [*tests, *operations], JSON_PATCH, dry_run)
+        return await self._write("PATCH", path, resource, [*tests, *operations], JSON_PATCH)
 
     async def delete(
         self,
@@ -338,22 +334,17 @@ class Cluster:
         uid: str = "",
         rv: str = "",
         propagation: str = "Background",
-        dry_run: bool = False,
     ) -> dict[str, Any]:
         """DELETE with preconditions; the answer is the object or a Status. 404 is raised: only the caller knows."""
         must = {key: value for key, value in (("uid", uid), ("resourceVersion", rv)) if value}
         options: dict[str, Any] = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": propagation}
         if must:
             options["preconditions"] = must
-        return await self._write("DELETE", object_path(resource, namespace, name), resource, options, JSON, dry_run)
+        return await self._write("DELETE", object_path(resource, namespace, name), resource, options, JSON)
 
-    async def _write(
-        self, method: str, path: str, resource: Resource, body: Any, content_type: str, dry_run: bool
-    ) -> dict[str, Any]:
+    async def _write(self, method: str, path: str, resource: Resource, body: Any, content_type: str) -> dict[str, Any]:
         # Strict: a field the server does not know is an error, never dropped in silence.
         query = {} if method == "DELETE" else {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
-        if dry_run:
-            query["dryRun"] = "All"
         kind = resource.group_resource
         response = await self.request(method, path, query=query, body=body, content_type=content_type, resource=kind)
         answer: dict[str, Any] = decode_answer(HttpRequest(method, path), response, dict[str, Any])

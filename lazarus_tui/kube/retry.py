@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from lazarus_tui.kube.errors import Ambiguous, Forbidden, KubeError, NotSent, NotTrusted, Pushback, QuotaExceeded
+from lazarus_tui.kube.errors import Ambiguous, KubeError, NotSent, NotTrusted, Pushback
 from lazarus_tui.model.clock import Clock
 
 T = TypeVar("T")
@@ -15,21 +15,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ReadPolicy:
-    """Seconds and counts of reliability §3 A1, A3 and A9.
-
-    A 403 is repeated only when ``forbidden_tries`` says so (mid-operation: false 403s happen during upgrades).
-    """
+    """Seconds and counts of reliability §3 A1, A3 and A9."""
 
     tries: int = 5
     first: float = 0.5
     longest: float = 8.0
-    forbidden_tries: int = 1
-    forbidden_wait: float = 15.0
 
     def wait(self, error: KubeError, failures: int, rng: Callable[[], float]) -> float | None:
         """Seconds before the next try after ``failures`` ≥ 1 failures, or None to give up."""
-        if isinstance(error, Forbidden) and not isinstance(error, QuotaExceeded):
-            return self.forbidden_wait if failures < self.forbidden_tries else None
         if failures >= self.tries or isinstance(error, NotTrusted):
             return None
         if isinstance(error, Pushback):
@@ -41,7 +34,6 @@ class ReadPolicy:
 
 READ = ReadPolicy()
 ONCE = ReadPolicy(tries=1)
-MID_OPERATION = ReadPolicy(forbidden_tries=3)
 
 
 async def with_retry(

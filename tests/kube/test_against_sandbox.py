@@ -73,12 +73,6 @@ async def test_every_precondition_holds(world: World) -> None:
     assert (found.data, found.metadata.uid) == ({"x": "2"}, uid)
 
 
-async def test_dry_run_changes_nothing(world: World) -> None:
-    made = await world.cluster.create(CONFIGMAPS, config("a"), "shop", dry_run=True)
-    assert made["metadata"]["name"] == "a"
-    assert await world.cluster.get(CONFIGMAPS, "a", "shop", type=Config) is None
-
-
 async def test_what_the_schema_forbids_is_invalid(world: World) -> None:
     with pytest.raises(Invalid):
         await world.cluster.create(CONFIGMAPS, config("Not A Name"), "shop")

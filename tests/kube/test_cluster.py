@@ -172,7 +172,7 @@ async def test_preconditions_travel_with_every_write(scripted: Make) -> None:
     patch = {"metadata": {"labels": {"a": "b"}}, "spec": {"replicas": 0}}
     await cluster.merge_patch(DEPLOYMENTS, "web", patch, "shop", uid="U", rv="5")
     await cluster.json_patch(DEPLOYMENTS, "web", [{"op": "remove", "path": "/spec/x"}], "shop", uid="U", rv="5")
-    await cluster.delete(DEPLOYMENTS, "web", "shop", uid="U", rv="5", dry_run=True)
+    await cluster.delete(DEPLOYMENTS, "web", "shop", uid="U", rv="5")
     merge, steps, delete = (json.loads(request.body) for request in sent(cluster))
     assert merge["metadata"] == {"labels": {"a": "b"}, "uid": "U", "resourceVersion": "5"}
     assert patch["metadata"] == {"labels": {"a": "b"}}
@@ -181,7 +181,7 @@ async def test_preconditions_travel_with_every_write(scripted: Make) -> None:
     assert delete["preconditions"] == {"uid": "U", "resourceVersion": "5"}
     types = [request.headers["content-type"] for request in sent(cluster)]
     assert types == ["application/merge-patch+json", "application/json-patch+json", "application/json"]
-    assert dict(sent(cluster)[2].query) == {"dryRun": "All"}
+    assert dict(sent(cluster)[2].query) == {}
 
 
 async def test_lost_races_are_conflicts(scripted: Make) -> None:
