@@ -69,6 +69,11 @@ def record(ended: Operation) -> dict[str, Any]:
         },
         "rta": {"phases": phases, "total_seconds": figures.rta_seconds if figures else None},
         "rpa_seconds": figures.rpa_seconds if figures else None,
+        "definitions": {
+            "rta": figures.rta_definition if figures else "",
+            "rpa": figures.rpa_definition if figures else "",
+            "lost": figures.lost_definition if figures else "",
+        },
         "verdict": ended.verdict,
         "evidence": ended.facts.get("evidence"),
         "engine_seconds": figures.engine_seconds if figures else None,

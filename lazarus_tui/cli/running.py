@@ -168,8 +168,11 @@ def operation_text(operation: Operation) -> str:
         rta = "unknown" if figures.rta_seconds is None else f"{figures.rta_seconds:.1f} s"
         rpa = "unknown" if figures.rpa_seconds is None else f"{figures.rpa_seconds:.1f} s"
         lost = "unknown" if figures.orders_lost is None else str(figures.orders_lost)
-        lines.append(f"recovery time actual {rta}   recovery point actual {rpa}   orders lost {lost}")
-        lines += [f"  {p.name:<12} {p.seconds:7.1f} s  {p.definition}" for p in figures.rta_phases]
+        lines.append(f"recovery time actual   {rta:>9}  {figures.rta_definition}")
+        lines += [f"  {p.name:<12} {p.seconds:15.1f} s  {p.definition}" for p in figures.rta_phases]
+        lines.append(f"recovery point actual  {rpa:>9}  {figures.rpa_definition}")
+        lines.append(f"orders lost            {lost:>9}  {figures.lost_definition.removeprefix('unknown: ')}")
+        lines += [f"newest data restored   {figures.watermark}"] if figures.watermark else []
     lines += [operation.message] if operation.message else []
     lines += [f"next: {operation.hint}"] if operation.hint else []
     return "\n".join(lines)

@@ -17,6 +17,8 @@ from lazarus_tui.model.stepping import OPERATION_LABEL, BaseStep, carry_out
 from lazarus_tui.model.steps import Observation, Seen, StepContext, StepStopped, Write
 from lazarus_tui.model.verdict import Verdict, worst
 
+LOST = "in the shop just before the loss (T0), not in the restored shop"
+
 
 class TakingOrders(BaseStep):
     """The shop is there and takes orders: the newest id grows between two looks."""
@@ -192,6 +194,7 @@ class Count(BaseStep):
                 orders_at_loss=counts.get("at_loss"),
                 orders_restored=counts.get("restored"),
                 orders_lost=counts.get("lost"),
+                lost_definition=f"unknown: {trouble}" if trouble else LOST,
             )
         )
         checked = context.facts.get("verdict")

@@ -96,9 +96,9 @@ class OperationContext:
         await self._ledger.save(("checks", {"results": msgspec.to_builtins(results)}))
 
     async def measured(self, figures: Figures) -> None:
-        """Figures that are not None replace earlier ones."""
+        """Figures that are not None, and definitions that are not empty, replace earlier ones."""
         known = msgspec.structs.asdict(self._ledger.operation.figures or Figures())
-        news = {key: value for key, value in msgspec.structs.asdict(figures).items() if value not in (None, ())}
+        news = {key: value for key, value in msgspec.structs.asdict(figures).items() if value not in (None, (), "")}
         self._ledger.change(figures=Figures(**{**known, **news}))
         await self._ledger.save(("figures", msgspec.to_builtins(figures)))
 

@@ -39,9 +39,14 @@ class SystemClock:
         await asyncio.sleep(max(0.0, seconds))
 
 
-def rfc3339(moment: datetime, *, micro: bool = False) -> str:
-    """``2026-01-31T12:00:00Z``, as Kubernetes writes times (seconds; microseconds for MicroTime fields)."""
-    text = moment.astimezone(UTC).isoformat(timespec="microseconds" if micro else "seconds")
+def rfc3339(moment: datetime, *, micro: bool = False, milli: bool = False) -> str:
+    """``2026-01-31T12:00:00Z``, as Kubernetes writes times (seconds; microseconds for MicroTime fields).
+
+    ``milli``: for people, where a second is too coarse.
+    """
+    text = moment.astimezone(UTC).isoformat(
+        timespec="microseconds" if micro else "milliseconds" if milli else "seconds"
+    )
     return text.replace("+00:00", "Z")
 
 

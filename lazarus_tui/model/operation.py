@@ -78,7 +78,10 @@ class Phase(msgspec.Struct, frozen=True):
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """What a restore measured (requirements.md §5). None means: not measured, shown as unknown."""
+    """What a restore measured (requirements.md §5). None means: not measured, shown as unknown.
+
+    The definitions say from what to what each figure reaches; "" where nothing was defined.
+    """
 
     rta_seconds: float | None = None
     rta_phases: tuple[Phase, ...] = ()
@@ -89,6 +92,9 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     orders_restored: int | None = None
     orders_lost: int | None = None
     engine_seconds: float | None = None
+    rta_definition: str = ""
+    rpa_definition: str = ""
+    lost_definition: str = ""
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):

@@ -93,6 +93,9 @@ def parse(params: Mapping[str, Any], context: str) -> Checks:
         for check in found.http:
             _compiled(check)
         return found
+    if params.get("workloads") is False:
+        found = Checks(sources=sources, readiness=False)  # nothing that runs was restored
+        return msgspec.structs.replace(found, evidence=params.get("evidence") is not False)
     shop = context == SANDBOX_CONTEXT and SHOP in sources.values()
     found = shop_checks(sources) if shop else Checks(sources=sources)
     return msgspec.structs.replace(found, evidence=params.get("evidence") is not False)

@@ -39,13 +39,15 @@ def measure(facts: Mapping[str, Any]) -> Figures:
     begin = points.get("loss.t0") or points.get("restore.t4")
     end = points.get("checks.t12")
     watermark = _time(facts.get("checks.watermark"))
-    reference = points.get("loss.t0") or points.get("restore.t4")
+    reference = "the loss (T0)" if "loss.t0" in points else "the restore's request (T4)"
     records = facts.get("checks.records")
     return Figures(
         rta_seconds=_seconds(begin, end),
         rta_phases=_phases(points, begin) if end else (),
-        rpa_seconds=_seconds(watermark, reference),
-        watermark=rfc3339(watermark, micro=True) if watermark else None,
+        rta_definition=f"from {reference} until every check held (T12)",
+        rpa_seconds=_seconds(watermark, begin),
+        rpa_definition=f"from the newest restored data to {reference}",
+        watermark=rfc3339(watermark, milli=True) if watermark else None,
         orders_restored=records if isinstance(records, int) else None,
     )
 

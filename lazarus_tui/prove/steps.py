@@ -17,7 +17,7 @@ from lazarus_tui.model.operation import CheckResult
 from lazarus_tui.model.stepping import BaseStep
 from lazarus_tui.model.steps import Observation, Seen, StepContext
 from lazarus_tui.model.verdict import Verdict, worst
-from lazarus_tui.prove import figures
+from lazarus_tui.prove import figures, loss
 from lazarus_tui.prove.checks import http, readiness, watermark
 from lazarus_tui.prove.definitions import Checks
 
@@ -76,6 +76,9 @@ class Run(BaseStep):
         self._began = now if self._began is None else self._began
         results, facts = await self._all(context)
         needed = [r for r in results if r.evidence.get("needed", True)]
+        if not needed and not self.wanted.readiness:
+            words = "nothing that runs was restored: nothing was started, nothing was asked"
+            return Observation(Seen.DONE, words, facts={"checks.t12": "", "checks.verdict": str(Verdict.NOT_TESTED)})
         verdict = worst(r.verdict for r in needed) if needed else Verdict.PASSED
         passed = sum(1 for r in needed if r.verdict is Verdict.PASSED)
         self._first = self._first or (_now(context) if passed else "")
@@ -91,7 +94,8 @@ class Run(BaseStep):
             if not over:
                 return Observation(Seen.WAITING, _open(needed))
         await context.checked(*results)
-        at = self._held[1] if self._held else ""
+        ready = context.facts.get("checks.ready") != Verdict.FAILED
+        at = self._held[1] if self._held and ready else ""
         facts |= {"checks.t11": self._first, "checks.t12": at, "checks.verdict": str(verdict)}
         words = f"{passed} of {len(needed)} checks passed" if verdict is Verdict.PASSED else _open(needed)
         return Observation(Seen.DONE, words, facts=facts)
@@ -143,7 +147,13 @@ class Judge(BaseStep):
         if verdict is None:
             return Observation(Seen.ABSENT)
         path = context.facts.get("evidence")
-        return Observation(Seen.DONE, f"{verdict}" + (f"; evidence {path}" if path else ""))
+        untested = context.facts.get("checks.untested") or ()
+        words = [
+            str(verdict),
+            f"not tested: {', '.join(untested)}" if untested else "",
+            f"evidence {path}" if path else "",
+        ]
+        return Observation(Seen.DONE, "; ".join(filter(None, words)))
 
     async def act(self, context: StepContext) -> None:
         found = figures.measure(context.facts)
@@ -151,15 +161,29 @@ class Judge(BaseStep):
         parts = [Verdict(str(facts[key])) for key in _JUDGED if facts.get(key)]
         verdict = worst(parts)
         await context.measured(found)
+        if self.wanted.watermark is not None and not facts.get("restore.untouched") and facts.get("restore.t4"):
+            began = restore_began(context)
+            await context.measured(await loss.count(context.reader, self.wanted.watermark, self.wanted.sources, began))
         await context.judged(verdict)
         for line in figures.words(found):
             await context.say(line)
+        untested = self.untested()
+        if untested:
+            await context.say(f"not tested: {', '.join(untested)}")
         path = ""
         if self.wanted.evidence:
             definitions = msgspec.to_builtins(self.wanted)
             path = await context.evidence({"type": "checks", "verdict": str(verdict), "definitions": definitions})
         technical = figures.technical_seconds(facts)
-        await context.remember(verdict=str(verdict), evidence=path, rta_technical_seconds=technical)
+        news = {"evidence": path, "rta_technical_seconds": technical, "checks.untested": untested}
+        await context.remember(verdict=str(verdict), **news)
+
+    def untested(self) -> list[str]:
+        """What no check was there for, in words: a verdict says nothing about it."""
+        wanted = self.wanted
+        found = [] if wanted.readiness else ["whether anything starts"]
+        found += [] if wanted.http else ["what the application answers"]
+        return found + ([] if wanted.watermark else ["how new its data is"])
 
 
 _JUDGED = ("restore.verdict", "checks.ready", "checks.verdict")

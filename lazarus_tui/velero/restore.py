@@ -54,6 +54,7 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
         "targets": targets,
         "sources": {mapping.get(name, name): name for name in sources},
         "settle": settle_seconds(reader.context),
+        "workloads": found is None or any(item.short_kind in ("StatefulSet", "Deployment") for item in found),
     }
     fresh = [name for name, there in existing.items() if not there]
     destroys = update and (bool(kept) or found is None)
@@ -80,8 +81,12 @@ def steps(plan: Plan, catalog: Catalog) -> Sequence[Step]:
     own = _steps(plan.params)
     if plan.params.get("checks") is False:
         return own
-    checks = msgspec.structs.replace(plan, kind=CHECKS_KIND, params={"sources": plan.params["sources"]})
+    checks = msgspec.structs.replace(plan, kind=CHECKS_KIND, params=_to_check(plan.params))
     return [*own, *catalog.steps(CHECKS_KIND, checks)]
+
+
+def _to_check(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {"sources": params["sources"], "workloads": params.get("workloads", True)}
 
 
 def _steps(params: Mapping[str, Any]) -> list[Step]:

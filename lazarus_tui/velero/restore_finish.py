@@ -92,7 +92,7 @@ class Results(RestoreStep):
         bad += [f"volume {claim} came back EMPTY" for claim in context.facts.get("restore.empty") or ()]
         untouched = _untouched(context.facts)
         bad += [f"volume {claim} was there before: NOTHING was restored into it" for claim in untouched]
-        unread = unread or str(context.facts.get("restore.unread") or "")
+        unread = unread or str(context.facts.get("restore.unread") or "") or _left_out(context.facts)
         errors = [group for group in groups if group.severity == "error"]
         failed = phase != "Completed" or bool(bad)
         verdict = Verdict.FAILED if failed else Verdict.INCONCLUSIVE if unread else Verdict.PASSED
@@ -123,6 +123,12 @@ class Results(RestoreStep):
             return explain.grouped(artefacts.decode(data, "RestoreResults")), ""
         except artefacts.ArtefactError as error:
             return [], f"its list of errors could not be read: {error.what}"
+
+
+def _left_out(facts: Mapping[str, Any]) -> str:
+    """What is said of volumes that nobody wanted back: the copy runs, but with nothing of theirs in it."""
+    claims = facts.get("restore.left_out") or ()
+    return f"left out on request, so EMPTY: {', '.join(claims)}" if claims and not facts.get("restore.copies") else ""
 
 
 def _untouched(facts: Mapping[str, Any]) -> list[str]:

@@ -127,13 +127,12 @@ class Contents(RestoreStep):
         if found is None:
             return Observation(Seen.ABSENT)
         empty = context.facts.get("restore.empty") or ()
+        if left_out := context.facts.get("restore.left_out"):
+            return Observation(Seen.DONE, f"left out on request: {', '.join(left_out)}")
         words = f"{len(empty)} volumes without data: {', '.join(empty)}" if empty else f"{len(found)} volumes with data"
         return Observation(Seen.DONE, str(context.facts.get("restore.unread") or words))
 
     async def act(self, context: StepContext) -> None:
-        if self.params["spec"].get("restorePVs") is False:
-            await context.remember(**{"restore.volumes": [], "restore.empty": []})
-            return
         name, infos, unread = self.backup_name(context), None, ""
         try:
             infos = parse_volume_infos(
@@ -147,9 +146,11 @@ class Contents(RestoreStep):
         held = coverage(infos, await backup_copies(context.reader, self.velero, backup.metadata.uid) if backup else ())
         sources = set(dict(self.params.get("sources") or {}).values())
         inside = [v for v in held.volumes.values() if not sources or v.claim.partition("/")[0] in sources]
+        left_out = self.params["spec"].get("restorePVs") is False
         facts = {
-            "restore.volumes": sorted(v.claim for v in inside if v.held is Held.CAPTURED),
-            "restore.empty": sorted(v.claim for v in inside if v.held is Held.ABSENT),
+            "restore.volumes": sorted(v.claim for v in inside if v.held is Held.CAPTURED and not left_out),
+            "restore.empty": sorted(v.claim for v in inside if v.held is Held.ABSENT and not left_out),
+            "restore.left_out": sorted(v.claim for v in inside) if left_out else [],
             "restore.unread": unread,
         }
         await context.remember(**facts)

@@ -32,6 +32,12 @@ def elapsed(operation: Operation, now: datetime) -> float:
     return operation.seconds or _between(operation.started, operation.ended)
 
 
+def took(operation: Operation, now: datetime) -> str:
+    """Whole seconds while it counts, the measured figure when it is over."""
+    spent = elapsed(operation, now)
+    return times.duration(spent) if operation.state.open else times.measured(spent)
+
+
 def _between(start: str, end: str) -> float:
     first, last = times.moment(start), times.moment(end)
     return 0.0 if first is None or last is None else (last - first).total_seconds()
@@ -61,7 +67,7 @@ def cells(operation: Operation, now: datetime) -> tuple[Span, ...]:
         span(step_words(operation), Tone.PLAIN if operation.state.open else Tone.MUTED),
         muted("-") if operation.state.open else status.verdict(operation.verdict),
         span(times.age(operation.started, now)),
-        span(times.duration(elapsed(operation, now))),
+        span(took(operation, now)),
         muted(operation.id),
     )
 
@@ -91,21 +97,21 @@ SHEET: Sheet[Operation] = Sheet(
 
 def headline(operation: Operation, now: datetime) -> tuple[Line, Line]:
     """Two lines: what it is and how it stands; time spent, estimate with its basis, age of the last change."""
-    took = times.duration(elapsed(operation, now))
     first = line(
         " ",
         strong(operation.title or operation.kind),
         "   ",
         status.operation_state(operation.state, operation.verdict),
     )
-    facts: list[Span | str] = [" ", muted("took " if not operation.state.open else "for "), took]
+    facts: list[Span | str] = [" ", muted("took " if not operation.state.open else "for "), took(operation, now)]
     if operation.estimate_seconds is not None:
         facts += [muted("   expected "), times.duration(operation.estimate_seconds)]
         facts += [muted(f" ({operation.estimate_basis})")]
     else:
         facts += [muted(f"   expected: {operation.estimate_basis}")]
     if operation.state.open:
-        facts += [muted("   last change "), f"{times.age(operation.changed or operation.started, now)} ago"]
+        still = max(0.0, times.seconds_since(operation.changed or operation.started, now) or 0.0)
+        facts += [muted("   last change "), f"{times.duration(float(int(still)))} ago"]
     if operation.recoveries:
         facts += [muted(f"   resumed {operation.recoveries}×")]
     return first, line(*facts)
@@ -134,7 +140,9 @@ def step_lines(step: StepView, now: datetime, width: int, room: int) -> list[Lin
         tone = Tone.STRONG
     mark = status.step_mark(step.state)
     title = span(f" {clean(step.title, room):<{room}} ", tone)
-    took = f"{times.duration(spent) if spent else '':>7}  "
+    running = step.state is StepState.RUNNING
+    words = times.duration(float(int(spent))) if running else times.measured(spent)
+    took = f"{words if spent else '':>7}  "
     detail = clean(step.detail, max(8, width - room - 16))
     found = [line(Span(Safe(f"   {mark.text}"), mark.tone), title, muted(f"{took}{detail}"))]
     if step.state in (StepState.RUNNING, StepState.UNKNOWN, StepState.FAILED):
@@ -160,22 +168,25 @@ def _figure(label: str, value: str, definition: str, tone: Tone = Tone.STRONG) -
 
 
 def _phase(phase: Phase) -> Line:
-    value = span(f"{times.duration(phase.seconds):>8}", limit=12)
+    value = span(f"{times.measured(phase.seconds):>8}", limit=12)
     return line(" " * 16, value, "   ", span(f"{phase.name:<10} ", limit=24), muted(phase.definition))
 
 
 def figures(found: Figures) -> list[Line]:
     """Each figure with its definition; what was not measured says so."""
-    lines = [_figure("recovery time", times.duration(found.rta_seconds), "from the decision to the last check (RTA)")]
+    lines = [_figure("recovery time", times.measured(found.rta_seconds), found.rta_definition)]
     lines += map(_phase, found.rta_phases)
-    lines.append(_figure("data lost", times.duration(found.rpa_seconds), "newest restored data to the loss (RPA)"))
+    lines.append(_figure("data lost", times.measured(found.rpa_seconds), found.rpa_definition))
     if found.orders_lost is not None:
-        words = f"{found.orders_at_loss} just before the loss, {found.orders_restored} restored"
+        words = f"of {found.orders_at_loss}; {found.orders_restored} restored"
         lines.append(_figure("orders lost", str(found.orders_lost), words))
+        lines += [line(" " * 27, muted(found.lost_definition))] if found.lost_definition else []
+    elif found.lost_definition:
+        lines.append(_figure("orders lost", "unknown", found.lost_definition.removeprefix("unknown: ")))
     if found.watermark:
-        lines.append(_figure("newest data", "", f"{times.stamp(found.watermark)}, found in the restored copy"))
+        lines.append(_figure("newest data", "", f"{found.watermark}, found in the restored copy"))
     if found.engine_seconds is not None:
-        lines.append(_figure("Lazarus", times.duration(found.engine_seconds), "its own share, not waiting for others"))
+        lines.append(_figure("Lazarus", times.measured(found.engine_seconds), "its own share, not waiting for others"))
     return lines
 
 

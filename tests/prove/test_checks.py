@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from lazarus_tui.kube.errors import NotFound, ServerFault, TimedOut, Unreachable
@@ -13,7 +14,7 @@ from lazarus_tui.model.plan import PlanRefused
 from lazarus_tui.model.resources import CLAIMS, DEPLOYMENTS, NAMESPACES, STATEFULSETS
 from lazarus_tui.model.steps import Seen
 from lazarus_tui.model.verdict import Verdict
-from lazarus_tui.prove import figures, run
+from lazarus_tui.prove import figures, loss, run
 from lazarus_tui.prove.checks import http, readiness, watermark
 from lazarus_tui.prove.definitions import Checks, HttpCheck, WatermarkCheck, parse, shop_checks
 from lazarus_tui.prove.steps import Judge, Ready, Run
@@ -255,3 +256,49 @@ async def test_data_that_was_not_restored_measures_nothing(lab: Lab) -> None:
     assert [check.verdict for check in lab.checks] == [Verdict.INCONCLUSIVE]
     found = figures.measure(lab.facts)
     assert (found.rta_seconds, found.rpa_seconds, found.orders_restored) == (None, None, None)
+
+
+async def test_what_came_back_without_anything_that_runs_is_not_tested_and_takes_no_time(lab: Lab) -> None:
+    lab.facts |= {"restore.verdict": "PASSED", "restore.t4": point(0)}
+    wanted = parse({"sources": {"shop": "shop"}, "workloads": False}, "lazarus-sandbox")
+    for step in (Ready(wanted), Run(wanted), Judge(wanted)):
+        seen = await lab.run(step)
+    assert lab.verdicts == [Verdict.NOT_TESTED]
+    assert lab.figures[0].rta_seconds is None
+    assert "not tested: whether anything starts" in seen.detail
+
+
+async def test_nothing_is_timed_when_the_workloads_never_got_ready(lab: Lab) -> None:
+    lab.facts |= {"checks.ready": "FAILED", "restore.t4": point(0)}
+    await lab.run(Run(Checks(sources={"shop": "shop"})))
+    assert lab.facts["checks.t12"] == ""
+    await lab.run(Judge(Checks(sources={"shop": "shop"})))
+    assert lab.verdicts == [Verdict.FAILED]
+    assert lab.figures[0].rta_seconds is None
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_every_figure_says_from_where_to_where(lost: bool) -> None:
+    found = figures.measure({key: value for key, value in FACTS.items() if lost or not key.startswith("loss")})
+    begin = "the loss (T0)" if lost else "the restore's request (T4)"
+    assert found.rta_definition == f"from {begin} until every check held (T12)"
+    assert found.rpa_definition == f"from the newest restored data to {begin}"
+    assert found.watermark == "2026-06-01T11:59:40.000Z"
+
+
+COUNTED = msgspec.structs.replace(MARK, namespace="copy", ids_path="/until/{until_ms}/ids")
+
+
+async def test_a_copy_beside_its_original_is_counted_against_it(lab: Lab) -> None:
+    path = f"/until/{int(START.timestamp() * 1000)}/ids"
+    lab.world.services |= {("shop", "orders", path): [1, 2, 3, 4], ("copy", "orders", path): [1, 2, 9]}
+    found = await loss.count(lab.world, COUNTED, {"copy": "shop"}, START)
+    assert (found.orders_at_loss, found.orders_restored, found.orders_lost) == (4, 2, 2)
+    assert "in shop at the restore's request" in found.lost_definition
+
+
+async def test_what_cannot_be_counted_is_unknown_with_its_reason(lab: Lab) -> None:
+    found = await loss.count(lab.world, COUNTED, {"copy": "shop"}, START)
+    assert found.orders_lost is None
+    assert "could not be asked" in found.lost_definition
+    assert (await loss.count(lab.world, COUNTED, {"copy": "copy"}, START)).lost_definition == loss.UNCOUNTED

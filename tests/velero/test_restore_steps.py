@@ -342,3 +342,25 @@ async def test_a_volume_that_was_there_and_was_filled_through_a_new_pod_is(lab: 
     await _restored_over(lab, copy(lab.world, "Completed"))
     assert lab.facts["restore.untouched"] == []
     assert lab.facts["restore.verdict"] == Verdict.PASSED
+
+
+@pytest.mark.usefixtures("point")
+async def test_volumes_left_out_on_request_are_never_called_restored(lab: Lab) -> None:
+    params = {**PARAMS, "spec": {**PARAMS["spec"], "restorePVs": False}}
+    await begun(lab)
+    lab.facts.pop("restore.volumes", None)
+    seen = await lab.run(Contents(params))
+    assert "left out on request: shop/data-orders-0" in seen.detail
+    phase(lab.world, "Completed")()
+    for step in (Queue, Objects, Volumes, Finalize, Settle, Results):
+        await lab.run(step(params))
+    assert lab.facts["restore.verdict"] == "INCONCLUSIVE"
+    assert "EMPTY: shop/data-orders-0" in lab.facts["restore.words"]
+
+
+async def test_the_plan_knows_whether_anything_that_runs_comes_back(source: Source) -> None:
+    assert (await restore.plan(source, {"backup": "b1"}, source.clock)).params["workloads"] is True
+    source.contents["BackupResourceList"] = {"v1/ConfigMap": ["shop/settings"]}
+    assert (await restore.plan(source, {"backup": "b1"}, source.clock)).params["workloads"] is False
+    source.contents.clear()
+    assert (await restore.plan(source, {"backup": "b1"}, source.clock)).params["workloads"] is True, "not known"

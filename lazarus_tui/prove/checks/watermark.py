@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from lazarus_tui.kube.errors import KubeError
-from lazarus_tui.model.clock import Clock, parse_rfc3339
+from lazarus_tui.model.clock import Clock, parse_rfc3339, rfc3339
 from lazarus_tui.model.operation import CheckResult
 from lazarus_tui.model.steps import Reader
 from lazarus_tui.model.verdict import Verdict
@@ -76,7 +76,9 @@ async def check(reader: Reader, clock: Clock, wanted: WatermarkCheck, until: dat
         words = "the newest data was written after the restore began: what was restored cannot be told from it"
         return _result(wanted, Verdict.INCONCLUSIVE, seconds, words), Watermark(None, None)
     records = f", {found.count} records" if found.count is not None else ""
-    return _result(wanted, Verdict.PASSED, seconds, f"newest data of {found.at.isoformat()}{records}", found), found
+    return _result(
+        wanted, Verdict.PASSED, seconds, f"newest data of {rfc3339(found.at, milli=True)}{records}", found
+    ), found
 
 
 def _path(template: str, until: datetime) -> str:
@@ -109,5 +111,5 @@ def _result(
 ) -> CheckResult:
     evidence: dict[str, Any] = {"service": f"{wanted.namespace}/{wanted.service}:{wanted.port}"}
     if found is not None and found.at is not None:
-        evidence |= {"watermark": found.at.isoformat(), "records": found.count}
+        evidence |= {"watermark": rfc3339(found.at, milli=True), "records": found.count}
     return CheckResult(wanted.name, "watermark", verdict, seconds, words, evidence)

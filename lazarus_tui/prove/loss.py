@@ -1,0 +1,36 @@
+"""What a restored copy lacks, by count: the records its original holds, against those that came back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from lazarus_tui.model.operation import Figures
+from lazarus_tui.model.steps import Reader
+from lazarus_tui.prove.checks.watermark import NotReadable, read_ids
+from lazarus_tui.prove.definitions import WatermarkCheck
+
+UNCOUNTED = "unknown: nobody counted the orders before the restore"
+
+
+async def count(reader: Reader, mark: WatermarkCheck, sources: Mapping[str, str], until: datetime) -> Figures:
+    """Orders in the original at ``until`` that the copy beside it lacks; a copy in its place can not be compared."""
+    source = sources.get(mark.namespace, mark.namespace)
+    if not mark.ids_path:
+        return Figures()
+    if source == mark.namespace:
+        return Figures(lost_definition=UNCOUNTED)
+    try:
+        original = await read_ids(reader, msgspec.structs.replace(mark, namespace=source), until)
+        restored = await read_ids(reader, mark, until)
+    except NotReadable as error:
+        return Figures(lost_definition=f"unknown: {error}")
+    words = f"in {source} at the restore's request (T4), not in {mark.namespace}"
+    return Figures(
+        orders_at_loss=len(original),
+        orders_restored=len(restored & original),
+        orders_lost=len(original - restored),
+        lost_definition=words,
+    )
