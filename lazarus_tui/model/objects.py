@@ -338,3 +338,17 @@ class Page(Wire, Generic[T], frozen=True):
 
     metadata: ListMeta = msgspec.field(default_factory=ListMeta)
     items: list[T] = msgspec.field(default_factory=list)
+
+
+def without_nulls(value: Any) -> Any:
+    """Plain JSON data with every null member removed: the API means "absent" by it."""
+    if isinstance(value, dict):
+        return {key: without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [without_nulls(item) for item in value]
+    return value
+
+
+def record(found: Any, wanted: type[T]) -> T:
+    """Plain JSON data as a record; raises ``msgspec.ValidationError``."""
+    return msgspec.convert(without_nulls(found), wanted)

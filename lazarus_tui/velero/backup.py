@@ -9,7 +9,7 @@ import msgspec
 
 from lazarus_tui.model import durations
 from lazarus_tui.model.clock import Clock, rfc3339
-from lazarus_tui.model.objects import Backup, BackupSpec, Location, Namespace
+from lazarus_tui.model.objects import Backup, BackupSpec, Location, Namespace, record
 from lazarus_tui.model.plan import Danger, Effect, Params, Plan, PlanRefused
 from lazarus_tui.model.resources import BACKUPS, LOCATIONS, NAMESPACES, SCHEDULES
 from lazarus_tui.model.schedules import wants_volumes
@@ -149,7 +149,7 @@ async def _fit(reader: Reader, body: dict[str, Any]) -> list[str]:
 def decoded(spec: Mapping[str, Any]) -> BackupSpec:
     """A spec as Velero reads it; raises ``PlanRefused``."""
     try:
-        return msgspec.convert(spec, BackupSpec)
+        return record(spec, BackupSpec)
     except msgspec.ValidationError as error:
         raise PlanRefused(f"this is not a backup's spec: {error}", where="spec") from error
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from lazarus_tui.model import durations
 from lazarus_tui.model.clock import parse_rfc3339
-from lazarus_tui.model.objects import Backup, BackupSpec, Location
+from lazarus_tui.model.objects import Backup, BackupSpec, Location, record
 from lazarus_tui.model.operation import CheckResult
 from lazarus_tui.model.resources import BACKUPS, LOCATIONS
 from lazarus_tui.model.stepping import OPERATION_LABEL, BaseStep, carry_out
@@ -34,7 +32,7 @@ class BackupStep(BaseStep):
 
     @property
     def spec(self) -> BackupSpec:
-        return msgspec.convert(self.params["spec"], BackupSpec)
+        return record(self.params["spec"], BackupSpec)
 
     async def read(self, context: StepContext) -> Backup | None:
         return await context.reader.get(BACKUPS, self.backup, self.velero, type=Backup)

@@ -6,9 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
-from lazarus_tui.model.objects import Backup, BackupSpec, Restore, Schedule
+from lazarus_tui.model.objects import Backup, BackupSpec, Restore, Schedule, record
 from lazarus_tui.model.scope import in_words
 from lazarus_tui.view import backups, restores, schedules, status, times
 from lazarus_tui.view.explain import explain
@@ -22,10 +20,10 @@ LINES_SHOWN = 20_000
 def describe(kind: str, found: Mapping[str, Any], now: datetime) -> list[Line]:
     """An object in words. Its raw form is what ``object.get`` gave."""
     if kind == "backup":
-        return _backup(msgspec.convert(found, Backup), now)
+        return _backup(record(found, Backup), now)
     if kind == "restore":
-        return _restore(msgspec.convert(found, Restore), now)
-    return _schedule(msgspec.convert(found, Schedule), now)
+        return _restore(record(found, Restore), now)
+    return _schedule(record(found, Schedule), now)
 
 
 def _fact(label: str, value: Span | str, *more: Span | str) -> Line:
@@ -79,7 +77,7 @@ def _backup(found: Backup, now: datetime) -> list[Line]:
     done = state.progress
     return [
         BLANK,
-        line(" ", strong(found.metadata.name), "   ", status.phase(state.phase)),
+        line(" ", strong(found.metadata.name), "   ", status.phase(state.phase, whole=True)),
         BLANK,
         *_times(state.start_timestamp, state.completion_timestamp, now),
         _fact("expires", times.stamp(state.expiration), "  ", backups.expires(state.expiration, now)),
@@ -99,7 +97,7 @@ def _restore(found: Restore, now: datetime) -> list[Line]:
     done = state.progress
     return [
         BLANK,
-        line(" ", strong(found.metadata.name), "   ", status.phase(state.phase)),
+        line(" ", strong(found.metadata.name), "   ", status.phase(state.phase, whole=True)),
         BLANK,
         _fact("from backup", found.spec.backup_name or f"newest of {found.spec.schedule_name}"),
         _fact("into", restores.target(found)),
@@ -215,7 +213,8 @@ def results(found: Mapping[str, Any], width: int) -> list[Line]:
     for part, tone, mark in (("errors", Tone.BAD, "✗"), ("warnings", Tone.WARN, "▲")):
         groups = dict(_groups(found.get(part)))
         total = sum(sum(each.values()) for each in groups.values())
-        lines += [BLANK, line(" ", span(f"{mark} {total} {part}", tone))]
+        word = span(f"{mark} {total} {part}", tone) if total else span(f"✓ no {part}", Tone.GOOD)
+        lines += [BLANK, line(" ", word)]
         for where, texts in groups.items():
             lines.append(line("   ", accent(where)))
             for text, times_seen in texts.items():

@@ -64,11 +64,12 @@ _OPERATIONS = {
 _SEVERITIES = {"error": (BAD, Tone.BAD), "warning": (WARN, Tone.WARN), "info": ("·", Tone.MUTED)}
 
 
-def phase(word: str, absent: str = "New") -> Span:
-    """A Velero phase. An empty one means that nobody has looked at the object yet."""
+def phase(word: str, absent: str = "New", *, whole: bool = False) -> Span:
+    """A Velero phase. An empty one means that nobody has looked at the object yet; ``whole``: as Velero writes it."""
     word = word or absent
     glyph, tone = _PHASES.get(word, (ASK, Tone.WARN))
-    return span(f"{glyph} {_SHORT.get(word, clean(word, 40))}", tone)
+    shown = clean(word, 100) if whole else _SHORT.get(word, clean(word, 40))
+    return span(f"{glyph} {shown}", tone)
 
 
 def verdict(found: Verdict) -> Span:
