@@ -10,7 +10,7 @@ import msgspec
 
 from lazarus_tui.kube.errors import Unexpected, line
 from lazarus_tui.model.http import HttpRequest, HttpResponse
-from lazarus_tui.model.objects import Page
+from lazarus_tui.model.objects import Page, record
 
 T = TypeVar("T")
 
@@ -30,22 +30,13 @@ def decoder(wanted: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(wanted)
 
 
-def without_nulls(value: Any) -> Any:
-    """Plain JSON data with every null member removed: the API means "absent" by it."""
-    if isinstance(value, dict):
-        return {key: without_nulls(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list):
-        return [without_nulls(item) for item in value]
-    return value
-
-
 def decode(body: bytes, wanted: Any) -> Any:
     """``body`` as ``wanted``; raises ``msgspec.DecodeError`` or ``UnicodeDecodeError``."""
     try:
         return decoder(wanted).decode(body)
     except msgspec.ValidationError:
         # Absent and null are the same (model/objects.py), but msgspec tells them apart; this path is slow and rare.
-        return msgspec.convert(without_nulls(msgspec.json.decode(body)), wanted)
+        return record(msgspec.json.decode(body), wanted)
 
 
 def decode_answer(request: HttpRequest, response: HttpResponse, wanted: Any, kinds: tuple[str, ...] = ()) -> Any:
