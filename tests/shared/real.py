@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import itertools
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -33,6 +32,13 @@ VERSIONS = (*sorted(path.name for path in FOLDER.glob("v*") if path.is_dir()), "
 NEWEST = "v1.18.2"
 VELERO = "velero"
 OP = "0123456789abcdef"
+# What the server says to these requests at once.
+ANSWERS: Mapping[str, Json] = {
+    "downloadrequests": {"phase": "Processed", "downloadURL": "https://store.example/x"},
+    "serverstatusrequests": {
+        "phase": "Processed", "serverVersion": "v1.2.3", "plugins": [{"name": "a", "kind": "ObjectStore"}],
+    },
+}  # fmt: skip
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -98,11 +104,9 @@ class Bench:
         self.op = OP
         self.facts: Json = {}
         self.kept: list[tuple[Write, Json]] = []
-        self.answer_downloads = True
         self.plan = Plan(
             kind="test", context="lab", cluster_uid="c", target="t", title="t", danger=Danger.SAFE, params={}, steps=(),
         )  # fmt: skip
-        self._ids = itertools.count(1)
 
     async def write(self, write: Write) -> WriteResult:
         cluster, body = self.world.cluster, copy.deepcopy(write.body)
@@ -119,9 +123,8 @@ class Bench:
             return WriteResult(outcome(error), status=error.status, reason=error.message)
         if write.verb != "delete":
             self.kept.append((write, self.world.get(write.resource, write.name)))
-        if write.resource.plural == "downloadrequests" and write.verb == "create":
-            status = {"phase": "Processed", "downloadURL": "https://store.example/x"}
-            self.world.api.patch(write.resource, write.name, {"status": status}, VELERO)
+        if write.verb == "create" and write.resource.plural in ANSWERS:
+            self.world.api.patch(write.resource, write.name, {"status": ANSWERS[write.resource.plural]}, VELERO)
         return WriteResult(Outcome.APPLIED, object=answer, status=200)
 
     async def remember(self, **facts: Any) -> None:

@@ -162,7 +162,7 @@ async def test_all_that_the_sandbox_writes_is_valid_for_the_real_thing(tmp_path:
 
 
 async def over(cluster: SandboxCluster, clock: VirtualClock, resource: Resource, name: str) -> None:
-    for _ in range(400):
+    for _ in range(2000):
         found = cluster.api.get(resource, name, "velero") or {}
         if (found.get("status") or {}).get("phase") in ("Completed", "PartiallyFailed", "Failed", "FailedValidation"):
             assert found["status"]["phase"] == "Completed", found["status"]

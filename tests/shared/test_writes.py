@@ -7,10 +7,20 @@ from typing import Any
 
 import pytest
 
+from lazarus_tui.drill.rehearse_steps import Decoy
 from lazarus_tui.model.plan import Plan, PlanRefused
-from lazarus_tui.model.resources import BACKUPS, CRDS, DELETE_REQUESTS, DOWNLOAD_REQUESTS, RESTORES, SCHEDULES, Resource
+from lazarus_tui.model.resources import (
+    BACKUPS,
+    CRDS,
+    DELETE_REQUESTS,
+    DOWNLOAD_REQUESTS,
+    RESTORES,
+    SCHEDULES,
+    STATUS_REQUESTS,
+    Resource,
+)
 from lazarus_tui.model.steps import Step, StepStopped
-from lazarus_tui.velero import OPERATIONS, artefacts
+from lazarus_tui.velero import OPERATIONS, artefacts, server_status
 from tests.shared.real import VELERO, VERSIONS, Bench, World, missing
 
 TYPES = {one.kind: one for one in OPERATIONS}
@@ -152,6 +162,19 @@ async def test_every_artefact_can_be_asked_for(world: World, bench: Bench, kind:
     await artefacts.download(bench, VELERO, kind, "b1", owner="me")  # type: ignore[arg-type]
     whole(bench, "downloadrequests")
     assert not world.api.list(DOWNLOAD_REQUESTS, VELERO), "the request is removed when it has served"
+
+
+async def test_the_question_to_the_server(world: World, bench: Bench) -> None:
+    found = await server_status.ask(bench, VELERO, owner=bench.op)  # type: ignore[arg-type]
+    assert found is not None
+    assert found.version == "v1.2.3"
+    whole(bench, "serverstatusrequests")
+    assert not world.api.list(STATUS_REQUESTS, VELERO)
+
+
+async def test_the_rehearsals_own_backup(bench: Bench) -> None:
+    await Decoy("shop", VELERO, "decoy").act(bench)  # type: ignore[arg-type]
+    whole(bench, "backups")
 
 
 def forget(world: World, resource: Resource, *fields: str) -> None:
