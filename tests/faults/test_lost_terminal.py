@@ -19,6 +19,7 @@ def restore(name: str) -> list[str]:
 
 
 def test_a_closed_terminal_takes_the_command_along_and_nothing_else(shop: Field) -> None:
+    assert shop.asked("operation", "list"), "an engine is there"
     engine = shop.engine()
     window = shop.window(*restore("hungup"))
     window.until(b"Restore the")
@@ -73,6 +74,7 @@ def test_ctrl_c_ends_the_watching_and_a_cluster_that_pauses_is_waited_for(shop: 
 
 def test_a_cluster_that_died_leaves_its_data_with_their_age_and_comes_back_where_it_was(shop: Field) -> None:
     before = shop.api("GET", "/api/v1/namespaces/kube-system")["metadata"]["uid"], shop.token()
+    assert shop.asked("backup", "list")
     engine = shop.engine()
     with SyncClient.connect(shop.sandbox.socket, kubeconfig=str(process.kubeconfig_path(shop.sandbox.cluster))) as link:
         shop.kill_sandbox()
