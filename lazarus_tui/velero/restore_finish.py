@@ -108,6 +108,9 @@ class Results(RestoreStep):
             await context.judged(verdict)
         for group in groups:
             await context.say(f"{group.severity}: {group.words()}")
+        if phase == "Failed":
+            first = "first take back what it left (undo, or remove the namespace), since what exists is left as it is"
+            advice = "; ".join(filter(None, (first, advice)))
         if untouched and not advice:
             advice = "restore into another namespace, or remove the workload and its claims first"
         facts = {"restore.words": words, "restore.verdict": str(verdict), "restore.advice": advice}
