@@ -34,7 +34,7 @@ class TakingOrders(BaseStep):
         try:
             found = await orders.stats(context.reader, self.shop)
         except orders.NoAnswer as error:
-            return Observation(Seen.WAITING, str(error))
+            return Observation(Seen.WAITING, str(error), hint="lazarus sandbox reset makes a fresh shop")
         if self._last is None or found.last_id <= self._last:
             self._last = found.last_id if self._last is None else self._last
             return Observation(Seen.WAITING, f"{found.orders} orders; waiting for the next one")

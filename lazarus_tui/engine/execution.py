@@ -233,7 +233,8 @@ class Execution:
         if self._around.clock.monotonic() - effort.began - effort.away > step.limit:
             self.ledger.step(n, state=StepState.FAILED)
             seen_last = seen.detail or seen.seen.value
-            raise StepStopped(f"{step.title}: not finished within {step.limit:.0f} s ({seen_last})")
+            what = f"{step.title}: not finished within {step.limit:.0f} s ({seen_last})"
+            raise StepStopped(what, hint=seen.hint)
         return False
 
     async def _act_or_wait(self, step: Step, seen: Observation, context: OperationContext, effort: _Effort) -> None:
