@@ -61,7 +61,8 @@ class Deeds(Operating, Listing):
             plan = await self.host.source.call("plan.make", request, Plan)
             started = await self.app.push_screen_wait(PlanScreen(plan, of=(number, len(wanted))))
             if started is None:
-                self.say("cancelled: nothing was done")
+                before = f"the {number - 1} before it were started, the rest were not" if number > 1 else ""
+                self.say(f"cancelled: {before or 'nothing was done'}")
                 return
         if started is not None:
             self.message = None
@@ -98,12 +99,13 @@ class Deeds(Operating, Listing):
 
     def do_pause(self) -> None:
         schedule: Schedule = self.table.record
-        if not schedule.spec.paused:
-            self.plan_each("velero.pause-schedule", [{"schedule": schedule.metadata.name}])
+        chosen = [each for each in self.table.chosen() if each.spec.paused == schedule.spec.paused] or [schedule]
+        names: list[dict[str, Any]] = [{"schedule": each.metadata.name} for each in chosen]
+        if not chosen[0].spec.paused:
+            self.plan_each("velero.pause-schedule", names)
         else:
             # Velero would run a schedule whose time has passed at once; that is asked for by t, not a side effect.
-            params = {"schedule": schedule.metadata.name, "skip_immediately": True}
-            self.plan_each("velero.unpause-schedule", [params])
+            self.plan_each("velero.unpause-schedule", [{**each, "skip_immediately": True} for each in names])
 
     def do_rehearse(self) -> None:
         self.plan_each("rehearse", [{"scenario": "namespace-deleted"}])

@@ -43,6 +43,7 @@ class DocumentScreen(Reading):
             return
         self.view = view
         self.trail = (self.name_shown, view)
+        self.pager.wrapped = view not in ("logs", "yaml")  # where columns matter, w folds
         self.pager.show([BLANK, line(muted(f"  asking for {view} …"))])
         self.renew_frame()
         self.run_worker(self._load(view), exclusive=True, group="document")

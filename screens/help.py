@@ -22,7 +22,10 @@ class HelpScreen(Reading):
         self.trail = ("help",)
 
     def compose_body(self) -> Iterable[Widget]:
-        yield Pager(helping.lines(self.about), id="body")
+        yield Pager(wrapped=True, id="body")
+
+    def renew_body(self) -> None:
+        self.pager.show(helping.lines(self.about, self.size.width))
 
     def do_help(self) -> None:
         self.do_back()

@@ -74,7 +74,7 @@ class Listing(Place):
         sheet = self.base_sheet
         table.notice(
             trouble.nothing(state, host.context, host.topic("contexts"), host.link, host.link_reason,
-                            what=sheet.what, empty=sheet.nothing, width=self.size.width)
+                            what=sheet.what, empty=sheet.nothing, width=self.size.width, wanted=host.context_name)
         )  # fmt: skip
 
     def on_line_table_moved(self, event: LineTable.Moved) -> None:

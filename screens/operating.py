@@ -42,7 +42,14 @@ class Operating(Place):
             self.app.push_screen(UndoScreen(operation), self._undone)
 
     def _undone(self, operation: Operation | None) -> None:
-        self.say("nothing was done" if operation is None else "being taken back")
+        from screens.operation import OperationScreen
+
+        if operation is None:
+            self.say("cancelled: nothing was done")
+        elif isinstance(self, OperationScreen):
+            self.say("being taken back")
+        else:
+            self.app.push_screen(OperationScreen(operation.id))
 
     def do_resume(self) -> None:
         self._ask_for("operation.resume", "resume", "it goes on")

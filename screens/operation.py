@@ -64,8 +64,9 @@ class OperationScreen(Operating, Reading):
             self.pager.show([BLANK, line(muted(f"  operation {self.operation_id} is not in the journal yet …"))])
             return
         self.trail = (operation.id,)
-        self.query_one("#title", LineBlock).show(operations.headline(operation, now))
+        self.query_one("#title", LineBlock).show(operations.headline(operation, now, self.host.context_name))
         self.set_class(not operation.state.open, "ended")
+        self.pager.wrapped = not operation.state.open
         self.pager.show(operations.body(operation, now, width - 1))
         if operation.state.open:
             self.pager.reveal(operations.at_work(operation, now, width - 1))

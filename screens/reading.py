@@ -19,7 +19,7 @@ class Reading(Place):
         self._found = ""
 
     def compose_body(self) -> Iterable[Widget]:
-        yield Pager(id="body")
+        yield Pager(wrapped=True, id="body")
 
     @property
     def pager(self) -> Pager:

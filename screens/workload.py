@@ -20,7 +20,7 @@ class WorkloadScreen(Reading):
         self.key = key
 
     def topics(self) -> set[str]:
-        return {"overview"}
+        return {"overview", "locations"}
 
     def main_topic(self) -> TopicState:
         return self.host.topic("overview")
@@ -32,4 +32,5 @@ class WorkloadScreen(Reading):
             return
         self.trail = (overview.title(row), "describe")
         lines = overview.card(row, self.host.now(), self.size.width - 1, passed_over=len(row.skipped))
-        self.pager.show([BLANK, *lines])
+        locations = self.host.topic("locations").records.values()
+        self.pager.show([BLANK, *lines, BLANK, *overview.storage(locations, self.host.now())])

@@ -92,7 +92,12 @@ class LineTable(Scrolled, can_focus=True):
         """Lines shown while there are no rows: loading, empty, or what went wrong and what helps."""
         if list(lines) != list(self._notice):
             self._notice = list(lines)
+            self._count()
             self.repaint_changed()
+
+    def _count(self) -> None:
+        """The head line, and the rows or what stands there instead of them."""
+        self.set_rows(1 + (len(self._keys) or len(self._notice)))
 
     def narrow(
         self,
@@ -123,7 +128,7 @@ class LineTable(Scrolled, can_focus=True):
             except ValueError:
                 self._at = min(self._at, max(0, len(shown) - 1))
         self._at = max(0, min(self._at, len(shown) - 1))
-        self.set_rows(len(shown) + 1)
+        self._count()
         self.post_message(self.Moved())
 
     def _wanted(self, record: Any) -> bool:
@@ -235,7 +240,7 @@ class LineTable(Scrolled, can_focus=True):
         self._natural = []
         self._lines.clear()
         self._fit()
-        self.set_rows(len(self._keys) + 1)
+        self._count()
 
     def action_move(self, by: int) -> None:
         self.go(self._at + by)

@@ -13,6 +13,7 @@ from textual.strip import Strip
 from lazarus_tui.view.filters import Filter, parse
 from lazarus_tui.view.sanitise import Safe
 from lazarus_tui.view.text import BLANK, Line, Span, Tone, plain
+from widgets.fold import fold
 from widgets.paint import Scrolled, changed
 
 _FAR = 10_000_000
@@ -32,6 +33,7 @@ class Pager(Scrolled, can_focus=True):
         Binding("right", "sideways(16)", show=False),
         Binding("n", "match(1)", show=False),
         Binding("N,shift+n", "match(-1)", show=False),
+        Binding("w", "wrap", show=False),
     ]
 
     class Searched(Message):
@@ -41,8 +43,11 @@ class Pager(Scrolled, can_focus=True):
             super().__init__()
             self.at, self.found = at, found
 
-    def __init__(self, lines: Sequence[Line] = (), **arguments: Any) -> None:
+    def __init__(self, lines: Sequence[Line] = (), *, wrapped: bool = False, **arguments: Any) -> None:
         super().__init__(**arguments)
+        self.wrapped = wrapped
+        """Whether long lines are folded instead of cut."""
+        self._source: Sequence[Line] = list(lines)
         self._lines: list[Line] = list(lines)
         self._painted: dict[int, tuple[Line, bool]] = {}
         self._shift = 0
@@ -58,7 +63,15 @@ class Pager(Scrolled, can_focus=True):
 
     def show(self, lines: Sequence[Line]) -> None:
         """Replace the lines; the reader stays where they were."""
-        self._lines = list(lines)
+        self._source = list(lines)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        width = self.scrollable_content_region.width
+        if self.wrapped and width:
+            self._lines = [part for each in self._source for part in fold(each, width)]
+        else:
+            self._lines = list(self._source)
         self.set_rows(len(self._lines))
         if self._filter:
             self._matches = self._find()
@@ -98,7 +111,13 @@ class Pager(Scrolled, can_focus=True):
 
     def on_resize(self) -> None:
         self._painted.clear()
-        self.set_rows(len(self._lines))
+        self._lay_out()
+
+    def action_wrap(self) -> None:
+        self.wrapped, self._shift = not self.wrapped, 0
+        self._painted.clear()
+        self._lay_out()
+        self.refresh()
 
     def action_scroll_by(self, by: int) -> None:
         self.held = True
@@ -137,7 +156,7 @@ class Pager(Scrolled, can_focus=True):
         self.post_message(self.Searched(self._match + 1 if self._matches else 0, len(self._matches)))
 
     def text(self) -> str:
-        return "\n".join(plain(found).rstrip() for found in self._lines) + "\n"
+        return "\n".join(plain(found).rstrip() for found in self._source) + "\n"
 
 
 class LogPager(Pager):

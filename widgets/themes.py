@@ -96,8 +96,8 @@ OperationScreen #title { height: 2; }
 OperationScreen #log-title { height: 1; }
 OperationScreen #log { height: 26%; min-height: 4; }
 OperationScreen.ended #log, OperationScreen.ended #log-title { display: none; }
-PlanScreen #choice, Filling #choice { margin: 0; }
-PlanScreen #typed { height: 1; border: none; padding: 0 1; background: $lz-cursor; }
+Approval #choice, Filling #choice { margin: 0; }
+Approval #typed { height: 1; border: none; padding: 0 1; background: $lz-cursor; }
 Filling .space { height: 1; }
 Notice { align: center middle; background: $background 60%; }
 #notice { width: 72; max-width: 100%; height: auto; padding: 1 1; background: $lz-bar; }

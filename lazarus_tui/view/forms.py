@@ -109,6 +109,8 @@ def preview(found: Mapping[str, Any], width: int) -> list[Line]:
     most = sorted(objects.items(), key=lambda each: (-each[1], each[0]))[:8]
     lines += wrap(", ".join(f"{count} {kind}" for kind, count in most), width - 2, Tone.MUTED, 16) if most else []
     lines.append(labelled("  volumes", ", ".join(claims[:30]) or "none"))
+    if not objects:
+        lines.append(line(span("   ✗ nothing in the cluster matches: this backup would be empty", Tone.BAD)))
     lines += [part for text in found.get("warnings") or () for part in wrap(f"▲ {text}", width - 2, Tone.WARN, 3)]
     return lines
 

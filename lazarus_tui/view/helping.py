@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lazarus_tui.model.plan import Danger
 from lazarus_tui.view.actions import ACTIONS, MODES, Action, key_words
-from lazarus_tui.view.text import BLANK, Line, Tone, accent, heading, line, muted, span
+from lazarus_tui.view.text import BLANK, Line, Tone, accent, heading, line, muted, span, wrap
 
 _MOVING = (
     ("↑ ↓  j k", "one row"),
@@ -13,6 +13,7 @@ _MOVING = (
     ("N S A O", "sort by the column that carries the letter; again turns it round"),
     ("n  N", "in a text: next and previous match"),
     ("← →", "in a text: long lines sideways"),
+    ("w", "in a text: long lines folded, or cut again"),
 )
 _GRAMMAR = (
     (":backups shop", "one namespace"),
@@ -25,24 +26,28 @@ _GRAMMAR = (
 )
 
 
-def _row(key: str, words: str, mark: str = "") -> Line:
-    return line("   ", accent(f"{key:<26}"), span(words, limit=200), span(f"  {mark}", Tone.WARN) if mark else "")
+def _row(key: str, words: str, mark: str = "", width: int = 120) -> list[Line]:
+    first, *rest = wrap(words, width - 1 - (len(mark) + 2 if mark else 0), Tone.PLAIN, 29)
+    head = line("   ", accent(f"{key:<26}"), *first[1:], span(f"  {mark}", Tone.WARN) if mark else "")
+    return [head, *rest]
 
 
-def _action(action: Action) -> Line:
+def _action(action: Action, width: int) -> list[Line]:
     keys = key_words(action)
     marks = {Danger.CHANGES: "changes", Danger.DESTROYS: "destroys"}
-    return _row(f"{keys:<6} {action.label}", action.help, marks.get(action.danger, ""))
+    return _row(f"{keys:<6} {action.label}", action.help, marks.get(action.danger, ""), width)
 
 
-def lines(mode: str) -> list[Line]:
+def lines(mode: str, width: int = 120) -> list[Line]:
     """Help for one place first, then what holds everywhere."""
     here = [action for action in ACTIONS if action.modes and action.offered(mode)]
     everywhere = [action for action in ACTIONS if not action.modes]
-    found = [BLANK, heading(f" {mode.capitalize()}"), *map(_action, here)] if here else []
-    found += [BLANK, heading(" Everywhere"), *map(_action, everywhere), _row("^p     palette", "every action by name")]
-    found += [BLANK, heading(" Moving"), *(_row(*each) for each in _MOVING)]
-    found += [BLANK, heading(" : and /"), *(_row(*each) for each in _GRAMMAR)]
+    found = [BLANK, heading(f" {mode.capitalize()}")] if here else []
+    found += [part for each in here for part in _action(each, width)]
+    found += [BLANK, heading(" Everywhere"), *(part for each in everywhere for part in _action(each, width))]
+    found += _row("^p     palette", "every action by name")
+    found += [BLANK, heading(" Moving"), *(part for each in _MOVING for part in _row(*each, width=width))]
+    found += [BLANK, heading(" : and /"), *(part for each in _GRAMMAR for part in _row(*each, width=width))]
     found += [BLANK, line(muted(f"   places: {', '.join(MODES)}")), line(muted(
         "   Every pane has a command too: lazarus --help. Leaving the console stops no operation."))]  # fmt: skip
     return found

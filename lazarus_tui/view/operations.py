@@ -8,11 +8,34 @@ from typing import Any
 
 import msgspec
 
-from lazarus_tui.model.operation import Figures, Operation, OpState, Phase, StageProgress, StepState, StepView
+from lazarus_tui.model.operation import (
+    CheckResult,
+    Figures,
+    Operation,
+    OpState,
+    Phase,
+    StageProgress,
+    StepState,
+    StepView,
+)
 from lazarus_tui.view import status, times
 from lazarus_tui.view.sanitise import Safe, clean
 from lazarus_tui.view.sheet import Column, Sheet
-from lazarus_tui.view.text import BLANK, Line, Span, Tone, accent, heading, labelled, line, muted, span, strong, wrap
+from lazarus_tui.view.text import (
+    BLANK,
+    Line,
+    Span,
+    Tone,
+    accent,
+    heading,
+    labelled,
+    line,
+    muted,
+    plain,
+    span,
+    strong,
+    wrap,
+)
 
 COLUMNS = (
     Column("title", "OPERATION", 0, 20, 60, key="N"),
@@ -95,13 +118,17 @@ SHEET: Sheet[Operation] = Sheet(
 )
 
 
-def headline(operation: Operation, now: datetime) -> tuple[Line, Line]:
-    """Two lines: what it is and how it stands; time spent, estimate with its basis, age of the last change."""
+def headline(operation: Operation, now: datetime, here: str = "") -> tuple[Line, Line]:
+    """Two lines: what it is and how it stands; time spent, estimate with its basis, age of the last change.
+
+    An operation of another context than ``here`` says which.
+    """
     first = line(
         " ",
         strong(operation.title or operation.kind),
         "   ",
         status.operation_state(operation.state, operation.verdict),
+        *([span(f"   in {operation.context}", Tone.WARN)] if here not in ("", operation.context) else []),
     )
     facts: list[Span | str] = [" ", muted("took " if not operation.state.open else "for "), took(operation, now)]
     if operation.estimate_seconds is not None:
@@ -172,11 +199,20 @@ def _phase(phase: Phase) -> Line:
     return line(" " * 16, value, "   ", span(f"{phase.name:<10} ", limit=24), muted(phase.definition))
 
 
+# Operations that only change a record: there is nothing in them that a verdict could be about.
+_UNJUDGED = frozenset(
+    {"velero.pause-schedule", "velero.unpause-schedule", "velero.delete-backup", "velero.delete-restore"}
+)
+
+
 def figures(found: Figures) -> list[Line]:
     """Each figure with its definition; what was not measured says so."""
-    lines = [_figure("recovery time", times.measured(found.rta_seconds), found.rta_definition)]
+    lines: list[Line] = []
+    if found.rta_definition or found.rta_seconds is not None:
+        lines.append(_figure("recovery time", times.measured(found.rta_seconds), found.rta_definition))
     lines += map(_phase, found.rta_phases)
-    lines.append(_figure("data lost", times.measured(found.rpa_seconds), found.rpa_definition))
+    if found.rpa_definition or found.rpa_seconds is not None:
+        lines.append(_figure("data lost", times.measured(found.rpa_seconds), found.rpa_definition))
     if found.orders_lost is not None:
         words = f"of {found.orders_at_loss}; {found.orders_restored} restored"
         lines.append(_figure("orders lost", str(found.orders_lost), words))
@@ -190,6 +226,17 @@ def figures(found: Figures) -> list[Line]:
     return lines
 
 
+def _check(check: CheckResult, width: int) -> list[Line]:
+    """A check's verdict, time, name and what it saw: below its name where it does not fit beside it."""
+    found = status.verdict(check.verdict)
+    head = line("   ", found, " " * (14 - len(found.text)), f" {times.measured(check.seconds):>6}  ",
+                span(check.name, Tone.STRONG, 40), "  ")  # fmt: skip
+    summary = span(check.summary, Tone.MUTED, 600)
+    if len(plain(head)) + len(summary.text) < width:
+        return [(*head, summary)]
+    return [head, *wrap(summary.text, width - 1, Tone.MUTED, 26)]
+
+
 def conclusion(operation: Operation, width: int) -> list[Line]:
     """Message, verdict, checks and figures: what stands below the steps at the end (or when it is stuck)."""
     lines: list[Line] = []
@@ -200,20 +247,12 @@ def conclusion(operation: Operation, width: int) -> list[Line]:
         lines += wrap(f"→ {operation.hint}", width - 2, Tone.ACCENT, 1)
     if operation.state.open:  # a verdict before the end would be a green that nothing stands behind
         lines += [BLANK, heading(" Checks so far")] if operation.checks else []
-    elif operation.checks or operation.figures is not None:
+    elif operation.checks or (operation.figures is not None and operation.kind not in _UNJUDGED):
         lines += [BLANK, line(accent(" Verdict  "), status.verdict(operation.verdict))]
-    for check in operation.checks:
-        lines.append(
-            line(
-                "   ",
-                status.verdict(check.verdict),
-                " " * (14 - len(status.verdict(check.verdict).text)),
-                f" {times.duration(check.seconds):>6}  ",
-                span(check.name, Tone.STRONG, 40),
-                "  ",
-                span(check.summary, Tone.MUTED, 200),
-            )
-        )
+    lines += [part for check in operation.checks for part in _check(check, width)]
+    untested = operation.facts.get("checks.untested")
+    if isinstance(untested, list) and untested and not operation.state.open:
+        lines += wrap(f"not tested: {', '.join(map(str, untested))}", width - 4, Tone.MUTED, 3)
     if operation.figures is not None and not operation.state.open:
         lines += [BLANK, heading(" Measured"), *figures(operation.figures)]
     for key in ("evidence", "point", "backup", "restore"):
@@ -221,7 +260,8 @@ def conclusion(operation: Operation, width: int) -> list[Line]:
             lines.append(labelled(key, span(operation.facts[key], limit=300), width=14))
     if operation.can_undo:
         means = f": {operation.undo}" if operation.undo else ""
-        lines += [BLANK, line(" ", accent("u"), span(f" takes this operation back{means}", limit=200))]
+        first, *rest = wrap(f"takes this operation back{means}", width - 1, Tone.PLAIN, 3)
+        lines += [BLANK, line(" ", accent("u "), *first[1:]), *rest]
     return lines
 
 

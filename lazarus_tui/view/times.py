@@ -43,6 +43,15 @@ def duration(seconds: float | None) -> str:
     return f"{minutes}m{rest:02}s" if minutes else f"{rest}s"
 
 
+def measured(seconds: float | None) -> str:
+    """A duration that is over: below ten seconds with a decimal (``4.2s``, ``0.35s``, ``12ms``), else ``duration``."""
+    if seconds is None or seconds >= 9.95 or seconds <= 0:
+        return duration(seconds)
+    if seconds < 0.0995:
+        return f"{seconds * 1000:.0f}ms"
+    return f"{seconds:.2f}s" if seconds < 0.995 else f"{seconds:.1f}s"
+
+
 def age(text: str | None, now: datetime, unknown: str = "-") -> str:
     """How long ago; a time in the future (a clock that is ahead) is said, not hidden."""
     passed = seconds_since(text, now)

@@ -31,13 +31,14 @@ def nothing(
     what: str,
     empty: str,
     width: int = 76,
+    wanted: str = "",
 ) -> list[Line]:
     """The lines for a pane without rows, from the outermost cause inwards."""
     width = max(40, min(width, 100) - 2)
     if link in (LinkState.LOST, LinkState.REFUSED):
         return engine_gone(link_reason, width)
     if context is None:
-        return no_context(contexts, width)
+        return no_context(contexts, width, wanted)
     if context.state == "failed":
         return unreachable(context, width)
     if context.state == "ready" and not context.velero and what != "workloads":
@@ -63,9 +64,12 @@ def engine_gone(reason: str, width: int) -> list[Line]:
     )  # fmt: skip
 
 
-def no_context(contexts: TopicState, width: int) -> list[Line]:
+def no_context(contexts: TopicState, width: int, wanted: str = "") -> list[Line]:
     if contexts.state == "loading":
         return [BLANK, line(muted("  asking the engine for the contexts …"))]
+    current = next((row.name for row in contexts.records.values() if row.current), "")
+    if current or wanted in contexts.records:
+        return [BLANK, line(muted("  connecting to "), span(wanted or current, Tone.ACCENT), muted(" …"))]
     if contexts.records:
         return _card(
             "No context is chosen",
@@ -73,12 +77,12 @@ def no_context(contexts: TopicState, width: int) -> list[Line]:
             "C or :contexts chooses one",
             width=width,
         )
-    reason = f" {contexts.reason}." if contexts.reason else ""
+    reason = f": {contexts.reason}" if contexts.reason else ""
     return _card(
-        "No kubeconfig", f"Lazarus found no context to talk to.{reason} It looks where kubectl does: --kubeconfig, "
+        "No kubeconfig", f"Lazarus found no context to talk to{reason}. It looks where kubectl does: --kubeconfig, "
         "$KUBECONFIG, ~/.kube/config, and the service account inside a pod.",
         "lazarus --kubeconfig FILE", "no cluster at hand: lazarus --sandbox brings its own",
-        "lazarus doctor checks each step", *([contexts.hint] if contexts.hint else []), width=width,
+        "lazarus doctor checks each step", width=width,
     )  # fmt: skip
 
 

@@ -204,3 +204,14 @@ async def test_rehearsals_are_for_the_sandbox_only(opened, link):
     async with opened() as hands:
         await hands.press("R")
         assert "rehearsals run in the sandbox only" in hands.lines[-1]
+
+
+async def test_pause_means_all_marked_schedules(opened, ready):
+    ready.answers["plan.make"] = msgspec.structs.replace(worlds.delete_plan(), danger=Danger.CHANGES)
+    async with opened() as hands:
+        await hands.press("3", "space", "space", "g", "p")
+        assert "plan 1 of 2" in hands.text
+        await hands.press("right", "enter", "escape")
+        names = [each["params"]["schedule"] for each in hands.called("plan.make")]
+        assert names == ["ka-03-hourly", "ka-04-daily"]
+        assert "cancelled: the 1 before it were started, the rest were not" in hands.lines[-1]

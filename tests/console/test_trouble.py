@@ -77,6 +77,8 @@ async def test_first_runs_say_what_is_missing_and_what_helps(row, topic, title, 
         link.put("contexts", {}, **topic)
         link.answers["context.use"] = None
     async with opened() as hands:
+        if len(row) != 3:  # the Overview shows workloads without a Velero too
+            assert title in hands.text, "the first screen is never blank"
         await hands.press("2")
         assert title in hands.text
         assert helps in hands.text

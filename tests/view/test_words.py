@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.objects import Meta, Schedule, ScheduleSpec, ScheduleStatus
 from lazarus_tui.model.operation import OpState
+from lazarus_tui.model.topics import ContextRow
 from lazarus_tui.model.verdict import Verdict
-from lazarus_tui.view import commands, filters, forms, schedules, status, times
+from lazarus_tui.view import commands, documents, filters, forms, schedules, status, times, trouble
 from lazarus_tui.view.sheet import Column, fit
-from lazarus_tui.view.text import Tone
+from lazarus_tui.view.source import LinkState, TopicState
+from lazarus_tui.view.text import Tone, plain
 
 NOW = datetime(2026, 11, 20, 10, 42, 10, tzinfo=UTC)
 
@@ -164,3 +166,41 @@ def test_an_operation_that_ended_with_a_bad_verdict_is_never_green():
     for bad in (Verdict.FAILED, Verdict.INCONCLUSIVE):
         assert status.operation_state(OpState.DONE, bad).tone is Tone.MUTED
         assert status.outcome(OpState.DONE, bad).text.endswith(bad.value)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(4.21, "4.2s"), (0.352, "0.35s"), (0.012, "12ms"), (9.96, "9s"), (47.3, "47s"), (252, "4m12s"), (0.0, "0s"),
+     (None, "unknown")],
+)  # fmt: skip
+def test_a_short_figure_that_is_final_has_its_decimal(seconds, words):
+    assert times.measured(seconds) == words
+
+
+def test_a_preview_of_nothing_says_so():
+    shown = "\n".join(map(plain, forms.preview({"namespaces": ["shop"], "objects": {}, "claims": []}, 80)))
+    assert "✗ nothing in the cluster matches: this backup would be empty" in shown
+
+
+def test_no_errors_is_no_red_cross():
+    shown = "\n".join(map(plain, documents.results({}, 80)))
+    assert "✓ no errors" in shown
+    assert "✓ no warnings" in shown
+    assert "✗" not in shown
+
+
+def contexts(*, current: bool) -> TopicState:
+    return TopicState(1, "ready", records={"prod": ContextRow(name="prod", current=current)})
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "words"),
+    [
+        (contexts(current=True), "", "connecting to prod …"),
+        (contexts(current=False), "prod", "connecting to prod …"),
+        (contexts(current=False), "", "No context is chosen"),
+    ],
+)
+def test_first_contact_is_never_called_a_missing_choice(found, wanted, words):
+    lines = trouble.nothing(TopicState(), None, found, LinkState.CONNECTED, "", what="backups", empty="", wanted=wanted)
+    assert words in "\n".join(map(plain, lines))
