@@ -144,29 +144,55 @@ def up(
         keep(root)
     started = time.monotonic()
     said = _log_size(root)
-    if not status(root).running:
-        _spawn(root, factor, ephemeral)
-    while True:
-        found = status(root)
-        waited = time.monotonic() - started
-        if found.ready or (waited > timeout and found.server):
-            return found
-        if not found.running and waited > 2.0:
-            raise SandboxFailed(f"the sandbox ended while starting: {_last_words(root, said)}")
-        if waited > timeout:
-            raise SandboxFailed(f"the sandbox does not answer after {timeout:g} s: {_last_words(root, said)}")
-        time.sleep(_POLL)
+    life = None if status(root).running else _spawn(root, factor, ephemeral)
+    try:
+        while True:
+            ended = life is None or _ended(life)  # before the look: another one may have begun meanwhile
+            found = status(root)
+            waited = time.monotonic() - started
+            if found.ready or (waited > timeout and found.server):
+                return found
+            if not found.running and ended:
+                raise SandboxFailed(f"the sandbox ended while starting: {_last_words(root, said)}")
+            if waited > timeout:
+                raise SandboxFailed(f"the sandbox does not answer after {timeout:g} s: {_last_words(root, said)}")
+            time.sleep(_POLL)
+    finally:
+        if life is not None:
+            os.close(life)
 
 
-def _spawn(root: Path, factor: float, ephemeral: bool) -> None:
-    """The child detaches itself at once, so the caller has nothing to reap later."""
+def _ended(life: int) -> bool:
+    try:
+        return not os.read(life, 1)
+    except BlockingIOError:
+        return False
+
+
+def _spawn(root: Path, factor: float, ephemeral: bool) -> int:
+    """A pipe's end that reads as closed once the process is gone.
+
+    The child detaches itself at once, so the caller has nothing to reap later and no exit code to wait for.
+    """
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     argv = [sys.executable, "-m", "lazarus_tui.sandbox.process", "serve", "--root", str(root), "--factor", str(factor)]
     argv += ["--detach", *(["--ephemeral"] if ephemeral else [])]
     fresh = os.O_TRUNC if _log_size(root) > _LOG_BYTES else os.O_APPEND
     fd = os.open(log_path(root), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | fresh, 0o600)
-    with open(fd, "wb") as log:
-        subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", env=_environment(), check=False)
+    life, held_by_child = os.pipe()
+    try:
+        with open(fd, "wb") as log:
+            subprocess.run(
+                argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", env=_environment(), check=False,
+                pass_fds=(held_by_child,),
+            )  # fmt: skip
+    except BaseException:
+        os.close(life)
+        raise
+    finally:
+        os.close(held_by_child)
+    os.set_blocking(life, False)
+    return life
 
 
 def _environment() -> dict[str, str]:

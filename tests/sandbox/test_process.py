@@ -12,8 +12,9 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -28,6 +29,14 @@ def root(tmp_path: Path) -> Iterator[Path]:
     yield folder
     with contextlib.suppress(process.SandboxFailed):
         process.down(folder)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """However slow the machine is: only what never happens fails."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.01)
 
 
 async def ask(root: Path, method: str, path: str, body: Any = None) -> tuple[int, Any]:
@@ -65,10 +74,7 @@ async def test_up_killed_up_again_and_down(root: Path) -> None:
     made = {"metadata": {"name": "acknowledged"}, "data": {"kept": "yes"}}
     assert (await ask(root, "POST", "/api/v1/namespaces/shop/configmaps", made))[0] == 201
     os.kill(first.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 5
-    while process.status(root).running and time.monotonic() < deadline:
-        await asyncio.sleep(0.01)
-    assert not process.status(root).running
+    until(lambda: not process.status(root).running)
 
     second = process.up(root)
     assert second.ready
@@ -77,9 +83,7 @@ async def test_up_killed_up_again_and_down(root: Path) -> None:
     status, found = await ask(root, "GET", "/api/v1/namespaces/shop/configmaps/acknowledged")
     assert (status, found["data"]) == (200, {"kept": "yes"})
 
-    started = time.monotonic()
     assert process.down(root) is True
-    assert time.monotonic() - started < 5
     assert process.status(root).running is False
     assert process.down(root) is False
     assert not processes_under(root)
@@ -147,7 +151,7 @@ def test_a_state_that_cannot_be_used_is_said_in_one_sentence(root: Path) -> None
     (root / "filled").touch()
     (root / "cluster.db").write_bytes(b"this is not a database at all, not by far" * 40)
     with pytest.raises(process.SandboxFailed, match="cannot be used"):
-        process.up(root, timeout=20)
+        process.up(root)
     assert (root / "cluster.db").read_bytes().startswith(b"this is not")  # nothing was overwritten
 
 
@@ -162,7 +166,10 @@ def test_looking_is_cheap() -> None:
 async def test_an_ephemeral_one_ends_when_its_last_client_has_gone(root: Path) -> None:
     process.up(root, ephemeral=True)
     assert (await ask(root, "GET", "/version"))[0] == 200
-    deadline = time.monotonic() + 10
-    while process.status(root).running and time.monotonic() < deadline:
-        await asyncio.sleep(0.1)
-    assert not process.status(root).running
+    until(lambda: not process.status(root).running)
+
+
+def test_a_machine_that_is_slow_to_start_it_is_waited_for(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fast = SimpleNamespace(monotonic=lambda: time.monotonic() * 100, sleep=time.sleep)
+    monkeypatch.setattr(process, "time", fast)  # the interpreter alone takes several of these seconds
+    assert process.up(root, timeout=6000).ready
