@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
@@ -22,11 +21,9 @@ def run(session: Session) -> int:
     """Keep an engine in the foreground (systemd unit, container)."""
     import subprocess
 
-    command = [sys.executable, "-m", "lazarus_tui.engine.process", "run", "--stay"]
-    command += ["--sandbox"] if session.sandbox else []
-    kubeconfig = session.cluster_kubeconfig()
-    command += ["--kubeconfig", kubeconfig] if kubeconfig else []
-    return subprocess.call(command)
+    from lazarus_tui.cli.spawn import engine_command
+
+    return subprocess.call([*engine_command(session.cluster_kubeconfig(), sandbox=session.sandbox), "--stay"])
 
 
 @engine.command("stop")

@@ -57,12 +57,12 @@ class Session:
 
         return StateRoot(sandbox=self.sandbox)
 
-    def client(self, *, start: bool = True) -> SyncClient:
+    def client(self) -> SyncClient:
         """The link to the engine, which is started (with the sandbox, if asked for) when nobody listens."""
         if self._client is None:
             from lazarus_tui.cli.spawn import ensure_engine
 
-            self._client = ensure_engine(self.state_root(), kubeconfig=self.cluster_kubeconfig(), start=start)
+            self._client = ensure_engine(self.state_root(), kubeconfig=self.cluster_kubeconfig())
         return self._client
 
     def fresh_client(self) -> SyncClient:

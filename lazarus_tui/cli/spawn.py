@@ -5,6 +5,7 @@ Two starters at once are safe: the engine that gets the lock listens, the other 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
@@ -36,17 +37,13 @@ def running_engine(root: StateRoot) -> SyncClient | None:
         return None
 
 
-def ensure_engine(root: StateRoot, *, kubeconfig: str | None = None, start: bool = True) -> SyncClient:
+def ensure_engine(root: StateRoot, *, kubeconfig: str | None = None) -> SyncClient:
     """A link to the engine of ``root``, started when nobody listens.
 
-    Raises ``LinkFault`` when it cannot be started or refuses (another version, another kubeconfig in use), and
-    ``LinkLost`` when ``start`` is false and there is none.
+    Raises ``LinkFault`` when it cannot be started or refuses (another version, another kubeconfig in use).
     """
-    try:
+    with contextlib.suppress(LinkLost):
         return _connect(root, kubeconfig)
-    except LinkLost:
-        if not start:
-            raise
     process = _start(root, kubeconfig)
     try:
         client = _await(root, kubeconfig, process)
@@ -56,6 +53,15 @@ def ensure_engine(root: StateRoot, *, kubeconfig: str | None = None, start: bool
     finally:
         if process.returncode is None:
             process.returncode = 0  # it is meant to outlive us: nobody waits for it, and nothing shall warn of that
+
+
+def engine_command(kubeconfig: str | None, *, sandbox: bool) -> list[str]:
+    """The command line of an engine's process; it reads the kubeconfig that a command of this shell would."""
+    from lazarus_tui.link.client.greeting import effective_kubeconfig
+
+    command = [sys.executable, "-m", "lazarus_tui.engine.process", "run"]
+    command += ["--sandbox"] if sandbox else []
+    return [*command, "--kubeconfig", effective_kubeconfig(kubeconfig)]
 
 
 def _await(root: StateRoot, kubeconfig: str | None, process: subprocess.Popen[bytes]) -> SyncClient:
@@ -85,7 +91,6 @@ def _connect(root: StateRoot, kubeconfig: str | None) -> SyncClient:
 def _start(root: StateRoot, kubeconfig: str | None) -> subprocess.Popen[bytes]:
     import subprocess
 
-    from lazarus_tui.link.client.greeting import effective_kubeconfig
     from lazarus_tui.model.paths import UnsafePath, private_open
 
     try:
@@ -93,14 +98,11 @@ def _start(root: StateRoot, kubeconfig: str | None) -> subprocess.Popen[bytes]:
         log = private_open(root.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     except UnsafePath as error:
         raise LinkFault(Fault("refused", error.what, str(root.home), error.hint)) from error
-    command = [sys.executable, "-m", "lazarus_tui.engine.process", "run"]
-    command += ["--sandbox"] if root.sandbox else []
-    command += ["--kubeconfig", effective_kubeconfig(kubeconfig)]
     package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     path = os.pathsep.join(part for part in (package, os.environ.get("PYTHONPATH", "")) if part)
     try:
         return subprocess.Popen(
-            command,
+            engine_command(kubeconfig, sandbox=root.sandbox),
             cwd="/",
             env={**os.environ, "PYTHONPATH": path},
             stdin=subprocess.DEVNULL,

@@ -284,10 +284,10 @@ def from_response(request: HttpRequest, response: HttpResponse, resource: str = 
     return _make(request, code, status, response.headers, resource)
 
 
-def from_status(request: HttpRequest, status: Status, resource: str = "") -> KubeError:
+def from_status(request: HttpRequest, status: Status) -> KubeError:
     """The error in an ERROR event of a watch; what it leaves out has defaults."""
     code = status.code or (410 if status.reason in ("Expired", "Gone") else 500)
-    return _make(request, code, status, {}, resource)
+    return _make(request, code, status, {}, "")
 
 
 def _make(

@@ -55,7 +55,7 @@ def lazarus(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Result, Scri
 
     def run(answers: dict[str, Any], *words: str, typed: str = "") -> tuple[Result, ScriptedClient]:
         client = ScriptedClient({"context.use": {"name": "prod"}, **answers})
-        monkeypatch.setattr(Session, "client", lambda self, start=True: client)
+        monkeypatch.setattr(Session, "client", lambda self: client)
 
         @click.command(context_settings={"ignore_unknown_options": True})
         @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)

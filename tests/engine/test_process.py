@@ -40,7 +40,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StateRoot]
         until(lambda: gone(pid))
 
 
-def until(condition: Callable[[], bool], seconds: float = 8.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -110,7 +110,7 @@ def test_two_starters_at_once_find_one_engine(root: StateRoot) -> None:
 def test_a_second_engine_on_one_journal_says_so_and_ends(root: StateRoot) -> None:
     with spawn.ensure_engine(root):
         second = subprocess.run(
-            [sys.executable, "-m", "lazarus_tui.engine.process", "run"], capture_output=True, timeout=20, check=False
+            [sys.executable, "-m", "lazarus_tui.engine.process", "run"], capture_output=True, timeout=60, check=False
         )
         assert second.returncode == ALREADY
         assert second.stdout == second.stderr == b""
@@ -191,8 +191,6 @@ def test_a_folder_open_to_others_is_refused_before_anything_starts(root: StateRo
     assert caught.value.fault.hint.startswith("chmod 700")
 
 
-def test_without_a_start_nobody_is_started(root: StateRoot) -> None:
-    with pytest.raises(LinkLost):
-        spawn.ensure_engine(root, start=False)
+def test_looking_for_an_engine_starts_none(root: StateRoot) -> None:
     assert spawn.running_engine(root) is None
     assert not root.home.exists()
