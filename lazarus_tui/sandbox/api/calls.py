@@ -24,6 +24,7 @@ from lazarus_tui.sandbox.api.errors import (
 )
 from lazarus_tui.sandbox.api.kinds import Kind, Served
 from lazarus_tui.sandbox.api.lists import list_page
+from lazarus_tui.sandbox.api.managed import check_applied, manager_name
 from lazarus_tui.sandbox.api.patches import json_patch, merge
 from lazarus_tui.sandbox.api.render import Accepted, View, negotiate, respond, view_of
 from lazarus_tui.sandbox.api.routes import Route
@@ -36,6 +37,7 @@ from lazarus_tui.sandbox.api.watches import Watch
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
 _WRITABLE_SUBRESOURCES = ("", "status", "finalize")
 
 
@@ -145,7 +147,13 @@ class Call:
         dry = options.dry_run(self.query, "CreateOptions")
         obj = decode_object(self.request)
         self._check_fields(obj)
-        return self._single(self.verbs.create(self.served, self.route.namespace, obj, dry_run=dry), 201)
+        made = self.verbs.create(self.served, self.route.namespace, obj, dry_run=dry, manager=self._manager)
+        return self._single(made, 201)
+
+    @property
+    def _manager(self) -> str:
+        agent = next((value for name, value in self.request.headers.items() if name.lower() == "user-agent"), "")
+        return manager_name(self.query, agent)
 
     def _check_fields(self, obj: Object) -> None:
         typed.check(self.served, obj, strict=self.query.get("fieldValidation") == "Strict")
@@ -163,6 +171,8 @@ class Call:
 
     def _patch(self) -> Answer:
         dry = options.dry_run(self.query, "PatchOptions")
+        if media_type(self.request) == APPLY_PATCH:
+            return self._apply(dry=dry)
         if "force" in self.query:
             why = "Forbidden: may not be specified for non-apply patch"
             raise invalid("PatchOptions", "meta.k8s.io", "", [Cause("force", why)])
@@ -173,9 +183,25 @@ class Call:
             self._check_fields(wanted)
             return wanted
 
-        return self._single(self._update(checked, dry=dry, patch=True))
+        reveal = b"managedFields" in self.request.body
+        return self._single(self._update(checked, dry=dry, patch=True, reveal=reveal))
 
-    def _update(self, transform: Transform, *, dry: bool, patch: bool = False) -> Entity:
+    def _apply(self, *, dry: bool) -> Answer:
+        force = options.apply_options(self.query)
+        config = decode_value(self.request.body, yaml_body=True)
+        if not isinstance(config, dict):
+            raise bad_request("error decoding YAML: the applied configuration is not an object")
+        check_applied(config, self.route.name)
+        strict = "Ignore" if self.kind.custom else "Strict"
+        typed.check(self.served, config, strict=self.query.get("fieldValidation", strict) == "Strict")
+        route = self.route
+        writer = self.verbs.writer(self.served, self._manager, subresource=route.subresource, applies=True)
+        entity, created = self.verbs.apply(
+            self.served, route.namespace, route.name, config, writer, force=force, dry_run=dry
+        )
+        return self._single(entity, 201 if created else 200)
+
+    def _update(self, transform: Transform, *, dry: bool, patch: bool = False, reveal: bool = False) -> Entity:
         route = self.route
         return self.verbs.update(
             self.served,
@@ -185,13 +211,15 @@ class Call:
             subresource=route.subresource,
             dry_run=dry,
             patch=patch,
+            manager=self._manager,
+            reveal=reveal,
         )
 
     def _patcher(self) -> Transform:
         media = media_type(self.request)
         accepted = (JSON_PATCH, MERGE_PATCH) if self.kind.custom else (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH)
         if media not in accepted:
-            raise unsupported_media_type(accepted)
+            raise unsupported_media_type((*accepted, APPLY_PATCH))
         patch = decode_value(self.request.body)
         if media == JSON_PATCH:
             return lambda base: _object(json_patch(base, patch))
@@ -238,7 +266,14 @@ class Call:
             raise method_not_allowed()
         dry = options.dry_run(self.query, "UpdateOptions")
         updated = self.verbs.update(
-            self.served, route.namespace, route.name, scale.setter(kind, wanted), dry_run=dry, patch=True
+            self.served,
+            route.namespace,
+            route.name,
+            scale.setter(kind, wanted),
+            dry_run=dry,
+            patch=True,
+            manager=self._manager,
+            part="scale",
         )
         return respond(self._accepted(), msgspec.json.encode(scale.scale_of(kind, updated.obj)))
 

@@ -92,7 +92,7 @@ def delete(verbs: Verbs, kind: Kind, namespace: str | None, name: str, options: 
     if new is entity.obj:
         return Deleted(entity, False)
     if options.dry_run:
-        return Deleted(Entity(new, entity.revision), False)
+        return Deleted(Entity(new, entity.revision, managers=entity.managers), False)
     return Deleted(verbs.store.commit(kind.group_resource, key, entity, new), False)
 
 

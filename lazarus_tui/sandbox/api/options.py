@@ -113,6 +113,13 @@ def _refused(field: str, why: str, options: str = "ListOptions") -> ApiError:
     return invalid(options, "meta.k8s.io", "", [Cause(field, why)])
 
 
+def apply_options(query: Query) -> bool:
+    """Whether an apply is forced; 422 when nobody says who applies."""
+    if not query.get("fieldManager"):
+        raise _refused("fieldManager", "Required value: is required for apply patch", "PatchOptions")
+    return flag(query, "force")
+
+
 def dry_run(query: Query, options: str) -> bool:
     """Whether this write only pretends; also checks what every write may carry."""
     value = query.get("dryRun", "")

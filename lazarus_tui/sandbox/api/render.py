@@ -83,7 +83,7 @@ class FullView:
     def single(self, entity: Entity) -> bytes:
         if not self.served.converts:
             return entity.body
-        return _encode(entity.obj | {"apiVersion": self.served.api_version})
+        return _encode(entity.shown | {"apiVersion": self.served.api_version})
 
     def collection(self, entities: Sequence[Entity], meta: dict[str, Any]) -> bytes:
         items = b",".join(map(self.single, entities) if self.served.converts else [one.body for one in entities])
@@ -105,10 +105,10 @@ class PartialView:
     """Metadata only."""
 
     def single(self, entity: Entity) -> bytes:
-        return _encode(_partial(entity.obj))
+        return _encode(_partial(entity.shown))
 
     def collection(self, entities: Sequence[Entity], meta: dict[str, Any]) -> bytes:
-        items = [_partial(entity.obj) for entity in entities]
+        items = [_partial(entity.shown) for entity in entities]
         head = {"kind": "PartialObjectMetadataList", "apiVersion": f"{_META_GROUP}/v1", "metadata": meta}
         return _encode(head | {"items": items})
 

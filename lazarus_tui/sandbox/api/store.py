@@ -31,18 +31,45 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Entity:
-    """One version of one object: an immutable dictionary and, once asked for, its JSON bytes."""
+    """One version of one object: an immutable dictionary and, once asked for, its JSON bytes.
 
-    __slots__ = ("_body", "obj", "revision")
+    ``managers`` is the JSON of ``metadata.managedFields``: in ``body`` and ``shown``, not in ``obj``, because only
+    clients ever look at it. Once there is a body it is kept there alone.
+    """
 
-    def __init__(self, obj: dict[str, Any], revision: int, body: bytes | None = None) -> None:
+    __slots__ = ("_body", "_managers", "obj", "revision")
+
+    def __init__(self, obj: dict[str, Any], revision: int, body: bytes | None = None, managers: bytes = b"") -> None:
         self.obj, self.revision, self._body = obj, revision, body
+        self._managers: bytes | slice = managers
+        if body is not None:
+            self._fold(body)
+
+    def _fold(self, body: bytes) -> None:
+        if self._managers and isinstance(self._managers, bytes):
+            at = body.find(self._managers)
+            if at >= 0:
+                self._managers = slice(at, at + len(self._managers))
+
+    @property
+    def managers(self) -> bytes:
+        if isinstance(self._managers, bytes):
+            return self._managers
+        return (self._body or b"")[self._managers]
 
     @property
     def body(self) -> bytes:
         if self._body is None:
-            self._body = _encode(self.obj)
+            self._body = _encode(self.shown)
+            self._fold(self._body)
         return self._body
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """The object as clients see it; its ``managedFields`` can only be encoded, not read."""
+        if not self.managers:
+            return self.obj
+        return self.obj | {"metadata": self.obj["metadata"] | {"managedFields": msgspec.Raw(self.managers)}}
 
     @property
     def key(self) -> Key:
@@ -154,7 +181,9 @@ class Store:
         """Start from kept ``(group_resource, body)`` rows; everything before ``revision`` is forgotten."""
         for group_resource, body in rows:
             obj = msgspec.json.decode(body)
-            entity = Entity(obj, int(obj["metadata"]["resourceVersion"]), body)
+            managers = obj["metadata"].pop("managedFields", None)
+            packed = _encode(managers) if managers else b""
+            entity = Entity(obj, int(obj["metadata"]["resourceVersion"]), body, packed)
             self._tables.setdefault(group_resource, _Table()).put(entity.key, entity)
         self._revision = self._floor = revision
         for table in self._tables.values():
@@ -197,9 +226,17 @@ class Store:
         if revision < self._floor:
             raise too_old(revision, self._floor)
 
-    def commit(self, group_resource: str, key: Key, old: Entity | None, obj: dict[str, Any] | None) -> Entity:
+    def commit(
+        self,
+        group_resource: str,
+        key: Key,
+        old: Entity | None,
+        obj: dict[str, Any] | None,
+        managers: bytes | None = None,
+    ) -> Entity:
         """Replace ``old`` (None: create) by ``obj`` (None: delete); ``obj`` belongs to the store from now on.
 
+        ``managers`` None leaves the fields with those who own them.
         Raises ``ApiError`` 409 when ``old`` is no longer what is stored, 500 when nothing can be kept.
         """
         table = self._tables.setdefault(group_resource, _Table())
@@ -209,7 +246,9 @@ class Store:
             )
         if self._keeper and (why := self._keeper.refusal()):
             raise ApiError(500, "InternalError", why)
-        event = self._apply(table, group_resource, key, old, obj)
+        if managers is None:
+            managers = old.managers if old else b""
+        event = self._apply(table, group_resource, key, old, obj, managers)
         self._remember(event)
         if self._keeper:
             self._keeper.write(event)
@@ -219,13 +258,20 @@ class Store:
         return event.entity
 
     def _apply(
-        self, table: _Table, group_resource: str, key: Key, old: Entity | None, obj: dict[str, Any] | None
+        self,
+        table: _Table,
+        group_resource: str,
+        key: Key,
+        old: Entity | None,
+        obj: dict[str, Any] | None,
+        managers: bytes,
     ) -> Event:
         revision = self._revision + 1
         if obj is not None:
             obj["metadata"]["resourceVersion"] = str(revision)
             # Encoded before anything changes: an object that cannot be written must not get in.
-            entity = Entity(obj, revision, _encode(obj))
+            entity = Entity(obj, revision, managers=managers)
+            _ = entity.body
             table.put(key, entity)
             event = Event(revision, group_resource, key, "MODIFIED" if old else "ADDED", entity, old)
         else:
@@ -233,7 +279,7 @@ class Store:
                 raise ValueError("a commit needs an old or a new object")
             tombstone = old.obj | {"metadata": old.obj["metadata"] | {"resourceVersion": str(revision)}}
             table.drop(key)
-            event = Event(revision, group_resource, key, "DELETED", Entity(tombstone, revision), old)
+            event = Event(revision, group_resource, key, "DELETED", Entity(tombstone, revision, managers=managers), old)
         self._revision = table.revision = revision
         return event
 

@@ -14,11 +14,13 @@ import msgspec
 
 from lazarus_tui.model.clock import Clock, rfc3339
 from lazarus_tui.model.resources import NAMESPACES
-from lazarus_tui.sandbox.api import names, schema
+from lazarus_tui.sandbox.api import managed, names, schema
+from lazarus_tui.sandbox.api.apply import Application
 from lazarus_tui.sandbox.api.crd import definition_causes, fill_definition
 from lazarus_tui.sandbox.api.defaults import fill_defaults
 from lazarus_tui.sandbox.api.errors import ApiError, Cause, bad_request, not_found
 from lazarus_tui.sandbox.api.kinds import Kind, Served
+from lazarus_tui.sandbox.api.managed import OWN_MANAGER, Writer
 from lazarus_tui.sandbox.api.registry import Registry
 from lazarus_tui.sandbox.api.rules import create_causes, update_causes
 from lazarus_tui.sandbox.api.store import Entity, Store
@@ -76,8 +78,24 @@ class Verbs:
             raise kind.not_found(name)
         return entity
 
-    def create(self, served: Served, namespace: str | None, obj: Object, *, dry_run: bool = False) -> Entity:
-        """``obj`` becomes the store's; 409 for a taken name, 404 and 403 for the namespace, 422 for the content."""
+    def writer(self, served: Served, manager: str, *, subresource: str = "", applies: bool = False) -> Writer:
+        """Who fields will belong to that are written now."""
+        return Writer(manager, served.api_version, self.stamp(), subresource, applies)
+
+    def create(
+        self,
+        served: Served,
+        namespace: str | None,
+        obj: Object,
+        *,
+        dry_run: bool = False,
+        manager: str = OWN_MANAGER,
+        managers: bytes | None = None,
+    ) -> Entity:
+        """``obj`` becomes the store's; 409 for a taken name, 404 and 403 for the namespace, 422 for the content.
+
+        The fields belong to ``manager``, or to those in ``managers``.
+        """
         kind = served.kind
         meta = check_type(served, obj)
         if meta.get("resourceVersion"):
@@ -98,9 +116,11 @@ class Verbs:
         if kind.has_status and kind.plural != "nodes":  # a node's kubelet brings its status along
             obj.pop("status", None)
         self._finish(served, obj, None)
+        if managers is None:
+            managers = managed.created(kind, obj, self.writer(served, manager))
         if dry_run:
-            return Entity(obj, self.store.revision)
-        return self.store.commit(kind.group_resource, kind.key(namespace, meta["name"]), None, obj)
+            return Entity(obj, self.store.revision, managers=managers)
+        return self.store.commit(kind.group_resource, kind.key(namespace, meta["name"]), None, obj, managers)
 
     def _initialise(self, kind: Kind, meta: Object) -> None:
         for field in (*_SERVER_META, "managedFields", "selfLink", "resourceVersion"):
@@ -149,33 +169,99 @@ class Verbs:
         subresource: str = "",
         dry_run: bool = False,
         patch: bool = False,
+        manager: str = OWN_MANAGER,
+        part: str | None = None,
+        reveal: bool = False,
     ) -> Entity:
         """Replace what is stored by what ``transform`` makes of it; the same object again keeps its revision.
 
-        ``subresource`` is ``""``, ``status`` or ``finalize`` and bounds what may change.
+        ``subresource`` is ``""``, ``status`` or ``finalize`` and bounds what may change. What changes will belong to
+        ``manager`` of the subresource ``part`` (by default the same). ``reveal`` shows ``transform`` the managedFields.
         """
+
+        def wanted(base: Object, managers: bytes) -> Object:
+            if reveal and managers:
+                base["metadata"]["managedFields"] = managed.unpack(managers)
+            return transform(base)
+
+        writer = self.writer(served, manager, subresource=subresource if part is None else part)
+        return self._change(served, namespace, name, wanted, writer, dry_run=dry_run, patch=patch, bound=subresource)
+
+    def apply(
+        self,
+        served: Served,
+        namespace: str | None,
+        name: str,
+        config: Object,
+        writer: Writer,
+        *,
+        force: bool = False,
+        dry_run: bool = False,
+    ) -> tuple[Entity, bool]:
+        """Server-side apply; true when it created the object. 409 with all conflicts unless ``force``."""
+        meta = check_type(served, config)
+        settle_namespace(served.kind, meta, namespace)
+        meta["name"] = name
+        application = Application(served, config, writer, force=force)
+        stored = self.store.get(served.kind.group_resource, served.kind.key(namespace, name))
+        if stored is None and not writer.subresource:
+            made = application.created()
+            if made["metadata"].get("uid") or made["metadata"].get("resourceVersion"):
+                raise served.kind.conflict(name, "uid or resourceVersion in precondition, but there is no such object")
+            return self.create(served, namespace, clone(made), dry_run=dry_run, managers=application.packed()), True
+        changed = self._change(
+            served,
+            namespace,
+            name,
+            lambda base, managers: clone(application.onto(base, managers)),
+            writer,
+            dry_run=dry_run,
+            patch=True,
+            bound=writer.subresource,
+            application=application,
+        )
+        return changed, False
+
+    def _change(
+        self,
+        served: Served,
+        namespace: str | None,
+        name: str,
+        transform: Callable[[Object, bytes], Object],
+        writer: Writer,
+        *,
+        dry_run: bool,
+        patch: bool,
+        bound: str,
+        application: Application | None = None,
+    ) -> Entity:
         kind = served.kind
         old = self.get(kind, namespace, name)
         base = clone(old.obj)
         base["apiVersion"] = served.api_version
-        wanted = transform(base)
+        wanted = transform(base, old.managers)
         meta = check_type(served, wanted)
         settle_namespace(kind, meta, namespace)
         _check_identity(kind, meta, old.obj["metadata"], name, patch=patch)
-        new = _bounded(kind, wanted, old.obj, subresource)
+        sent = None if application or bound else managed.given(meta)
+        new = _bounded(kind, wanted, old.obj, bound)
         self._finish(served, new, old.obj)
         _check_finalizers(kind, new["metadata"], old.obj["metadata"])
-        if same(new, old.obj):
+        if application:
+            managers = application.packed()
+        else:
+            managers = managed.updated(kind, old.obj, new, old.managers if sent is None else sent, writer)
+        if same(new, old.obj) and managed.same_owners(managers, old.managers):
             return old
         if kind.generation and _spec_changed(kind, new, old.obj):
             new["metadata"]["generation"] = old.obj["metadata"].get("generation", 0) + 1
         if dry_run:
-            return Entity(new, old.revision)
+            return Entity(new, old.revision, managers=managers)
         key = kind.key(namespace, name)
         if released(kind, new):
             self.store.commit(kind.group_resource, key, old, None)
-            return Entity(new, self.store.revision)
-        return self.store.commit(kind.group_resource, key, old, new)
+            return Entity(new, self.store.revision, managers=managers)
+        return self.store.commit(kind.group_resource, key, old, new, managers)
 
 
 def check_type(served: Served, obj: Object) -> Object:
@@ -229,7 +315,6 @@ def _bounded(kind: Kind, wanted: Object, old: Object, subresource: str) -> Objec
     if subresource == "finalize":
         return clone(old) | {"spec": wanted.get("spec", {})}
     meta = wanted["metadata"]
-    meta.pop("managedFields", None)
     meta.pop("selfLink", None)
     for field in _SERVER_META:
         if field in old["metadata"]:
