@@ -163,6 +163,8 @@ def operation_text(operation: Operation) -> str:
     if operation.verdict != "NOT TESTED" or operation.checks:
         lines.append(f"verdict: {operation.verdict}")
     lines += [f"  {c.verdict:<12} {c.name}: {c.summary} ({c.seconds:.2f} s)" for c in operation.checks]
+    if untested := operation.facts.get("checks.untested"):
+        lines.append(f"  not tested: {', '.join(map(str, untested))}")
     figures = operation.figures
     if figures is not None:
         rta = "unknown" if figures.rta_seconds is None else f"{figures.rta_seconds:.1f} s"

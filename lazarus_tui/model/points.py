@@ -31,6 +31,7 @@ RUNNING_PHASES = frozenset(
 _VALIDATION = timedelta(minutes=1)  # velero server --store-validation-frequency
 _SKEW = timedelta(minutes=5)
 _PASSED_LIMIT = 50
+_UNKNOWN_DEPTH = 500  # points judged in search of one whose volume list is worth reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Known:
     validated_every: timedelta = _VALIDATION
     partial: bool = False
     unread: str = UNREAD  # why the volume lists of backups without a coverage were not read
+    sound: dict[str, bool] = field(default_factory=dict)  # by backup name, filled as needed; share it within one look
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,17 +127,50 @@ def views(ordered: Iterable[Backup], wanted: Wanted, known: Known) -> Iterator[P
 
 def newest_usable(backups: Sequence[Backup], wanted: Wanted, known: Known, *, ordered: bool = False) -> Choice:
     """The newest usable point. ``ordered`` says that ``backups`` already come from ``newest_first``."""
-    return first_usable(views(backups if ordered else newest_first(backups), wanted, known))
+    return first_usable(_hopeful(backups if ordered else newest_first(backups), wanted, known))
+
+
+def _hopeful(ordered: Sequence[Backup], wanted: Wanted, known: Known) -> Iterator[PointView]:
+    """``views``; but behind those that are shown as passed over, only points that can be usable are judged at all.
+
+    One whose volumes are not known can, once its list is read: the first of them is looked for a while longer.
+    """
+    seen, unknown = 0, False
+    for backup in ordered:
+        if seen >= _PASSED_LIMIT:
+            uncovered = bool(wanted.claims) and backup.metadata.name not in known.coverages
+            if (uncovered and (unknown or seen >= _UNKNOWN_DEPTH)) or not _sound(backup, known):
+                continue
+        if takes_namespace(backup.spec, wanted.namespace):
+            seen += 1
+            point = usability(backup, wanted, known)
+            unknown = unknown or point.usable is None
+            yield point
+
+
+def _sound(backup: Backup, known: Known) -> bool:
+    """Whether nothing speaks against the backup whatever is wanted from it."""
+    name = backup.metadata.name
+    if name not in known.sound:
+        reasons = _Reasons()
+        _phase(backup, known, reasons)
+        _expiry(backup, known, reasons)
+        _location(backup, known, reasons)
+        known.sound[name] = reasons.usable is True
+    return known.sound[name]
 
 
 def first_usable(points: Iterable[PointView]) -> Choice:
-    """The first usable point of a newest-first series, with those passed over on the way (at most 50)."""
+    """The first usable point of a newest-first series, with those passed over on the way: at most 50, and the first
+    unknown one behind them."""
     passed: list[PointView] = []
+    unknown = False
     for point in points:
         if point.usable is True:
             return Choice("newest usable", point, tuple(passed))
-        if len(passed) < _PASSED_LIMIT:
+        if len(passed) < _PASSED_LIMIT or (point.usable is None and not unknown):
             passed.append(point)
+        unknown = unknown or point.usable is None
     return Choice("newest usable", None, tuple(passed))
 
 

@@ -15,6 +15,7 @@ from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.model.volumes import UNREAD, VolumeInfo
 from lazarus_tui.posture.coverage import coverages
 from lazarus_tui.posture.findings import findings
+from lazarus_tui.posture.ordered import Ordered
 from lazarus_tui.posture.proofs import Proof
 
 # Namespaces that make up the cluster itself; Velero's own is left out as well.
@@ -48,6 +49,8 @@ def workload_rows(
     places = None if locations is None else {place.metadata.name: place for place in locations}
     ordered = newest_first(backups)
     existing = {(c.metadata.namespace, c.metadata.name) for c in claims}
+    by_namespace = Ordered(ordered)
+    sound: dict[str, bool] = {}
     rows = []
     for workload in workloads:
         space = workload.metadata.namespace
@@ -55,8 +58,10 @@ def workload_rows(
             continue
         wanted = _wanted(workload, existing)
         own = [proof for proof in proofs if space in proof.namespaces]
-        known = Known(now, places, held, {p.backup: (p.verdict, p.at) for p in reversed(own)}, unread=unread)
-        rows.append(_row(workload, wanted, ordered, schedules, own, known, rule))
+        known = Known(
+            now, places, held, {p.backup: (p.verdict, p.at) for p in reversed(own)}, unread=unread, sound=sound
+        )
+        rows.append(_row(workload, wanted, by_namespace.of(space), schedules, own, known, rule))
     return sorted(rows, key=lambda row: (row.namespace, row.kind, row.name))
 
 

@@ -14,7 +14,8 @@ from lazarus_tui.model.objects import Backup, Claim, Location, Schedule, VolumeC
 from lazarus_tui.model.operation import Figures, Operation, OpState
 from lazarus_tui.model.topics import WorkloadRow
 from lazarus_tui.model.verdict import Verdict
-from lazarus_tui.posture import Proof, proofs_of, workload_rows
+from lazarus_tui.model.volumes import VolumeInfo
+from lazarus_tui.posture import Proof, proofs_of, workload_rows, worth_reading
 from tests.velero.lab import START
 
 
@@ -55,6 +56,11 @@ def schedule(
         },
         Schedule,
     )
+
+
+def claim(namespace: str = "shop") -> Claim:
+    meta = {"name": "data-orders-0", "namespace": namespace}
+    return msgspec.convert({"metadata": meta, "status": {"phase": "Bound"}}, Claim)
 
 
 def place(name: str = "default", phase: str = "Available") -> Location:
@@ -181,3 +187,33 @@ def test_ten_thousand_backups_without_a_usable_one_do_not_stall_the_engine() -> 
     assert found.newest is None
     assert len(found.skipped) == 50
     assert time.process_time() - began < 1.5
+
+
+def test_a_doubtful_point_behind_fifty_useless_ones_is_still_found_and_read() -> None:
+    useless = [backup(f"config-{n}", n / 10, includedResources=["configmaps"]) for n in range(60)]
+    doubtful = [backup(f"csi-{n}", 24 + n) for n in range(3)]
+    args: dict[str, Any] = {
+        "workloads": [workload()], "claims": [claim()], "schedules": [schedule()], "locations": [place()], "now": START,
+        "backups": [*useless, *doubtful], "copies": [],
+    }  # fmt: skip
+    [row] = workload_rows(**args)
+    assert row.newest is None
+    assert [point.name for point in row.skipped[-2:]] == ["config-49", "csi-0"]
+    assert worth_reading([row]) == ["csi-0"]
+    info = VolumeInfo("data-orders-0", "shop", "pv", "CSISnapshot", result="succeeded")
+    [row] = workload_rows(**args, volume_infos={"csi-0": (info,)})
+    assert row.newest is not None
+    assert row.newest.name == "csi-0"
+
+
+def test_fifty_namespaces_and_ten_thousand_backups_cost_little_even_when_nothing_is_usable() -> None:
+    spaces = [f"ns{n}" for n in range(50)]
+    backups = [backup(f"b{n}", n / 60, includedNamespaces=["*"]) for n in range(10_000)]
+    args: dict[str, Any] = {
+        "workloads": [workload(namespace=space) for space in spaces], "claims": [claim(space) for space in spaces],
+        "backups": backups, "schedules": [schedule()], "locations": [place()], "copies": [], "now": START,
+    }  # fmt: skip
+    began = time.process_time()
+    rows = workload_rows(**args)
+    assert time.process_time() - began < 2.0, "judging every point for every workload takes ten times as long"
+    assert all(row.newest is None and row.skipped[0].name == "b0" for row in rows)
