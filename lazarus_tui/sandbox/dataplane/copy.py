@@ -1,4 +1,4 @@
-"""The one copy primitive: a directory tree, byte for byte, with modes, times and links.
+"""Files and trees on disk: walk, measure, copy a file byte for byte with its mode and times, remove.
 
 ``os.copy_file_range`` copies inside the kernel and shares blocks where the file system can (xfs, btrfs); elsewhere
 plain reads and writes do. Nothing here ever hard-links live data: an in-place write would change the copy.
@@ -9,20 +9,11 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 # One kernel call copies at most this much, so that progress moves and a cancelled copy ends soon.
 _CHUNK = 8 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Copied:
-    """What a copy moved: regular files, and their bytes."""
-
-    files: int
-    bytes: int
 
 
 def tree_files(root: Path) -> Iterator[tuple[str, os.stat_result]]:
@@ -44,34 +35,6 @@ def tree_files(root: Path) -> Iterator[tuple[str, os.stat_result]]:
 def tree_bytes(root: Path) -> int:
     """The bytes of all regular files below ``root``."""
     return sum(info.st_size for _, info in tree_files(root) if stat.S_ISREG(info.st_mode))
-
-
-def copy_tree(source: Path, target: Path, progress: Callable[[int], None] | None = None) -> Copied:
-    """Copies ``source``'s contents into ``target`` (made if absent); ``progress`` gets all bytes done so far.
-
-    Sockets, pipes and devices are left out, as every backup tool does. Raises ``OSError``; what was copied stays.
-    """
-    target.mkdir(parents=True, exist_ok=True)
-    folders: list[tuple[Path, os.stat_result]] = [(target, source.stat())]
-    files = done = 0
-    for name, info in tree_files(source):
-        to = target / name
-        if stat.S_ISDIR(info.st_mode):
-            to.mkdir(exist_ok=True)
-            folders.append((to, info))
-        elif stat.S_ISLNK(info.st_mode):
-            to.unlink(missing_ok=True)
-            os.symlink(os.readlink(source / name), to)
-        elif stat.S_ISREG(info.st_mode):
-            for count in copy_file(source / name, to):
-                done += count
-                if progress:
-                    progress(done)
-            files += 1
-    for folder, info in reversed(folders):
-        os.chmod(folder, stat.S_IMODE(info.st_mode) | stat.S_IRWXU)
-        os.utime(folder, ns=(info.st_atime_ns, info.st_mtime_ns))
-    return Copied(files, done)
 
 
 def copy_file(source: Path, target: Path) -> Iterator[int]:
