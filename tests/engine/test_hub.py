@@ -86,7 +86,7 @@ async def test_a_waiting_pull_hears_of_news_at_once(hub: Hub) -> None:
     await asyncio.sleep(0)
     hub._topics[NAME].flushed = float("-inf")
     hub.set_state(NAME, "failed", reason="forbidden", hint="ask")
-    [update] = await asyncio.wait_for(waiting, 1)
+    [update] = await asyncio.wait_for(waiting, 60)
     assert (update.state, update.reason, update.hint) == ("failed", "forbidden", "ask")
     assert not hub._waiting
 

@@ -238,10 +238,10 @@ async def test_port_forward_into_a_pod(world: World) -> None:
         payload = bytes(range(256)) * 1000
         writer.write(payload)
         await writer.drain()
-        assert await asyncio.wait_for(reader.readexactly(len(payload)), 5) == payload
+        assert await asyncio.wait_for(reader.readexactly(len(payload)), 60) == payload
     async with world.cluster.port_forward("shop", "web-0", 9) as (reader, _):
         with pytest.raises(KubeError, match="connection refused"):
-            await asyncio.wait_for(reader.read(), 5)
+            await asyncio.wait_for(reader.read(), 60)
     with pytest.raises(NotFound):
         async with world.cluster.port_forward("shop", "missing", 7):
             pass

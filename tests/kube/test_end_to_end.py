@@ -73,7 +73,7 @@ async def test_objects_and_preconditions_over_the_wire(wired: Wired) -> None:
 async def test_a_follower_over_the_wire(wired: Wired) -> None:
     wired.world.api.create(CONFIGMAPS, config("a"), "shop")
     seen: set[str] = set()
-    async with asyncio.timeout(10), aclosing(follow(wired.cluster, CONFIGMAPS, "shop", type=Config)) as batches:
+    async with asyncio.timeout(60), aclosing(follow(wired.cluster, CONFIGMAPS, "shop", type=Config)) as batches:
         async for batch in batches:
             seen |= {item.metadata.name for item in batch.items}
             if batch.kind == "events" and "b" not in seen:
@@ -93,7 +93,7 @@ async def test_logs_exec_and_port_forward_over_the_wire(wired: Wired) -> None:
     async with cluster.port_forward("shop", "web-0", 7) as (reader, writer):
         writer.write(b"hello" * 50_000)
         await writer.drain()
-        assert await asyncio.wait_for(reader.readexactly(250_000), 10) == b"hello" * 50_000
+        assert await asyncio.wait_for(reader.readexactly(250_000), 60) == b"hello" * 50_000
     with pytest.raises(KubeError, match="bash is not in the catalogue"):
         await cluster.exec("shop", "web-0", "app", ["bash"])
     with pytest.raises(NotFound):

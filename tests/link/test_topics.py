@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ class Console:
         self.connects += 1
 
     async def until(self, condition: Any) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not condition():
                 await asyncio.sleep(0.001)
                 assert not self.task.done()
@@ -170,10 +171,12 @@ async def test_nothing_wanted_costs_nothing(console: Console, server: LinkServer
 async def test_pulls_are_at_least_the_interval_apart(socket_path: Path, hub: Hub, server: LinkServer) -> None:
     topics = Topics(lambda: Client.connect(socket_path), on_change=lambda names: None, interval=0.05)
     topics.want(["plain"])
+    began = time.monotonic()
     task = asyncio.create_task(topics.run())
     for n in range(100):
         hub.publish("plain", {"a": {"n": n}})
         await asyncio.sleep(0.002)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert server.calls <= 8
+    # hello, the first pull, and one more for each interval that began
+    assert server.calls <= 3 + (time.monotonic() - began) / 0.05

@@ -76,7 +76,7 @@ class Node:
         assert found is not None, f"{resource.plural} {name} is not there"
         return found
 
-    async def until(self, holds: Callable[[], Any], seconds: float = 10.0) -> None:
+    async def until(self, holds: Callable[[], Any], seconds: float = 60.0) -> None:
         end = time.monotonic() + seconds
         while not holds():
             assert time.monotonic() < end, "did not come true in time"

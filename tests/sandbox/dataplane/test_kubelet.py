@@ -95,7 +95,7 @@ async def test_sigterm_is_given_its_grace_and_then_there_is_sigkill(node):
     began = time.monotonic()
     node.api.delete(PODS, "stubborn", "shop", grace=1)
     await node.until(lambda: node.api.get(PODS, "stubborn", "shop") is None)
-    assert 0.9 < time.monotonic() - began < 3
+    assert 0.9 < time.monotonic() - began < 20  # the pod's own grace is 30
     assert start_mark(pid) == ""
 
 
@@ -240,9 +240,9 @@ async def test_the_writer_never_gives_up(node):
     await node.until(lambda: any(pod["metadata"]["name"].startswith("writer") for pod in node.api.list(PODS, "shop")))
     (name,) = [pod["metadata"]["name"] for pod in node.api.list(PODS, "shop")]
     await node.until(lambda: node.ready(name))
-    await asyncio.sleep(0.3)
+    await anext(_lines(node, name))
     await node.orders()
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while (await node.ask("GET", "/stats"))[1]["orders"] < 5:
         assert time.monotonic() < end
         await asyncio.sleep(0.05)
@@ -258,7 +258,7 @@ async def test_the_front_shows_the_count_and_says_when_it_cannot(node):
     await node.until(lambda: node.ready("web"))
 
     async def page():
-        with_retries = 20
+        with_retries = 1200
         for _ in range(with_retries):
             try:
                 reader, writer = await node.kubelet.connect("shop", "web", 8080)
@@ -288,7 +288,7 @@ def test_processes_left_behind_are_ended_and_strangers_are_not(tmp_path):
         (tmp_path / "pids" / str(stranger.pid)).write_text(json.dumps({"start": "another start"}))
         (tmp_path / "pids" / "nonsense").write_text("{")
         assert ledger.reap() == [ours.pid]
-        assert ours.wait(5) == -signal.SIGKILL
+        assert ours.wait(60) == -signal.SIGKILL
         assert stranger.poll() is None
         assert ledger.reap() == []
     finally:
@@ -319,7 +319,7 @@ def test_a_pod_does_not_outlive_a_killed_sandbox(tmp_path):
         parent.kill()
     if sys.platform != "linux":  # there the next start of the sandbox ends it
         assert ledger.reap() == [pid]
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while start_mark(pid):
         assert time.monotonic() < deadline
 
@@ -374,7 +374,7 @@ async def test_an_exec_ends_with_its_pod(node):
     await node.until(lambda: node.ready("box"))
     session = await node.kubelet.exec("shop", "box", "", ["sleep", "60"], stdin=False, tty=False)
     node.api.delete(PODS, "box", "shop")
-    assert await asyncio.wait_for(session.wait(), 5) == 128 + signal.SIGKILL
+    assert await asyncio.wait_for(session.wait(), 60) == 128 + signal.SIGKILL
 
 
 async def test_logs_of_the_run_before_a_crash_of_the_sandbox_are_kept(node):
