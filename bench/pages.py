@@ -7,7 +7,8 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from subprocess import PIPE, Popen
+
+from bench.servers import served
 
 PAGE = 500
 
@@ -94,12 +95,8 @@ async def serve(count: int) -> None:
 @contextmanager
 def page_server(count: int) -> Iterator[str]:
     """The URL of a page server in a process of its own."""
-    with Popen([sys.executable, "-m", "bench.pages", str(count)], stdout=PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-        finally:
-            process.terminate()
+    with served("bench.pages", str(count)) as port:
+        yield f"http://127.0.0.1:{int(port)}"
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ import asyncio
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
+
+from bench.servers import LAZARUS, sandbox
 
 PICTURES = {"overview": ((104, 30), ()), "operation": ((104, 30), ("5", "enter"))}
 
@@ -30,22 +31,16 @@ async def picture(socket: Path, kubeconfig: str, size: tuple[int, int], keys: tu
 
 
 def main(folder: Path) -> None:
-    with tempfile.TemporaryDirectory(prefix="lzb") as state:
-        os.environ.update(LAZARUS_STATE=state, XDG_RUNTIME_DIR="", TEXTUAL_ANIMATIONS="none")
+    with sandbox() as env:
+        os.environ.update(env, TEXTUAL_ANIMATIONS="none")
         from lazarus_tui.model.paths import StateRoot
 
         root = StateRoot(sandbox=True)
-        lazarus = [sys.executable, "-m", "lazarus_tui.cli"]
-        try:
-            subprocess.run([*lazarus, "sandbox", "up"], check=True)
-            subprocess.run([*lazarus, "rehearse", "-o", "name"], check=True)
-            for name, (size, keys) in PICTURES.items():
-                kubeconfig = str(root.cluster / "kubeconfig")
-                drawn = asyncio.run(picture(root.socket, kubeconfig, size, keys))
-                (folder / f"{name}.svg").write_text(drawn, encoding="utf-8")
-        finally:
-            subprocess.run([*lazarus, "--sandbox", "engine", "stop", "--park"], check=False)
-            subprocess.run([*lazarus, "sandbox", "down"], check=False)
+        subprocess.run([*LAZARUS, "rehearse", "-o", "name"], check=True)
+        for name, (size, keys) in PICTURES.items():
+            kubeconfig = str(root.cluster / "kubeconfig")
+            drawn = asyncio.run(picture(root.socket, kubeconfig, size, keys))
+            (folder / f"{name}.svg").write_text(drawn, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.pages import backup
+from bench.servers import LAZARUS, own_state, served
 
 COUNT = 10_000
 WORKLOAD = "ledger"
@@ -24,7 +24,6 @@ class World:
 
     env: dict[str, str]
     lazarus: list[str]
-    socket: Path
 
 
 async def serve(root: Path, count: int) -> None:
@@ -65,29 +64,23 @@ async def serve(root: Path, count: int) -> None:
 @contextmanager
 def world(count: int = COUNT) -> Iterator[World]:
     """The server and a warm engine; both end with the block."""
-    from lazarus_tui.model.paths import StateRoot
-
     with tempfile.TemporaryDirectory(prefix="lzb") as folder:
         root = Path(folder)
         (root / "cluster").mkdir()
-        env = {**os.environ, "LAZARUS_STATE": str(root / "state"), "XDG_RUNTIME_DIR": "",
-               "KUBECONFIG": str(root / "cluster" / "kubeconfig"), "LAZARUS_ENGINE__IDLE_SECONDS": "600"}  # fmt: skip
-        lazarus = [sys.executable, "-m", "lazarus_tui.cli"]
-        command = [sys.executable, "-m", "bench.world", str(root / "cluster"), str(count)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        env = own_state(str(root / "state")) | {
+            "KUBECONFIG": str(root / "cluster" / "kubeconfig"),
+            "LAZARUS_ENGINE__IDLE_SECONDS": "600",
+        }
+        with served("bench.world", str(root / "cluster"), str(count)):
             try:
-                assert server.stdout is not None
-                if server.stdout.readline().strip() != "ready":
-                    raise RuntimeError("the bench server did not start")
                 names = subprocess.run(
-                    [*lazarus, "backup", "list", "-o", "name"], check=True, env=env, capture_output=True
+                    [*LAZARUS, "backup", "list", "-o", "name"], check=True, env=env, capture_output=True
                 )
                 if len(names.stdout.split()) != count:
                     raise RuntimeError(f"the engine sees {len(names.stdout.split())} of {count} backups")
-                yield World(env, lazarus, StateRoot(False, env=env).socket)
+                yield World(env, LAZARUS)
             finally:
-                subprocess.run([*lazarus, "engine", "stop", "--park"], env=env, capture_output=True, check=False)
-                server.kill()
+                subprocess.run([*LAZARUS, "engine", "stop", "--park"], env=env, capture_output=True, check=False)
 
 
 if __name__ == "__main__":
