@@ -1,0 +1,50 @@
+"""What a command says at the end: every figure with its definition, and what no check was there for."""
+
+from __future__ import annotations
+
+import msgspec
+
+from lazarus_tui.cli.rehearse import record
+from lazarus_tui.cli.running import operation_text
+from lazarus_tui.model.operation import Figures, Operation, OpState
+from lazarus_tui.model.verdict import Verdict
+
+ENDED = Operation(
+    id="0123456789abcdef", kind="velero.restore", context="lab", target="copy", title="Restore copy from b1",
+    state=OpState.DONE, plan_digest="", started="2026-06-01T12:00:00Z", verdict=Verdict.PASSED,
+    figures=Figures(
+        rta_seconds=3.7, rta_definition="from T4 to T12", rpa_seconds=20.0, rpa_definition="from the newest data to T4",
+        orders_lost=4, lost_definition="in shop, not in copy", watermark="2026-06-01T11:59:40.000Z",
+    ),
+    facts={"checks.untested": ["how new its data is"]},
+)  # fmt: skip
+
+
+def test_the_text_defines_each_figure_and_names_what_was_not_tested() -> None:
+    lines = operation_text(ENDED).splitlines()
+    for figure, definition in (
+        ("recovery time actual", "from T4 to T12"),
+        ("recovery point actual", "from the newest data to T4"),
+        ("orders lost", "in shop, not in copy"),
+        ("newest data restored", "2026-06-01T11:59:40.000Z"),
+    ):
+        assert any(line.startswith(figure) and line.endswith(definition) for line in lines), figure
+    assert "  not tested: how new its data is" in lines
+
+
+def test_what_could_not_be_counted_is_unknown_with_its_reason_once() -> None:
+    figures = Figures(lost_definition="unknown: nobody counted")
+    lines = operation_text(msgspec.structs.replace(ENDED, figures=figures)).splitlines()
+    assert [line.split() for line in lines if line.startswith("orders lost")] == [
+        ["orders", "lost", "unknown", "nobody", "counted"]
+    ]
+
+
+def test_the_record_of_a_rehearsal_defines_its_figures() -> None:
+    found = record(ENDED)
+    assert found["definitions"] == {
+        "rta": "from T4 to T12",
+        "rpa": "from the newest data to T4",
+        "lost": "in shop, not in copy",
+    }
+    assert record(msgspec.structs.replace(ENDED, figures=None))["definitions"] == {"rta": "", "rpa": "", "lost": ""}
