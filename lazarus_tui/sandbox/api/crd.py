@@ -6,6 +6,7 @@ from typing import Any
 
 from lazarus_tui.sandbox.api.errors import Cause
 from lazarus_tui.sandbox.api.kinds import Kind, ScalePaths, Version
+from lazarus_tui.sandbox.api.validations import rule_tree, unreadable_rules
 
 
 def _path(dotted: str) -> str:
@@ -41,7 +42,7 @@ def kind_of_definition(obj: dict[str, Any]) -> Kind:
 
 def _version(version: dict[str, Any]) -> Version:
     schema = (version.get("schema") or {}).get("openAPIV3Schema") or {}
-    return Version(schema, tuple(version.get("additionalPrinterColumns") or ()))
+    return Version(schema, tuple(version.get("additionalPrinterColumns") or ()), rule_tree(schema))
 
 
 def _scale_paths(scale: dict[str, Any]) -> ScalePaths:
@@ -112,7 +113,10 @@ def definition_causes(obj: dict[str, Any]) -> list[Cause]:
     if sum(1 for version in versions if version.get("storage")) != 1:
         causes.append(Cause("spec.versions", "Invalid value: must have exactly one version marked as storage version"))
     for index, version in enumerate(versions):
-        if not (version.get("schema") or {}).get("openAPIV3Schema"):
-            field = f"spec.versions[{index}].schema.openAPIV3Schema"
+        field = f"spec.versions[{index}].schema.openAPIV3Schema"
+        schema = (version.get("schema") or {}).get("openAPIV3Schema")
+        if schema:
+            causes += unreadable_rules(schema, field)
+        else:
             causes.append(Cause(field, "Required value: schemas are required", "FieldValueRequired"))
     return causes

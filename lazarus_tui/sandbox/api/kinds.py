@@ -18,6 +18,7 @@ from lazarus_tui.sandbox.api.errors import (
     not_found,
     stale,
 )
+from lazarus_tui.sandbox.api.validations import RuleTree
 
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
@@ -37,6 +38,7 @@ class Version:
 
     schema: Mapping[str, Any] = field(default_factory=dict)
     columns: tuple[Mapping[str, Any], ...] = ()
+    rules: RuleTree | None = None
 
 
 @dataclass(frozen=True)

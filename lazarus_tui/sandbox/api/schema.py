@@ -1,4 +1,4 @@
-"""OpenAPI v3 schemas of custom resources: defaulting, pruning and validation in one walk (no CEL rules)."""
+"""OpenAPI v3 schemas of custom resources: defaulting, pruning and validation in one walk."""
 
 from __future__ import annotations
 

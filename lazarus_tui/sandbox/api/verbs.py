@@ -147,7 +147,10 @@ class Verbs:
         meta = obj["metadata"]
         causes = names.metadata_causes(meta, kind.name_rule if old is None else lambda _: "")
         if kind.custom:
-            causes += schema.apply(kind.definitions[served.version].schema, obj)
+            version = kind.definitions[served.version]
+            causes += schema.apply(version.schema, obj)
+            if version.rules is not None and not causes:
+                causes += version.rules.causes(obj, old)
         elif kind.plural == "customresourcedefinitions":
             causes += definition_causes(obj)
             if not causes:
