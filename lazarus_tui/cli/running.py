@@ -118,14 +118,13 @@ def emit_operation(operation: Operation, output: str) -> None:
     emit(operation, output, names=[operation.id], table=lambda: operation_text(operation))
 
 
-def follow(session: Session, op: str, *, quiet: bool = False) -> Operation:
+def follow(session: Session, op: str) -> Operation:
     """Stream an operation's steps and log to stderr until it is terminal or parked; returns it."""
     known = {"operations": 0, f"oplog/{op}": 0}
     told: dict[str, StepState] = {}
     current = session.call("operation.get", {"id": op}, Operation)
     while True:
-        if not quiet:
-            _tell_steps(current, told)
+        _tell_steps(current, told)
         if not current.state.open or current.state == "parked":
             return current
         result = session.call("pull", {"known": known, "wait": 10.0}, PullResult)
@@ -134,7 +133,7 @@ def follow(session: Session, op: str, *, quiet: bool = False) -> Operation:
             if update.topic == "operations":
                 raw = dict(zip(update.keys, update.upserts, strict=True)).get(op)
                 current = msgspec.json.decode(raw, type=Operation) if raw is not None else current
-            elif not quiet:
+            else:
                 for line in update.upserts:
                     _tell(f"    {msgspec.json.decode(line, type=LogLine).text}")
 

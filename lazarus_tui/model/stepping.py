@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from lazarus_tui.model.plan import PlannedStep
 from lazarus_tui.model.steps import Outcome, Step, StepContext, StepStopped, Write, WriteResult
@@ -51,9 +50,3 @@ async def carry_out(context: StepContext, write: Write) -> WriteResult:
             f"{where} ended in a way nobody expects: {result.reason}", hint="look, then resume", park=True
         )
     return result
-
-
-def made_by(obj: Mapping[str, Any] | None, operation: str) -> bool:
-    """Whether an object carries this operation's label."""
-    labels = ((obj or {}).get("metadata") or {}).get("labels") or {}
-    return labels.get(OPERATION_LABEL) == operation[:8]
