@@ -19,6 +19,8 @@ _NAMES = {
     "escape": "esc",
     "ctrl+backslash": "ctrl+\\",
     "ctrl+@": "ctrl+space",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
 }
 
 

@@ -17,6 +17,7 @@ from textual.timer import Timer
 
 from lazarus_tui.model.topics import ContextRow
 from lazarus_tui.view import actions, commands, crash
+from lazarus_tui.view.history import History
 from lazarus_tui.view.source import LinkFault, LinkLost, LinkState, Source, TopicState
 from lazarus_tui.view.text import Tone
 from screens.place import Place
@@ -98,7 +99,7 @@ class Console(App[int]):
         self.source = make_source(self)
         self._following: asyncio.Task[None] | None = None
         self._repaint: Timer | None = None
-        self._visit: dict[str, dict[str, str | None]] = {}
+        self._history = History(self.DEFAULT_MODE)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return themes.ANSI_VARIABLES
@@ -132,8 +133,12 @@ class Console(App[int]):
         self._next_minute()
 
     def _second(self) -> None:
-        if (place := self.place) is not None and place.busy:
+        if (place := self.place) is None:
+            return
+        if place.busy:
             place.renew()
+        elif place.troubled:
+            place.renew_frame()
 
     def changed(self, names: frozenset[str]) -> None:
         """The source has news of these topics."""
@@ -207,6 +212,7 @@ class Console(App[int]):
     async def visit(self, mode: str, *, namespace: str | None = None, filter: str | None = None) -> None:
         from screens.listing import Listing
 
+        self._history.went(mode)
         if self.current_mode != mode:
             await self.switch_mode(mode)
         else:
@@ -214,6 +220,14 @@ class Console(App[int]):
                 self.pop_screen()
         if isinstance(self.screen, Listing) and (namespace is not None or filter is not None):
             self.screen.narrow(namespace=namespace, filter=filter)
+
+    async def go_along(self, by: int) -> None:
+        """One place back or forward in the order in which they were visited."""
+        mode = self._history.step(by)
+        if mode is None:
+            self.say("there is nothing before this" if by < 0 else "there is nothing after this")
+        else:
+            await self.visit(mode)
 
     def run_command(self, typed: str) -> None:
         command = commands.parse(typed)

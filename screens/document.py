@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from lazarus_tui.model.resources import BACKUPS, RESTORES, SCHEDULES
 from lazarus_tui.view import documents
 from lazarus_tui.view.source import LinkFault, LinkLost
-from lazarus_tui.view.text import BLANK, Line, Tone, line, muted, wrap
+from lazarus_tui.view.text import BLANK, Line, Span, Tone, line, muted, wrap
 from screens.reading import Reading
+from widgets.pager import Pager
 
 _RESOURCES = {"backup": BACKUPS, "restore": RESTORES, "schedule": SCHEDULES}
 _ARTEFACTS = {
@@ -32,6 +34,7 @@ class DocumentScreen(Reading):
         super().__init__()
         self.kind, self.namespace, self.name_shown, self.view = kind, namespace, name, view
         self.shown_mode = f"{kind}s"
+        self._text: list[Line] = []
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -44,6 +47,7 @@ class DocumentScreen(Reading):
         self.view = view
         self.trail = (self.name_shown, view)
         self.pager.wrapped = view not in ("logs", "yaml")  # where columns matter, w folds
+        self.pager.windowed = False
         self.pager.show([BLANK, line(muted(f"  asking for {view} …"))])
         self.renew_frame()
         self.run_worker(self._load(view), exclusive=True, group="document")
@@ -57,8 +61,19 @@ class DocumentScreen(Reading):
             lines += [BLANK, *wrap(f"→ {found.hint}", 90, Tone.ACCENT, 2)] if found.hint else []
         except LinkLost as error:
             lines = [BLANK, *wrap(f"✗ {error}", 90, Tone.BAD, 2)]
+        self._text = lines
+        self.pager.windowed = view == "logs"
         self.pager.show(lines)
         self.pager.action_scroll_by(-10_000_000)
+
+    def on_pager_windowed(self, event: Pager.Windowed) -> None:
+        shown = documents.window(self._text, event.number)
+        self.pager.show(shown)
+        self.pager.action_scroll_by(10_000_000 if event.number != 1 else -10_000_000)
+        self.say(f"the log, {documents.window_words(event.number)}: {len(shown)} of {len(self._text)} lines")
+
+    def info(self) -> Sequence[Span]:
+        return super().info() or [muted("0-6 which part  w folds")] * (self.view == "logs")
 
     async def _lines(self, view: str) -> list[Line]:
         host, now = self.host, self.host.now()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import ClassVar
 
+from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from lazarus_tui.model.operation import Operation
@@ -22,6 +24,7 @@ from widgets.pager import LogPager, Pager
 class OperationScreen(Operating, Reading):
     """Follows operation ``id``; leaving it changes nothing."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("s", "follow", show=False)]
     mode = "operation"
     shown_mode = "operations"
 
@@ -29,6 +32,14 @@ class OperationScreen(Operating, Reading):
         super().__init__()
         self.operation_id = id
         self._ended = False
+
+    def action_follow(self) -> None:
+        """Stay at the newest line and the running step, or stop that."""
+        log = self.query_one("#log", LogPager)
+        log.following = not log.following
+        self.pager.held = not log.following
+        self.say("follows what is newest" if log.following else "stays where it is; s follows again")
+        self.renew()
 
     def compose_body(self) -> Iterable[Widget]:
         yield LineBlock([BLANK, BLANK], id="title")

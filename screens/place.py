@@ -80,6 +80,12 @@ class Place(Screen[Any]):
         return False
 
     @property
+    def troubled(self) -> bool:
+        """Whether the banner counts how old the data is."""
+        topic = self.main_topic()
+        return self.host.link in ("lost", "refused") or (topic is not None and topic.state == "stale")
+
+    @property
     def busy(self) -> bool:
         """Whether something on it counts seconds."""
         return False
@@ -112,7 +118,7 @@ class Place(Screen[Any]):
         else:
             top = chrome.places(shown, self.info(), running, width)
         self._block("#places").show([top])
-        self._block("#banner").show(chrome.banner(self.main_topic(), host.link, host.link_reason, now))
+        self._block("#banner").show(chrome.banner(self.main_topic(), host.link, host.link_reason, now, width))
         self._block("#footer").show([self._footer(width)])
 
     def _footer(self, width: int) -> Line:
@@ -233,6 +239,12 @@ class Place(Screen[Any]):
 
     async def do_operations(self) -> None:
         await self.host.visit("operations")
+
+    async def do_earlier(self) -> None:
+        await self.host.go_along(-1)
+
+    async def do_later(self) -> None:
+        await self.host.go_along(1)
 
     def do_refresh(self) -> None:
         self.renew()

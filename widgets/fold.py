@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from itertools import groupby
 
 from rich.cells import cell_len
 
 from lazarus_tui.view.sanitise import Safe
 from lazarus_tui.view.text import Line, Span, plain
+
+# A label and the gap after it: what it labels stays in its column.
+_LABEL = re.compile(r"\s*\S{1,20}(?: \S{1,20}){0,3} {2,}(?=\S)")
 
 
 def fold(found: Line, width: int) -> list[Line]:
@@ -16,7 +20,8 @@ def fold(found: Line, width: int) -> list[Line]:
     if width < 8 or cell_len(text) <= width:
         return [found]
     tones = [part.tone for part in found for _ in part.text]
-    indent = min(len(text) - len(text.lstrip()) + 2, width // 2)
+    label = _LABEL.match(text)
+    indent = min(label.end() if label else len(text) - len(text.lstrip()) + 2, width // 2)
     lines: list[Line] = []
     start = 0
     while start < len(text):

@@ -34,7 +34,15 @@ class Pager(Scrolled, can_focus=True):
         Binding("n", "match(1)", show=False),
         Binding("N,shift+n", "match(-1)", show=False),
         Binding("w", "wrap", show=False),
+        *(Binding(str(number), f"window({number})", show=False) for number in range(7)),
     ]
+
+    class Windowed(Message):
+        """Another part of a log is wanted: 0 its end, 1 its start, 2 to 6 what is not older than so long."""
+
+        def __init__(self, number: int) -> None:
+            super().__init__()
+            self.number = number
 
     class Searched(Message):
         """A search was started or moved: ``at`` of ``found`` matches (0: none)."""
@@ -47,6 +55,8 @@ class Pager(Scrolled, can_focus=True):
         super().__init__(**arguments)
         self.wrapped = wrapped
         """Whether long lines are folded instead of cut."""
+        self.windowed = False
+        """Whether the digits choose a part of what is shown: a log."""
         self._source: Sequence[Line] = list(lines)
         self._lines: list[Line] = list(lines)
         self._painted: dict[int, tuple[Line, bool]] = {}
@@ -112,6 +122,13 @@ class Pager(Scrolled, can_focus=True):
     def on_resize(self) -> None:
         self._painted.clear()
         self._lay_out()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Without a log the digits mean what they mean everywhere."""
+        return self.windowed if action == "window" else super().check_action(action, parameters)
+
+    def action_window(self, number: int) -> None:
+        self.post_message(self.Windowed(number))
 
     def action_wrap(self) -> None:
         self.wrapped, self._shift = not self.wrapped, 0

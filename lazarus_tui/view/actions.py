@@ -291,6 +291,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("schedules", ("3",), "schedules", "all schedules"),
     Action("restores", ("4",), "restores", "all restores"),
     Action("operations", ("5",), "operations", "what Lazarus does and did"),
+    Action("earlier", ("left_square_bracket",), "earlier", "the place before this one, as they were visited"),
+    Action("later", ("right_square_bracket",), "later", "the place after this one, as they were visited"),
     Action("command", ("colon",), "command", "go somewhere by name: :backups shop /daily @context", footer=15),
     Action(
         "filter",
@@ -315,7 +317,7 @@ def offered(mode: str) -> list[Action]:
 
 _KEY_WORDS = {
     "colon": ":", "slash": "/", "question_mark": "?", "escape": "esc", "space": "space", "ctrl+backslash": "^\\",
-    "ctrl+@": "^space",
+    "ctrl+@": "^space", "left_square_bracket": "[", "right_square_bracket": "]",
 }  # fmt: skip
 
 

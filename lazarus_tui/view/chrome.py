@@ -9,7 +9,7 @@ from lazarus_tui.model.topics import ContextRow
 from lazarus_tui.view import times
 from lazarus_tui.view.actions import MODES, Action, Situation, armed, key_words
 from lazarus_tui.view.source import LinkState, TopicState
-from lazarus_tui.view.text import Line, Span, Tone, accent, line, muted, plain, span, strong
+from lazarus_tui.view.text import Line, Span, Tone, accent, line, muted, plain, span, strong, wrap
 
 
 def spread(left: Sequence[Span], right: Sequence[Span], width: int) -> Line:
@@ -103,7 +103,7 @@ def crumbs(mode: str, trail: Sequence[str], right: Iterable[Span], width: int) -
     return spread(parts, [*right, span(" ")], width)
 
 
-def banner(state: TopicState | None, link: LinkState, reason: str, now: datetime) -> list[Line]:
+def banner(state: TopicState | None, link: LinkState, reason: str, now: datetime, width: int = 80) -> list[Line]:
     """Over data that may be old: how old, why, and that it is being retried. Nothing when all is well."""
     if link in (LinkState.LOST, LinkState.REFUSED):
         seen = f"; what you see is {times.age(state.as_of, now)} old" if state and state.as_of else ""
@@ -112,7 +112,7 @@ def banner(state: TopicState | None, link: LinkState, reason: str, now: datetime
     if state is not None and state.state == "stale":
         seen = times.age(state.as_of, now, "unknown time")
         parts = line(span(f" ▲ STALE {seen}", Tone.WARN), muted(f"  {state.reason}; trying again"))
-        return [parts] if not state.hint else [parts, line(muted(f"   → {state.hint}"))]
+        return [parts, *wrap(f"→ {state.hint}", width - 1, Tone.MUTED, 3)[:2]] if state.hint else [parts]
     return []
 
 

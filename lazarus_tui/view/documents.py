@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,21 @@ from lazarus_tui.model.scope import in_words
 from lazarus_tui.view import backups, restores, schedules, status, times
 from lazarus_tui.view.explain import explain
 from lazarus_tui.view.sanitise import clean_lines
-from lazarus_tui.view.text import BLANK, Line, Span, Tone, accent, heading, labelled, line, muted, span, strong, wrap
+from lazarus_tui.view.text import (
+    BLANK,
+    Line,
+    Span,
+    Tone,
+    accent,
+    heading,
+    labelled,
+    line,
+    muted,
+    plain,
+    span,
+    strong,
+    wrap,
+)
 
 # A pane holds this many lines; the command line has the whole file.
 LINES_SHOWN = 20_000
@@ -155,6 +170,31 @@ def log(text: str) -> list[Line]:
         tone = next((tone for level, tone in _LEVELS.items() if level in part), Tone.PLAIN)
         lines.append(line(" ", Span(part, tone)))
     return lines or [BLANK, line(muted("  the log is empty"))]
+
+
+# The parts of a log that the keys 2 to 6 show: its last so many seconds, as k9s has them.
+WINDOWS = {2: 60, 3: 300, 4: 900, 5: 1800, 6: 3600}
+_TIME = re.compile(r'time="([^"]+)"')
+
+
+def window(lines: Sequence[Line], number: int) -> list[Line]:
+    """The lines of a log that are at most ``WINDOWS[number]`` seconds older than its last; all for other numbers.
+
+    A line without a time belongs to the one before it.
+    """
+    times_of = [times.moment(found[1]) if (found := _TIME.search(plain(each))) else None for each in lines]
+    last = max(filter(None, times_of), default=None)
+    if number not in WINDOWS or last is None:
+        return list(lines)
+    kept, inside = [], False
+    for each, at in zip(lines, times_of, strict=True):
+        inside = (last - at).total_seconds() <= WINDOWS[number] if at is not None else inside
+        kept += [each] * inside
+    return kept
+
+
+def window_words(number: int) -> str:
+    return {0: "to its end", 1: "from its start"}.get(number) or f"its last {times.duration(WINDOWS[number])}"
 
 
 def artefact(view: str, answer: Mapping[str, Any], width: int = 110) -> list[Line]:

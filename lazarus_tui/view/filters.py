@@ -5,6 +5,7 @@ a regex that is not finished yet is taken literally instead of failing.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -49,7 +50,9 @@ def _expression(body: str) -> tuple[Callable[[str], object], str]:
     if re.search(r"[+*}]\)?[+*{]", body):  # nested repetition: the slow kind
         return re.compile(re.escape(body), re.IGNORECASE).search, "taken literally"
     try:
-        return re.compile(body, re.IGNORECASE).search, ""
+        with warnings.catch_warnings():  # Python has doubts about "[[": nothing for a terminal that is painted on
+            warnings.simplefilter("ignore", FutureWarning)
+            return re.compile(body, re.IGNORECASE).search, ""
     except re.error:
         return re.compile(re.escape(body), re.IGNORECASE).search, "taken literally"
 

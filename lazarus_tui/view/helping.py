@@ -13,6 +13,8 @@ _MOVING = (
     ("N S A O", "sort by the column that carries the letter; again turns it round"),
     ("n  N", "in a text: next and previous match"),
     ("← →", "in a text: long lines sideways"),
+    ("0 1 2-6", "in a log: its end, its start, its last 1m 5m 15m 30m 1h; elsewhere digits are places"),
+    ("s", "in an operation: follow what is newest, or stay where you are"),
     ("w", "in a text: long lines folded, or cut again"),
 )
 _GRAMMAR = (

@@ -53,7 +53,7 @@ def cells(row: WorkloadRow, now: datetime) -> tuple[Span, ...]:
         exposure(row, now),
         proof(row, now),
         span("none", Tone.BAD) if row.newest is None else span(row.newest.name),
-        muted("-") if row.rta_seconds is None else span(times.duration(row.rta_seconds)),
+        muted("-") if row.rta_seconds is None else span(times.measured(row.rta_seconds)),
         span(times.coarse(row.next_run, now)) if row.next_run else span("none", Tone.WARN),
         span(f"{row.ready}/{row.desired}", Tone.PLAIN if row.ready >= row.desired else Tone.WARN),
     )
@@ -124,7 +124,7 @@ def _back(row: WorkloadRow, now: datetime) -> list[Line]:
 def _long(row: WorkloadRow) -> Line:
     if row.rta_seconds is None:
         return _question(3, "How long will it take?", muted("no basis: never measured"))
-    return _question(3, "How long will it take?", strong(times.duration(row.rta_seconds)), muted(" when last measured"))
+    return _question(3, "How long will it take?", strong(times.measured(row.rta_seconds)), muted(" when last measured"))
 
 
 def _next(row: WorkloadRow, now: datetime, width: int) -> list[Line]:

@@ -83,6 +83,10 @@ def test_the_four_forms_of_a_filter(typed, found):
     assert filters.parse(typed).matches("ka-03-hourly Completed", {"tier": "db"}) is found
 
 
+def test_a_filter_that_python_doubts_is_still_a_filter():
+    assert filters.parse("/[[]x").matches("a[x", {})
+
+
 @given(st.text(max_size=200), st.text(max_size=300))
 def test_no_filter_raises_whatever_is_typed(typed, text):
     filters.parse(typed).matches(text, {"a": "b"})
