@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import platform
 import tarfile
@@ -48,20 +47,20 @@ def _paragraph(finding: dict[str, Any]) -> str:
 
 
 def write_bundle(session: Session, target: Path, findings: list[dict[str, Any]]) -> None:
-    """Write the bundle 0600 and never over an existing file."""
-    from lazarus_tui.model.redact import redact
+    """Write the bundle 0600 and never over an existing file: findings, versions and the log's end, all redacted."""
+    from lazarus_tui.model.redact import redact_text, redact_value
 
     versions = {"lazarus": __version__, "python": platform.python_version(), "system": platform.platform()}
-    members = {"findings.json": as_json(findings), "versions.json": json.dumps(versions, indent=2)}
+    members = {"findings.json": as_json(redact_value(findings)), "versions.json": as_json(versions)}
     log = session.state_root().log
     if log.exists():
         with log.open("rb") as stream:
             stream.seek(max(0, log.stat().st_size - _LOG_BYTES))
-            members["engine.log"] = stream.read().decode("utf-8", "replace")
+            members["engine.log"] = redact_text(stream.read().decode("utf-8", "replace"))
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as out, tarfile.open(fileobj=out, mode="w:gz") as archive:
         for name, text in members.items():
-            data = redact(text).encode()
+            data = text.encode()
             info = tarfile.TarInfo(f"lazarus-support/{name}")
             info.size, info.mode = len(data), 0o600
             archive.addfile(info, io.BytesIO(data))
