@@ -79,7 +79,8 @@ class OperationScreen(Operating, Reading):
         self.set_class(not operation.state.open, "ended")
         self.pager.wrapped = not operation.state.open
         self.pager.show(operations.body(operation, now, width - 1))
-        if operation.state.open:
+        if operations.moves(operation):
+            self._ended = False
             self.pager.reveal(operations.at_work(operation, now, width - 1))
         elif not self._ended:
             self._ended = True

@@ -116,7 +116,8 @@ class Place(Screen[Any]):
         if self.trail:
             top = chrome.crumbs(shown, self.trail, self.info(), width)
         else:
-            top = chrome.places(shown, self.info(), running, width)
+            parked = sum(each.state == "parked" for each in host.topic("operations").records.values())
+            top = chrome.places(shown, self.info(), running, width, parked)
         self._block("#places").show([top])
         self._block("#banner").show(chrome.banner(self.main_topic(), host.link, host.link_reason, now, width))
         self._block("#footer").show([self._footer(width)])

@@ -67,25 +67,24 @@ def _link_chip(link: LinkState, context: ContextRow | None) -> Span:
     return span(*words.get(context.state, (f"○ {context.state}", Tone.MUTED)))
 
 
-def places(mode: str, right: Iterable[Span], active: int, width: int) -> Line:
-    """The five places with their keys; what is open right now stands at operations.
+def places(mode: str, right: Iterable[Span], active: int, width: int, waiting: int = 0) -> Line:
+    """The five places with their keys; at operations stands what is open right now, or waits for a person.
 
     When the right end needs the room, the other places shrink to the two letters that ``:`` knows them by.
     """
     ends = [*right, span(" ")]
     gap = "   " if width >= 100 else "  "
-    full = _places(mode, active, gap, len(MODES[0]) + 10)
+    chip = f" ▲{waiting} waits" if waiting else f" ▶{active}" if active else ""
+    full = _places(mode, chip, gap, len(MODES[0]) + 10)
     room = width - len(plain(tuple(ends)))
-    return spread(full if len(plain(tuple(full))) < room else _places(mode, active, gap, 2), ends, width)
+    return spread(full if len(plain(tuple(full))) < room else _places(mode, chip, gap, 2), ends, width)
 
 
-def _places(mode: str, active: int, gap: str, letters: int) -> list[Span]:
+def _places(mode: str, chip: str, gap: str, letters: int) -> list[Span]:
     parts: list[Span] = [span(" ")]
     for number, name in enumerate(MODES, 1):
         here = name == mode
-        label = name.capitalize()[: None if here else letters] + (
-            f" ▶{active}" if name == "operations" and active else ""
-        )
+        label = name.capitalize()[: None if here else letters] + (chip if name == "operations" else "")
         parts += [span(f"{number} ", Tone.ACCENT if here else Tone.MUTED)]
         parts += [span(label, Tone.STRONG if here else Tone.MUTED), span(gap)]
     return parts[:-1]

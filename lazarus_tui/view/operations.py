@@ -55,6 +55,11 @@ def elapsed(operation: Operation, now: datetime) -> float:
     return operation.seconds or _between(operation.started, operation.ended)
 
 
+def moves(operation: Operation) -> bool:
+    """Whether it goes on by itself; a parked one waits for a person."""
+    return operation.state.open and operation.state is not OpState.PARKED
+
+
 def took(operation: Operation, now: datetime) -> str:
     """Whole seconds while it counts, the measured figure when it is over."""
     spent = elapsed(operation, now)
@@ -245,6 +250,9 @@ def conclusion(operation: Operation, width: int) -> list[Line]:
         lines += [BLANK, *wrap(operation.message, width - 2, tone, 1)]
     if operation.hint:
         lines += wrap(f"→ {operation.hint}", width - 2, Tone.ACCENT, 1)
+    if operation.state is OpState.PARKED:
+        undo = ", u takes it back" if operation.can_undo else ""
+        lines += [BLANK, line(" ", span(f"▲ it waits for you: r lets it go on{undo}", Tone.WARN))]
     if operation.state.open:  # a verdict before the end would be a green that nothing stands behind
         lines += [BLANK, heading(" Checks so far")] if operation.checks else []
     elif operation.checks or (operation.figures is not None and operation.kind not in _UNJUDGED):
@@ -266,8 +274,8 @@ def conclusion(operation: Operation, width: int) -> list[Line]:
 
 
 def body(operation: Operation, now: datetime, width: int) -> list[Line]:
-    """While it runs: the steps, then what it says. When it has ended: the result first, then how it went."""
+    """While it runs: the steps, then what it says. When it has ended or waits for a person: that first."""
     steps, result = checklist(operation, now, width), conclusion(operation, width)
-    if operation.state.open or not result:
+    if moves(operation) or not result:
         return [*steps, *result]
     return [*result, BLANK, heading(" Steps"), *steps]

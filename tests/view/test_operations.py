@@ -6,7 +6,7 @@ import msgspec
 
 from lazarus_tui.model.operation import CheckResult, Figures, OpState
 from lazarus_tui.model.verdict import Verdict
-from lazarus_tui.view import operations
+from lazarus_tui.view import chrome, operations
 from lazarus_tui.view.text import plain
 from tests.console import worlds
 
@@ -50,3 +50,11 @@ def test_an_operation_of_another_context_says_which():
     found = worlds.finished_operation()
     assert f"in {found.context}" in plain(operations.headline(found, worlds.NOW, "prod-eu")[0])
     assert f"in {found.context}" not in plain(operations.headline(found, worlds.NOW, found.context)[0])
+
+
+def test_a_parked_operation_says_first_what_it_waits_for():
+    parked = msgspec.structs.replace(worlds.running_operation(), state=OpState.PARKED, can_undo=True)
+    first = next(text for text in shown(parked).splitlines() if text.strip())
+    assert first == " ▲ it waits for you: r lets it go on, u takes it back"
+    assert plain(chrome.places("overview", (), 1, 80, 1)).rstrip().endswith("5 Operations ▲1 waits")
+    assert "waits" not in plain(chrome.places("overview", (), 1, 80))
