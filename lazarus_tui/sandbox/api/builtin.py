@@ -101,7 +101,7 @@ _CORE = (
     ),
     _kind("v1", "resourcequotas", "ResourceQuota", short=("quota",), sub=("status",)),
     _kind("v1", "secrets", "Secret", fields=frozenset({"type"})),
-    _kind("v1", "serviceaccounts", "ServiceAccount", short=("sa",)),
+    _kind("v1", "serviceaccounts", "ServiceAccount", short=("sa",), sub=("token",)),
     _kind(
         "v1",
         "services",

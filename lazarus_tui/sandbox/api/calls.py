@@ -130,7 +130,10 @@ class Call:
 
     def _watch(self, wanted: options.ListOptions, view: View) -> Answer:
         matcher(wanted.labels, wanted.fields, self.kind)
-        _ = wanted.revision
+        try:
+            _ = wanted.revision
+        except ApiError as error:  # the real server answers a watch on such a revision as a failure of its own
+            raise ApiError(500, "", error.message) from None
         kind, registry = self.kind, self.verbs.registry
         watch = Watch(
             self.verbs.store,

@@ -24,6 +24,7 @@ _SUB_VERBS = {
     "finalize": ["update"],
     "binding": ["create"],
     "eviction": ["create"],
+    "token": ["create"],
     "log": ["get"],
     "exec": ["create", "get"],
     "attach": ["create", "get"],
@@ -109,6 +110,8 @@ def _resource(kind: Kind) -> dict[str, Any]:
 def _sub_kind(kind: Kind, sub: str) -> dict[str, str]:
     if sub in ("scale", "eviction"):
         return dict(_SCALE if sub == "scale" else _EVICTION)
+    if sub == "token":
+        return {"kind": "TokenRequest", "group": "authentication.k8s.io", "version": "v1"}
     if sub == "proxy":
         return {"kind": f"{kind.kind}ProxyOptions"}
     return {"kind": _OPTION_KINDS.get(sub, kind.kind)}

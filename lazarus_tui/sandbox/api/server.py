@@ -20,12 +20,13 @@ from lazarus_tui.sandbox.api.bodies import check_size
 from lazarus_tui.sandbox.api.calls import Call
 from lazarus_tui.sandbox.api.errors import ApiError, method_not_allowed, no_such_route
 from lazarus_tui.sandbox.api.kinds import Served
+from lazarus_tui.sandbox.api.metrics import metrics_text
 from lazarus_tui.sandbox.api.proxy import proxy_answer
 from lazarus_tui.sandbox.api.registry import Registry
 from lazarus_tui.sandbox.api.routes import Route, parse_route
 from lazarus_tui.sandbox.api.store import Store
 from lazarus_tui.sandbox.api.streams import pod_stream
-from lazarus_tui.sandbox.api.subresources import pod_subresource
+from lazarus_tui.sandbox.api.subresources import pod_subresource, token_request
 from lazarus_tui.sandbox.api.verbs import Verbs
 from lazarus_tui.sandbox.runtime import PodRuntime
 
@@ -113,6 +114,8 @@ class ApiServer:
         if path.startswith(_HEALTH):
             refusal = self.store.refusal()
             return text_answer(f"[-]storage failed: {refusal}", 500) if refusal else text_answer("ok")
+        if path == "/metrics":
+            return text_answer(metrics_text(self.store, self.registry))
         if path == "/version":
             return json_answer(self._version())
         accept = header(request, "accept")
@@ -156,7 +159,9 @@ class ApiServer:
         served = self.registry.find(route.group, route.version, route.plural)
         if served is None:
             raise no_such_route()
-        if route.subresource in ("binding", "eviction", "token"):
+        if route.subresource == "token":
+            return token_request(self._verbs, request, route)
+        if route.subresource in ("binding", "eviction"):
             return pod_subresource(self._verbs, request, route)
         return self._call(request, route, served).answer()
 

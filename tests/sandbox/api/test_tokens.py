@@ -1,0 +1,39 @@
+"""Tokens of service accounts, and the numbers at /metrics."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+from lazarus_tui.model.resources import SERVICEACCOUNTS
+
+from .conftest import World, config_map
+
+PATH = "/api/v1/namespaces/default/serviceaccounts/robot/token"
+
+
+async def test_a_token_says_whose_it_is_and_when_it_ends(world: World) -> None:
+    world.api.create(SERVICEACCOUNTS, {"metadata": {"name": "robot"}}, "default")
+    made = await world.call("POST", PATH, {"spec": {"audiences": ["x"], "expirationSeconds": 600}})
+    assert made.status == 201
+    assert made.body["kind"] == "TokenRequest"
+    _, claims, signature = made.body["status"]["token"].split(".")
+    told = json.loads(base64.urlsafe_b64decode(claims + "=="))
+    assert (told["sub"], told["aud"], signature) == ("system:serviceaccount:default:robot", ["x"], "")
+    assert made.body["status"]["expirationTimestamp"] == "2026-01-01T00:10:00Z"
+
+
+async def test_a_token_is_not_made_for_nobody_or_for_a_moment(world: World) -> None:
+    assert (await world.call("POST", PATH, {"spec": {}})).status == 404
+    world.api.create(SERVICEACCOUNTS, {"metadata": {"name": "robot"}}, "default")
+    short = await world.call("POST", PATH, {"spec": {"expirationSeconds": 5}})
+    assert (short.status, short.reason) == (422, "Invalid")
+    assert (await world.call("GET", PATH)).status == 405
+
+
+async def test_metrics_count_what_is_stored(world: World) -> None:
+    for name in ("a", "b"):
+        await world.call("POST", "/api/v1/namespaces/default/configmaps", config_map(name))
+    lines = (await world.call("GET", "/metrics")).raw.decode().splitlines()
+    assert 'apiserver_storage_objects{resource="configmaps"} 2' in lines
+    assert f"lazarus_sandbox_revision {world.store.revision}" in lines
