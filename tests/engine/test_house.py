@@ -12,8 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from lazarus_tui.config import Settings
-from lazarus_tui.engine.house import House, idle_seconds
+from lazarus_tui.engine.house import House
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.link.client import Client, LinkFault, SyncClient, Topics
 from lazarus_tui.model.clock import SystemClock
@@ -384,18 +383,3 @@ async def test_a_command_reads_the_same_over_its_own_client(scene: Scene) -> Non
     assert row.state == "ready"
     assert stats["contexts"] == {SANDBOX: "ready"}
     assert stats["loop_lag_max_ms"] < 5000
-
-
-def test_how_long_an_unwatched_engine_stays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("LAZARUS_ENGINE_IDLE", raising=False)
-    ordinary, sandbox = (StateRoot(kind, env={"LAZARUS_STATE": str(tmp_path)}) for kind in (False, True))
-    assert idle_seconds(Settings(), ordinary) == 60
-    # Engine and sandbox together have ten seconds.
-    assert idle_seconds(Settings(), sandbox) <= 5
-    sandbox.cluster.mkdir(parents=True)
-    (sandbox.cluster / "keep").touch()
-    assert idle_seconds(Settings(), sandbox) == 60
-    monkeypatch.setenv("LAZARUS_ENGINE_IDLE", "3")
-    assert idle_seconds(Settings(), ordinary) == 3
-    monkeypatch.setenv("LAZARUS_ENGINE_IDLE", "soon")
-    assert idle_seconds(Settings(), ordinary) == 60

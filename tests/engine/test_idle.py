@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
+from lazarus_tui.config import Settings
+from lazarus_tui.engine.house import idle_seconds
 from lazarus_tui.engine.idle import GRACE, IdleWatch
+from lazarus_tui.model.paths import StateRoot
 from lazarus_tui.sandbox.clock import VirtualClock
 
 
@@ -62,3 +66,18 @@ async def test_it_never_ends_with_an_operation_open(scene: Scene) -> None:
     assert not await scene.over_after(7200)
     scene.busy = False
     assert await scene.over_after(2)
+
+
+def test_how_long_an_unwatched_engine_stays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("LAZARUS_ENGINE_IDLE", raising=False)
+    ordinary, sandbox = (StateRoot(kind, env={"LAZARUS_STATE": str(tmp_path)}) for kind in (False, True))
+    assert idle_seconds(Settings(), ordinary) == 60
+    # Engine and sandbox together have ten seconds.
+    assert idle_seconds(Settings(), sandbox) <= 5
+    sandbox.cluster.mkdir(parents=True)
+    (sandbox.cluster / "keep").touch()
+    assert idle_seconds(Settings(), sandbox) == 60
+    monkeypatch.setenv("LAZARUS_ENGINE_IDLE", "3")
+    assert idle_seconds(Settings(), ordinary) == 3
+    monkeypatch.setenv("LAZARUS_ENGINE_IDLE", "soon")
+    assert idle_seconds(Settings(), ordinary) == 60

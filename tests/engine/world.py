@@ -313,6 +313,13 @@ class Change(Make):
         return None
 
 
+class Broken(Change):
+    """Fails for good after the object was made."""
+
+    async def observe(self, context: StepContext) -> Observation:
+        return Observation(Seen.FAILED, "it broke", hint="mend it")
+
+
 async def no_planner(reader: Any, params: Any, clock: Any) -> Plan:
     raise AssertionError("plans are made by the tests")
 
