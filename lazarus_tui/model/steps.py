@@ -88,7 +88,7 @@ class WriteResult:
 
 
 class StepStopped(Exception):
-    """A step cannot go on. ``left_changed`` says whether the cluster differs from the start state."""
+    """A step cannot go on: ``what`` went wrong, ``hint`` says what to do next; ``park`` True waits for a person."""
 
     def __init__(self, what: str, *, hint: str = "", park: bool = False) -> None:
         super().__init__(what)

@@ -129,7 +129,7 @@ class BackupRunner(VeleroController):
         try:
             await BackupRun(self, ready, log).run()
         except Exception as error:  # whatever it is, a backup must not stay InProgress for ever
-            logger.debug("backup %s failed", name, exc_info=error)
+            logger.warning("backup %s failed", name, exc_info=error)
             log.error(f"backup failed: {error}")
             self._fail(name, str(error))
             return

@@ -78,7 +78,7 @@ class RestoreRunner(VeleroController):
         try:
             running = await RestoreRun(self.site, ready, backup, rules, log).run()
         except Exception as error:  # whatever it is, a restore must not stay InProgress for ever
-            logger.debug("restore %s failed", name, exc_info=error)
+            logger.warning("restore %s failed", name, exc_info=error)
             log.error(f"restore failed: {error}")
             failed = {"phase": "Failed", "failureReason": str(error), "completionTimestamp": self.site.now()}
             self.site.status(RESTORES, name, **failed)
