@@ -41,7 +41,7 @@ class CreateBackup(Filling):
         try:
             found = await self.host.source.call("preview.backup", request, dict[str, Any])
         except LinkFault as fault:
-            return self.problem(f"{fault.fault.what} {fault.fault.hint}".strip())
+            return self.problem(fault.fault.what, fault.fault.hint)
         except LinkLost as error:
             return self.problem(str(error))
         return forms.preview(found, self.size.width)

@@ -45,7 +45,7 @@ class CreateRestore(Filling):
         try:
             found = await self.host.source.call("artefact.get", request, dict[str, Any], timeout=60.0)
         except LinkFault as fault:
-            return self.problem(f"{fault.fault.what} {fault.fault.hint}".strip())
+            return self.problem(fault.fault.what, fault.fault.hint)
         except LinkLost as error:
             return self.problem(str(error))
         self._shown = backup

@@ -94,5 +94,5 @@ class Filling(Place):
     def do_quit(self) -> None:
         self.dismiss(None)
 
-    def problem(self, text: str) -> list[Line]:
-        return forms.problem(text)
+    def problem(self, text: str, hint: str = "") -> list[Line]:
+        return forms.problem(text, hint, self.size.width)

@@ -94,8 +94,10 @@ def restore_params(values: Mapping[str, str]) -> dict[str, Any]:
     )
 
 
-def problem(text: str) -> list[Line]:
-    return [BLANK, *wrap(f"✗ {text}", 90, Tone.WARN, 1)]
+def problem(text: str, hint: str = "", width: int = 80) -> list[Line]:
+    """Why there is no preview, and what helps."""
+    lines = [BLANK, *wrap(f"✗ {text}", width - 1, Tone.WARN, 1)]
+    return [*lines, *wrap(f"→ {hint}", width - 1, Tone.ACCENT, 1)] if hint else lines
 
 
 def preview(found: Mapping[str, Any], width: int) -> list[Line]:

@@ -215,3 +215,13 @@ async def test_pause_means_all_marked_schedules(opened, ready):
         names = [each["params"]["schedule"] for each in hands.called("plan.make")]
         assert names == ["ka-03-hourly", "ka-04-daily"]
         assert "cancelled: the 1 before it were started, the rest were not" in hands.lines[-1]
+
+
+async def test_a_preview_that_fails_says_why_and_what_helps_apart(opened, ready, monkeypatch):
+    monkeypatch.setattr("screens.filling.PAUSE_SECONDS", 0.001)
+    ready.answers["artefact.get"] = refused("there is no backup ka-07", "it may have expired")
+    async with opened() as hands:
+        await hands.press("2", "j", "r")
+        await hands.settle()
+        assert " ✗ there is no backup ka-07" in hands.text
+        assert " → it may have expired" in hands.text
