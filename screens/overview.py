@@ -33,7 +33,7 @@ class OverviewScreen(Deeds):
         rows = self.table.counts[0]
         around: list[Line] = []
         if rows:
-            around = [*overview.storage(host.topic("locations").records.values(), now),
+            around = [*overview.storage(host.topic("locations"), now),
                       *overview.running(host.topic("operations").records.values(), now)]  # fmt: skip
         # Four lines of frame; the list keeps at least three rows, the card takes what is left.
         room = self.size.height - 4 - len(around) - min(rows, max(3, self.size.height // 4)) - self._banner_lines()

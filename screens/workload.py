@@ -32,5 +32,4 @@ class WorkloadScreen(Reading):
             return
         self.trail = (overview.title(row), "describe")
         lines = overview.card(row, self.host.now(), self.size.width - 1, passed_over=len(row.skipped))
-        locations = self.host.topic("locations").records.values()
-        self.pager.show([BLANK, *lines, BLANK, *overview.storage(locations, self.host.now())])
+        self.pager.show([BLANK, *lines, BLANK, *overview.storage(self.host.topic("locations"), self.host.now())])

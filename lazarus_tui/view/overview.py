@@ -12,6 +12,7 @@ from lazarus_tui.model.topics import PointView, WorkloadRow
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.view import operations, status, times
 from lazarus_tui.view.sheet import Column, Sheet
+from lazarus_tui.view.source import TopicState
 from lazarus_tui.view.text import Line, Span, Tone, accent, line, muted, span, strong, wrap
 
 COLUMNS = (
@@ -118,7 +119,8 @@ def _back(row: WorkloadRow, now: datetime) -> list[Line]:
         return [_question(2, "Can we get it back?", proof(row, now)), _also(muted("proven "), span(proven.name))]
     if row.last_verdict is Verdict.NOT_TESTED:
         return [_question(2, "Can we get it back?", span("○ NOT TESTED", Tone.MUTED), muted("  nobody has tried yet"))]
-    return [_question(2, "Can we get it back?", proof(row, now), muted("  never proven"))]
+    why = "  but the point it was about is gone" if row.last_verdict is Verdict.PASSED else "  never proven"
+    return [_question(2, "Can we get it back?", proof(row, now), muted(why))]
 
 
 def _long(row: WorkloadRow) -> Line:
@@ -160,8 +162,14 @@ def _card(row: WorkloadRow, now: datetime, width: int, passed_over: int) -> list
     return [head, *_lose(row, now, passed_over), *_back(row, now), _long(row), *_next(row, now, width)]
 
 
-def storage(locations: Iterable[Location], now: datetime) -> list[Line]:
+def storage(topic: TopicState, now: datetime) -> list[Line]:
     """One line for all locations; those that do not answer get a line each with the reason."""
+    if topic.state == "loading":
+        return [line(muted(" storage   asking …"))]
+    if topic.state == "failed":
+        why = topic.reason or "no reason was given"
+        return [line(muted(" storage   "), span("✗ not known: ", Tone.BAD), span(why, Tone.MUTED, 300))]
+    locations: Iterable[Location] = topic.records.values()
     found = sorted(locations, key=lambda each: (not each.spec.default, each.metadata.name))
     if not found:
         return [line(muted(" storage   "), span("▲ no backup storage location", Tone.WARN))]

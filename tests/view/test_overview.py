@@ -1,0 +1,30 @@
+"""The answers of the Overview when something is missing: three ways, and no contradiction."""
+
+from __future__ import annotations
+
+import msgspec
+
+from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.view import overview
+from lazarus_tui.view.source import TopicState
+from lazarus_tui.view.text import plain
+from tests.console import worlds
+
+
+def words(lines) -> str:
+    return "\n".join(map(plain, lines))
+
+
+def test_storage_that_cannot_be_listed_is_not_called_absent():
+    assert "asking" in words(overview.storage(TopicState(), worlds.NOW))
+    refused = TopicState(1, "failed", reason="anna cannot list backupstoragelocations")
+    assert "✗ not known: anna cannot list" in words(overview.storage(refused, worlds.NOW))
+    assert "▲ no backup storage location" in words(overview.storage(TopicState(1, "ready"), worlds.NOW))
+
+
+def test_a_proof_whose_point_is_gone_is_not_called_missing():
+    row = next(each for each in worlds.overview().values() if each.newest_proven is not None)
+    gone = msgspec.structs.replace(row, newest_proven=None, last_verdict=Verdict.PASSED)
+    assert "but the point it was about is gone" in words(overview.card(gone, worlds.NOW, 80))
+    failed = msgspec.structs.replace(gone, last_verdict=Verdict.FAILED)
+    assert "never proven" in words(overview.card(failed, worlds.NOW, 80))
