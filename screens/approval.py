@@ -50,7 +50,7 @@ class Approval(Place):
         raise LinkLost("nothing to approve")
 
     def compose_body(self) -> Iterable[Widget]:
-        yield Pager(self.card(76), id="body")
+        yield Pager(self.card(76), wrapped=True, id="body")
 
     def compose(self) -> ComposeResult:
         *frame, footer = list(super().compose())

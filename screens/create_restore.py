@@ -28,7 +28,7 @@ class CreateRestore(Filling):
             Field("backup", "from backup", self._backup, "the recovery point"),
             Field("namespaces", "namespaces", ", ".join(self._namespaces), "which of its namespaces; empty: all"),
             Field("mapping", "under other names", "", "shop=shop-test restores beside what runs; empty: in place"),
-            Field("existing", "what exists", "", "none: left as it is (default); update: overwritten where possible"),
+            Field("existing", "what exists", "", "none: left as it is (default); update: overwritten"),
             Field("volumes", "volumes", "", "no: objects only; empty: with their data"),
             Field("without", "but not kinds", "", "e.g. ingresses, cronjobs"),
             Field("name", "name", "", "empty: Lazarus names it by point and time"),

@@ -59,12 +59,16 @@ class Ledger:
         self.publish()
 
     def step(self, n: int, **fields: Any) -> None:
-        """Change one step's view."""
+        """Change one step's view. Anything but its seconds is a change of the operation too: its age starts anew."""
         steps = list(self.operation.steps)
-        found = msgspec.structs.replace(steps[n], **fields)
-        if found != steps[n]:
-            steps[n] = found
+        before, found = steps[n], msgspec.structs.replace(steps[n], **fields)
+        if found == before:
+            return
+        steps[n] = found
+        if msgspec.structs.replace(found, seconds=before.seconds) == before:
             self.change(steps=tuple(steps))
+        else:
+            self.change(steps=tuple(steps), changed=rfc3339(self._clock.now(), micro=True))
 
     def step_view(self, n: int) -> StepView:
         return self.operation.steps[n]
