@@ -37,3 +37,13 @@ async def test_metrics_count_what_is_stored(world: World) -> None:
     lines = (await world.call("GET", "/metrics")).raw.decode().splitlines()
     assert 'apiserver_storage_objects{resource="configmaps"} 2' in lines
     assert f"lazarus_sandbox_revision {world.store.revision}" in lines
+
+
+async def test_kubectl_asks_for_tokens_in_protobuf(world: World) -> None:
+    world.api.create(SERVICEACCOUNTS, {"metadata": {"name": "robot"}}, "default")
+    identity = b"\x0a\x18authentication.k8s.io/v1\x12\x0cTokenRequest"
+    asked = b"\x12\x06\x0a\x01x\x20\xd8\x04"  # spec: audiences ["x"], expirationSeconds 600
+    envelope = b"k8s\x00" + b"\x0a" + bytes([len(identity)]) + identity + b"\x12" + bytes([len(asked)]) + asked
+    made = await world.call("POST", PATH, envelope, type="application/vnd.kubernetes.protobuf")
+    assert (made.status, made.body["spec"]["audiences"]) == (201, ["x"])
+    assert made.body["spec"]["expirationSeconds"] == 600
