@@ -258,7 +258,8 @@ def _translate(error: BaseException, aiohttp: Any) -> OSError | None:
     text = str(error)[:512]
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         why = getattr(error.certificate_error, "verify_message", "") or "it does not verify"
-        return ssl.SSLCertVerificationError(f"the certificate of {error.host}:{error.port} is not trusted: {why}")
+        what = f"the certificate of {error.host}:{error.port} is not trusted: {why}"
+        return ssl.SSLCertVerificationError(1, what)  # without a number its text is that of a tuple
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return ConnectionRefusedError(f"no connection within {CONNECT_TIMEOUT:g} s")
     if isinstance(error, aiohttp.ClientConnectorError):

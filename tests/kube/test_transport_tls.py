@@ -111,7 +111,7 @@ async def test_an_unknown_authority_is_not_trusted_unless_insecure(authority: tr
     async with serving(version, server_tls(authority)) as server:
         other = trustme.CA().cert_pem.bytes()
         async with connected(server, ca_data=other) as cluster:
-            with pytest.raises(NotTrusted, match=r"the certificate of 127.0.0.1:\d+ is not trusted: \w+"):
+            with pytest.raises(NotTrusted, match=r"^the certificate of 127.0.0.1:\d+ is not trusted: \w+"):
                 await cluster.version()
         async with connected(server, insecure=True) as cluster:
             assert (await cluster.version()).git_version == "v1.33.0"
