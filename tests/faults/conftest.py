@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 LAZARUS = [sys.executable, "-c", "import sys; from lazarus_tui.cli.main import main; sys.exit(main())"]
 
 
-def until(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
     """The first true value of ``condition``."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
@@ -48,7 +48,7 @@ class Window:
         if not self.pid:
             os.execve(sys.executable, [*LAZARUS, *words], {**env, "COLUMNS": "80", "LINES": "24"})
 
-    def until(self, *words: bytes, seconds: float = 20.0) -> bytes:
+    def until(self, *words: bytes, seconds: float = 60.0) -> bytes:
         """What came until one of ``words`` did, from here on."""
         fresh, deadline = b"", time.monotonic() + seconds
         while not any(word in fresh for word in words):
@@ -67,12 +67,10 @@ class Window:
         os.write(self.fd, keys)
         self.quiet()
 
-    def hang_up(self) -> float:
-        """Close the terminal; seconds until the command was gone."""
+    def hang_up(self) -> None:
+        """Close the terminal; back when the command is gone."""
         os.close(self.fd)
-        began = time.monotonic()
-        until(lambda: os.waitpid(self.pid, os.WNOHANG)[0], 10.0)
-        return time.monotonic() - began
+        until(lambda: os.waitpid(self.pid, os.WNOHANG)[0])
 
 
 class Field:

@@ -33,7 +33,7 @@ def test_a_reader_that_has_enough_is_no_failure(shop: Field, form: str) -> None:
     command = " ".join(f"'{word}'" for word in (*LAZARUS, "--sandbox", "backup", "list", "-o", form))
     done = subprocess.run(
         ["bash", "-c", f"{command} | head -n 1; echo ${{PIPESTATUS[0]}}"],
-        env=shop.env, capture_output=True, text=True, timeout=30, check=True,
+        env=shop.env, capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     assert (done.stdout.splitlines()[-1], done.stderr) == ("0", "")
 

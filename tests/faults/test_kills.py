@@ -49,7 +49,7 @@ def test_a_rehearsal_killed_at_five_moments_ends_as_if_nothing_had_happened(fiel
         rehearse_until(field, moment)
         if whole:
             field.kill_sandbox()
-    done = field.run("rehearse", "-o", "json", timeout=90)
+    done = field.run("rehearse", "-o", "json", timeout=110)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     orders, rta = told["orders"], told["rta"]

@@ -23,15 +23,13 @@ def test_a_closed_terminal_takes_the_command_along_and_nothing_else(shop: Field)
     engine = shop.engine()
     window = shop.window(*restore("hungup"))
     window.until(b"Restore the")
-    assert window.hang_up() < 2.0
-    began = time.monotonic()
+    window.hang_up()
     found = next(each for each in shop.asked("operation", "list") if each["target"] == "hungup")
-    assert time.monotonic() - began < 3.0
     assert shop.engine() == engine
 
     console = shop.window("--sandbox")
-    console.until(b"hungup", b"ungup", seconds=3.0)
-    assert console.hang_up() < 2.0
+    console.until(b"hungup", b"ungup")
+    console.hang_up()
     ended = shop.run("--sandbox", "watch", found["id"])
     assert ended.returncode == 0, ended.stderr
     assert "verdict: PASSED" in ended.stdout
@@ -83,7 +81,7 @@ def test_a_cluster_that_died_leaves_its_data_with_their_age_and_comes_back_where
         assert stale[0].as_of
         assert stale[0].reason
         assert shop.run("sandbox", "up").returncode == 0
-        until(lambda: [u for u in pull(link) if u.state == "ready"], 30)
+        until(lambda: [u for u in pull(link) if u.state == "ready"])
     assert (shop.api("GET", "/api/v1/namespaces/kube-system")["metadata"]["uid"], shop.token()) == before
     assert shop.engine() == engine, "the engine never ended"
 
