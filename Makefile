@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench clean lock format
+.PHONY: help run test test-conformance check bench clean lock format
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,6 +12,7 @@ STAMP := $(VENV)/.installed
 help:
 	@echo "make run     console on the sandbox cluster (without a terminal: one rehearsal)"
 	@echo "make test    the default test suite"
+	@echo "make test-conformance  what Lazarus needs of Kubernetes, on the sandbox or LAZARUS_CONFORMANCE_KUBECONFIG"
 	@echo "make check   lint, format, types and import contracts; writes nothing"
 	@echo "make bench   figures, side by side with a peer or a floor"
 	@echo "make clean   this clone's .venv, caches, sandbox and engine"
@@ -25,6 +26,11 @@ run: $(STAMP)
 
 test: $(STAMP)
 	@$(BIN)/python -m pytest -q
+
+# The cluster is named by LAZARUS_CONFORMANCE_KUBECONFIG, never by an exported KUBECONFIG; one that is not on this
+# machine needs CONFIRM=<context>.
+test-conformance: $(STAMP)
+	@env -u KUBECONFIG CONFIRM="$(CONFIRM)" $(BIN)/python -m pytest -q tests/conformance
 
 check: $(STAMP)
 	@$(BIN)/ruff check --no-cache .
