@@ -7,11 +7,19 @@ from typing import Any
 
 import msgspec
 
+from lazarus_tui.kube.errors import Forbidden, NotFound
 from lazarus_tui.model import durations
 from lazarus_tui.model.clock import Clock, rfc3339
 from lazarus_tui.model.objects import Backup, BackupSpec, Location, Namespace, record
 from lazarus_tui.model.plan import Danger, Effect, Params, Plan, PlanRefused
-from lazarus_tui.model.resources import BACKUPS, LOCATIONS, NAMESPACES, SCHEDULES
+from lazarus_tui.model.resources import (
+    BACKUPS,
+    LOCATIONS,
+    NAMESPACES,
+    SCHEDULES,
+    SNAPSHOT_CLASSES,
+    SNAPSHOT_LOCATIONS,
+)
 from lazarus_tui.model.schedules import wants_volumes
 from lazarus_tui.model.stepping import planned
 from lazarus_tui.model.steps import Catalog, Reader, Step
@@ -39,7 +47,7 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
     warnings = [*body["warnings"], *await _fit(reader, body)]
     spec = decoded(body["spec"])
     warnings += await _check_location(reader, velero, spec)
-    effects = await _effects(reader, name, spec, warnings)
+    effects = await _effects(reader, velero, name, spec, warnings)
     frozen = {
         "velero": velero,
         "name": name,
@@ -178,7 +186,7 @@ def default_location(places: Mapping[str, Location]) -> str:
     return newest.metadata.name if newest else "default"
 
 
-async def _effects(reader: Reader, name: str, spec: BackupSpec, warnings: list[str]) -> list[Effect]:
+async def _effects(reader: Reader, velero: str, name: str, spec: BackupSpec, warnings: list[str]) -> list[Effect]:
     """What the plan shows; adds what it should warn about."""
     effects = [Effect("create", f"backups.velero.io/{name}", _what(spec))]
     for namespace in spec.included_namespaces or ():
@@ -188,10 +196,27 @@ async def _effects(reader: Reader, name: str, spec: BackupSpec, warnings: list[s
         warnings.append("this backup will hold no volume data")
         return effects
     claims = await expected_claims(reader, spec)
-    effects += [Effect("create", f"copy of volume {claim}") for claim in claims]
+    doubt = "" if spec.default_volumes_to_fs_backup or not claims else await _no_snapshots(reader, velero)
+    effects += [Effect("create", f"copy of volume {claim}", doubt and "perhaps not, see below") for claim in claims]
+    if doubt:
+        warnings.append(f"{doubt}: volumes without file copies hold NO data unless a pod's annotation asks for it")
+        warnings.append("ask for file copies (--fs-backup) to be sure")
     if not claims:
         warnings.append("no bound volume is in scope: this backup will hold objects only")
     return effects
+
+
+async def _no_snapshots(reader: Reader, velero: str) -> str:
+    """Why Velero will find no way to snapshot a volume; "" when there may be one (reference: velero §4.3)."""
+    try:
+        classes = await reader.list(SNAPSHOT_CLASSES, type=dict)
+    except Forbidden:
+        return ""
+    except NotFound:
+        classes = []
+    if classes or await reader.list(SNAPSHOT_LOCATIONS, velero, type=dict):
+        return ""
+    return "this cluster has no volume snapshot class and no snapshot location"
 
 
 def _what(spec: BackupSpec) -> str:

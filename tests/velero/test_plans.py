@@ -20,6 +20,7 @@ from lazarus_tui.model.resources import (
     LOCATIONS,
     RESTORES,
     SCHEDULES,
+    SNAPSHOT_CLASSES,
 )
 from lazarus_tui.model.steps import Seen
 from lazarus_tui.velero import backup, choose, deletion, discover, preview, schedules, served
@@ -48,6 +49,19 @@ async def test_a_backup_plan_freezes_its_name_and_names_the_volumes(world: World
         "copy of volume shop/data-orders-0",
     ]
     assert plan.estimate is None
+    assert plan.warnings == ()
+
+
+async def test_a_backup_that_nothing_can_snapshot_does_not_promise_copies(world: World) -> None:
+    plan = await backup.plan(world, {"namespaces": ["shop"]}, world.clock)
+    assert "NO data" in plan.warnings[0]
+    assert "--fs-backup" in plan.warnings[1]
+    assert [e.detail for e in plan.effects if "volume" in e.what] == ["perhaps not, see below"]
+
+
+async def test_a_cluster_with_snapshot_classes_is_trusted_to_snapshot(world: World) -> None:
+    world.put(SNAPSHOT_CLASSES, "fast", namespace="")
+    plan = await backup.plan(world, {"namespaces": ["shop"]}, world.clock)
     assert plan.warnings == ()
 
 
