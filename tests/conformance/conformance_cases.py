@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from conformance_api import JSON, NS, Api
+from conformance_api import JSON, NS, PODS, Api
 from conformance_target import Facts
 
 Story = Callable[[Api], Awaitable[None]]
@@ -61,6 +61,8 @@ class Table:
         """One exchange after ``given`` objects were made; without a ``reason`` only the status is told."""
 
         async def run(api: Api) -> None:
+            if path == PODS:
+                await api.account()
             for where, obj in given:
                 await api.make(where, obj)
             answer = await api(method, path, body, type=type, accept=accept, **(query or {}))

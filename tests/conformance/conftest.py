@@ -18,29 +18,41 @@ import asserts_explained  # noqa: F401
 from conformance_api import CM, CRDS, NAMESPACES, PODS, Api
 from conformance_definitions import definitions, established
 from conformance_table import ALL
-from conformance_target import VARIABLE, facts, target
+from conformance_target import VARIABLE, Facts, facts, target
 
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.kube.contexts import Context
+from lazarus_tui.kube.errors import KubeError
 from lazarus_tui.kube.kubeconfig import UserEntry
 
 HERE = Path(__file__).parent
 
 
+def named(config: pytest.Config) -> bool:
+    """Whether somebody asked for this folder, rather than for the default suite."""
+    return any(Path(config.invocation_params.dir, arg.split("::")[0]).is_relative_to(HERE) for arg in config.args)
+
+
 def environment(config: pytest.Config) -> dict[str, str]:
     """A cluster is only touched by a run that names this folder: the default suite stays on the sandbox."""
-    named = any(Path(config.invocation_params.dir, arg.split("::")[0]).is_relative_to(HERE) for arg in config.args)
-    return {key: value for key, value in os.environ.items() if named or key != VARIABLE}
+    return {key: value for key, value in os.environ.items() if key != VARIABLE or named(config)}
+
+
+FACTS = pytest.StashKey[Facts]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Nothing runs, and nothing is skipped in silence, when the named cluster may not be touched or does not answer."""
+    try:
+        config.stash[FACTS] = facts(environment(config))
+    except (ValueError, OSError, KubeError) as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "case" not in metafunc.fixturenames:
-        return
-    try:
-        found = facts(environment(metafunc.config))
-    except (ValueError, OSError) as error:
-        pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
-    metafunc.parametrize("case", [pytest.param(case, id=case.name) for case in ALL if case.fits(found)])
+    if "case" in metafunc.fixturenames:
+        found = metafunc.config.stash[FACTS]
+        metafunc.parametrize("case", [pytest.param(case, id=case.name) for case in ALL if case.fits(found)])
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -101,5 +113,5 @@ def stranger(context: Context) -> Context:
 def tell(request: pytest.FixtureRequest, line: str) -> None:
     """To whoever has asked for this table; the default suite stays quiet."""
     reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None and any("conformance" in arg for arg in request.config.args):
+    if reporter is not None and named(request.config):
         reporter.write_line(line)
