@@ -1,4 +1,4 @@
-"""``lazarus operation list|show`` and the verbs that act on one: watch, undo, resume, park."""
+"""``lazarus operation list|show|close`` and the verbs that act on one: watch, undo, resume, park."""
 
 from __future__ import annotations
 
@@ -44,6 +44,43 @@ def _whole(found: Operation) -> str:
     return operation_text(found) + "\n" + grid(["STATE", "STEP", "TOOK", "DETAIL"], rows)
 
 
+@operation.command("close")
+@click.argument("id")
+@click.option("--confirm", metavar="NAME", help="The target's name, instead of typing it at a prompt.")
+@click.option("--reason", metavar="TEXT", default="", help="Why, for the journal.")
+@output_option
+@click.pass_obj
+def close_operation(session: Session, id: str, confirm: str | None, reason: str, output: str) -> int:
+    """End parked operation ID as it stands; what it changed stays, and its target is free again.
+
+    For one that can neither go on nor be taken back. The exit code is the operation's own: 3 when something may be
+    left behind, else 2.
+    """
+    found = session.call("operation.get", {"id": id}, Operation)
+    if found.state is OpState.PARKED:
+        confirm = _typed(found, confirm, "it is parked; closing it leaves everything as it is")
+    params = {"id": found.id, "confirm": confirm or "", "reason": reason}
+    found = session.call("operation.close", params, Operation)
+    emit_operation(found, output)
+    return found.exit_code or 0
+
+
+def at_terminal() -> bool:
+    """Whether somebody can be asked."""
+    return sys.stdin.isatty()
+
+
+def _typed(found: Operation, confirm: str | None, means: str) -> str | None:
+    """The name that was given, else typed at a terminal after saying what it ``means``; the engine compares it."""
+    if confirm is not None or not at_terminal():
+        return confirm
+    from lazarus_tui.view.sanitise import LINE_LIMIT, clean
+
+    say(clean(f"{found.title}: {means}", LINE_LIMIT))
+    prompt = clean(f"Type the name {found.target} to go on")
+    return str(click.prompt(prompt, default="", show_default=False, err=True))
+
+
 @click.command()
 @click.argument("id")
 @output_option
@@ -56,15 +93,15 @@ def watch(session: Session, id: str, output: str) -> int:
 
 @click.command()
 @click.argument("id")
-@click.option("--confirm", metavar="NAME", help="The target's name; needed for an operation that is done.")
+@click.option("--confirm", metavar="NAME", help="The target's name; needed unless the operation still runs.")
 @output_option
 @click.pass_obj
 def undo(session: Session, id: str, confirm: str | None, output: str) -> int:
     """Take operation ID back, where its plan says that this is possible; 0 when all of it is."""
     found = session.call("operation.get", {"id": id}, Operation)
-    if found.state is OpState.DONE and found.can_undo and confirm is None and sys.stdin.isatty():
-        say(f"{found.title}: it is done; taking it back means: {found.undo}")
-        confirm = click.prompt(f"Type the name {found.target} to go on", default="", show_default=False, err=True)
+    if found.can_undo and found.state not in (OpState.RUNNING, OpState.UNDOING):
+        means = found.undo or "what its steps changed is changed back, newest step first"
+        confirm = _typed(found, confirm, f"it is {found.state.value}; taking it back means: {means}")
     found = session.call("operation.undo", {"id": found.id, "confirm": confirm or ""}, Operation)
     code = followed(session, found.id, output)
     return 0 if session.call("operation.get", {"id": found.id}, Operation).state is OpState.UNDONE else code or 5

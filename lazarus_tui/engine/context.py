@@ -34,6 +34,7 @@ class Surroundings:
     ``clusters`` gives the connection of a context (raises KubeError). ``armed`` says whether a context may be written
     now; it is asked when an operation starts. ``addresses`` is the policy for downloads of a context: only the sandbox
     brings an allowance for loopback. ``lease_namespace`` names the namespace for a plan's lease, "" for none.
+    ``person`` is who decides what the journal calls decided by hand.
     ``disposable`` says whether another cluster behind a context means that the former one exists no more (the sandbox).
     """
 
@@ -46,6 +47,7 @@ class Surroundings:
     lease_namespace: Callable[[Plan], str] = _no_lease
     disposable: Callable[[str], bool] = lambda context: False
     holder: str = "lazarus"
+    person: str = "somebody"
     version: str = ""
     on_change: OnChange = lambda operation: None
     on_lines: OnLines = lambda op, lines: None

@@ -28,6 +28,7 @@ from lazarus_tui.engine.lease import holder_name
 from lazarus_tui.engine.mirror import Mirror
 from lazarus_tui.engine.objects import raw_object
 from lazarus_tui.engine.oplogs import OperationTopics
+from lazarus_tui.engine.person import person
 from lazarus_tui.engine.planning import PlanningReader
 from lazarus_tui.engine.registry import Registry
 from lazarus_tui.engine.runner import Runner
@@ -193,6 +194,7 @@ class House:
             lease_namespace=self._lease_namespace,
             disposable=lambda context: self._options.sandbox and context == SANDBOX_CONTEXT,
             holder=holder_name(self._options.root.journal),
+            person=person(),
             version=__version__,
             on_change=self._changed,
             on_lines=self._topics.said,

@@ -16,6 +16,8 @@ from lazarus_tui.model.steps import Outcome, Step
 MAX_RECOVERIES = 5
 WINDOW = timedelta(minutes=10)
 
+_RESULT = "gate.result"
+
 # Outcomes after which nothing was changed.
 _NOTHING = {
     Outcome.NOT_SENT.value,
@@ -82,7 +84,7 @@ def written(events: Iterable[Event]) -> set[str]:
         step = str(event.body.get("step", ""))
         if event.kind == "gate.intent" and not event.body.get("undoing"):
             open_intents[event.seq] = step
-        elif event.kind == "gate.result":
+        elif event.kind == _RESULT:
             known = open_intents.pop(event.body.get("intent", 0), None)
             if known is not None and event.body.get("outcome") not in _NOTHING:
                 changed.add(known)
@@ -90,6 +92,24 @@ def written(events: Iterable[Event]) -> set[str]:
             changed.discard(step)
             open_intents = {seq: name for seq, name in open_intents.items() if name != step}
     return changed | set(open_intents.values())
+
+
+_DID = {"create": "created", "delete": "deleted"}
+
+
+def left(events: Iterable[Event]) -> list[str]:
+    """What the steps of ``written`` sent, in words and in order; "perhaps" where no answer came."""
+    events = list(events)
+    steps, ends = written(events), {e.body.get("intent"): e.body.get("outcome") for e in events if e.kind == _RESULT}
+    found: dict[str, None] = {}
+    for event in events:
+        body, end = event.body, ends.get(event.seq)
+        if event.kind != "gate.intent" or body.get("undoing") or body.get("step") not in steps or end in _NOTHING:
+            continue
+        did = _DID.get(str(body.get("verb")), "changed")
+        name = "/".join(filter(None, (body.get("namespace"), body.get("name"))))
+        found[f"{'' if end == Outcome.APPLIED.value else 'perhaps '}{did} {body.get('resource')} {name}"] = None
+    return list(found)
 
 
 def untouched(events: Iterable[Event]) -> bool:

@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
+from lazarus_tui.engine.closing import closed
 from lazarus_tui.engine.context import Surroundings
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.engine.execution import Execution
@@ -45,6 +46,7 @@ class Runner:
         self._parked: dict[str, Operation] = {}
         self._targets: dict[Target, str] = {}
         self._revoked: set[str] = set()
+        self._deciding: set[str] = set()
         self._closing = False
 
     # --- looking
@@ -267,7 +269,7 @@ class Runner:
     async def undo(self, prefix: str, confirm: str = "") -> Operation:
         """Take back what the operation changed, newest step first.
 
-        What is done may have been in use since, so taking it back needs the target's name in ``confirm``.
+        What stands still may have been in use since, so taking it back needs the target's name in ``confirm``.
         """
         operation = await self.get(prefix)
         if self._registry.get(operation.kind).undo == "none":
@@ -279,20 +281,60 @@ class Runner:
         done = operation.state is OpState.DONE and operation.can_undo
         if operation.state not in (OpState.PARKED, OpState.LEFT_CHANGED) and not done:
             raise Refused(f"operation {operation.id[:8]} is {operation.state.value}: there is nothing to undo")
-        if done and confirm != operation.target:
+        if confirm != operation.target:
             hint = f"lazarus undo {operation.id[:8]} --confirm {operation.target}"
             means = f" ({operation.undo})" if operation.undo else ""
-            what = f"it is done, and taking it back{means} needs the name {operation.target!r}"
+            what = f"it is {operation.state.value}, and taking it back{means} needs the name {operation.target!r}"
             raise Refused(what, where=operation.title, hint=hint)
         return await self._restart(operation, OpState.UNDOING, "op.undoing")
 
+    async def close_operation(self, prefix: str, confirm: str, reason: str = "") -> Operation:
+        """End a parked operation as it stands, by a person's decision; nothing is sent to the cluster.
+
+        ``confirm`` is the target's name. What the operation may have changed is said and stays; the target is free.
+        """
+        operation = await self.get(prefix)
+        if operation.state in (OpState.RUNNING, OpState.UNDOING):
+            hint = f"park it first: lazarus park {operation.id[:8]}"
+            raise Refused(f"operation {operation.id[:8]} is {operation.state.value}", where=operation.title, hint=hint)
+        if operation.state is not OpState.PARKED:
+            raise Refused(f"operation {operation.id[:8]} has ended: it is {operation.state.value}")
+        if confirm != operation.target:
+            hint = f"lazarus operation close {operation.id[:8]} --confirm {operation.target}"
+            what = f"closing it leaves everything as it is, and needs the name {operation.target!r}"
+            raise Refused(what, where=operation.title, hint=hint)
+        with self._alone(operation):
+            journal, now = self._around.journal, rfc3339(self._around.clock.now(), micro=True)
+            events = await journal.events(operation.id)
+            operation, body = closed(operation, events, self._around.person, reason, now)
+            await journal.save(operation, ("op.closed", body))
+            self._parked.pop(operation.id, None)
+            self._settled(operation)
+            self._around.on_change(operation)
+            return operation
+
+    @contextlib.contextmanager
+    def _alone(self, operation: Operation) -> Iterator[None]:
+        """One decision at a time about an operation that stands still."""
+        if operation.id in self._deciding or operation.id in self._running:
+            raise Refused(f"operation {operation.id[:8]} is being resumed, undone or closed", hint="look again")
+        self._deciding.add(operation.id)
+        try:
+            yield
+        finally:
+            self._deciding.discard(operation.id)
+
     async def _restart(self, operation: Operation, state: OpState, event: str) -> Operation:
+        with self._alone(operation):
+            return await self._begin_again(operation, state, event)
+
+    async def _begin_again(self, operation: Operation, state: OpState, event: str) -> Operation:
         plan = await self._around.journal.plan(operation.id)
         kind, steps = self._known(plan)
         if self._closing or plan is None or kind is None or steps is None or mismatch(plan, steps):
             raise Refused("this Lazarus cannot go on with it", hint="use the version that began it")
         holder = self._targets.get((operation.context, operation.target), operation.id)
-        if holder != operation.id or operation.id in self._running:
+        if holder != operation.id:
             raise Refused(f"operation {holder[:8]} works on {operation.target}", hint="wait for it")
         if not self._around.armed(operation.context):
             raise Refused(

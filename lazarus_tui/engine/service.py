@@ -59,6 +59,8 @@ class Operations(Protocol):
 
     async def park(self, prefix: str) -> Operation: ...
 
+    async def close_operation(self, prefix: str, confirm: str, reason: str = "") -> Operation: ...
+
 
 class Evidence(Protocol):
     """Stored evidence records."""
@@ -120,6 +122,12 @@ class IdParams(msgspec.Struct):
 class UndoParams(msgspec.Struct):
     id: str
     confirm: str = ""
+
+
+class CloseParams(msgspec.Struct):
+    id: str
+    confirm: str = ""
+    reason: str = ""
 
 
 class ObjectParams(msgspec.Struct):
@@ -193,6 +201,7 @@ class Service:
             "operation.undo": (UndoParams, self._undo),
             "operation.resume": (IdParams, self._resume),
             "operation.park": (IdParams, self._park),
+            "operation.close": (CloseParams, self._close),
             "object.get": (ObjectParams, self._object),
             "artefact.get": (ArtefactParams, self._artefact),
             "preview.backup": (PreviewParams, self._preview),
@@ -311,6 +320,9 @@ class Service:
 
     async def _park(self, peer: Peer, wanted: IdParams) -> Operation:
         return await self._operations.park(wanted.id)
+
+    async def _close(self, peer: Peer, wanted: CloseParams) -> Operation:
+        return await self._operations.close_operation(wanted.id, wanted.confirm, wanted.reason)
 
     # --- reads
 

@@ -186,7 +186,7 @@ async def test_after_a_failure_the_policy_decides(undo: str, state: OpState, cod
         assert (world.config("thing-00000000") is not None) is there
         assert ended.can_undo is (undo == "ask")
         if undo == "ask":
-            await engine.runner.undo(ended.id)
+            await engine.runner.undo(ended.id, ended.target)
             undone = await engine.finish(ended.id)
             assert (undone.state, undone.exit_code) == (OpState.UNDONE, 2)
             assert world.config("thing-00000000") is None

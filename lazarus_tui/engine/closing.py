@@ -1,0 +1,41 @@
+"""The end of an operation by a person's decision. Pure: what it may have left by the journal, and the words for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from lazarus_tui.engine.resume import left
+from lazarus_tui.journal import Event
+from lazarus_tui.model.operation import Operation, OpState
+from lazarus_tui.model.redact import redact
+from lazarus_tui.model.verdict import Verdict
+
+# Changed objects that a message names.
+MAX_NAMED = 6
+
+
+def closed(operation: Operation, events: Sequence[Event], by: str, reason: str, at: str) -> tuple[Operation, Any]:
+    """The operation as it stands closed at ``at`` (RFC 3339), and the event's body for the journal."""
+    reason = redact(" ".join(reason.split()))
+    changed = left(events)
+    state, code = (OpState.LEFT_CHANGED, 3) if changed else (OpState.FAILED, 2)
+    more = f" and {len(changed) - MAX_NAMED} more" if len(changed) > MAX_NAMED else ""
+    words = (
+        f"closed by hand by {by}" + (f": {reason}" if reason else ""),
+        f"may be left behind: {', '.join(changed[:MAX_NAMED])}{more}" if changed else "nothing is left behind",
+        f"it was parked: {operation.message}" if operation.message else "",
+    )
+    ended = msgspec.structs.replace(
+        operation,
+        state=state,
+        exit_code=code,
+        message="; ".join(filter(None, words)),
+        hint="look at what it left, and remove what is not wanted" if changed else "",
+        verdict=Verdict.INCONCLUSIVE if operation.verdict is Verdict.PASSED else operation.verdict,
+        changed=at,
+        ended=at,
+    )
+    return ended, {"by": by, "reason": reason, "left": changed, "state": state.value, "exit_code": code}
