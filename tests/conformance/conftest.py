@@ -112,6 +112,8 @@ def stranger(context: Context) -> Context:
 
 def tell(request: pytest.FixtureRequest, line: str) -> None:
     """To whoever has asked for this table; the default suite stays quiet."""
-    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None and named(request.config):
-        reporter.write_line(line)
+    plugins = request.config.pluginmanager
+    reporter, capture = plugins.get_plugin("terminalreporter"), plugins.get_plugin("capturemanager")
+    if reporter is not None and capture is not None and named(request.config):
+        with capture.global_and_fixture_disabled():
+            reporter.write_line(line)
