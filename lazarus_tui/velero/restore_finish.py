@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lazarus_tui.model.operation import CheckResult
@@ -92,7 +92,8 @@ class Results(RestoreStep):
         bad += [f"volume {claim} came back EMPTY" for claim in context.facts.get("restore.empty") or ()]
         untouched = _untouched(context.facts)
         bad += [f"volume {claim} was there before: NOTHING was restored into it" for claim in untouched]
-        unread = unread or str(context.facts.get("restore.unread") or "") or _left_out(context.facts)
+        live = self._live(context.facts)
+        unread = unread or str(context.facts.get("restore.unread") or "") or _left_out(context.facts, live)
         errors = [group for group in groups if group.severity == "error"]
         failed = phase != "Completed" or bool(bad)
         verdict = Verdict.FAILED if failed else Verdict.INCONCLUSIVE if unread else Verdict.PASSED
@@ -114,7 +115,12 @@ class Results(RestoreStep):
         if untouched and not advice:
             advice = "restore into another namespace, or remove the workload and its claims first"
         facts = {"restore.words": words, "restore.verdict": str(verdict), "restore.advice": advice}
-        await context.remember(**facts, **{"restore.untouched": untouched})
+        await context.remember(**facts, **{"restore.untouched": untouched or live})
+
+    def _live(self, facts: Mapping[str, Any]) -> list[str]:
+        """Volumes that were there before a restore that was asked to bring none: their data is not the backup's."""
+        wanted = self.params["spec"].get("restorePVs") is not False
+        return [] if wanted or facts.get("restore.copies") else list(facts.get("restore.claims") or ())
 
     async def _groups(self, context: StepContext) -> tuple[list[explain.Group], str]:
         """The groups, and in words why they could not be read."""
@@ -128,10 +134,16 @@ class Results(RestoreStep):
             return [], f"its list of errors could not be read: {error.what}"
 
 
-def _left_out(facts: Mapping[str, Any]) -> str:
-    """What is said of volumes that nobody wanted back: the copy runs, but with nothing of theirs in it."""
-    claims = facts.get("restore.left_out") or ()
-    return f"left out on request, so EMPTY: {', '.join(claims)}" if claims and not facts.get("restore.copies") else ""
+def _left_out(facts: Mapping[str, Any], live: Sequence[str]) -> str:
+    """What is said of volumes that nobody wanted back: what runs has nothing of theirs, or what was there before."""
+    if facts.get("restore.copies"):
+        return ""
+    empty = [claim for claim in facts.get("restore.left_out") or () if claim not in live]
+    said = (
+        f"left out on request, so EMPTY: {', '.join(empty)}" if empty else "",
+        f"left out on request, so still with the data from before: {', '.join(live)}" if live else "",
+    )
+    return "; ".join(filter(None, said))
 
 
 def _untouched(facts: Mapping[str, Any]) -> list[str]:

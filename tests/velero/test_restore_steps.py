@@ -345,6 +345,23 @@ async def test_a_volume_that_was_there_and_was_filled_through_a_new_pod_is(lab: 
 
 
 @pytest.mark.usefixtures("point")
+async def test_without_volumes_over_a_live_namespace_nothing_is_measured_on_its_data(lab: Lab) -> None:
+    params = {**PARAMS, "spec": {**PARAMS["spec"], "restorePVs": False}}
+    lab.world.put(NAMESPACES, "shop", "")
+    lab.world.put(CLAIMS, "data-orders-0", "shop")
+    await begun(lab)
+    lab.facts.pop("restore.volumes", None)
+    await lab.run(Contents(params))
+    phase(lab.world, "Completed")()
+    for step in (Queue, Objects, Volumes, Finalize, Settle, Results):
+        await lab.run(step(params))
+    assert lab.facts["restore.verdict"] == Verdict.INCONCLUSIVE
+    assert "still with the data from before: shop/data-orders-0" in lab.facts["restore.words"]
+    assert "EMPTY" not in lab.facts["restore.words"]
+    assert lab.facts["restore.untouched"] == ["shop/data-orders-0"], "which is what keeps figures from being taken"
+
+
+@pytest.mark.usefixtures("point")
 async def test_volumes_left_out_on_request_are_never_called_restored(lab: Lab) -> None:
     params = {**PARAMS, "spec": {**PARAMS["spec"], "restorePVs": False}}
     await begun(lab)
