@@ -51,6 +51,16 @@ class Operating(Place):
         else:
             self.app.push_screen(OperationScreen(operation.id))
 
+    def do_close(self) -> None:
+        from screens.undoing import CloseScreen
+
+        operation = self.situation().operation
+        if operation is not None:
+            self.app.push_screen(CloseScreen(operation), self._ended_by_hand)
+
+    def _ended_by_hand(self, operation: Operation | None) -> None:
+        self.say("cancelled: nothing was done" if operation is None else "closed as it stands")
+
     def do_resume(self) -> None:
         self._ask_for("operation.resume", "resume", "it goes on")
 

@@ -1,4 +1,4 @@
-"""Taking an operation back: what that means is read first; where it is done already, its name is typed."""
+"""Taking an operation back, or closing it as it stands: what that means is read first, and the name is typed."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class UndoScreen(Approval):
     word = "Take it back"
 
     def __init__(self, operation: Operation) -> None:
-        # What is done may have been in use since; the engine asks for the name too.
-        target = operation.target if operation.state is OpState.DONE else ""
+        # What stands still may have been in use since; the engine asks for the name too.
+        target = "" if operation.state in (OpState.RUNNING, OpState.UNDOING) else operation.target
         super().__init__(target, operation.title)
         self._operation = operation
         self.trail = (operation.id, "take back")
@@ -30,3 +30,23 @@ class UndoScreen(Approval):
     async def approve(self, confirm: str) -> Operation:
         params = {"id": self._operation.id, "confirm": confirm}
         return await self.host.source.call("operation.undo", params, Operation)
+
+
+class CloseScreen(Approval):
+    """Dismissed with the operation as it was closed, or None."""
+
+    mode = "undo"
+    shown_mode = "operations"
+    word = "Close it"
+
+    def __init__(self, operation: Operation) -> None:
+        super().__init__(operation.target, operation.title)
+        self._operation = operation
+        self.trail = (operation.id, "close")
+
+    def card(self, width: int) -> Sequence[Line]:
+        return plans.close_card(self._operation, self.host.now(), width)
+
+    async def approve(self, confirm: str) -> Operation:
+        params = {"id": self._operation.id, "confirm": confirm}
+        return await self.host.source.call("operation.close", params, Operation)

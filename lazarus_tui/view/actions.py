@@ -130,6 +130,13 @@ def parked(situation: Situation) -> str | None:
     return None if found.state == "parked" else f"only a parked operation is resumed; this one is {found.state}"
 
 
+def closable(situation: Situation) -> str | None:
+    found = situation.operation
+    if found is None:
+        return "no operation is selected"
+    return None if found.state == "parked" else f"only a parked operation is closed; this one is {found.state}"
+
+
 def runs(situation: Situation) -> str | None:
     found = situation.operation
     if found is None:
@@ -258,6 +265,15 @@ ACTIONS: tuple[Action, ...] = (
         Danger.CHANGES,
         (engine, runs),
         6,
+    ),
+    Action(
+        "close",
+        ("K", "shift+k"),
+        "close",
+        "end a parked operation as it stands; its target's name is typed first",
+        _OPERATIONS,
+        Danger.CHANGES,
+        (engine, closable),
     ),
     Action(
         "arm",

@@ -75,11 +75,21 @@ def card(plan: Plan, width: int) -> list[Line]:
 
 def undo_card(operation: Operation, now: datetime, width: int) -> list[Line]:
     """What a person reads before an operation is taken back."""
-    changed = [step for step in operation.steps if step.mutates and step.state is not StepState.PLANNED]
     means = operation.undo or "what its steps changed is changed back, newest step first"
+    return _decision("Take back", means, operation, now, width)
+
+
+def close_card(operation: Operation, now: datetime, width: int) -> list[Line]:
+    """What a person reads before a parked operation is closed."""
+    means = "it ends as it stands: nothing goes on, nothing is changed back, and its target is free for others"
+    return _decision("Close", means, operation, now, width)
+
+
+def _decision(what: str, means: str, operation: Operation, now: datetime, width: int) -> list[Line]:
+    changed = [step for step in operation.steps if step.mutates and step.state is not StepState.PLANNED]
     lines = [
         BLANK,
-        line(" ", strong(f"Take back: {operation.title}")),
+        line(" ", strong(f"{what}: {operation.title}")),
         BLANK,
         labelled("where", span(operation.context, Tone.ACCENT)),
         labelled("target", strong(operation.target)),

@@ -23,6 +23,7 @@ def full(link):
     done = msgspec.structs.replace(worlds.finished_operation(), can_undo=True, undo="delete namespace shop-test again")
     link.put("operations", {done.id: done})
     for method in ("plan.make", "operation.start", "operation.undo", "operation.resume", "operation.park",
+                   "operation.close",
                    "object.get", "artefact.get", "preview.backup", "context.arm"):  # fmt: skip
         link.answers[method] = refused("no, and this is why")
     return link
@@ -72,17 +73,21 @@ async def test_an_undo_says_what_it_means_and_takes_the_name(way, opened, full, 
         assert hands.called("operation.undo") == [{"id": done.id, "confirm": done.target}]
 
 
-async def test_a_parked_operation_is_taken_back_without_its_name_but_not_without_asking(opened, full, guarded):
+@pytest.mark.parametrize(("key", "method"), [("u", "operation.undo"), ("K", "operation.close")])
+async def test_a_parked_operation_is_taken_back_or_closed_by_its_name(key, method, opened, full, guarded):
     guarded()
     stuck = msgspec.structs.replace(worlds.running_operation(), state="parked", can_undo=True)
     full.put("operations", {stuck.id: msgspec.convert(msgspec.to_builtins(stuck), Operation)})
     async with opened() as hands:
-        await hands.press("5", "u", "enter")
-        assert not hands.called("operation.undo"), "Cancel is the default"
-        await hands.press("u")
+        await hands.press("5", key)
         await hands.settle()
-        await hands.press("right", "enter")
-        assert hands.called("operation.undo") == [{"id": stuck.id, "confirm": ""}]
+        await hands.press("enter", "right", "enter")
+        assert not hands.called(method), "nothing typed: enter meant Cancel"
+        await hands.press(key)
+        await hands.settle()
+        await hands.type(stuck.target)
+        await hands.press("enter", "right", "enter")
+        assert hands.called(method) == [{"id": stuck.id, "confirm": stuck.target}]
         assert "no, and this is why" in hands.text
 
 
