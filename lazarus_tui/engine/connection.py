@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from lazarus_tui.kube.cluster import Cluster
+from lazarus_tui.kube.retry import OnRetry
 from lazarus_tui.model.clock import Clock
 from lazarus_tui.model.http import ByteStream, HttpRequest, HttpResponse, Transport, WebSocket
 
@@ -92,8 +93,10 @@ def operation_name(op: str) -> str:
     return f"lazarus-{op[:8]}"
 
 
-def for_operation(cluster: Cluster, op: str, clock: Clock, meter: Meter) -> Cluster:
-    """The same connection under the operation's name, with its clock and its meter."""
+def for_operation(
+    cluster: Cluster, op: str, clock: Clock, meter: Meter, on_retry: OnRetry = lambda error: None
+) -> Cluster:
+    """The same connection under the operation's name, with its clock and its meter; told when a read must wait."""
     transport: Transport = SignedTransport(cluster.transport, operation_name(op), meter)
     metered = MeteredClock(clock, meter)
-    return Cluster(transport, cluster.context, metered, policy=cluster.policy, rng=cluster.rng)
+    return Cluster(transport, cluster.context, metered, policy=cluster.policy, rng=cluster.rng, on_retry=on_retry)

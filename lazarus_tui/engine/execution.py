@@ -104,7 +104,7 @@ class Execution:
         """The operation's own view of its cluster, its gate and, where one can be had, its lease."""
         around, ledger = self._around, self.ledger
         cluster = await self._patiently(lambda: around.clusters(self.plan.context), API_PATIENCE)
-        reader = for_operation(cluster, ledger.operation.id, around.clock, ledger.meter)
+        reader = for_operation(cluster, ledger.operation.id, around.clock, ledger.meter, self._retrying)
         uid = await self._patiently(reader.cluster_uid, API_PATIENCE)
         if uid != self.plan.cluster_uid and around.disposable(self.plan.context):
             raise ClusterGone("the cluster it worked on was removed with all that was in it", hint="start it anew")
@@ -352,6 +352,10 @@ class Execution:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _retrying(self, error: KubeError | None) -> None:
+        """A read is being sent again; None: it has its answer."""
+        self._waiting(f"waiting for API: {error}" if error is not None else "")
 
     def _waiting(self, text: str) -> None:
         for n, view in enumerate(self.ledger.operation.steps):

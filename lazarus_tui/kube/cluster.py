@@ -17,7 +17,7 @@ from lazarus_tui.kube import access, exec, forward, logs
 from lazarus_tui.kube.decode import KindPage, decode_answer, encode
 from lazarus_tui.kube.errors import Expired, Invalid, NotFound, Unexpected, from_oserror, from_response
 from lazarus_tui.kube.proxy import service_proxy
-from lazarus_tui.kube.retry import READ, ReadPolicy, with_retry
+from lazarus_tui.kube.retry import READ, OnRetry, ReadPolicy, with_retry
 from lazarus_tui.model.clock import Clock, SystemClock
 from lazarus_tui.model.http import HttpRequest, HttpResponse, Transport
 from lazarus_tui.model.objects import Namespace, Page
@@ -89,9 +89,10 @@ class Cluster:
         *,
         policy: ReadPolicy = READ,
         rng: Callable[[], float] = random.random,
+        on_retry: OnRetry = lambda error: None,
     ) -> None:
         self.transport, self.context, self.clock = transport, context, clock or SystemClock()
-        self.policy, self.rng = policy, rng
+        self.policy, self.rng, self.on_retry = policy, rng, on_retry
         self._uid = ""
         self._served: dict[str, frozenset[str]] = {}
 
@@ -158,7 +159,8 @@ class Cluster:
         )
         if not (reads if retry is None else retry):
             return await self.send(request, resource)
-        return await with_retry(lambda: self.send(request, resource), self.clock, policy or self.policy, self.rng)
+        policy = policy or self.policy
+        return await with_retry(lambda: self.send(request, resource), self.clock, policy, self.rng, self.on_retry)
 
     async def read(self, path: str, wanted: type[T], **options: Any) -> T:
         """GET ``path`` and decode it; options are those of ``request`` and ``kinds``."""

@@ -32,6 +32,10 @@ class ReadPolicy:
         return None
 
 
+# Told why a read is sent again once that has gone on for ``TOLD_AFTER`` seconds, and None when it has an answer.
+OnRetry = Callable[[KubeError | None], None]
+TOLD_AFTER = 3.0
+
 READ = ReadPolicy()
 ONCE = ReadPolicy(tries=1)
 
@@ -41,15 +45,22 @@ async def with_retry(
     clock: Clock,
     policy: ReadPolicy = READ,
     rng: Callable[[], float] = random.random,
+    on_retry: OnRetry = lambda error: None,
 ) -> T:
     """Run a read until it answers, or the policy gives up with the last error."""
-    failures = 0
+    failures, began, told = 0, clock.monotonic(), False
     while True:
         try:
-            return await call()
+            answer = await call()
+            if told:
+                on_retry(None)
+            return answer
         except KubeError as error:
             failures += 1
             wait = policy.wait(error, failures, rng)
             if wait is None:
                 raise
+            if clock.monotonic() - began + wait > TOLD_AFTER:
+                told = True
+                on_retry(error)
         await clock.sleep(wait)
