@@ -20,7 +20,6 @@ from lazarus_tui.model.resources import (
     LOCATIONS,
     RESTORES,
     SCHEDULES,
-    SNAPSHOT_CLASSES,
 )
 from lazarus_tui.model.steps import Seen
 from lazarus_tui.velero import backup, choose, deletion, discover, preview, schedules, served
@@ -60,7 +59,7 @@ async def test_a_backup_that_nothing_can_snapshot_does_not_promise_copies(world:
 
 
 async def test_a_cluster_with_snapshot_classes_is_trusted_to_snapshot(world: World) -> None:
-    world.put(SNAPSHOT_CLASSES, "fast", namespace="")
+    world.put(backup.SNAPSHOT_CLASSES, "fast", namespace="")
     plan = await backup.plan(world, {"namespaces": ["shop"]}, world.clock)
     assert plan.warnings == ()
 
