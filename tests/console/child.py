@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from pathlib import Path
 
 from lazarus_tui import launch
 
@@ -27,6 +28,9 @@ class Busy(FakeLink):
             for beat in range(1, 1000):
                 await asyncio.sleep(0.5)
                 self.beat(beat)
+                if "BEATS" in os.environ:
+                    with Path(os.environ["BEATS"]).open("ab") as told:
+                        told.write(b".")
         finally:
             following.cancel()
 
