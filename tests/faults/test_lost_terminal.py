@@ -46,25 +46,24 @@ def test_a_closed_terminal_takes_the_command_along_and_nothing_else(shop: Field)
 
 def test_ctrl_c_ends_the_watching_and_a_cluster_that_pauses_is_waited_for(shop: Field) -> None:
     """Its process is stopped, so requests are taken and not answered; what is known stays on show meanwhile."""
+    pid = shop.serving()
     with shop.start(*restore("stopped")) as child:
         assert child.stderr is not None
         next(line for line in child.stderr if "Create the restore" in line)
-        child.send_signal(signal.SIGINT)
-        said = child.stderr.read()
+        os.kill(pid, signal.SIGSTOP)  # so that it cannot end before the key is pressed
+        try:
+            child.send_signal(signal.SIGINT)
+            said = child.stderr.read()
+            began = time.monotonic()
+            while time.monotonic() - began < 2:
+                listed = shop.run("--sandbox", "backup", "list", "-o", "name")
+                assert listed.returncode == 0
+                assert GOOD in listed.stdout.split()
+                (running,) = [each for each in shop.asked("operation", "list") if each["state"] == "running"]
+        finally:
+            os.kill(pid, signal.SIGCONT)
     assert child.returncode == 130
     assert "goes on in the engine" in said
-
-    pid = shop.serving()
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        began = time.monotonic()
-        while time.monotonic() - began < 2:
-            listed = shop.run("--sandbox", "backup", "list", "-o", "name")
-            assert listed.returncode == 0
-            assert GOOD in listed.stdout.split()
-            (running,) = [each for each in shop.asked("operation", "list") if each["state"] == "running"]
-    finally:
-        os.kill(pid, signal.SIGCONT)
     assert running["target"] == "stopped"
     assert shop.run("--sandbox", "watch", running["id"]).returncode == 0
     assert shop.serving() == pid
