@@ -23,7 +23,11 @@ def operation() -> None:
 def list_operations(session: Session, output: str) -> None:
     """List operations, newest first."""
     found: list[Operation] = sorted(session.records("operations").values(), key=lambda o: o.started, reverse=True)
-    rows = [(o.id, o.kind, o.state, o.target, o.verdict, o.started, f"{o.seconds:.0f}s") for o in found]
+    # A verdict is the end's: while an operation is open, what it has checked so far says nothing yet.
+    rows = [
+        (o.id, o.kind, o.state, o.target, "-" if o.state.open else o.verdict, o.started, f"{o.seconds:.0f}s")
+        for o in found
+    ]
     header = ["ID", "KIND", "STATE", "TARGET", "VERDICT", "STARTED", "TOOK"]
     emit(found, output, names=[o.id for o in found], table=lambda: grid(header, rows))
 

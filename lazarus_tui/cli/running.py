@@ -159,7 +159,7 @@ def _tell(text: str) -> None:
 def operation_text(operation: Operation) -> str:
     """The end of an operation for a person: state, verdict, figures, what to do next."""
     lines = [f"{operation.id}  {operation.state.upper()}  {operation.title}"]
-    if operation.verdict != "NOT TESTED" or operation.checks:
+    if not operation.state.open and (operation.verdict != "NOT TESTED" or operation.checks):
         lines.append(f"verdict: {operation.verdict}")
     lines += [f"  {c.verdict:<12} {c.name}: {c.summary} ({c.seconds:.2f} s)" for c in operation.checks]
     if untested := operation.facts.get("checks.untested"):

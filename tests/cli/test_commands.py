@@ -1,6 +1,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
@@ -11,6 +12,7 @@ from lazarus_tui.link.protocol import Fault
 from lazarus_tui.model.objects import Backup, BackupStatus, Meta
 from lazarus_tui.model.operation import Operation, OpState, StepState, StepView
 from lazarus_tui.model.plan import Danger, Effect, Plan
+from lazarus_tui.model.verdict import Verdict
 from tests.cli.conftest import topic
 
 
@@ -179,3 +181,11 @@ def test_global_options_alone_open_the_console(words: list[str], expected: tuple
 )
 def test_anything_else_goes_through_the_command_line(words: list[str]) -> None:
     assert console_session(words) is None
+
+
+def test_an_open_operation_has_no_verdict_yet(lazarus: Any) -> None:
+    parked = msgspec.structs.replace(an_operation(OpState.PARKED, 4), verdict=Verdict.PASSED)
+    listed, _ = lazarus({"pull": topic("operations", {"op1": parked})}, "operation", "list")
+    shown, _ = lazarus({"operation.get": parked}, "operation", "show", "op1")
+    assert "PASSED" not in listed.stdout + shown.stdout
+    assert "op1" in listed.stdout
