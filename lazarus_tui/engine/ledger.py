@@ -43,13 +43,6 @@ class Ledger:
     def running_seconds(self) -> float:
         return self._clock.monotonic() - self._began
 
-    def restart(self) -> None:
-        """Begin to count again: what was spent parked is nobody's time."""
-        self._before = self.operation.seconds
-        self._share_before = (self.operation.figures.engine_seconds if self.operation.figures else None) or 0.0
-        self._began = self._clock.monotonic()
-        self.meter = Meter(self._clock)
-
     def add_seconds(self, seconds: float) -> None:
         """Time that passed while no engine ran; it belongs to the operation but is not in the engine's share."""
         self._before += max(0.0, seconds)

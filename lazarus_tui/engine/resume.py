@@ -108,7 +108,13 @@ def left(events: Iterable[Event]) -> list[str]:
             continue
         did = _DID.get(str(body.get("verb")), "changed")
         name = "/".join(filter(None, (body.get("namespace"), body.get("name"))))
-        found[f"{'' if end == Outcome.APPLIED.value else 'perhaps '}{did} {body.get('resource')} {name}"] = None
+        what = f"{body.get('resource')} {name}"
+        certain = end == Outcome.APPLIED.value
+        # What the operation made and surely deleted again is not left: its own requests for downloads, for one.
+        if certain and body.get("verb") == "delete" and f"created {what}" in found:
+            del found[f"created {what}"]
+            continue
+        found[f"{'' if certain else 'perhaps '}{did} {what}"] = None
     return list(found)
 
 

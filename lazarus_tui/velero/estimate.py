@@ -10,7 +10,6 @@ from lazarus_tui.model.objects import Backup, Restore
 from lazarus_tui.model.plan import Estimate
 from lazarus_tui.velero import names
 
-NO_BASIS = "no basis"
 _RUNS = 5
 
 

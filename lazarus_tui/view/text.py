@@ -19,7 +19,6 @@ class Tone(StrEnum):
     GOOD = "good"
     WARN = "warn"
     BAD = "bad"
-    MATCH = "match"
 
 
 class Span(NamedTuple):

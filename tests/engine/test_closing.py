@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from lazarus_tui.engine import person as persons
 from lazarus_tui.engine.closing import MAX_NAMED, closed
 from lazarus_tui.engine.errors import Refused
+from lazarus_tui.engine.resume import left
 from lazarus_tui.journal import Event
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.steps import StepContext, StepStopped
@@ -158,3 +160,27 @@ def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(persons.getpass, "getuser", nameless)
     assert persons.person().startswith("uid")
+
+
+@pytest.mark.parametrize(
+    ("deleting", "expected"),
+    [
+        ("applied", ["created backups.velero.io velero/b"]),
+        ("ambiguous", ["created downloadrequests.velero.io velero/d", "created backups.velero.io velero/b",
+                       "perhaps deleted downloadrequests.velero.io velero/d"]),
+    ],
+)  # fmt: skip
+def test_what_was_made_and_surely_deleted_again_is_not_left(deleting: str, expected: list[str]) -> None:
+    def event(seq: int, kind: str, **body: Any) -> Event:
+        return Event(seq=seq, op="o", at="", boot_ns=0, actor="", kind=kind, body={"step": "s", **body})
+
+    def write(seq: int, verb: str, resource: str, name: str, outcome: str) -> list[Event]:
+        intent = event(seq, "gate.intent", verb=verb, resource=resource, namespace="velero", name=name)
+        return [intent, event(seq + 1, "gate.result", intent=seq, outcome=outcome)]
+
+    events = [
+        *write(1, "create", "downloadrequests.velero.io", "d", "applied"),
+        *write(3, "create", "backups.velero.io", "b", "applied"),
+        *write(5, "delete", "downloadrequests.velero.io", "d", deleting),
+    ]
+    assert left(events) == expected
