@@ -1,7 +1,8 @@
 """The API server's core: one ``handle`` for every front end, without a socket or an HTTP library.
 
 ``interceptor`` is the seam for faults: it sees each request first and may answer it (429, 500), wait (a hang), or raise
-``OSError``, which a front end turns into a broken connection.
+``OSError``, which a front end turns into a broken connection. ``around`` is the seam for faults that must also see the
+answer (sandbox/faults). ``private`` serves the sandbox's own paths, which neither of them touches.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ from lazarus_tui.sandbox.api.verbs import Verbs
 from lazarus_tui.sandbox.runtime import PodRuntime
 
 Interceptor = Callable[[HttpRequest], Awaitable[HttpResponse | None]]
+Handler = Callable[[HttpRequest], Awaitable[Answer]]
+Around = Callable[[HttpRequest, Handler], Awaitable[Answer]]
+"""Answers a request, by itself or by what the handler answers. Raises ``OSError`` to break the connection."""
 
 # What /version says unless told otherwise: the Kubernetes release whose answers the sandbox copies.
 KUBERNETES_VERSION = "v1.36.2"
@@ -66,6 +70,8 @@ class ApiServer:
         self.store, self.registry, self.clock = store, registry, clock
         self.token, self.runtime, self.version = token, runtime, version
         self.interceptor = interceptor
+        self.around: Around | None = None
+        self.private: dict[str, Handler] = {}
         self.address = "127.0.0.1:443"  # what /api tells; a front end puts its own here
         self._wire = wire or clock
         self._verbs = Verbs(store, registry, clock, ids=ids, rng=rng)
@@ -77,11 +83,28 @@ class ApiServer:
         self.store.wake_watchers()
 
     async def handle(self, request: HttpRequest) -> Answer:
-        """The answer to one request. Raises only what the interceptor raises."""
+        """The answer to one request. Raises only what the interceptor and ``around`` raise."""
+        if request.path in self.private:
+            return await self._private(request)
         if self.interceptor is not None:
             answer = await self.interceptor(request)
             if answer is not None:
                 return answer
+        if self.around is not None:
+            return await self.around(request, self._answer)
+        return await self._answer(request)
+
+    async def _private(self, request: HttpRequest) -> Answer:
+        """Paths of the sandbox itself: nobody but the holder of the administrator's token may even know of them."""
+        scheme, _, given = header(request, "authorization").partition(" ")
+        if not self.token or scheme.lower() != "bearer" or not _equal(given.strip(), self.token):
+            return error_answer(no_such_route())
+        try:
+            return await self.private[request.path](request)
+        except ApiError as error:
+            return error_answer(error)
+
+    async def _answer(self, request: HttpRequest) -> Answer:
         try:
             check_size(request)
             self._authenticate(request)
