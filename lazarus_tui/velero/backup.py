@@ -18,9 +18,9 @@ from lazarus_tui.model.resources import (
     NAMESPACES,
     SCHEDULES,
     SNAPSHOT_LOCATIONS,
-    Resource,
 )
 from lazarus_tui.model.schedules import wants_volumes
+from lazarus_tui.model.snapshots import SNAPSHOT_CLASSES
 from lazarus_tui.model.stepping import planned
 from lazarus_tui.model.steps import Catalog, Reader, Step
 from lazarus_tui.velero import estimate, names, served
@@ -30,10 +30,6 @@ from lazarus_tui.velero.discover import velero_namespace
 
 KIND = "velero.backup"
 RUN_KIND = "velero.run-schedule"
-# Served only where the CSI snapshot controller is installed.
-SNAPSHOT_CLASSES = Resource(
-    "snapshot.storage.k8s.io", "v1", "volumesnapshotclasses", "VolumeSnapshotClass", namespaced=False
-)
 SANDBOX_CONTEXT = "lazarus-sandbox"
 # Seconds between the two equal reads that a settled object needs (reliability V2); the sandbox's Velero runs faster.
 SETTLE_SECONDS, SANDBOX_SETTLE_SECONDS = 10.0, 1.0

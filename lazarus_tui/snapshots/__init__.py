@@ -1,0 +1,1 @@
+"""CSI snapshot sets and the restore of StatefulSets (design.md §3)."""
