@@ -121,11 +121,12 @@ class _Table:
 
 
 class Watcher:
-    """A queue of events for one watch. ``cut`` is true when it fell too far behind."""
+    """A queue of events for one watch. ``cut`` is true when it fell too far behind, ``fault`` says why it ends."""
 
     def __init__(self, namespace: str | None, close: Callable[[Watcher], None], cap: int) -> None:
         self.namespace = namespace
         self.cut = False
+        self.fault: ApiError | OSError | None = None
         self._cap, self._close = cap, close
         self._events: deque[Event] = deque()
         self._wake = asyncio.Event()
@@ -316,6 +317,22 @@ class Store:
         for watchers in self._watchers.values():
             for watcher in watchers:
                 watcher.wake()
+
+    def end_watches(
+        self, chosen: Callable[[str, str | None], bool], fault: Callable[[], ApiError | OSError]
+    ) -> list[tuple[str, str | None]]:
+        """End the watches whose resource and namespace are ``chosen``: with an ERROR line, or by a broken connection.
+
+        Returns the resources and namespaces of those.
+        """
+        ended = []
+        for group_resource, watchers in self._watchers.items():
+            for watcher in watchers:
+                if chosen(group_resource, watcher.namespace):
+                    watcher.fault = fault()
+                    watcher.wake()
+                    ended.append((group_resource, watcher.namespace))
+        return ended
 
     def subscribe(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Call ``listener`` after each commit, in commit order even when a listener commits; returns the undo."""

@@ -78,7 +78,10 @@ class Watch:
         return self.served.kind
 
     async def lines(self) -> AsyncGenerator[bytes, None]:
-        """Chunks of whole lines; ends at the timeout, when it fell behind, or after an ERROR line."""
+        """Chunks of whole lines; ends at the timeout, when it fell behind, or after an ERROR line.
+
+        Raises ``OSError`` when the store breaks it off.
+        """
         test = matcher(self.options.labels, self.options.fields, self._kind)
         asked = self.options.revision
         synthetic = not asked or self.options.initial_events
@@ -97,12 +100,16 @@ class Watch:
             first = self._first(test, since) if synthetic else b""
             if first:
                 yield first
-            while not (timer.ended or watcher.cut or self.gone()):
+            while not (timer.ended or watcher.cut or watcher.fault or self.gone()):
                 chunk = self._pending(watcher, timer, test)
                 if chunk:
                     yield chunk
                 else:
                     await watcher.wait()
+            if isinstance(watcher.fault, ApiError):
+                yield error_line(watcher.fault)
+            elif watcher.fault:
+                raise watcher.fault
         finally:
             watcher.close()
             task.cancel()
