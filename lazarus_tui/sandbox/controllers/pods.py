@@ -46,14 +46,19 @@ def selects(owner: Object, obj: Object) -> bool:
     return bool(wanted) and all(labels.get(key) == value for key, value in wanted)
 
 
-def adopt(api: LocalApi, resource: Resource, owner: Object, kind: Resource) -> list[Object]:
-    """What the owner controls, after taking over orphans that its selector matches: a restore leaves such behind."""
+def adopt(api: LocalApi, resource: Resource, owner: Object, kind: Resource, *, finalizer: str = "") -> list[Object]:
+    """What the owner controls, after taking over orphans that its selector matches: a restore leaves such behind.
+
+    ``finalizer`` is put on what is taken over.
+    """
     if not owner["metadata"].get("deletionTimestamp"):
         for obj in api.list(resource, owner["metadata"]["namespace"]):
             meta = obj["metadata"]
             if controller_of(obj) is None and not meta.get("deletionTimestamp") and selects(owner, obj):
                 references = [*(meta.get("ownerReferences") or ()), owner_reference(owner, kind)]
-                patch = {"metadata": {"uid": meta["uid"], "ownerReferences": references}}
+                patch: Object = {"metadata": {"uid": meta["uid"], "ownerReferences": references}}
+                if finalizer:
+                    patch["metadata"]["finalizers"] = [*(meta.get("finalizers") or ()), finalizer]
                 api.patch(resource, meta["name"], patch, meta["namespace"])
     return controlled(api, resource, owner)
 

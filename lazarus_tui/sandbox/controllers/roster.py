@@ -9,6 +9,7 @@ from lazarus_tui.model.clock import Clock
 from lazarus_tui.model.resources import Resource
 from lazarus_tui.sandbox.controllers.base import Controller
 from lazarus_tui.sandbox.controllers.claims import ClaimController
+from lazarus_tui.sandbox.controllers.cronjobs import CronJobController
 from lazarus_tui.sandbox.controllers.daemonsets import DaemonSetController
 from lazarus_tui.sandbox.controllers.deployments import DeploymentController
 from lazarus_tui.sandbox.controllers.endpoints import EndpointsController
@@ -46,6 +47,7 @@ def roster(
         DeploymentController(api, clock),
         ReplicaSetController(api, clock),
         DaemonSetController(api, clock),
+        CronJobController(api, clock),
         JobController(api, clock),
         EndpointsController(api, clock),
         EventSweeper(api, clock),
