@@ -1,0 +1,167 @@
+"""The kube boundary connected to a real API server, in a namespace of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+from control_plane import ControlPlane
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from lazarus_tui.kube.cluster import Cluster
+from lazarus_tui.kube.contexts import Context, load_kubeconfig
+from lazarus_tui.kube.errors import Conflict, NotFound
+from lazarus_tui.kube.kubeconfig import UserEntry
+from lazarus_tui.kube.watch import Batch, follow
+from lazarus_tui.model.objects import Meta, Wire
+from lazarus_tui.model.resources import CONFIGMAPS, NAMESPACES, SERVICEACCOUNTS, Resource
+
+ROLES = Resource("rbac.authorization.k8s.io", "v1", "roles", "Role")
+BINDINGS = Resource("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding")
+# Seconds: a test waits so long for something that has to come, and looks so often.
+PATIENCE, LOOK = 90.0, 0.02
+# Seconds after its end for which a token still passes: the server's tolerance for clocks that differ.
+LEEWAY = 60
+
+
+class Config(Wire, frozen=True):
+    metadata: Meta
+    data: dict[str, str] | None = None
+
+
+@dataclass
+class World:
+    plane: ControlPlane
+    context: Context
+    cluster: Cluster
+    ns: str
+    opened: list[Cluster] = field(default_factory=list)
+
+    @classmethod
+    async def open(cls, plane: ControlPlane, ns: str) -> Self:
+        context = load_kubeconfig([plane.kubeconfig], environ={}).context()
+        world = cls(plane, context, await Cluster.open(context), ns)
+        await world.cluster.create(NAMESPACES, {"metadata": {"name": ns}})
+        return world
+
+    async def close(self) -> None:
+        with suppress(Conflict, NotFound):  # a test has deleted it already
+            await self.cluster.delete(NAMESPACES, self.ns)
+        for cluster in (self.cluster, *self.opened):
+            await cluster.close()
+
+    async def config(self, name: str, **data: str) -> dict[str, Any]:
+        return await self.cluster.create(CONFIGMAPS, {"metadata": {"name": name}, "data": data}, self.ns)
+
+    async def put(self, name: str, **data: str | None) -> None:
+        await self.cluster.merge_patch(CONFIGMAPS, name, {"data": data}, self.ns)
+
+    async def data(self, name: str) -> Mapping[str, str] | None:
+        """The data of a config map now; None when there is no such map."""
+        found = await self.cluster.get(CONFIGMAPS, name, self.ns, type=Config)
+        return None if found is None else found.data or {}
+
+    # --- somebody else
+
+    async def account(self, name: str, *rules: Mapping[str, Any]) -> str:
+        """A service account that may do what ``rules`` say in this namespace; its uid."""
+        made = await self.cluster.create(SERVICEACCOUNTS, {"metadata": {"name": name}}, self.ns)
+        await self.cluster.create(ROLES, {"metadata": {"name": name}, "rules": list(rules)}, self.ns)
+        subject = {"kind": "ServiceAccount", "name": name, "namespace": self.ns}
+        role = {"apiGroup": ROLES.group, "kind": "Role", "name": name}
+        await self.cluster.create(
+            BINDINGS, {"metadata": {"name": name}, "subjects": [subject], "roleRef": role}, self.ns
+        )
+        uid: str = made["metadata"]["uid"]
+        return uid
+
+    async def token(self, account: str) -> str:
+        """A token as the server issues it, good for ten minutes: it gives none that is shorter."""
+        path = f"{SERVICEACCOUNTS.path(self.ns, account)}/token"
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 600}}
+        answer = await self.cluster.request("POST", path, body=body)
+        found: str = json.loads(answer.body)["status"]["token"]
+        return found
+
+    def ending(self, account: str, uid: str, seconds: float) -> str:
+        """The same token, but it ends in ``seconds``: signed with the server's own key."""
+        pem = (self.plane.folder / "accounts.pem").read_bytes()
+        key = serialization.load_pem_private_key(pem, None)
+        assert isinstance(key, rsa.RSAPrivateKey)
+        now = int(time.time())
+        claims = {
+            "iss": "https://kubernetes.default.svc",
+            "aud": ["https://kubernetes.default.svc"],
+            "sub": f"system:serviceaccount:{self.ns}:{account}",
+            "iat": now - 600,
+            "nbf": now - 600,
+            "exp": round(now + seconds) - LEEWAY,
+            "kubernetes.io": {"namespace": self.ns, "serviceaccount": {"name": account, "uid": uid}},
+        }
+        signed = f"{_base64({'alg': 'RS256'})}.{_base64(claims)}"
+        signature = key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
+        return f"{signed}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
+
+    async def as_user(self, **user: Any) -> Cluster:
+        """The same server, reached by somebody else."""
+        cluster = await Cluster.open(replace(self.context, user=UserEntry("somebody", **user)))
+        self.opened.append(cluster)
+        return cluster
+
+
+def _base64(value: Mapping[str, Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+class Reading:
+    """A follower of the namespace's config maps that a task reads."""
+
+    def __init__(self, world: World, resource: Resource = CONFIGMAPS) -> None:
+        self.batches: list[Batch[Config]] = []
+        self.task = asyncio.create_task(self._read(world, resource))
+
+    async def _read(self, world: World, resource: Resource) -> None:
+        async with aclosing(follow(world.cluster, resource, world.ns, type=Config)) as batches:
+            async for batch in batches:
+                self.batches.append(batch)
+
+    @property
+    def kinds(self) -> list[str]:
+        return [batch.kind for batch in self.batches]
+
+    def state(self) -> dict[str, dict[str, str]]:
+        """What a reader of the batches knows; without the map that controllers make in each namespace."""
+        found: dict[str, dict[str, str]] = {}
+        for batch in self.batches:
+            found |= {item.metadata.name: item.data or {} for item in batch.items}
+            for name in batch.removed:
+                found.pop(name.partition("/")[2], None)
+        found.pop("kube-root-ca.crt", None)
+        return found
+
+    async def until(self, true: Callable[[], object]) -> None:
+        """``TimeoutError`` when it never comes true, and at once what ended the reader."""
+
+        async def soon() -> object:
+            if self.task.done():
+                self.task.result()
+            return true()
+
+        await eventually(soon)
+
+    async def end(self) -> None:
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
+async def eventually(true: Callable[[], Awaitable[object]]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not await true():
+            await asyncio.sleep(LOOK)
