@@ -1,4 +1,4 @@
-"""What the API server asks of the kubelet: logs, exec and connections into pods."""
+"""What the API server asks of the kubelet: logs, exec, attach and connections into pods."""
 
 from __future__ import annotations
 
@@ -30,7 +30,13 @@ class ExecSession(Protocol):
         """The exit code."""
         ...
 
-    async def kill(self) -> None: ...
+    async def kill(self) -> None:
+        """The client has gone: an exec ends; an attach only lets go of the container."""
+        ...
+
+    async def resize(self, columns: int, rows: int) -> None:
+        """The client's terminal has this size now; without a terminal nothing happens."""
+        ...
 
 
 class PodRuntime(Protocol):
@@ -53,6 +59,10 @@ class PodRuntime(Protocol):
     async def exec(
         self, namespace: str, pod: str, container: str, argv: Sequence[str], *, stdin: bool, tty: bool
     ) -> ExecSession: ...
+
+    async def attach(self, namespace: str, pod: str, container: str, *, stdin: bool, tty: bool) -> ExecSession:
+        """The container's own process: its output from now on, and its input when it has one."""
+        ...
 
     async def connect(
         self, namespace: str, pod: str, port: int

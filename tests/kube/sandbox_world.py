@@ -116,7 +116,7 @@ class World:
             self.runtime.server.close()
 
     def running_pod(self, name: str) -> None:
-        spec = {"containers": [{"name": "app", "image": "lazarus.dev/web:1"}]}
+        spec = {"nodeName": "node", "containers": [{"name": "app", "image": "lazarus.dev/web:1"}]}
         pod = self.api.create(PODS, {"metadata": {"name": name}, "spec": spec}, "shop")
         self.api.update_status(PODS, {**pod, "status": {"phase": "Running"}})
 

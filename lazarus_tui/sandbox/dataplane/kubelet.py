@@ -19,7 +19,7 @@ from lazarus_tui.sandbox.controllers.events import Recorder
 from lazarus_tui.sandbox.controllers.nodes import NODE
 from lazarus_tui.sandbox.dataplane.addresses import Addresses
 from lazarus_tui.sandbox.dataplane.catalog import Catalog
-from lazarus_tui.sandbox.dataplane.containers import Record, Waiting, conditions, pod_status
+from lazarus_tui.sandbox.dataplane.containers import Record, Started, Waiting, conditions, pod_status
 from lazarus_tui.sandbox.dataplane.copy import remove_tree
 from lazarus_tui.sandbox.dataplane.environment import (
     NotMountable,
@@ -332,14 +332,18 @@ class Kubelet(Controller):
     async def exec(
         self, namespace: str, pod: str, container: str, argv: Sequence[str], *, stdin: bool, tty: bool
     ) -> ExecSession:
-        worker, spec = self._find(namespace, pod, container)
-        record = next(one for one in worker.records if one.name == spec["name"])
-        if isinstance(record.state, Waiting) or worker.ending:
-            raise RuntimeRefused(400, "BadRequest", f'container "{record.name}" of pod "{pod}" is not running')
+        worker, spec = self._find_running(namespace, pod, container)
         try:
             return await worker.exec(spec, argv, stdin=stdin, tty=tty)
         except (ValueError, NotMountable) as fault:
             raise RuntimeRefused(403, "Forbidden", str(fault)) from fault
+
+    async def attach(self, namespace: str, pod: str, container: str, *, stdin: bool, tty: bool) -> ExecSession:
+        worker, spec = self._find_running(namespace, pod, container)
+        session = worker.attach(spec, stdin=stdin)
+        if session is None:
+            raise _upgrade_refused(f'container not found ("{spec["name"]}")')
+        return session
 
     async def connect(self, namespace: str, pod: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         worker, _ = self._find(namespace, pod, "")
@@ -349,6 +353,19 @@ class Kubelet(Controller):
         except OSError as fault:
             text = f'nothing answers on port {port} of pod "{pod}": {fault}'
             raise RuntimeRefused(502, "BadGateway", text) from fault
+
+    def _find_running(self, namespace: str, pod: str, container: str) -> tuple[PodWorker, Object]:
+        """As a kubelet sees it: what does not run is not there."""
+        worker = self._workers.get((namespace, pod))
+        if worker is None:
+            if self.api.get(PODS, pod, namespace) is None:
+                raise RuntimeRefused(404, "NotFound", f'pods "{pod}" not found')
+            raise _upgrade_refused("pod does not exist")
+        spec = worker.container(container)
+        record = next((one for one in worker.records if spec and one.name == spec["name"]), None)
+        if spec is None or record is None or not isinstance(record.state, Started) or worker.ending:
+            raise _upgrade_refused(f'container not found ("{spec["name"] if spec else container}")')
+        return worker, spec
 
     def _find(self, namespace: str, pod: str, container: str) -> tuple[PodWorker, Object]:
         worker = self._workers.get((namespace, pod))
@@ -360,6 +377,10 @@ class Kubelet(Controller):
         if spec is None:
             raise RuntimeRefused(400, "BadRequest", f"container {container} is not valid for pod {pod}")
         return worker, spec
+
+
+def _upgrade_refused(why: str) -> RuntimeRefused:
+    return RuntimeRefused(500, "InternalError", f"unable to upgrade connection: {why}")
 
 
 def _identity(pod: Object) -> Object:

@@ -17,6 +17,7 @@ from lazarus_tui.sandbox.dataplane.catalog import START, TOOLS, Image
 from lazarus_tui.sandbox.dataplane.copy import remove_tree
 from lazarus_tui.sandbox.dataplane.ledger import Ledger, signal_group
 from lazarus_tui.sandbox.dataplane.logs import LogFile
+from lazarus_tui.sandbox.dataplane.terminals import Terminal, TerminalExec
 from lazarus_tui.sandbox.runtime import ExecSession
 
 
@@ -29,6 +30,8 @@ class Launch:
     env: Mapping[str, str]
     root: Path
     volumes: tuple[Path, ...]
+    stdin: bool = False
+    tty: bool = False
 
 
 class Running(Protocol):
@@ -41,6 +44,14 @@ class Running(Protocol):
         ...
 
     def signal(self, signum: int) -> None: ...
+
+    async def write_stdin(self, data: bytes) -> None:
+        """For a container with ``stdin``; any other has no input, and what is written is lost."""
+        ...
+
+    async def close_stdin(self) -> None: ...
+
+    def resize(self, columns: int, rows: int) -> None: ...
 
 
 class Exec(ExecSession, Protocol):
@@ -79,22 +90,56 @@ class Stillness:
         if not self._code.done() and signum in (signal.SIGTERM, signal.SIGKILL, signal.SIGINT):
             self._code.set_result(0 if signum == signal.SIGTERM else 128 + signum)
 
+    async def write_stdin(self, data: bytes) -> None:
+        return None
+
+    async def close_stdin(self) -> None:
+        return None
+
+    def resize(self, columns: int, rows: int) -> None:
+        return None
+
 
 class Process:
-    """A container that is a local process, with its output going into the log."""
+    """A container that is a local process, with its output going into the log; on ``terminal`` when it has one."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: LogFile, ledger: Ledger) -> None:
-        self._process, self._log, self._ledger = process, log, ledger
+    def __init__(
+        self, process: asyncio.subprocess.Process, log: LogFile, ledger: Ledger, terminal: Terminal | None = None
+    ) -> None:
+        self._process, self._log, self._ledger, self._terminal = process, log, ledger, terminal
         self.pid: int | None = process.pid
         self._end = asyncio.create_task(self._follow(), name=f"container {process.pid}")
 
     async def _follow(self) -> int:
-        assert self._process.stdout is not None
-        while data := await self._process.stdout.read(65536):
+        while data := await self._read():
             self._log.append(data)
         code = await self._process.wait()
+        if self._terminal:
+            self._terminal.close()
         self._ledger.remove(self._process.pid)
         return code if code >= 0 else 128 - code
+
+    async def _read(self) -> bytes:
+        if self._terminal:
+            return await self._terminal.read()
+        assert self._process.stdout is not None
+        return await self._process.stdout.read(65536)
+
+    async def write_stdin(self, data: bytes) -> None:
+        if self._terminal:
+            await self._terminal.write(data)
+        elif self._process.stdin is not None:
+            with contextlib.suppress(ConnectionError):
+                self._process.stdin.write(data)
+                await self._process.stdin.drain()
+
+    async def close_stdin(self) -> None:
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+    def resize(self, columns: int, rows: int) -> None:
+        if self._terminal:
+            self._terminal.resize(columns, rows)
 
     async def wait(self) -> int:
         return await asyncio.shield(self._end)
@@ -117,26 +162,44 @@ class ProcessLauncher:
         if source is None:
             return Stillness()
         args = launch.args if launch.image.arguments else ()
-        process = await asyncio.create_subprocess_exec(
-            *_python(START), str(os.getpid()), str(source), *args,
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-            cwd=launch.root, env=dict(launch.env), start_new_session=True,
-        )  # fmt: skip
+        terminal = Terminal() if launch.tty else None
+        stdin = asyncio.subprocess.PIPE if launch.stdin else asyncio.subprocess.DEVNULL
+        process = await _spawn(launch, (str(source), *args), stdin, asyncio.subprocess.STDOUT, terminal)
         self._ledger.add(process.pid)
-        return Process(process, log, self._ledger)
+        return Process(process, log, self._ledger, terminal)
 
     async def exec(self, launch: Launch, argv: Sequence[str], *, stdin: bool, tty: bool) -> Exec:
         allowed = ":".join(str(path) for path in launch.volumes)
-        process = await asyncio.create_subprocess_exec(
-            *_python(START), str(os.getpid()), str(TOOLS), str(launch.root), allowed, *argv,
-            stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT if tty else asyncio.subprocess.PIPE,
-            cwd=launch.root, env=dict(launch.env), start_new_session=True,
-        )  # fmt: skip
-        return ProcessExec(process)
+        command = (str(TOOLS), str(launch.root), allowed, *argv)
+        terminal = Terminal() if tty else None
+        given = asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL
+        process = await _spawn(launch, command, given, asyncio.subprocess.PIPE, terminal)
+        return TerminalExec(process, terminal) if terminal else ProcessExec(process)
 
     def reap(self) -> list[int]:
         return self._ledger.reap()
+
+
+async def _spawn(
+    launch: Launch, command: Sequence[str], stdin: int, stderr: int, terminal: Terminal | None
+) -> asyncio.subprocess.Process:
+    """A program of the catalogue in a session of its own, with pipes or, for all three streams, a terminal."""
+    out = asyncio.subprocess.PIPE
+    if terminal:
+        stdin = out = stderr = terminal.slave
+    try:
+        return await asyncio.create_subprocess_exec(
+            *_python(START), str(os.getpid()), *command,
+            stdin=stdin, stdout=out, stderr=stderr,
+            cwd=launch.root, env=dict(launch.env), start_new_session=True,
+        )  # fmt: skip
+    except BaseException:
+        if terminal:
+            terminal.close()
+        raise
+    finally:
+        if terminal:
+            terminal.started()
 
 
 def _python(program: Path) -> tuple[str, ...]:
@@ -185,6 +248,9 @@ class ProcessExec:
     async def wait(self) -> int:
         code = await self._process.wait()
         return code if code >= 0 else 128 - code
+
+    async def resize(self, columns: int, rows: int) -> None:
+        return None
 
     async def kill(self) -> None:
         if not self.done:
@@ -270,4 +336,7 @@ class _InstantExec:
         return self._code
 
     async def kill(self) -> None:
+        return None
+
+    async def resize(self, columns: int, rows: int) -> None:
         return None

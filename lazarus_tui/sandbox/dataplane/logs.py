@@ -15,6 +15,8 @@ from lazarus_tui.model.clock import Clock, parse_rfc3339, rfc3339
 LOG_CAP = 1 << 20
 # A longer line is cut into pieces, as the container runtimes do (16 KiB).
 _LINE_CAP = 16 << 10
+# Pieces of output that wait for one who is attached; a piece is at most 64 KiB.
+_LISTENER_CAP = 256
 
 
 class LogFile:
@@ -24,6 +26,7 @@ class LogFile:
         self.path, self._clock = path, clock
         self._partial = b""
         self._news: set[asyncio.Event] = set()
+        self._listeners: list[asyncio.Queue[bytes | None]] = []
         self.closed = False
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._size = path.stat().st_size if path.exists() else 0
@@ -41,14 +44,34 @@ class LogFile:
 
     def append(self, data: bytes) -> None:
         """Takes output as it comes; only whole lines are stored."""
+        for listener in list(self._listeners):
+            if listener.qsize() >= _LISTENER_CAP:
+                self.unlisten(listener)
+            listener.put_nowait(data if listener in self._listeners else None)
         *lines, self._partial = (self._partial + data).split(b"\n")
         while len(self._partial) > _LINE_CAP:
             lines.append(self._partial[:_LINE_CAP])
             self._partial = self._partial[_LINE_CAP:]
         self._store(lines)
 
+    def listen(self) -> asyncio.Queue[bytes | None]:
+        """The output from now on as it comes, None at its end. A listener that is far too slow is ended early."""
+        listener: asyncio.Queue[bytes | None] = asyncio.Queue()
+        if self.closed:
+            listener.put_nowait(None)
+        else:
+            self._listeners.append(listener)
+        return listener
+
+    def unlisten(self, listener: asyncio.Queue[bytes | None]) -> None:
+        if listener in self._listeners:
+            self._listeners.remove(listener)
+
     def close(self) -> None:
-        """No more output comes; followers end."""
+        """No more output comes; followers and listeners end."""
+        for listener in self._listeners:
+            listener.put_nowait(None)
+        self._listeners.clear()
         if self._partial:
             self._store([self._partial])
             self._partial = b""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from lazarus_tui.model.clock import Clock, parse_rfc3339
+from lazarus_tui.sandbox.dataplane.attaching import attach
 from lazarus_tui.sandbox.dataplane.catalog import Catalog, Image
 from lazarus_tui.sandbox.dataplane.containers import Ended, Record, Started, Waiting, container_id
 from lazarus_tui.sandbox.dataplane.environment import NotMountable, expand, mount
@@ -228,7 +229,9 @@ class PodWorker:
         env = self._kubelet.environment(self, container)
         mount(self.place.root, container, self.place.volumes)
         args = tuple(expand(str(arg), env) for arg in container.get("args") or ())
-        return Launch(image, args, env, self.place.root, tuple(self.place.volumes.values()))
+        volumes = tuple(self.place.volumes.values())
+        stdin, tty = bool(container.get("stdin")), bool(container.get("tty"))
+        return Launch(image, args, env, self.place.root, volumes, stdin, tty)
 
     async def _once(self, container: Object, record: Record, launch: Launch, *, init: bool) -> Ended | None:
         """One run from start to end; None when the pod is to end before the start."""
@@ -307,6 +310,11 @@ class PodWorker:
         session = await self._kubelet.launcher.exec(self._launch(container, image), argv, stdin=stdin, tty=tty)
         self._execs = [one for one in self._execs if not one.done] + [session]
         return session
+
+    def attach(self, container: Object, *, stdin: bool) -> ExecSession | None:
+        """A session beside the container's own process; None when it has none."""
+        record = next(one for one in self.records if one.name == container["name"])
+        return attach(self._running.get(record.name), self.logs.of(record.name, record.restarts), container, stdin)
 
     @property
     def grace(self) -> float:

@@ -15,7 +15,7 @@ from lazarus_tui.model.http import HandshakeRefused, HttpRequest, WebSocket
 from lazarus_tui.model.resources import ENDPOINTS
 from lazarus_tui.sandbox.runtime import ExecSession, RuntimeRefused
 
-from .conftest import MERGE, World, pod, quiet
+from .conftest import World, pod, quiet
 
 PODS = "/api/v1/namespaces/default/pods"
 V5, V4 = "v5.channel.k8s.io", "v4.channel.k8s.io"
@@ -28,6 +28,10 @@ class Cat:
         self.code, self.lines = code, lines
         self.input: asyncio.Queue[bytes | None] = asyncio.Queue()
         self.killed = False
+        self.sizes: list[tuple[int, int]] = []
+
+    async def resize(self, columns: int, rows: int) -> None:
+        self.sizes.append((columns, rows))
 
     async def write_stdin(self, data: bytes) -> None:
         self.input.put_nowait(data)
@@ -75,6 +79,12 @@ class Kubelet:
         self, namespace: str, pod: str, container: str, argv: Sequence[str], *, stdin: bool, tty: bool
     ) -> ExecSession:
         self.asked.append((container, list(argv), stdin, tty))
+        if self.refusal:
+            raise self.refusal
+        return self.session
+
+    async def attach(self, namespace: str, pod: str, container: str, *, stdin: bool, tty: bool) -> ExecSession:
+        self.asked.append(("attach", container, stdin, tty))
         if self.refusal:
             raise self.refusal
         return self.session
@@ -130,7 +140,7 @@ async def test_leaving_a_followed_log_stops_it(world: World, kubelet: Kubelet) -
 
 @pytest.mark.parametrize(
     ("path", "status"),
-    [(f"{PODS}/none/log", 404), (f"{PODS}/a/log?container=zz", 400), (f"{PODS}/a/attach", 400)],
+    [(f"{PODS}/none/log", 404), (f"{PODS}/a/log?container=zz", 400)],
 )
 async def test_logs_of_nothing(world: World, kubelet: Kubelet, path: str, status: int) -> None:
     plain, _, query = path.partition("?")
@@ -184,6 +194,78 @@ async def test_exec_reads_input_to_its_end(world: World, kubelet: Kubelet) -> No
         assert await socket.receive() == b"\x01hello"
         await socket.send(b"\xff\x00")
         assert json.loads((await frames(socket))[-1][1:])["status"] == "Success"
+    assert kubelet.session.sizes == [(80, 24)]
+
+
+@pytest.mark.parametrize("size", [b"", b"[]", b'{"Width":0,"Height":5}', b'{"Width":99999999,"Height":5}', b"{"])
+async def test_sizes_that_are_none_change_nothing(world: World, kubelet: Kubelet, size: bytes) -> None:
+    wanted = request(f"{PODS}/a/exec", ("command", "cat"), ("stdin", "true"), ("tty", "true"))
+    async with world.transport.websocket(wanted, (V5,)) as socket:
+        await socket.send(b"\x04" + size)
+        await socket.send(b"\xff\x00")
+        assert json.loads((await frames(socket))[-1][1:])["status"] == "Success"
+    assert kubelet.session.sizes == []
+
+
+async def test_input_that_was_not_asked_for_is_dropped(world: World, kubelet: Kubelet) -> None:
+    async with world.transport.websocket(request(f"{PODS}/a/exec", ("command", "cat")), (V5,)) as socket:
+        await socket.send(b"\x00hello")
+        await socket.send(b"\xff\x00")
+        await quiet()
+    assert kubelet.session.input.empty()
+
+
+async def test_an_output_that_was_not_asked_for_is_not_sent(world: World, kubelet: Kubelet) -> None:
+    kubelet.session = Cat(0, lines=[(1, b"out"), (2, b"err")])
+    wanted = request(f"{PODS}/a/exec", ("command", "ls"), ("stdout", "true"), ("stderr", "false"))
+    async with world.transport.websocket(wanted, (V5,)) as socket:
+        assert [frame[:4] for frame in await frames(socket)] == [b"\x01out", b'\x03{"m']
+
+
+async def test_attach_talks_to_the_container_itself(world: World, kubelet: Kubelet) -> None:
+    wanted = request(f"{PODS}/a/attach", ("stdin", "true"), ("stdout", "true"))
+    async with world.transport.websocket(wanted, (V5, V4)) as socket:
+        await socket.send(b"\x00hello")
+        assert await socket.receive() == b"\x01hello"
+        await socket.send(b"\xff\x00")
+        assert json.loads((await frames(socket))[-1][1:]) == {"metadata": {}, "status": "Success"}
+    assert kubelet.asked == [("attach", "main", True, False)]
+
+
+@pytest.mark.parametrize("subresource", ["exec", "attach"])
+async def test_what_the_kubelet_refuses_is_told_inside_the_conversation(
+    world: World, kubelet: Kubelet, subresource: str
+) -> None:
+    kubelet.refusal = RuntimeRefused(500, "InternalError", 'unable to upgrade connection: container not found ("main")')
+    async with world.transport.websocket(request(f"{PODS}/a/{subresource}", ("command", "ls")), (V5,)) as socket:
+        (frame,) = await frames(socket)
+    told = json.loads(frame[1:])
+    assert (frame[0], told["status"], told["reason"], told["code"]) == (3, "Failure", "InternalError", 500)
+    text = 'unable to upgrade connection: container not found ("main")'
+    assert told["message"] == f"Internal error occurred: {text}"
+    assert told["details"] == {"causes": [{"message": text}]}
+
+
+async def test_a_pod_without_a_node_has_no_log_and_no_streams(world: World, kubelet: Kubelet) -> None:
+    await world.call("POST", PODS, pod("b"))
+    reply = await world.call("GET", f"{PODS}/b/log", accept="")
+    assert (reply.status, reply.raw) == (200, b"")
+    for path in ("exec", "attach", "portforward"):
+        with pytest.raises(HandshakeRefused) as caught:
+            async with world.transport.websocket(request(f"{PODS}/b/{path}", ("command", "ls")), (V5,)):
+                pass
+        assert json.loads(caught.value.response.body)["message"] == "pod b does not have a host assigned"
+    assert kubelet.asked == []
+
+
+async def test_a_container_must_be_named_among_several(world: World, kubelet: Kubelet) -> None:
+    many = pod("many", node="n1")
+    many["spec"]["containers"].append(many["spec"]["containers"][0] | {"name": "side"})
+    many["spec"]["initContainers"] = [many["spec"]["containers"][0] | {"name": "first"}]
+    await world.call("POST", PODS, many)
+    reply = await world.call("GET", f"{PODS}/many/log")
+    text = "a container name must be specified for pod many, choose one of: [first main side]"
+    assert (reply.status, reply.body["message"]) == (400, text)
 
 
 async def test_hanging_up_kills_the_command(world: World, kubelet: Kubelet) -> None:
@@ -217,13 +299,14 @@ async def test_refused_upgrades(
     assert caught.value.response.status == status
 
 
-async def test_exec_needs_an_upgrade_and_a_living_pod(world: World, kubelet: Kubelet) -> None:
-    assert (await world.call("GET", f"{PODS}/a/exec", command="ls")).status == 400
-    await world.call("PATCH", f"{PODS}/a/status", {"status": {"phase": "Succeeded"}}, type=MERGE)
-    with pytest.raises(HandshakeRefused) as caught:
-        async with world.transport.websocket(request(f"{PODS}/a/exec", ("command", "ls")), (V5,)):
-            pass
-    assert b"completed pod" in caught.value.response.body
+@pytest.mark.parametrize(
+    ("upgrade", "message"), [({}, "Upgrade request required"), ({"upgrade": "SPDY/3.1"}, "kubectl 1.31 or newer")]
+)
+async def test_streams_need_a_websocket(world: World, kubelet: Kubelet, upgrade: dict[str, str], message: str) -> None:
+    reply = await world.call("POST", f"{PODS}/a/exec", headers=upgrade, command="ls")
+    assert reply.status == 400
+    assert message in reply.body["message"]
+    assert kubelet.asked == []
 
 
 async def _serve(handler: Any) -> asyncio.Server:
@@ -259,7 +342,8 @@ async def test_a_port_nobody_listens_on(world: World, kubelet: Kubelet) -> None:
     kubelet.refusal = RuntimeRefused(500, "", "connection refused")
     async with world.transport.websocket(request(f"{PODS}/a/portforward", ("ports", "81")), (V4,)) as socket:
         found = await frames(socket)
-    assert found[2] == b"\x01an error occurred forwarding 81: connection refused"
+    uid = (await world.call("GET", f"{PODS}/a")).body["metadata"]["uid"]
+    assert found[2] == f"\x01error forwarding port 81 to pod a, uid {uid}: connection refused".encode()
 
 
 def _http(answer: bytes, seen: list[bytes]) -> Any:

@@ -18,8 +18,19 @@ def _die_with(parent: int) -> None:
         os._exit(137)
 
 
+def _take_terminal() -> None:
+    """A program on a terminal is ended by its ^C, like any other in a session of its own."""
+    import fcntl
+    import termios
+
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 if __name__ == "__main__":
     _die_with(int(sys.argv[1]))
+    if os.isatty(0):
+        _take_terminal()
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
     sys.argv = sys.argv[2:]
     runpy.run_path(sys.argv[0], run_name="__main__")
