@@ -13,8 +13,8 @@ from lazarus_tui.model.http import HttpRequest
 from lazarus_tui.model.resources import PODS, SERVICEACCOUNTS
 from lazarus_tui.sandbox.api.answers import Answer, json_answer
 from lazarus_tui.sandbox.api.bodies import decode_object
-from lazarus_tui.sandbox.api.deletion import delete, parse_options
 from lazarus_tui.sandbox.api.errors import Cause, bad_request, invalid, method_not_allowed, no_such_route
+from lazarus_tui.sandbox.api.evictions import evict
 from lazarus_tui.sandbox.api.patches import merge
 from lazarus_tui.sandbox.api.routes import Route
 from lazarus_tui.sandbox.api.verbs import Verbs, clone
@@ -73,9 +73,7 @@ def pod_subresource(verbs: Verbs, request: HttpRequest, route: Route) -> Answer:
     served = verbs.registry.served(PODS)
     pod = verbs.get(served.kind, route.namespace, route.name)
     if route.subresource == "eviction":
-        options = parse_options(body.get("deleteOptions") or {}, dict(request.query))
-        delete(verbs, served.kind, route.namespace, route.name, options)
-        return json_answer(_SUCCESS, 201)
+        return evict(verbs, route.namespace, route.name, body, dict(request.query))
     node = (body.get("target") or {}).get("name")
     if not node:
         raise bad_request("a binding needs a target")

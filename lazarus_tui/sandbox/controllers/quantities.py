@@ -22,3 +22,11 @@ def quantity(text: str) -> int:
     power = _POWERS.index(unit[0].upper()) + 1
     factor: int = 1024**power if unit.endswith("i") else 1000**power
     return math.ceil(number * factor)
+
+
+def portion(value: int | str, total: int, *, up: bool = True) -> int:
+    """A number, or a percentage such as ``25%`` of ``total``, rounded ``up`` or down."""
+    if isinstance(value, int):
+        return value
+    hundredths = int(value.rstrip("%")) * total
+    return -(-hundredths // 100) if up else hundredths // 100

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 from lazarus_tui.model.clock import Clock
 from lazarus_tui.model.resources import Resource
+from lazarus_tui.sandbox.controllers.autoscalers import AutoscalerController
 from lazarus_tui.sandbox.controllers.base import Controller
 from lazarus_tui.sandbox.controllers.claims import ClaimController
 from lazarus_tui.sandbox.controllers.cronjobs import CronJobController
 from lazarus_tui.sandbox.controllers.daemonsets import DaemonSetController
 from lazarus_tui.sandbox.controllers.deployments import DeploymentController
+from lazarus_tui.sandbox.controllers.disruptions import DisruptionController
 from lazarus_tui.sandbox.controllers.endpoints import EndpointsController
+from lazarus_tui.sandbox.controllers.endpointslices import EndpointSliceController
 from lazarus_tui.sandbox.controllers.events import EventSweeper
 from lazarus_tui.sandbox.controllers.garbage import GarbageCollector
 from lazarus_tui.sandbox.controllers.jobs import JobController
@@ -50,5 +53,8 @@ def roster(
         CronJobController(api, clock),
         JobController(api, clock),
         EndpointsController(api, clock),
+        EndpointSliceController(api, clock),
+        DisruptionController(api, clock),
+        AutoscalerController(api, clock),
         EventSweeper(api, clock),
     ]
