@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from lazarus_tui.sandbox.api import names
-from lazarus_tui.sandbox.api.kinds import ALL_VERBS, Kind, ScalePaths
+from lazarus_tui.sandbox.api.kinds import ALL_VERBS, Conversion, Kind, ScalePaths
+from lazarus_tui.sandbox.api.views import AUTOSCALERS, EVENTS
 
 _NO_COLLECTION_DELETE = tuple(verb for verb in ALL_VERBS if verb != "deletecollection")
 _REVIEW = ("create",)
@@ -44,6 +45,7 @@ def _kind(
     fields: frozenset[str] = frozenset(),
     also: tuple[str, ...] = (),
     categories: tuple[str, ...] = (),
+    views: tuple[Conversion, ...] = (),
 ) -> Kind:
     group, _, version = group_version.rpartition("/")
     return Kind(
@@ -62,15 +64,29 @@ def _kind(
         scale=ScalePaths() if "scale" in sub else None,
         name_rule=rule,
         fields=fields,
+        views=views,
     )
 
 
-_POD_SUB = ("attach", "binding", "eviction", "exec", "log", "portforward", "proxy", "status")
+_POD_SUB = (
+    "attach",
+    "binding",
+    "ephemeralcontainers",
+    "eviction",
+    "exec",
+    "log",
+    "portforward",
+    "proxy",
+    "resize",
+    "status",
+)
 
 _CORE = (
+    _kind("v1", "bindings", "Binding", verbs=_REVIEW),
+    _kind("v1", "componentstatuses", "ComponentStatus", short=("cs",), cluster=True, verbs=("get", "list")),
     _kind("v1", "configmaps", "ConfigMap", short=("cm",)),
     _kind("v1", "endpoints", "Endpoints", short=("ep",)),
-    _kind("v1", "events", "Event", short=("ev",), fields=_EVENT_FIELDS),
+    _kind("v1", "events", "Event", short=("ev",), fields=_EVENT_FIELDS, views=(EVENTS,)),
     _kind("v1", "limitranges", "LimitRange", short=("limits",)),
     _kind(
         "v1",
@@ -84,7 +100,13 @@ _CORE = (
         fields=frozenset({"status.phase"}),
     ),
     _kind(
-        "v1", "nodes", "Node", short=("no",), sub=("status",), cluster=True, fields=frozenset({"spec.unschedulable"})
+        "v1",
+        "nodes",
+        "Node",
+        short=("no",),
+        sub=("proxy", "status"),
+        cluster=True,
+        fields=frozenset({"spec.unschedulable"}),
     ),
     _kind("v1", "persistentvolumeclaims", "PersistentVolumeClaim", short=("pvc",), sub=("status",)),
     _kind("v1", "persistentvolumes", "PersistentVolume", short=("pv",), sub=("status",), cluster=True),
@@ -162,6 +184,7 @@ _WORKLOADS = (
         short=("hpa",),
         everything=True,
         sub=("status",),
+        views=(AUTOSCALERS,),
     ),
     _kind("policy/v1", "poddisruptionbudgets", "PodDisruptionBudget", short=("pdb",), sub=("status",), generation=True),
     _kind("scheduling.k8s.io/v1", "priorityclasses", "PriorityClass", short=("pc",), cluster=True, generation=True),
@@ -175,12 +198,15 @@ _STORAGE = (
     _kind("storage.k8s.io/v1", "csistoragecapacities", "CSIStorageCapacity"),
     _kind("storage.k8s.io/v1", "storageclasses", "StorageClass", short=("sc",), cluster=True),
     _kind("storage.k8s.io/v1", "volumeattachments", "VolumeAttachment", sub=("status",), cluster=True),
+    _kind("storage.k8s.io/v1", "volumeattributesclasses", "VolumeAttributesClass", short=("vac",), cluster=True),
 )
 
 _NETWORK = (
     _kind("networking.k8s.io/v1", "ingressclasses", "IngressClass", cluster=True, generation=True),
     _kind("networking.k8s.io/v1", "ingresses", "Ingress", short=("ing",), sub=("status",), generation=True),
     _kind("networking.k8s.io/v1", "networkpolicies", "NetworkPolicy", short=("netpol",), generation=True),
+    _kind("networking.k8s.io/v1", "ipaddresses", "IPAddress", short=("ip",), cluster=True),
+    _kind("networking.k8s.io/v1", "servicecidrs", "ServiceCIDR", sub=("status",), cluster=True),
     _kind("discovery.k8s.io/v1", "endpointslices", "EndpointSlice", generation=True),
 )
 
@@ -188,27 +214,25 @@ _RBAC_GROUP = "rbac.authorization.k8s.io/v1"
 _ADMISSION_GROUP = "admissionregistration.k8s.io/v1"
 _EXTENSIONS = ("api-extensions",)
 
+_FLOW_GROUP = "flowcontrol.apiserver.k8s.io/v1"
+_CERTIFICATES = "certificates.k8s.io/v1"
+
+
+def _admission(plural: str, kind: str, *, sub: tuple[str, ...] = ()) -> Kind:
+    return _kind(_ADMISSION_GROUP, plural, kind, cluster=True, generation=True, categories=_EXTENSIONS, sub=sub)
+
+
 _RULES = (
     _kind(_RBAC_GROUP, "clusterrolebindings", "ClusterRoleBinding", cluster=True, rule=names.path_segment),
     _kind(_RBAC_GROUP, "clusterroles", "ClusterRole", cluster=True, rule=names.path_segment),
     _kind(_RBAC_GROUP, "rolebindings", "RoleBinding", rule=names.path_segment),
     _kind(_RBAC_GROUP, "roles", "Role", rule=names.path_segment),
-    _kind(
-        _ADMISSION_GROUP,
-        "mutatingwebhookconfigurations",
-        "MutatingWebhookConfiguration",
-        cluster=True,
-        generation=True,
-        categories=_EXTENSIONS,
-    ),
-    _kind(
-        _ADMISSION_GROUP,
-        "validatingwebhookconfigurations",
-        "ValidatingWebhookConfiguration",
-        cluster=True,
-        generation=True,
-        categories=_EXTENSIONS,
-    ),
+    _admission("mutatingwebhookconfigurations", "MutatingWebhookConfiguration"),
+    _admission("validatingwebhookconfigurations", "ValidatingWebhookConfiguration"),
+    _admission("mutatingadmissionpolicies", "MutatingAdmissionPolicy"),
+    _admission("mutatingadmissionpolicybindings", "MutatingAdmissionPolicyBinding"),
+    _admission("validatingadmissionpolicies", "ValidatingAdmissionPolicy", sub=("status",)),
+    _admission("validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding"),
     _kind(
         "apiextensions.k8s.io/v1",
         "customresourcedefinitions",
@@ -219,7 +243,32 @@ _RULES = (
         generation=True,
         categories=_EXTENSIONS,
     ),
-    _kind("apiregistration.k8s.io/v1", "apiservices", "APIService", sub=("status",), cluster=True, generation=True),
+    _kind(
+        "apiregistration.k8s.io/v1",
+        "apiservices",
+        "APIService",
+        sub=("status",),
+        cluster=True,
+        categories=_EXTENSIONS,
+    ),
+    _kind(
+        _CERTIFICATES,
+        "certificatesigningrequests",
+        "CertificateSigningRequest",
+        short=("csr",),
+        sub=("approval", "status"),
+        cluster=True,
+        fields=frozenset({"spec.signerName"}),
+    ),
+    _kind(_FLOW_GROUP, "flowschemas", "FlowSchema", sub=("status",), cluster=True, generation=True),
+    _kind(
+        _FLOW_GROUP,
+        "prioritylevelconfigurations",
+        "PriorityLevelConfiguration",
+        sub=("status",),
+        cluster=True,
+        generation=True,
+    ),
 )
 
 _AUTHORIZATION = "authorization.k8s.io/v1"
@@ -229,7 +278,9 @@ _REVIEWS = (
     _kind(_AUTHORIZATION, "selfsubjectaccessreviews", "SelfSubjectAccessReview", cluster=True, verbs=_REVIEW),
     _kind(_AUTHORIZATION, "selfsubjectrulesreviews", "SelfSubjectRulesReview", cluster=True, verbs=_REVIEW),
     _kind(_AUTHORIZATION, "subjectaccessreviews", "SubjectAccessReview", cluster=True, verbs=_REVIEW),
+    _kind(_AUTHORIZATION, "localsubjectaccessreviews", "LocalSubjectAccessReview", verbs=_REVIEW),
     _kind(_AUTHENTICATION, "selfsubjectreviews", "SelfSubjectReview", cluster=True, verbs=_REVIEW),
+    _kind(_AUTHENTICATION, "tokenreviews", "TokenReview", cluster=True, verbs=_REVIEW),
 )
 
 BUILTIN: tuple[Kind, ...] = _CORE + _WORKLOADS + _STORAGE + _NETWORK + _RULES + _REVIEWS

@@ -20,6 +20,9 @@ _OPTION_KINDS = {
 }
 _SUB_VERBS = {
     "status": ["get", "patch", "update"],
+    "approval": ["get", "patch", "update"],
+    "ephemeralcontainers": ["get", "patch", "update"],
+    "resize": ["get", "patch", "update"],
     "scale": ["get", "patch", "update"],
     "finalize": ["update"],
     "binding": ["create"],
@@ -50,9 +53,10 @@ def api_versions(address: str) -> dict[str, Any]:
 
 def _groups(registry: Registry) -> dict[str, list[str]]:
     groups: dict[str, list[str]] = {}
-    for kind in registry.kinds():
-        versions = groups.setdefault(kind.group, [])
-        versions += [version for version in kind.versions if version not in versions]
+    for served in registry.offered():
+        versions = groups.setdefault(served.group, [])
+        if served.version not in versions:
+            versions.append(served.version)
     return groups
 
 
@@ -77,19 +81,19 @@ def group(registry: Registry, name: str) -> dict[str, Any]:
 
 def resource_list(registry: Registry, group_name: str, version: str) -> dict[str, Any]:
     """``/api/v1`` or ``/apis/<group>/<version>``."""
-    kinds = _kinds(registry, group_name, version)
-    if not kinds:
+    offered = _offered(registry, group_name, version)
+    if not offered:
         raise no_such_route()
     resources = []
-    for kind in kinds:
+    for kind in (served.kind for served in offered):
         resources.append(_resource(kind))
         resources += [_subresource(kind, sub) for sub in kind.subresources]
     group_version = f"{group_name}/{version}" if group_name else version
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": resources}
 
 
-def _kinds(registry: Registry, group_name: str, version: str) -> list[Kind]:
-    return [kind for kind in registry.kinds() if kind.group == group_name and version in kind.versions]
+def _offered(registry: Registry, group_name: str, version: str) -> list[Served]:
+    return [one for one in registry.offered() if (one.group, one.version) == (group_name, version)]
 
 
 def _resource(kind: Kind) -> dict[str, Any]:
@@ -135,7 +139,7 @@ def aggregated(registry: Registry, *, core: bool) -> dict[str, Any]:
         entries = [
             {
                 "version": version,
-                "resources": [_aggregated_resource(Served(kind, version)) for kind in _kinds(registry, name, version)],
+                "resources": [_aggregated_resource(one) for one in _offered(registry, name, version)],
                 "freshness": "Current",
             }
             for version in versions
@@ -148,7 +152,7 @@ def _aggregated_resource(served: Served) -> dict[str, Any]:
     kind = served.kind
     entry: dict[str, Any] = {
         "resource": kind.plural,
-        "responseKind": {"group": kind.group, "version": served.version, "kind": kind.kind},
+        "responseKind": {"group": served.group, "version": served.version, "kind": kind.kind},
         "scope": "Namespaced" if kind.namespaced else "Cluster",
         "singularResource": kind.singular,
         "verbs": list(kind.verbs),
@@ -161,7 +165,7 @@ def _aggregated_resource(served: Served) -> dict[str, Any]:
         entry["subresources"] = [
             {
                 "subresource": sub,
-                "responseKind": {"group": kind.group, "version": served.version} | _sub_kind(kind, sub),
+                "responseKind": {"group": served.group, "version": served.version} | _sub_kind(kind, sub),
                 "verbs": _SUB_VERBS[sub],
             }
             for sub in kind.subresources

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,9 +41,26 @@ class Version:
     rules: RuleTree | None = None
 
 
+Rewrite = Callable[[dict[str, Any]], dict[str, Any]]
+"""Makes one form of an object from another; what it is given may be used up or shared, but is not changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """One more version, perhaps of another group, that shows the same objects with other fields."""
+
+    group: str
+    version: str
+    outward: Rewrite
+    inward: Rewrite
+
+
 @dataclass(frozen=True)
 class Kind:
-    """A kind and how it is served. ``versions`` are the served ones, preferred first; ``storage`` is how it is kept."""
+    """A kind and how it is served. ``versions`` are the served ones, preferred first; ``storage`` is how it is kept.
+
+    ``views`` are served as well.
+    """
 
     group: str
     storage: str
@@ -62,6 +79,7 @@ class Kind:
     fields: frozenset[str] = frozenset()
     custom: bool = False
     definitions: Mapping[str, Version] = field(default_factory=dict)
+    views: tuple[Conversion, ...] = ()
 
     @property
     def has_status(self) -> bool:
@@ -107,16 +125,32 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A kind as one request addresses it: in one of its versions."""
+    """A kind as one request addresses it: in one of its versions, or through a view."""
 
     kind: Kind
     version: str
+    view: Conversion | None = None
+
+    @property
+    def group(self) -> str:
+        return self.view.group if self.view else self.kind.group
 
     @property
     def api_version(self) -> str:
+        if self.view:
+            return f"{self.view.group}/{self.view.version}"
         return self.kind.api_version_of(self.version)
 
     @property
     def converts(self) -> bool:
         """Whether objects must be rewritten on their way in and out."""
-        return self.version != self.kind.storage
+        return self.view is not None or self.version != self.kind.storage
+
+    def outward(self, obj: dict[str, Any]) -> dict[str, Any]:
+        """A stored object in this version."""
+        shown = self.view.outward(obj) if self.view else obj
+        return shown | {"apiVersion": self.api_version}
+
+    def inward(self, obj: dict[str, Any]) -> dict[str, Any]:
+        """An object of this version with the fields it is stored with; it keeps its apiVersion."""
+        return self.view.inward(obj) if self.view else obj

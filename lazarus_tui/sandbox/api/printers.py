@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from lazarus_tui.sandbox.api.columns import COLUMNS, Column
+from lazarus_tui.sandbox.api import columns, columns_cluster
+from lazarus_tui.sandbox.api.columns import AGE, NAME, Column
 from lazarus_tui.sandbox.api.jsonpath import find
 from lazarus_tui.sandbox.api.kinds import Served
 from lazarus_tui.sandbox.api.moments import age
@@ -14,8 +15,7 @@ from lazarus_tui.sandbox.api.moments import age
 Object = Mapping[str, Any]
 Row = tuple[list[Any], dict[str, Any]]
 
-_NAME = Column("Name", lambda obj, now: obj["metadata"]["name"], format="name")
-_AGE = Column("Age", lambda obj, now: age(obj["metadata"].get("creationTimestamp"), now))
+_COLUMNS: Mapping[str, Sequence[Column]] = {**columns.COLUMNS, **columns_cluster.COLUMNS}
 
 
 def _custom_column(definition: Mapping[str, Any]) -> Column:
@@ -50,14 +50,13 @@ def columns_of(served: Served) -> Sequence[Column]:
     kind = served.kind
     if kind.custom:
         own = kind.definitions[served.version].columns
-        return (_NAME, *(_custom_column(one) for one in own)) if own else (_NAME, _AGE)
-    known = COLUMNS.get(kind.group_resource)
-    return known if known is not None else (_NAME, _AGE)
+        return (NAME, *(_custom_column(one) for one in own)) if own else (NAME, AGE)
+    return _COLUMNS.get(kind.group_resource, (NAME, AGE))
 
 
 def table(served: Served, objects: Sequence[dict[str, Any]], now: datetime) -> tuple[list[dict[str, Any]], list[Row]]:
     """Column definitions, and one row of cells per object."""
-    columns = columns_of(served)
+    wanted = columns_of(served)
     definitions = [
         {
             "name": column.name,
@@ -66,6 +65,6 @@ def table(served: Served, objects: Sequence[dict[str, Any]], now: datetime) -> t
             "description": column.description or column.name,
             "priority": column.priority,
         }
-        for column in columns
+        for column in wanted
     ]
-    return definitions, [([column.cell(obj, now) for column in columns], obj) for obj in objects]
+    return definitions, [([column.cell(obj, now) for column in wanted], obj) for obj in objects]

@@ -185,6 +185,18 @@ def _strings(raw: Any) -> list[str]:
     return [_text(value) for _, _, value in _fields(_raw(raw))]
 
 
+def _schema_or(other: str) -> Callable[[Any], Any]:
+    """For what is a schema or else the message's field ``other``."""
+    kind = "JSONSchemaPropsOrBool" if other == "allows" else "JSONSchemaPropsOrArray"
+    kind = "JSONSchemaPropsOrStringArray" if other == "property" else kind
+
+    def read(raw: Any) -> Any:
+        found = _message(f"apiextensions.v1.{kind}", _raw(raw), 1)
+        return found.get("schema", found.get(other))
+
+    return read
+
+
 _READERS: Mapping[str, Callable[[Any], Any]] = {
     "string": _text,
     "bytes": lambda raw: base64.b64encode(_raw(raw)).decode(),
@@ -201,4 +213,9 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "intstr.IntOrString": _int_or_string,
     "authorization.v1.ExtraValue": _strings,
     "authentication.v1.ExtraValue": _strings,
+    "certificates.v1.ExtraValue": _strings,
+    "apiextensions.v1.JSON": _embedded,
+    "apiextensions.v1.JSONSchemaPropsOrBool": _schema_or("allows"),
+    "apiextensions.v1.JSONSchemaPropsOrArray": _schema_or("jSONSchemas"),
+    "apiextensions.v1.JSONSchemaPropsOrStringArray": _schema_or("property"),
 }

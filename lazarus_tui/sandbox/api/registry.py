@@ -58,12 +58,16 @@ class Registry:
         self._kinds[kind.group_resource] = kind
         for version in kind.versions:
             self._routes[(kind.group, version, kind.plural)] = Served(kind, version)
+        for view in kind.views:
+            self._routes[(view.group, view.version, kind.plural)] = Served(kind, view.version, view)
 
     def _remove(self, kind: Kind) -> None:
         self.generation += 1
         self._kinds.pop(kind.group_resource, None)
         for version in kind.versions:
             self._routes.pop((kind.group, version, kind.plural), None)
+        for view in kind.views:
+            self._routes.pop((view.group, view.version, kind.plural), None)
 
     def find(self, group: str, version: str, plural: str) -> Served | None:
         return self._routes.get((group, version, plural))
@@ -81,3 +85,7 @@ class Registry:
     def kinds(self) -> list[Kind]:
         """All kinds, built-in groups first, in the order they were added."""
         return list(self._kinds.values())
+
+    def offered(self) -> list[Served]:
+        """Every kind in every version, in the order they were added."""
+        return list(self._routes.values())

@@ -83,7 +83,7 @@ class FullView:
     def single(self, entity: Entity) -> bytes:
         if not self.served.converts:
             return entity.body
-        return _encode(entity.shown | {"apiVersion": self.served.api_version})
+        return _encode(self.served.outward(entity.shown))
 
     def collection(self, entities: Sequence[Entity], meta: dict[str, Any]) -> bytes:
         items = b",".join(map(self.single, entities) if self.served.converts else [one.body for one in entities])

@@ -32,8 +32,11 @@ _SCALARS: Mapping[str, tuple[type, ...]] = {
     "intstr.IntOrString": (int, str),
     "authorization.v1.ExtraValue": (list,),
     "authentication.v1.ExtraValue": (list,),
+    "certificates.v1.ExtraValue": (list,),
 }
-_ANYTHING = frozenset({"meta.v1.FieldsV1", "runtime.RawExtension"})
+_ANYTHING = frozenset({"meta.v1.FieldsV1", "runtime.RawExtension", "apiextensions.v1.JSON"})
+_SCHEMA = "apiextensions.v1.JSONSchemaProps"
+_SCHEMA_OR: Mapping[str, type] = {f"{_SCHEMA}OrBool": bool, f"{_SCHEMA}OrArray": list, f"{_SCHEMA}OrStringArray": list}
 
 
 class _WrongType(Exception):
@@ -111,6 +114,10 @@ def _expect(wanted: type, value: Any, path: str) -> Any:
 def _value(kind: str, value: Any, path: str, unknown: list[str]) -> None:
     if value is None or kind in _ANYTHING:
         return
+    if kind in _SCHEMA_OR:
+        if isinstance(value, _SCHEMA_OR[kind]):
+            return
+        kind = _SCHEMA
     scalar = _SCALARS.get(kind)
     if scalar is None:
         _walk(kind, _expect(dict, value, path), path, unknown)

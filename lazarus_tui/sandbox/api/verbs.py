@@ -97,7 +97,7 @@ class Verbs:
         The fields belong to ``manager``, or to those in ``managers``.
         """
         kind = served.kind
-        meta = check_type(served, obj)
+        meta = _kept_form(served, obj, check_type(served, obj))
         if meta.get("resourceVersion"):
             raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
         settle_namespace(kind, meta, namespace)
@@ -202,7 +202,7 @@ class Verbs:
         dry_run: bool = False,
     ) -> tuple[Entity, bool]:
         """Server-side apply; true when it created the object. 409 with all conflicts unless ``force``."""
-        meta = check_type(served, config)
+        meta = _kept_form(served, config, check_type(served, config))
         settle_namespace(served.kind, meta, namespace)
         meta["name"] = name
         application = Application(served, config, writer, force=force)
@@ -240,10 +240,12 @@ class Verbs:
     ) -> Entity:
         kind = served.kind
         old = self.get(kind, namespace, name)
-        base = clone(old.obj)
+        base = clone(old.obj if application or not served.view else served.outward(old.obj))
         base["apiVersion"] = served.api_version
         wanted = transform(base, old.managers)
         meta = check_type(served, wanted)
+        if not application:
+            meta = _kept_form(served, wanted, meta)
         settle_namespace(kind, meta, namespace)
         _check_identity(kind, meta, old.obj["metadata"], name, patch=patch)
         sent = None if application or bound else managed.given(meta)
@@ -285,6 +287,17 @@ def check_type(served: Served, obj: Object) -> Object:
     obj.clear()
     obj.update({"apiVersion": got_version, "kind": got_kind, "metadata": meta}, **rest)
     return meta
+
+
+def _kept_form(served: Served, obj: Object, meta: Object) -> Object:
+    """Turn an object that came through a view into what is stored, in place; returns its metadata."""
+    if served.view is None:
+        return meta
+    kept = served.inward(obj)
+    obj.clear()
+    obj.update(kept)
+    found: Object = obj["metadata"]
+    return found
 
 
 def settle_namespace(kind: Kind, meta: Object, namespace: str | None) -> None:

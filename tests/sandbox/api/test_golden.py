@@ -16,7 +16,6 @@ EXCHANGES: list[dict[str, Any]] = json.loads(Path(__file__).with_name("golden.js
 # Where the sandbox answers otherwise, and why.
 ALLOWED = {
     "accept protobuf only": "answers are JSON or YAML; every client that asks for protobuf also takes JSON",
-    "/api/v1/componentstatuses": "deprecated since 1.19, and the sandbox has no such components",
 }
 
 
