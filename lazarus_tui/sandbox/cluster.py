@@ -7,7 +7,7 @@ same with real processes and TLS in front (process.py).
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -29,9 +29,13 @@ from lazarus_tui.sandbox.dataplane.kubelet import Kubelet
 from lazarus_tui.sandbox.dataplane.launcher import InstantLauncher, Launcher
 from lazarus_tui.sandbox.dataplane.proxy import ServiceProxy
 from lazarus_tui.sandbox.dataplane.volumes import VolumeStore
+from lazarus_tui.sandbox.faults.site import install
 from lazarus_tui.sandbox.scenarios.manifests import apply, define
 from lazarus_tui.sandbox.scenarios.orderbook import OrderBook
 from lazarus_tui.sandbox.scenarios.seed import History, install_shop
+from lazarus_tui.sandbox.snapshots.driver import DirectoryDriver
+from lazarus_tui.sandbox.snapshots.installation import install as install_snapshots
+from lazarus_tui.sandbox.snapshots.installation import snapshot_controller, snapshot_sidecar
 from lazarus_tui.sandbox.velero import server as velero
 from lazarus_tui.sandbox.velero.installation import Installation, Settings
 from lazarus_tui.sandbox.velero.node import KubeletNode
@@ -89,8 +93,15 @@ class SandboxCluster:
             log=node.log,
             settings=settings,
         )
-        own: list[Controller] = roster(self.api, clock, volumes=self.volumes, kinds=self.kinds, ca=ca)
+        self.driver = DirectoryDriver(self.api, clock, self.volumes, freezer=self.kubelet)
+        own: list[Controller] = [
+            *roster(self.api, clock, volumes=self.volumes, kinds=self.kinds, ca=ca, driver=self.driver),
+            *snapshot_controller(self.api, clock),
+            *snapshot_sidecar(self.api, clock, self.driver),
+        ]
         self.loop = Loop(self.api, clock, [*own, self.kubelet, proxy, *velero.controllers(self.velero)])
+        self.on_token: Callable[[str], None] = lambda token: None  # told the administrator's new token
+        self.faults = install(self)
         self._scenario = (shop, history)
         self._bucket_server = BucketServer(self.objects) if serve_bucket else None
 
@@ -129,6 +140,7 @@ class SandboxCluster:
         for bucket in BUCKETS:
             (self.objects.root / bucket).mkdir(parents=True, exist_ok=True, mode=0o700)
         apply(self.api, "cluster")
+        install_snapshots(self.api)
         apply(self.api, "velero")
         if not shop:
             return
@@ -163,6 +175,7 @@ class SandboxCluster:
     async def stop(self) -> None:
         """End watches, controllers and pods; objects and files stay."""
         self.server.stop()
+        await self.faults.close()
         await self.loop.stop()
         if self._bucket_server is not None:
             await self._bucket_server.stop()

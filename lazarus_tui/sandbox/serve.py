@@ -106,13 +106,21 @@ class _Process:
             gc.collect()
             gc.freeze()  # the loaded objects live for ever: the collector need not look at them again
             self._bucket = cluster.objects.base_url
-            text = kubeconfig(serving.url, serving.ca_pem, _token(self.root))
-            write_private(kubeconfig_path(self.root), text.encode())
+            self._write_kubeconfig(serving)
+            cluster.on_token = lambda token: self._renewed(serving, token)
             await self._until_the_end(cluster, serving)
         finally:
             await cluster.stop()
             if serving is not None:
                 await serving.close()
+
+    def _write_kubeconfig(self, serving: http.Serving) -> None:
+        text = kubeconfig(serving.url, serving.ca_pem, _token(self.root))
+        write_private(kubeconfig_path(self.root), text.encode())
+
+    def _renewed(self, serving: http.Serving, token: str) -> None:
+        write_private(self.root / "token", token.encode())
+        self._write_kubeconfig(serving)
 
     async def _front(self, cluster: SandboxCluster) -> http.Serving:
         """On the port of the last run if it is free: kubeconfigs and consoles then stay right."""

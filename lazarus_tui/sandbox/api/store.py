@@ -178,6 +178,11 @@ class Store:
         """Of the newest commit."""
         return self._revision
 
+    @property
+    def floor(self) -> int:
+        """The oldest revision whose state can still be told."""
+        return self._floor
+
     def load(self, rows: Iterable[tuple[str, bytes]], revision: int) -> None:
         """Start from kept ``(group_resource, body)`` rows; everything before ``revision`` is forgotten."""
         for group_resource, body in rows:

@@ -1,0 +1,323 @@
+"""Every kind of fault: what it does, its parameters with their defaults and limits, and an example.
+
+The command line's help, the checks of the private endpoint and the documentation are made of this one table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Literal
+
+from lazarus_tui.sandbox.faults.facts import VERBS, WRITE_VERBS
+from lazarus_tui.sandbox.faults.model import FaultRefused, Wanted
+
+Type = Literal["seconds", "number", "text", "choice", "flag"]
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DAY = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """``default`` None: it must be given. ``least`` and ``most`` bound numbers and seconds."""
+
+    name: str
+    type: Type
+    help: str
+    default: Any = None
+    choices: tuple[str, ...] = ()
+    least: float = 0
+    most: float = 1 << 40
+
+    def value(self, given: Any) -> Any:
+        """``given`` as this parameter's type; raises ``FaultRefused``."""
+        if self.type == "seconds":
+            return self._bounded(seconds(given, self.name), given)
+        if self.type == "number":
+            text = str(given)
+            if isinstance(given, bool) or not re.fullmatch(r"-?\d{1,15}", text):
+                raise FaultRefused(f"{self.name} must be a whole number, not {given!r}")
+            return int(self._bounded(int(text), given))
+        if self.type == "flag":
+            if not isinstance(given, bool):
+                raise FaultRefused(f"{self.name} is either true or false, not {given!r}")
+            return given
+        if not isinstance(given, str) or (self.default is None and not given):
+            raise FaultRefused(f"{self.name} must be a text, not {given!r}")
+        if self.choices and given not in self.choices:
+            raise FaultRefused(
+                f"{self.name} is one of {', '.join(self.choices)}, not {given!r}{meant(given, self.choices)}"
+            )
+        return given
+
+    def _bounded(self, value: float, given: Any) -> float:
+        if not self.least <= value <= self.most:
+            raise FaultRefused(f"{self.name} lies between {self.least:g} and {self.most:g}, not at {given}")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """``requests``: it is done to API requests, so a filter, a rate and a number of times apply.
+
+    ``verbs`` are those it can be done to; without a filter it is done to ``usual`` (by default to all it can).
+    """
+
+    name: str
+    summary: str
+    example: str
+    parameters: tuple[Parameter, ...] = ()
+    requests: bool = True
+    verbs: tuple[str, ...] = ()
+    usual: tuple[str, ...] = ()
+    once: bool = False
+
+    def complete(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """All parameters with their values; raises ``FaultRefused`` for unknown, missing and impossible ones."""
+        known = {one.name: one for one in self.parameters}
+        for name in given:
+            if name not in known:
+                has = f"it has {', '.join(known)}" if known else "it has none"
+                raise FaultRefused(f"{self.name} has no parameter {name!r}{meant(name, tuple(known)) or f' ({has})'}")
+        for name, one in known.items():
+            if one.default is None and name not in given:
+                raise FaultRefused(f"{self.name} needs {name}: {one.help}")
+        return {name: one.value(given[name]) if name in given else one.default for name, one in known.items()}
+
+
+def seconds(given: Any, name: str = "the duration") -> float:
+    """Seconds of a number or of "500ms", "2.5s", "5m", "1h30m"; raises ``FaultRefused``."""
+    if isinstance(given, int | float) and not isinstance(given, bool) and 0 <= given < 1e9:
+        return float(given)
+    text = str(given)
+    if re.fullmatch(r"\d{1,9}(\.\d{1,6})?", text):
+        return float(text)
+    parts = re.findall(r"(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|h)", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise FaultRefused(f"{name} is a time like 2, 500ms, 90s, 5m or 1h30m, not {given!r}")
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+def meant(given: str, known: Sequence[str]) -> str:
+    """`` - did you mean "x"?``, or nothing."""
+    close = get_close_matches(given, known, 1, 0.6)
+    return f' - did you mean "{close[0]}"?' if close else ""
+
+
+def _after(what: str) -> Parameter:
+    return Parameter("after", "flag", f"Let the request be carried out first; {what}.", False)
+
+
+_HOOK = Parameter("webhook", "text", "The webhook's name.", "policy.example.com")
+
+KINDS: tuple[Kind, ...] = (
+    Kind(
+        "latency",
+        "Answers come late.",
+        "latency --seconds 2 --jitter 500ms --verb list --resource backups.velero.io --for 5m",
+        (
+            Parameter("seconds", "seconds", "How late.", most=_DAY),
+            Parameter("jitter", "seconds", "Up to this much more, drawn for each request.", 0.0, most=_DAY),
+            _after("its answer is what is late"),
+        ),
+    ),
+    Kind(
+        "error",
+        "Requests are answered with a failure: 500, 502, 503, 504, 507 …",
+        "error --status 503 --rate 20% --seed 7",
+        (
+            Parameter("status", "number", "The HTTP status.", 503, least=400, most=599),
+            Parameter(
+                "body", "choice", "A Status of the API, or the page of a balancer.", "status", ("status", "html")
+            ),
+            Parameter(
+                "retry-after", "number", "Seconds in a Retry-After header; -1 for none.", -1, least=-1, most=_DAY
+            ),
+            _after("only its answer is lost"),
+        ),
+    ),
+    Kind(
+        "throttle",
+        "The server asks to slow down: 429 with Retry-After.",
+        "throttle --retry-after 3 --rate 0.3",
+        (Parameter("retry-after", "number", "Seconds to wait.", 1, most=_DAY),),
+    ),
+    Kind("reset", "The connection breaks before the request is carried out.", "reset --verb create --times 1"),
+    Kind(
+        "reset-after",
+        "The request is carried out, then the connection breaks: the answer is lost.",
+        "reset-after --verb create --resource restores.velero.io --times 1",
+        usual=WRITE_VERBS,
+    ),
+    Kind(
+        "stall",
+        "The connection stays open and silent until the fault ends, and breaks then.",
+        "stall --verb watch --resource pods --for 2m",
+        (
+            Parameter("bytes", "number", "Let this many bytes of the answer through first (implies after).", 0),
+            _after("its answer never comes"),
+        ),
+    ),
+    Kind(
+        "cut",
+        "An answer, by default a watch, is cut off after some bytes.",
+        "cut --bytes 100 --inside character --times 1",
+        (
+            Parameter("bytes", "number", "Bytes let through, counted from the answer's first."),
+            Parameter(
+                "inside",
+                "choice",
+                "Cut exactly there, inside the line then running, or inside the next character of several bytes.",
+                "anything",
+                ("anything", "line", "character"),
+            ),
+            Parameter(
+                "end", "choice", "How it ends: broken off, or closed as if it were whole.", "reset", ("reset", "close")
+            ),
+        ),
+        verbs=("watch", "list", "get"),
+        usual=("watch",),
+    ),
+    Kind(
+        "trickle",
+        "Answers come slowly, a few bytes at a time.",
+        "trickle --rate-bytes 1 --verb list",
+        (Parameter("rate-bytes", "number", "Bytes a second.", 1, least=1),),
+        verbs=("watch", "list", "get"),
+    ),
+    Kind(
+        "gone",
+        "The past is forgotten: running watches end with 410, older versions are answered with 410.",
+        "gone --resource backups.velero.io",
+        verbs=("watch", "list"),
+        once=True,
+    ),
+    Kind(
+        "token-expired",
+        "Tokens are answered with 401 until the fault ends.",
+        "token-expired --for 30s",
+        (
+            Parameter(
+                "whose",
+                "choice",
+                "The administrator's token, those of service accounts, or all.",
+                "admin",
+                ("admin", "service", "all"),
+            ),
+            Parameter("renew", "flag", "At the end there is a new administrator's token, and a new kubeconfig.", True),
+        ),
+    ),
+    Kind(
+        "stale",
+        'Reads that accept any version (resourceVersion "0") see an older one.',
+        "stale --versions 50 --rate 50%",
+        (Parameter("versions", "number", "How many versions older than the newest.", 50, least=1),),
+        verbs=("get", "list"),
+    ),
+    Kind(
+        "webhook-denied",
+        "An admission webhook says no to writes.",
+        "webhook-denied --verb create --resource restores.velero.io --message 'not on Fridays'",
+        (
+            _HOOK,
+            Parameter("message", "text", "The webhook's reason.", "denied on demand"),
+            Parameter(
+                "status", "number", "What the webhook answers with (400 when it names none).", 400, least=400, most=499
+            ),
+        ),
+        verbs=WRITE_VERBS,
+    ),
+    Kind(
+        "webhook-failing",
+        "An admission webhook cannot be called, so writes fail.",
+        "webhook-failing --resource pods --for 1m",
+        (_HOOK, Parameter("why", "choice", "What goes wrong.", "refused", ("refused", "timeout", "no-service"))),
+        verbs=WRITE_VERBS,
+    ),
+    Kind(
+        "forbidden",
+        "A right is withdrawn: 403, and access reviews say so too.",
+        "forbidden --verb create --resource restores.velero.io --namespace velero",
+    ),
+    Kind(
+        "conflict",
+        "Somebody else is always faster: 409 on writes.",
+        "conflict --resource statefulsets.apps --times 3",
+        verbs=WRITE_VERBS,
+        usual=("update", "patch", "delete"),
+    ),
+    Kind(
+        "etcd",
+        "etcd fails: 500 with its texts.",
+        "etcd --text leader-changed --verb patch --after --times 1",
+        (
+            Parameter("text", "choice", "Which text.", "timeout", ("timeout", "leader-changed", "no-space")),
+            _after("only its answer is lost"),
+        ),
+    ),
+)
+
+
+def _closest(name: str) -> str:
+    names = tuple(kind.name for kind in KINDS)
+    return meant(name, names) or f" (there are {', '.join(names)})"
+
+
+def kind_named(name: str) -> Kind:
+    """Raises ``FaultRefused`` with the closest name for one that does not exist."""
+    found = next((kind for kind in KINDS if kind.name == name), None)
+    if found is None:
+        raise FaultRefused(f"there is no fault {name!r}{_closest(name)}")
+    return found
+
+
+def check(wanted: Wanted) -> Wanted:
+    """``wanted`` with complete parameters and the verbs it will be done to; raises ``FaultRefused``."""
+    kind = kind_named(wanted.kind)
+    parameters = kind.complete(wanted.parameters)
+    if not kind.requests:
+        _check_plain(kind, wanted)
+    if not 0 < wanted.probability <= 1:
+        raise FaultRefused(f"the rate lies above 0 and at most at 1 (100%), not at {wanted.probability:g}")
+    if wanted.times is not None and wanted.times < 1:
+        raise FaultRefused(f"times is at least 1, not {wanted.times}")
+    if wanted.seconds is not None and wanted.seconds <= 0:
+        raise FaultRefused("a fault lasts longer than no time at all")
+    verbs = wanted.match.verbs
+    can = kind.verbs or VERBS
+    for verb in verbs:
+        if verb not in can:
+            which = ", ".join(can)
+            raise FaultRefused(
+                f"{kind.name} cannot be done to verb {verb!r}{meant(verb, can) or f' (only to {which})'}"
+            )
+    match = _replace_verbs(wanted, verbs or kind.usual or kind.verbs)
+    return Wanted(kind.name, parameters, match, wanted.probability, wanted.times, wanted.seconds, wanted.seed)
+
+
+def _replace_verbs(wanted: Wanted, verbs: tuple[str, ...]) -> Any:
+    from msgspec.structs import replace
+
+    return replace(wanted.match, verbs=verbs)
+
+
+def _check_plain(kind: Kind, wanted: Wanted) -> None:
+    match = wanted.match
+    given = [
+        name
+        for name, value in (
+            ("verb", match.verbs),
+            ("resource", match.resources),
+            ("namespace", match.namespaces),
+            ("name", match.names),
+            ("user-agent", match.user_agent),
+            ("rate", wanted.probability != 1.0),
+            ("times", wanted.times),
+        )
+        if value
+    ]
+    if given:
+        raise FaultRefused(f"{kind.name} is not done to requests: {', '.join(given)} mean nothing to it")
