@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 KNOWN: Mapping[str, str] = {
-    "access/review-of-nothing": "reviews are answered without a look at whether they ask for anything",
     "lists/a-list-says-what-it-is": "items of built-in lists carry kind and apiVersion, which a real server leaves out",
     "objects/references-and-finalizers-are-checked": "form of owner references and of finalizers' names is not checked",
     "patches/field-twice-strictly": "a body is decoded by a library that takes the last of two equal fields",

@@ -10,7 +10,7 @@ import msgspec
 
 from lazarus_tui.model.clock import Clock
 from lazarus_tui.model.http import HttpRequest, HttpResponse
-from lazarus_tui.sandbox.api import access, deletion, options, scale, typed
+from lazarus_tui.sandbox.api import deletion, options, scale, typed
 from lazarus_tui.sandbox.api.answers import JSON, Answer, StreamAnswer, json_answer
 from lazarus_tui.sandbox.api.bodies import decode_object, decode_options, decode_value, media_type
 from lazarus_tui.sandbox.api.errors import (
@@ -69,8 +69,6 @@ class Call:
             route.subresource and route.subresource not in self.kind.subresources
         ):
             raise no_such_route()
-        if "list" not in self.kind.verbs:
-            return self._review()
         if not route.name:
             return self._collection()
         if self.kind.namespaced and route.namespace is None:
@@ -248,12 +246,6 @@ class Call:
         gone = deletion.delete_collection(self.verbs, self.kind, page.entities, how)
         accepted = self._accepted()
         return respond(accepted, self._view(accepted).collection(gone, page.meta))
-
-    def _review(self) -> Answer:
-        if self.request.method != "POST" or self.route.name:
-            raise method_not_allowed()
-        obj = decode_object(self.request)
-        return json_answer(access.review(self.kind, obj, self.served.api_version), 201)
 
     def _scale(self) -> Answer:
         kind, route = self.kind, self.route

@@ -13,10 +13,12 @@ from typing import Any, Literal
 
 from lazarus_tui.model.clock import Clock
 from lazarus_tui.model.resources import NAMESPACES, PODS, Resource
+from lazarus_tui.sandbox.api.bootstrap import cluster_role_bindings, cluster_roles
 from lazarus_tui.sandbox.api.deletion import DeleteOptions, delete
 from lazarus_tui.sandbox.api.errors import ApiError
 from lazarus_tui.sandbox.api.patches import merge
 from lazarus_tui.sandbox.api.registry import Registry
+from lazarus_tui.sandbox.api.rights import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES
 from lazarus_tui.sandbox.api.selectors import labels_equal, parse_labels
 from lazarus_tui.sandbox.api.store import Event, Store
 from lazarus_tui.sandbox.api.verbs import Verbs, clone
@@ -45,10 +47,14 @@ class LocalApi:
         self.store, self.registry, self.clock = store, registry, clock
 
     def bootstrap(self) -> None:
-        """Make the system namespaces that are missing."""
+        """Make the system namespaces, roles and bindings that are missing."""
         for name in SYSTEM_NAMESPACES:
             if self.get(NAMESPACES, name) is None:
                 self.create(NAMESPACES, {"metadata": {"name": name}})
+        for kind, made in ((CLUSTER_ROLES, cluster_roles()), (CLUSTER_ROLE_BINDINGS, cluster_role_bindings())):
+            for obj in made:
+                if self.get(kind, obj["metadata"]["name"]) is None:
+                    self.create(kind, obj)
 
     def get(self, resource: Resource, name: str, namespace: str | None = None) -> Object | None:
         """The object, or None when there is none (or the kind is not served)."""

@@ -7,7 +7,6 @@ answer (sandbox/faults). ``private`` serves the sandbox's own paths, which neith
 
 from __future__ import annotations
 
-import hmac
 import logging
 import uuid
 from collections.abc import Awaitable, Callable
@@ -16,18 +15,24 @@ from random import Random
 from lazarus_tui.model.clock import Clock
 from lazarus_tui.model.http import HttpRequest, HttpResponse
 from lazarus_tui.sandbox.api import discovery, openapi
+from lazarus_tui.sandbox.api.access import Access
 from lazarus_tui.sandbox.api.answers import Answer, StreamAnswer, error_answer, json_answer, text_answer
+from lazarus_tui.sandbox.api.attributes import names_resource
+from lazarus_tui.sandbox.api.authentication import header as header
 from lazarus_tui.sandbox.api.bodies import check_size
 from lazarus_tui.sandbox.api.calls import Call
 from lazarus_tui.sandbox.api.errors import ApiError, method_not_allowed, no_such_route
+from lazarus_tui.sandbox.api.identity import User
 from lazarus_tui.sandbox.api.kinds import Served
 from lazarus_tui.sandbox.api.metrics import metrics_text
 from lazarus_tui.sandbox.api.proxy import proxy_answer
 from lazarus_tui.sandbox.api.registry import Registry
+from lazarus_tui.sandbox.api.reviews import is_review, review
 from lazarus_tui.sandbox.api.routes import Route, parse_route
 from lazarus_tui.sandbox.api.store import Store
 from lazarus_tui.sandbox.api.streams import pod_stream
-from lazarus_tui.sandbox.api.subresources import pod_subresource, token_request
+from lazarus_tui.sandbox.api.subresources import pod_subresource
+from lazarus_tui.sandbox.api.token_requests import token_request
 from lazarus_tui.sandbox.api.verbs import Verbs
 from lazarus_tui.sandbox.runtime import PodRuntime
 
@@ -48,9 +53,9 @@ _log = logging.getLogger(__name__)
 class ApiServer:
     """Answers Kubernetes requests from a store.
 
-    ``token`` is the one bearer token (``""`` lets everybody in); ``runtime`` serves logs, exec and connections into
-    pods; ``wire`` times watches and defaults to ``clock`` — with a scaled clock hand in real time, because clients
-    count real seconds.
+    ``token`` is the administrator's (``""`` lets everybody in as such); ``runtime`` serves logs, exec and connections
+    into pods; ``wire`` times watches and defaults to ``clock`` — with a scaled clock hand in real time, because
+    clients count real seconds.
     """
 
     def __init__(
@@ -75,12 +80,18 @@ class ApiServer:
         self.address = "127.0.0.1:443"  # what /api tells; a front end puts its own here
         self._wire = wire or clock
         self._verbs = Verbs(store, registry, clock, ids=ids, rng=rng)
+        self.access = Access(store, clock, token, ids)
         self._stopping = False
 
     def stop(self) -> None:
         """End all watches; later ones end at once."""
         self._stopping = True
         self.store.wake_watchers()
+
+    def renew(self, token: str) -> None:
+        """From now on ``token`` is the administrator's, and the one before is refused."""
+        self.token = token
+        self.access.renew(token)
 
     async def handle(self, request: HttpRequest) -> Answer:
         """The answer to one request. Raises only what the interceptor and ``around`` raise."""
@@ -96,8 +107,7 @@ class ApiServer:
 
     async def _private(self, request: HttpRequest) -> Answer:
         """Paths of the sandbox itself: nobody but the holder of the administrator's token may even know of them."""
-        scheme, _, given = header(request, "authorization").partition(" ")
-        if not self.token or scheme.lower() != "bearer" or not _equal(given.strip(), self.token):
+        if not self.token or not self.access.is_administrator(request):
             return error_answer(no_such_route())
         try:
             return await self.private[request.path](request)
@@ -107,8 +117,7 @@ class ApiServer:
     async def _answer(self, request: HttpRequest) -> Answer:
         try:
             check_size(request)
-            self._authenticate(request)
-            answered = await self._dispatch(request)
+            answered = await self._dispatch(request, self.access.admit(request))
             if request.method in _WRITES and not isinstance(answered, StreamAnswer):
                 await self.store.durable(self.store.revision)
             return answered
@@ -118,17 +127,10 @@ class ApiServer:
             _log.exception("%s %s failed", request.method, request.path)
             return error_answer(ApiError(500, "InternalError", "Internal error occurred: see the sandbox's log"))
 
-    def _authenticate(self, request: HttpRequest) -> None:
-        if not self.token or request.path.rstrip("/") in (*_HEALTH, "/version"):
-            return
-        scheme, _, given = header(request, "authorization").partition(" ")
-        if scheme.lower() != "bearer" or not _equal(given.strip(), self.token):
-            raise ApiError(401, "Unauthorized", "Unauthorized")
-
-    async def _dispatch(self, request: HttpRequest) -> Answer:
+    async def _dispatch(self, request: HttpRequest, user: User) -> Answer:
         path = request.path.rstrip("/") or "/"
-        if path.startswith(("/api/", "/apis/")) and path.count("/") > (2 if path.startswith("/api/") else 3):
-            return await self._resource(request)
+        if names_resource(path):
+            return await self._resource(request, user)
         if request.method != "GET":
             raise method_not_allowed()
         return self._document(request, path)
@@ -173,7 +175,7 @@ class ApiServer:
             "platform": "lazarus/sandbox",
         }
 
-    async def _resource(self, request: HttpRequest) -> Answer:
+    async def _resource(self, request: HttpRequest, user: User) -> Answer:
         route = parse_route(request.path)
         if route.subresource == "proxy" and route.plural in ("services", "pods") and route.name:
             return await proxy_answer(self._verbs, self.runtime, request, route)
@@ -183,10 +185,14 @@ class ApiServer:
         if served is None:
             raise no_such_route()
         if route.subresource == "token":
-            return token_request(self._verbs, request, route)
+            return token_request(self._verbs, self.access.tokens, request, route)
         if route.subresource in ("binding", "eviction"):
             return pod_subresource(self._verbs, request, route)
-        return self._call(request, route, served).answer()
+        if is_review(served.kind.kind):
+            return review(self.access, user, request, route, served)
+        call = self._call(request, route, served)
+        self.access.confirm(user, call)
+        return call.answer()
 
     def _call(self, request: HttpRequest, route: Route, served: Served) -> Call:
         return Call(
@@ -199,16 +205,3 @@ class ApiServer:
             header(request, "accept"),
             lambda: self._stopping,
         )
-
-
-def _equal(given: str, token: str) -> bool:
-    """In constant time; a header may hold bytes that are no text."""
-    return hmac.compare_digest(given.encode(errors="surrogateescape"), token.encode())
-
-
-def header(request: HttpRequest, name: str) -> str:
-    """A header's value whatever its case, or ``""``."""
-    for key, value in request.headers.items():
-        if key.lower() == name:
-            return value
-    return ""

@@ -71,10 +71,15 @@ async def test_health_and_version(world: World) -> None:
 async def test_the_token_is_needed_and_compared(worlds: object) -> None:
     world = worlds(token="secret")  # type: ignore[operator]
     assert (await world.call("GET", "/api/v1/namespaces")).status == 200
-    for wrong in ("Bearer nope", "Bearer ", "Basic secret", "secret", "Bearer \udcff"):
-        reply = await world.call("GET", "/api/v1/namespaces", headers={"authorization": wrong})
-        assert (reply.status, reply.reason) == (401, "Unauthorized")
-    assert (await world.call("GET", "/readyz", headers={"authorization": "Bearer nope"})).status == 200
+    for wrong in ("Bearer nope", "Bearer \udcff", "bearer secre", "Bearer a.b.c"):
+        for path in ("/api/v1/namespaces", "/readyz"):
+            reply = await world.call("GET", path, headers={"authorization": wrong})
+            assert (reply.status, reply.reason) == (401, "Unauthorized")
+    for nothing in ("Bearer ", "Basic secret", "secret"):
+        reply = await world.call("GET", "/api/v1/namespaces", headers={"authorization": nothing})
+        assert (reply.status, reply.reason) == (403, "Forbidden")
+        assert 'User "system:anonymous" cannot list resource "namespaces"' in reply.body["message"]
+        assert (await world.call("GET", "/readyz", headers={"authorization": nothing})).status == 200
 
 
 async def test_the_token_may_do_everything(world: World) -> None:
