@@ -1,4 +1,4 @@
-"""``lazarus sandbox``: up, down, status, kubeconfig, reset. The sandbox is a process of its own."""
+"""``lazarus sandbox``: up, down, status, kubeconfig, reset, fault. The sandbox is a process of its own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lazarus_tui.cli.fault import fault
 from lazarus_tui.cli.output import emit, output_option
 from lazarus_tui.cli.session import Refused, say
 from lazarus_tui.link.protocol import Fault
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 @click.group()
 def sandbox() -> None:
     """The cluster that Lazarus brings along: for machines without one, for training, for tests."""
+
+
+sandbox.add_command(fault)
 
 
 def root() -> Path:
@@ -87,10 +91,25 @@ def status(output: str) -> int:
         "server": found.server,
         "timeFactor": found.factor,
         "root": str(root()),
+        "faults": [],
     }
     text = f"up: {found.server} (pid {found.pid}, Velero's periods run {found.factor:g} times as fast)"
+    if active := _faults():
+        shown["faults"] = active
+        text += f"\nfaults: {', '.join(active)}"
     emit(shown, output, names=["up" if found.running else "down"], table=lambda: text if found.running else "down")
     return 0 if found.running else 4
+
+
+def _faults() -> list[str]:
+    """Ids of the faults that are active; none when it cannot be asked."""
+    from lazarus_tui.sandbox.faults import client
+    from lazarus_tui.sandbox.faults.model import FaultRefused
+
+    try:
+        return [one.id for one in client.told(root()).faults]
+    except (client.SandboxDown, FaultRefused, OSError):
+        return []
 
 
 @sandbox.command("kubeconfig")

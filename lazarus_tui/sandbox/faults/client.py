@@ -13,8 +13,7 @@ import msgspec
 import yaml
 
 from lazarus_tui.sandbox import process
-from lazarus_tui.sandbox.faults.endpoint import PATH
-from lazarus_tui.sandbox.faults.model import FaultRefused, Told, Wanted
+from lazarus_tui.sandbox.faults.model import PATH, FaultRefused, Told, Wanted
 
 _SECONDS = 30.0
 

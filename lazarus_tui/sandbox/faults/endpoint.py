@@ -13,8 +13,6 @@ from lazarus_tui.sandbox.faults.faults import Faults
 from lazarus_tui.sandbox.faults.kinds import meant
 from lazarus_tui.sandbox.faults.model import FaultRefused, Match, Told, Wanted
 
-PATH = "/lazarus/faults"
-
 
 class Endpoint:
     """Every answer is a ``Told``, or a Status with one sentence."""

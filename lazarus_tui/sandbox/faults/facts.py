@@ -11,8 +11,6 @@ from lazarus_tui.sandbox.api.routes import Route, parse_route
 from lazarus_tui.sandbox.api.server import header
 from lazarus_tui.sandbox.faults.model import Match
 
-WRITE_VERBS = ("create", "update", "patch", "delete", "deletecollection")
-VERBS = ("get", "list", "watch", *WRITE_VERBS)
 _BY_METHOD = {"PUT": "update", "PATCH": "patch"}
 
 
@@ -31,10 +29,6 @@ class Facts:
     @property
     def group_resource(self) -> str:
         return f"{self.resource}.{self.group}" if self.group else self.resource
-
-    @property
-    def writes(self) -> bool:
-        return self.verb in WRITE_VERBS
 
     @property
     def line(self) -> str:

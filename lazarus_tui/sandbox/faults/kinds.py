@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Literal
 
-from lazarus_tui.sandbox.faults.facts import VERBS, WRITE_VERBS
-from lazarus_tui.sandbox.faults.model import FaultRefused, Wanted
+from msgspec.structs import replace
+
+from lazarus_tui.sandbox.faults.model import VERBS, WRITE_VERBS, FaultRefused, Wanted
 
 Type = Literal["seconds", "number", "text", "choice", "flag"]
 
@@ -294,14 +295,8 @@ def check(wanted: Wanted) -> Wanted:
             raise FaultRefused(
                 f"{kind.name} cannot be done to verb {verb!r}{meant(verb, can) or f' (only to {which})'}"
             )
-    match = _replace_verbs(wanted, verbs or kind.usual or kind.verbs)
-    return Wanted(kind.name, parameters, match, wanted.probability, wanted.times, wanted.seconds, wanted.seed)
-
-
-def _replace_verbs(wanted: Wanted, verbs: tuple[str, ...]) -> Any:
-    from msgspec.structs import replace
-
-    return replace(wanted.match, verbs=verbs)
+    match = replace(wanted.match, verbs=verbs or kind.usual or kind.verbs)
+    return replace(wanted, parameters=parameters, match=match)
 
 
 def _check_plain(kind: Kind, wanted: Wanted) -> None:

@@ -6,12 +6,18 @@ from typing import Any
 
 import msgspec
 
+PATH = "/lazarus/faults"
+"""The private endpoint, on the API server's port, for the administrator's token alone."""
+
+WRITE_VERBS = ("create", "update", "patch", "delete", "deletecollection")
+VERBS = ("get", "list", "watch", *WRITE_VERBS)
+
 
 class FaultRefused(ValueError):
     """A fault that cannot be added; the text says why in one sentence."""
 
 
-class Match(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
+class Match(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """Which requests. An empty field matches everything; of several values one must fit.
 
     ``verbs`` are Kubernetes' (get, list, watch, create, update, patch, delete, deletecollection). ``resources`` are

@@ -6,8 +6,9 @@ import secrets
 from typing import TYPE_CHECKING
 
 from lazarus_tui.sandbox.faults.effects import BrokenWatches, Compaction, Expiry
-from lazarus_tui.sandbox.faults.endpoint import PATH, Endpoint
+from lazarus_tui.sandbox.faults.endpoint import Endpoint
 from lazarus_tui.sandbox.faults.faults import Faults
+from lazarus_tui.sandbox.faults.model import PATH
 from lazarus_tui.sandbox.faults.requests import Interference
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from lazarus_tui.sandbox.api.server import ApiServer
 from lazarus_tui.sandbox.api.store import Store
 from lazarus_tui.sandbox.clock import VirtualClock
 from lazarus_tui.sandbox.faults.effects import BrokenWatches, Compaction, Expiry
-from lazarus_tui.sandbox.faults.endpoint import PATH, Endpoint
+from lazarus_tui.sandbox.faults.endpoint import Endpoint
 from lazarus_tui.sandbox.faults.faults import Faults
-from lazarus_tui.sandbox.faults.model import Fault, Match, Wanted
+from lazarus_tui.sandbox.faults.model import PATH, Fault, Match, Wanted
 from lazarus_tui.sandbox.faults.requests import Interference
 
 MAPS = "/api/v1/namespaces/shop/configmaps"
