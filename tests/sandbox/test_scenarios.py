@@ -86,7 +86,7 @@ async def test_the_five_tiers_are_as_written_down(cluster: SandboxCluster) -> No
         "tier-dr": ("0 4 1 * *", "8760h0m0s", "dr"),
     }
     assert all(phase(schedule) == "Enabled" for schedule in cluster.api.list(SCHEDULES, "velero"))
-    assert len(cluster.api.list(CRDS)) == 13
+    assert len(cluster.api.list(CRDS)) == 13 + 6  # Velero's and those of snapshots
 
 
 async def test_history_has_everything_a_rule_must_choose_between(cluster: SandboxCluster) -> None:

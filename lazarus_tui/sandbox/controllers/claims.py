@@ -1,7 +1,8 @@
-"""Claims find their volumes: by name, among those that wait, or a new directory is made."""
+"""Claims find their volumes: by name, among those that wait, or a new directory is made, empty or with a copy."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,7 +12,19 @@ from lazarus_tui.sandbox.controllers.base import Controller, Key, Object, key_of
 from lazarus_tui.sandbox.controllers.events import Recorder
 from lazarus_tui.sandbox.controllers.pods import is_ending
 from lazarus_tui.sandbox.controllers.quantities import quantity
-from lazarus_tui.sandbox.dataplane.volumes import DRIVER, VolumeStore
+from lazarus_tui.sandbox.controllers.retries import Retries
+from lazarus_tui.sandbox.dataplane.volumes import DRIVER
+from lazarus_tui.sandbox.snapshots.driver import DirectoryDriver, DriverFault
+from lazarus_tui.sandbox.snapshots.names import SNAPSHOTS
+from lazarus_tui.sandbox.snapshots.restore import (
+    Filling,
+    NotOurs,
+    NotProvisionable,
+    find_filling,
+    hold,
+    release,
+    release_left_behind,
+)
 
 if TYPE_CHECKING:
     from lazarus_tui.sandbox.api.local import LocalApi
@@ -29,10 +42,15 @@ class ClaimController(Controller):
     name = "claim"
     watches: ClassVar[Sequence[Resource]] = (CLAIMS, VOLUMES, STORAGECLASSES)
 
-    def __init__(self, api: LocalApi, clock: Clock, volumes: VolumeStore) -> None:
+    def __init__(self, api: LocalApi, clock: Clock, driver: DirectoryDriver) -> None:
         super().__init__(api, clock)
-        self._volumes = volumes
+        self._driver = driver
         self._recorder = Recorder(api, clock, "persistentvolume-controller")
+        self._provisioner = Recorder(api, clock, DRIVER)
+        self._retries: Retries[str] = Retries(clock)
+
+    async def start(self) -> None:
+        release_left_behind(self.api)
 
     def keys(self, resource: Resource, obj: Object, old: Object | None) -> Iterable[Key]:
         if resource == CLAIMS:
@@ -48,11 +66,12 @@ class ClaimController(Controller):
         if name := claim["spec"].get("volumeName"):
             self._by_name(claim, name)
         elif not is_ending(claim):
-            self._find(claim)
+            return await self._find(claim)
         return None
 
     def _by_name(self, claim: Object, name: str) -> None:
         """A claim that names its volume gets that one or none."""
+        self._retries.forget(claim["metadata"]["uid"])
         volume = self.api.get(VOLUMES, name)
         if volume is None:
             self._unbound(claim, f'the volume "{name}" does not exist')
@@ -61,7 +80,19 @@ class ClaimController(Controller):
             text = f'volume "{name}" already bound to a different claim ({reference["namespace"]}/{reference["name"]}).'
             self._unbound(claim, text)
         elif not is_ending(claim) or _reference(volume).get("uid"):
-            self._bind(claim, volume)
+            self._bind(claim, self._grown(claim, volume))
+
+    def _grown(self, claim: Object, volume: Object) -> Object:
+        """The volume, as large as its claim asks for where its class lets it grow."""
+        asked = claim["spec"]["resources"]["requests"]["storage"]
+        storage = self.api.get(STORAGECLASSES, claim["spec"].get("storageClassName") or "")
+        ours = (volume["spec"].get("csi") or {}).get("driver") == DRIVER
+        bound = _reference(volume).get("uid") == claim["metadata"]["uid"]
+        if not (ours and bound and (storage or {}).get("allowVolumeExpansion")) or quantity(asked) <= _capacity(volume):
+            return volume
+        grown = self.api.patch(VOLUMES, volume["metadata"]["name"], {"spec": {"capacity": {"storage": asked}}})
+        self._provisioner.normal(claim, "VolumeResizeSuccessful", "Resize volume succeeded")
+        return grown
 
     def _unbound(self, claim: Object, why: str) -> None:
         """A claim without its volume waits; one that once had it has lost it."""
@@ -71,12 +102,12 @@ class ClaimController(Controller):
             self.api.update_status(CLAIMS, {**claim, "status": {"phase": phase}})
         self._recorder.warning(claim, "ClaimLost" if lost else "FailedBinding", why)
 
-    def _find(self, claim: Object) -> None:
+    async def _find(self, claim: Object) -> float | None:
         volumes = [one for one in self.api.list(VOLUMES) if not is_ending(one)]
         reserved = [one for one in volumes if _reference(one) and _free_for(one, claim)]
         if reserved:
             self._bind(claim, reserved[0])
-            return
+            return None
         class_name = claim["spec"].get("storageClassName") or ""
         storage = self.api.get(STORAGECLASSES, class_name) if class_name else None
         late = (storage or {}).get("volumeBindingMode") == "WaitForFirstConsumer"
@@ -84,9 +115,9 @@ class ClaimController(Controller):
         if late and not node:
             text = "waiting for first consumer to be created before binding"
             self._recorder.normal(claim, "WaitForFirstConsumer", text)
-            return
+            return None
         fitting = [one for one in volumes if not _reference(one) and _fits(one, claim, class_name)]
-        if fitting:
+        if fitting and not (claim["spec"].get("dataSource") or claim["spec"].get("dataSourceRef")):
             self._bind(claim, min(fitting, key=_capacity))
         elif storage is None:
             text = (
@@ -96,34 +127,54 @@ class ClaimController(Controller):
             )
             self._recorder.warning(claim, "ProvisioningFailed" if class_name else "FailedBinding", text)
         elif storage["provisioner"] == DRIVER:
-            self._provision(claim, storage)
+            return await self._provision(claim, storage)
         else:
-            text = f'waiting for a volume to be created by the external provisioner "{storage["provisioner"]}"'
-            self._recorder.normal(claim, "ExternalProvisioning", text)
+            self._recorder.normal(claim, "ExternalProvisioning", _waiting_for(storage["provisioner"]))
+        return None
 
-    def _provision(self, claim: Object, storage: Object) -> None:
-        meta, spec = claim["metadata"], claim["spec"]
-        if spec.get("dataSource") or spec.get("dataSourceRef"):
-            # An empty volume in place of the data that was asked for would be the worst answer.
-            self._recorder.warning(claim, "ProvisioningFailed", "the claim's data source is not supported")
-            return
-        name = f"pvc-{meta['uid']}"
-        self._volumes.create(name)
-        volume: Object = {
-            "metadata": {"name": name, "annotations": {PROVISIONED_BY: DRIVER}},
-            "spec": {
-                "capacity": {"storage": spec["resources"]["requests"]["storage"]},
-                "accessModes": spec["accessModes"],
-                "volumeMode": "Filesystem",
-                "storageClassName": storage["metadata"]["name"],
-                "persistentVolumeReclaimPolicy": storage.get("reclaimPolicy", "Delete"),
-                "csi": {"driver": DRIVER, "volumeHandle": name, "volumeAttributes": {"backing": "directory"}},
-                "claimRef": _claim_reference(claim),
-            },
-        }
-        if self.api.get(VOLUMES, name) is None:
+    async def _provision(self, claim: Object, storage: Object) -> float | None:
+        """Has the driver make a volume; seconds until the next attempt when that fails."""
+        meta, class_name = claim["metadata"], storage["metadata"]["name"]
+        if wait := self._retries.wait(meta["uid"]):
+            return wait
+        try:
+            await self._make(claim, storage)
+        except NotOurs:
+            text = "Assuming an external populator will provision the volume"
+            self._provisioner.normal(claim, "Provisioning", text)
+            return None
+        except (NotProvisionable, DriverFault) as fault:
+            text = f'failed to provision volume with StorageClass "{class_name}": {fault}'
+            self._provisioner.warning(claim, "ProvisioningFailed", text)
+            return self._retries.again(meta["uid"])
+        self._retries.forget(meta["uid"])
+        return None
+
+    async def _make(self, claim: Object, storage: Object) -> None:
+        """Data first, then the object: nobody ever sees the volume of a restore without its data."""
+        filling = find_filling(self.api, claim, storage)
+        volume = _volume(claim, storage)
+        name = volume["metadata"]["name"]
+        if filling is None:
+            self._driver.volumes.create(name)
+        else:
+            hold(self.api, filling)
+            try:
+                await self._fill(filling, name)
+            finally:
+                release(self.api, filling)
+        now = self.api.get(CLAIMS, claim["metadata"]["name"], claim["metadata"]["namespace"])
+        if now is None or now["metadata"]["uid"] != claim["metadata"]["uid"]:
+            await asyncio.to_thread(self._driver.volumes.delete, volume)
+        elif self.api.get(VOLUMES, name) is None:
             self.api.create(VOLUMES, volume)
-            self._recorder.normal(claim, "ProvisioningSucceeded", f"Successfully provisioned volume {name}")
+            self._provisioner.normal(claim, "ProvisioningSucceeded", f"Successfully provisioned volume {name}")
+
+    async def _fill(self, filling: Filling, name: str) -> None:
+        if filling.resource == SNAPSHOTS:
+            await self._driver.restore(filling.handle, name)
+        else:
+            await self._driver.clone(filling.handle, name)
 
     def _bind(self, claim: Object, volume: Object) -> None:
         """The volume names the claim, then the claim the volume, then both say so; a crash in between is no harm."""
@@ -148,6 +199,31 @@ class ClaimController(Controller):
         }
         if (claim.get("status") or {}) != status:
             self.api.update_status(CLAIMS, {**claim, "status": status})
+
+
+def _volume(claim: Object, storage: Object) -> Object:
+    """The volume that is to be made for a claim."""
+    name, spec = f"pvc-{claim['metadata']['uid']}", claim["spec"]
+    return {
+        "metadata": {"name": name, "annotations": {PROVISIONED_BY: DRIVER}},
+        "spec": {
+            "capacity": {"storage": spec["resources"]["requests"]["storage"]},
+            "accessModes": spec["accessModes"],
+            "volumeMode": spec.get("volumeMode", "Filesystem"),
+            "storageClassName": storage["metadata"]["name"],
+            "persistentVolumeReclaimPolicy": storage.get("reclaimPolicy", "Delete"),
+            "csi": {"driver": DRIVER, "volumeHandle": name, "volumeAttributes": {"backing": "directory"}},
+            "claimRef": _claim_reference(claim),
+        },
+    }
+
+
+def _waiting_for(provisioner: str) -> str:
+    return (
+        f"Waiting for a volume to be created either by the external provisioner '{provisioner}' or manually by the "
+        "system administrator. If volume creation is delayed, please verify that the provisioner is running and "
+        "correctly registered."
+    )
 
 
 def _reference(volume: Object) -> Object:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from lazarus_tui.model.clock import Clock, parse_rfc3339, rfc3339
@@ -27,6 +27,9 @@ class Recorder:
 
     def __init__(self, api: LocalApi, clock: Clock, component: str) -> None:
         self._api, self._clock, self._component = api, clock, component
+
+    def now(self) -> datetime:
+        return self._clock.now()
 
     def normal(self, obj: Object, reason: str, message: str) -> None:
         self._tell(obj, "Normal", reason, message)

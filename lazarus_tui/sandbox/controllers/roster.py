@@ -17,6 +17,7 @@ from lazarus_tui.sandbox.controllers.disruptions import DisruptionController
 from lazarus_tui.sandbox.controllers.endpoints import EndpointsController
 from lazarus_tui.sandbox.controllers.endpointslices import EndpointSliceController
 from lazarus_tui.sandbox.controllers.events import EventSweeper
+from lazarus_tui.sandbox.controllers.fighters import KedaScaler, SelfHealer
 from lazarus_tui.sandbox.controllers.garbage import GarbageCollector
 from lazarus_tui.sandbox.controllers.jobs import JobController
 from lazarus_tui.sandbox.controllers.namespaces import NamespaceController
@@ -27,13 +28,20 @@ from lazarus_tui.sandbox.controllers.scheduling import Scheduler
 from lazarus_tui.sandbox.controllers.statefulsets import StatefulSetController
 from lazarus_tui.sandbox.controllers.volumes import VolumeController
 from lazarus_tui.sandbox.dataplane.volumes import VolumeStore
+from lazarus_tui.sandbox.snapshots.driver import DirectoryDriver
 
 if TYPE_CHECKING:
     from lazarus_tui.sandbox.api.local import LocalApi
 
 
 def roster(
-    api: LocalApi, clock: Clock, *, volumes: VolumeStore, kinds: Callable[[], Iterable[Resource]], ca: str = ""
+    api: LocalApi,
+    clock: Clock,
+    *,
+    volumes: VolumeStore,
+    kinds: Callable[[], Iterable[Resource]],
+    ca: str = "",
+    driver: DirectoryDriver | None = None,
 ) -> list[Controller]:
     """Everything but the node's own part (``Kubelet``, ``ServiceProxy``). ``ca`` is the cluster's CA in PEM."""
     return [
@@ -43,7 +51,7 @@ def roster(
         NamespaceController(api, clock, kinds),
         ClaimProtection(api, clock),
         VolumeProtection(api, clock),
-        ClaimController(api, clock, volumes),
+        ClaimController(api, clock, driver or DirectoryDriver(api, clock, volumes)),
         VolumeController(api, clock, volumes),
         Scheduler(api, clock),
         StatefulSetController(api, clock),
@@ -56,5 +64,7 @@ def roster(
         EndpointSliceController(api, clock),
         DisruptionController(api, clock),
         AutoscalerController(api, clock),
+        SelfHealer(api, clock),
+        KedaScaler(api, clock),
         EventSweeper(api, clock),
     ]

@@ -11,6 +11,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 # One kernel call copies at most this much, so that progress moves and a cancelled copy ends soon.
 _CHUNK = 8 << 20
@@ -90,3 +91,35 @@ def remove_tree(root: Path) -> None:
             else:
                 Path(entry.path).unlink(missing_ok=True)
         root.rmdir()
+
+
+class CopyStopped(Exception):
+    """A copy was told to end before it was whole."""
+
+
+def copy_tree(source: Path, target: Path, stop: Event) -> int:
+    """Copies a directory with modes, times and links to ``target``, which must not exist; the bytes copied.
+
+    Files that vanish meanwhile are left out, as on storage that copies while somebody writes. Sockets and pipes have no
+    content to copy. Raises ``CopyStopped`` once ``stop`` is set; what is there by then stays.
+    """
+    target.mkdir(mode=0o700)
+    done, folders = 0, [("", source.stat())]
+    for path, info in tree_files(source):
+        if stop.is_set():
+            raise CopyStopped
+        with contextlib.suppress(FileNotFoundError):
+            if stat.S_ISLNK(info.st_mode):
+                os.symlink(os.readlink(source / path), target / path)
+            elif stat.S_ISDIR(info.st_mode):
+                (target / path).mkdir(mode=0o700)
+                folders.append((path, info))
+            elif stat.S_ISREG(info.st_mode):
+                for count in copy_file(source / path, target / path):
+                    done += count
+                    if stop.is_set():
+                        raise CopyStopped
+    for path, info in reversed(folders):
+        os.chmod(target / path, stat.S_IMODE(info.st_mode) | stat.S_IWUSR)
+        os.utime(target / path, ns=(info.st_atime_ns, info.st_mtime_ns))
+    return done
