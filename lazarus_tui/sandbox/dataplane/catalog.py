@@ -8,7 +8,7 @@ from pathlib import Path
 
 # Programs live beside this file, so an installed wheel has them.
 _SOURCES = Path(__file__).parent / "images"
-_TOOLS = frozenset({"cat", "ls", "tar", "echo", "env", "true", "false", "sleep"})
+_TOOLS = frozenset({"cat", "ls", "tar", "echo", "env", "true", "false", "sleep", "stty", "sh", "/bin/sh"})
 
 
 @dataclass(frozen=True, slots=True)

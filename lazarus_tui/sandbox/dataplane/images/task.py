@@ -1,4 +1,4 @@
-"""A program for Jobs and tests: ``task.py [sleep SECONDS] [write FILE] [say TEXT] [exit CODE]``, in order."""
+"""A program for Jobs and tests: ``task.py [sleep SECONDS] [write FILE] [say TEXT] [cat -] [exit CODE]``, in order."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ def main() -> None:
                 file.write("written\n")
         elif word == "say":
             say(value)
+        elif word == "cat":
+            while data := os.read(0, 65536):
+                os.write(1, data)
         elif word == "exit":
             sys.exit(int(value))
         else:

@@ -119,8 +119,21 @@ def orders_cli(args: list[str]) -> int:
     return 0 if args[0] != "integrity" or answer == "ok" else 1
 
 
-def main() -> int:
-    command, args = sys.argv[3], sys.argv[4:]
+def stty(args: list[str]) -> int:
+    """size: rows and columns of the terminal."""
+    if args != ["size"]:
+        complain("stty: only size is known here")
+        return 2
+    try:
+        size = os.get_terminal_size(0)
+    except OSError:
+        complain("stty: standard input: not a terminal")
+        return 1
+    say(f"{size.lines} {size.columns}")
+    return 0
+
+
+def run(command: str, args: list[str]) -> int:
     if command in ("true", "false"):
         return 0 if command == "true" else 1
     if command == "echo":
@@ -132,12 +145,24 @@ def main() -> int:
     if command == "sleep":
         time.sleep(float(args[0]) if args else 0)
         return 0
-    commands = {"cat": cat, "ls": ls, "tar": tar, "orders-cli": orders_cli}
+    commands = {"cat": cat, "ls": ls, "tar": tar, "stty": stty, "orders-cli": orders_cli}
+    if command not in commands:
+        complain(f"{command}: not found")
+        return 127
     try:
         return commands[command](args)
-    except (OSError, Outside, tarfile.TarError) as fault:
+    except (OSError, ValueError, Outside, tarfile.TarError) as fault:
         complain(f"{command}: {fault}")
         return 1
+
+
+def main() -> int:
+    command, args = sys.argv[3], sys.argv[4:]
+    if command in ("sh", "/bin/sh"):
+        from shell import shell  # type: ignore[import-not-found]
+
+        return int(shell(args, run))
+    return run(command, args)
 
 
 if __name__ == "__main__":
