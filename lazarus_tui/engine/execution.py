@@ -15,7 +15,7 @@ from lazarus_tui.engine.failpoint import fp
 from lazarus_tui.engine.gate import Gate, write_lease
 from lazarus_tui.engine.lease import Lease
 from lazarus_tui.engine.ledger import Ledger
-from lazarus_tui.engine.resume import untouched, written
+from lazarus_tui.engine.resume import past_pivot, untouched, written
 from lazarus_tui.journal import JournalError
 from lazarus_tui.kube.errors import Ambiguous as Unknown
 from lazarus_tui.kube.errors import AuthError, Forbidden, KubeError, NotSent, Pushback
@@ -152,9 +152,9 @@ class Execution:
         changed = await self._written()
         if not changed:
             await self._end(OpState.FAILED, stop.what, stop.hint, 2)
-        elif self._kind.undo == "auto":
+        elif self._kind.undo == "auto" and not past_pivot(self.steps, self._kind.pivot, changed):
             await self._begin_undo(context, stop.what)
-        elif self._kind.undo == "ask":
+        elif self._kind.undo != "none":
             await self._park(stop.what, stop.hint or "undo it, or mend the cause and resume")
         else:
             await self._end(OpState.LEFT_CHANGED, stop.what, stop.hint, 3)

@@ -171,7 +171,8 @@ class Gate:
         cluster, uid, rv = self._cluster, write.uid, write.resource_version
         match write.verb:
             case "create":
-                return await cluster.create(write.resource, owned(write.body, self._op), write.namespace)
+                body = write.body if write.users else owned(write.body, self._op)
+                return await cluster.create(write.resource, body, write.namespace)
             case "merge-patch":
                 return await cluster.merge_patch(
                     write.resource,

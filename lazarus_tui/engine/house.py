@@ -262,6 +262,9 @@ class House:
         return policy(STORAGE_NETWORKS, loopback=loopback)
 
     def _lease_namespace(self, plan: Plan) -> str:
+        """Beside the target where the plan names one, else Velero's."""
+        if beside := plan.params.get("lease_namespace"):
+            return str(beside)
         connection = self.contexts.in_use.get(plan.context)
         return connection.row.velero_namespace if connection is not None else ""
 

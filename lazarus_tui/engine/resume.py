@@ -94,6 +94,12 @@ def written(events: Iterable[Event]) -> set[str]:
     return changed | set(open_intents.values())
 
 
+def past_pivot(steps: Sequence[Step], pivot: str, changed: set[str]) -> bool:
+    """Whether the step ``pivot``, or a later one, is among ``changed``: then a person chooses the way back."""
+    names = [step.name for step in steps]
+    return pivot in names and bool(changed & set(names[names.index(pivot) :]))
+
+
 _DID = {"create": "created", "delete": "deleted"}
 
 

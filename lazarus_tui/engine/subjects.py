@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lazarus_tui import drill, posture, prove, velero
+from lazarus_tui import drill, posture, prove, snapshots, velero
 from lazarus_tui.engine.mirror import Sight
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.model.operation import Operation
@@ -18,7 +18,7 @@ from lazarus_tui.velero.preview import preview_backup
 
 def operation_types() -> Iterable[OperationType]:
     """Every kind of operation this engine can plan and run."""
-    return (*velero.OPERATIONS, *prove.OPERATIONS, *drill.OPERATIONS)
+    return (*velero.OPERATIONS, *snapshots.OPERATIONS, *prove.OPERATIONS, *drill.OPERATIONS)
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,8 @@ class Write:
     """One change to one object. ``verb``: create, merge-patch, json-patch or delete.
 
     Everything but a create carries the uid it means (precondition); ``expect`` says in words what must hold after it,
-    ``undo`` holds what is needed to take it back.
+    ``undo`` holds what is needed to take it back. ``users``: what is created stays the user's own, so it gets none of
+    Lazarus's labels.
     """
 
     verb: str
@@ -75,6 +76,7 @@ class Write:
     expect: str = ""
     undo: Any = None
     subresource: str = ""
+    users: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +252,7 @@ class OperationType:
     """One entry of the engine's registry: how to plan it and which steps run it.
 
     ``undo`` is "auto" (a failure undoes the finished steps by itself), "ask" (park and offer it) or "none".
+    ``pivot`` names the step from which on a failure asks although ``undo`` is "auto".
     ``verdict_required``: an operation that ends without PASSED or FAILED was not proven (exit code 4).
     """
 
@@ -257,4 +260,5 @@ class OperationType:
     plan: Planner
     steps: StepBuilder
     undo: str = "none"
+    pivot: str = ""
     verdict_required: bool = False

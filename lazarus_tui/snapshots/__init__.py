@@ -1,1 +1,6 @@
 """CSI snapshot sets and the restore of StatefulSets (design.md §3)."""
+
+from lazarus_tui.model.steps import OperationType
+from lazarus_tui.snapshots.inplace import plan as inplace
+
+OPERATIONS = (OperationType(inplace.KIND, inplace.plan, inplace.steps, undo="auto", pivot=inplace.PIVOT),)

@@ -1,0 +1,260 @@
+"""The pivot: claims go, claims come back from the set. The old volumes stay where they are, kept.
+
+Undo binds the old volumes again. They were not written since the drain, so it is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lazarus_tui.model.resources import CLAIMS, EVENTS, VOLUMES
+from lazarus_tui.model.steps import Observation, Outcome, Seen, StepContext, StepStopped, Write
+from lazarus_tui.snapshots.claimspec import rebound, restored, snapshot_of
+from lazarus_tui.snapshots.inplace.parachute import safe
+from lazarus_tui.snapshots.inplace.part import Object, Part, RestoreStep, preconditions
+from lazarus_tui.snapshots.inplace.stop import empty
+from lazarus_tui.snapshots.members import read_member, sound
+from lazarus_tui.snapshots.names import member_name, safety_id
+
+
+class PivotStep(RestoreStep):
+    """From here on a refused write waits for a person, because the way back is theirs to choose."""
+
+    after_harm = True
+
+    def made(self, part: Part, claim: Object, context: StepContext) -> bool:
+        """Whether the claim is the one this operation made from the set."""
+        return self.ours(claim, context) and snapshot_of(claim) == part.snapshot
+
+    def foreign(self, part: Part, claim: Object) -> Observation:
+        source = snapshot_of(claim)
+        what = f"made from snapshot {source}" if source else "empty or of unknown content"
+        return Observation(
+            Seen.DIVERGED,
+            f"a claim {part.claim} appeared that this operation did not make ({what})",
+            hint="somebody or a controller made it: delete it while the workload is at 0, then resume; or undo",
+        )
+
+
+class Remove(PivotStep):
+    """Delete the claims, each by its uid; wait until they are gone and their volumes are released, and kept."""
+
+    name, title, mutates = "remove", "Remove the claims", True
+    limit = 300.0
+
+    async def observe(self, context: StepContext) -> Observation:
+        if (fight := await self.stopped(context)) is not None:
+            return fight
+        waiting: list[str] = []
+        for part in self.parts:
+            if not safe(await self.volume(context, part)):
+                return Observation(Seen.DIVERGED, f"volume {part.volume} is not kept any more", hint="undo")
+            claim = await self.claim(context, part.claim)
+            if claim is None or self.made(part, claim, context):
+                continue
+            meta = claim["metadata"]
+            if meta["uid"] != part.uid:
+                return self.foreign(part, claim)
+            if not meta.get("deletionTimestamp"):
+                return Observation(Seen.ABSENT)
+            waiting.append(f"{part.claim} ({', '.join(meta.get('finalizers') or ()) or 'ending'})")
+        if waiting:
+            hint = "a pod or an unfinished snapshot uses it: end that; finalizers are never removed by Lazarus"
+            return Observation(Seen.WAITING, f"being deleted: {', '.join(waiting)}", hint=hint)
+        return Observation(Seen.DONE, f"{len(self.parts)} claims; their volumes are kept")
+
+    async def act(self, context: StepContext) -> None:
+        await self._last_look(context)
+        for part in self.parts:
+            claim = await self.claim(context, part.claim)
+            if claim is None or claim["metadata"]["uid"] != part.uid or claim["metadata"].get("deletionTimestamp"):
+                continue
+            write = Write(
+                "delete", CLAIMS, self.namespace, part.claim, uid=part.uid, expect="gone; its volume is kept",
+                undo={"volume": part.volume},
+            )  # fmt: skip
+            await self.change(context, write)
+
+    async def _last_look(self, context: StepContext) -> None:
+        """Everything harm depends on, read once more right before it."""
+        if left := await empty(self, context):
+            raise StepStopped(f"the workload is not at rest: {left}", hint="resume when it is, or undo", park=True)
+        for part in self.parts:
+            names = [part.snapshot]
+            if self.params.get("safety", True):
+                names.append(member_name(safety_id(context.op), part.claim))
+            for name in names:
+                if why := sound(*await read_member(context, self.namespace, name)):
+                    raise StepStopped(f"snapshot {name} {why}", hint="undo, or resume when it is ready", park=True)
+
+    async def undo(self, context: StepContext) -> None:
+        for part in self.parts:
+            await self._rebind(context, part)
+
+    async def _rebind(self, context: StepContext, part: Part) -> None:
+        async def look() -> str:
+            claim = await self.claim(context, part.claim)
+            if claim is None:
+                return f"claim {part.claim} is missing"
+            if claim["metadata"].get("deletionTimestamp"):
+                return f"claim {part.claim} is still being deleted"
+            if (claim.get("spec") or {}).get("volumeName") != part.volume:
+                raise StepStopped(
+                    f"claim {part.claim} exists and is not on its old volume {part.volume}",
+                    hint="delete it while the workload is at 0, then: undo", park=True,
+                )  # fmt: skip
+            if (claim.get("status") or {}).get("phase") != "Bound":
+                return f"claim {part.claim} is not bound yet"
+            return ""
+
+        async def act() -> None:
+            if await self.claim(context, part.claim) is not None:
+                return
+            await self._free(context, part)
+            body = rebound(part.claim, self.namespace, part.body, volume=part.volume, op=context.op[:8])
+            write = Write(
+                "create", CLAIMS, self.namespace, part.claim, body, expect=f"on volume {part.volume}", users=True
+            )
+            await self.change(context, write)
+
+        await self.until(context, look, act, limit=self.limit)
+
+    async def _free(self, context: StepContext, part: Part) -> None:
+        """Let the old volume be bound again: it stays reserved for this claim's name, and forgets the old uid."""
+        found = await self.volume(context, part)
+        ref = (found.get("spec") or {}).get("claimRef") or {}
+        if not ref.get("uid"):
+            return
+        if (ref.get("namespace"), ref.get("name")) != (self.namespace, part.claim):
+            who = f"{ref.get('namespace')}/{ref.get('name')}"
+            raise StepStopped(f"volume {part.volume} belongs to {who} by now", park=True)
+        body = {"spec": {"claimRef": {"uid": None, "resourceVersion": None}}}
+        write = Write("merge-patch", VOLUMES, None, part.volume, body, expect="may be bound", **preconditions(found))
+        await self.change(context, write)
+
+
+class Create(PivotStep):
+    """Claims of the old names, from the set. What the server answers is compared with what was asked for."""
+
+    name, title, mutates = "create", "Create the claims from the set", True
+    limit = 300.0
+
+    async def observe(self, context: StepContext) -> Observation:
+        if (fight := await self.stopped(context)) is not None:
+            return fight
+        uids: dict[str, str] = {}
+        for part in self.parts:
+            claim = await self.claim(context, part.claim)
+            if claim is None:
+                return Observation(Seen.ABSENT)
+            if not self.made(part, claim, context):
+                return self.foreign(part, claim)
+            uids[part.claim] = claim["metadata"]["uid"]
+        return Observation(Seen.DONE, f"{len(uids)} claims", facts={"create.uids": uids})
+
+    async def act(self, context: StepContext) -> None:
+        for part in self.parts:
+            if await self.claim(context, part.claim) is not None:
+                continue
+            body = restored(
+                part.claim, self.namespace, part.body, snapshot=part.snapshot,
+                set_name=str(self.params["set"]), size=part.size, op=context.op[:8],
+            )  # fmt: skip
+            expect = f"data of snapshot {part.snapshot}"
+            result = await context.gate.write(
+                Write("create", CLAIMS, self.namespace, part.claim, body, expect=expect, users=True)
+            )
+            if result.outcome is Outcome.APPLIED and snapshot_of(result.object) != part.snapshot:
+                raise StepStopped(
+                    f"the server dropped the source of claim {part.claim}: it would be empty",
+                    hint="undo; see whether the server and the driver can restore snapshots", park=True,
+                )  # fmt: skip
+            if result.outcome in (Outcome.PERMANENT, Outcome.FORBIDDEN, Outcome.AUTH, Outcome.UNKNOWN):
+                hint = "mend the cause (quota, admission, rights) and resume, or undo"
+                raise StepStopped(f"claim {part.claim} was refused: {result.reason}", hint=hint, park=True)
+
+    async def undo(self, context: StepContext) -> None:
+        """Delete what this operation made, by uid; what was there before is not touched."""
+
+        async def present() -> list[Object]:
+            found = [await self.claim(context, part.claim) for part in self.parts]
+            return [c for p, c in zip(self.parts, found, strict=True) if c is not None and self.made(p, c, context)]
+
+        async def look() -> str:
+            return ", ".join(claim["metadata"]["name"] for claim in await present())
+
+        async def act() -> None:
+            if left := await empty(self, context):
+                raise StepStopped(f"the workload is not at rest: {left}", park=True)
+            for claim in await present():
+                meta = claim["metadata"]
+                if not meta.get("deletionTimestamp"):
+                    await self.change(
+                        context, Write("delete", CLAIMS, self.namespace, meta["name"], uid=meta["uid"])
+                    )  # fmt: skip
+
+        await self.until(context, look, act, limit=self.limit)
+
+
+class Bind(PivotStep):
+    """Wait for the volumes, but never for one that waits for its pod: that would be for ever."""
+
+    name, title = "bind", "Wait for the volumes"
+    poll, limit = 2.0, 1800.0
+
+    async def observe(self, context: StepContext) -> Observation:
+        if (fight := await self.stopped(context)) is not None:
+            return fight
+        waiting: list[str] = []
+        for part in self.parts:
+            claim = await self.claim(context, part.claim)
+            if claim is None:
+                return Observation(Seen.DIVERGED, f"claim {part.claim} was deleted by somebody", hint="undo")
+            if not self.made(part, claim, context):
+                return self.foreign(part, claim)
+            phase = (claim.get("status") or {}).get("phase")
+            if phase != "Bound" and not part.waits:
+                waiting.append(f"{part.claim} is {phase or 'new'}{await self._why(context, claim)}")
+        if waiting:
+            return Observation(Seen.WAITING, "; ".join(waiting), hint="see the claim's events; or undo")
+        late = sum(part.waits for part in self.parts)
+        return Observation(Seen.DONE, f"{late} bind when their pods start" if late else "all bound")
+
+    async def _why(self, context: StepContext, claim: Mapping[str, object]) -> str:
+        return await newest_warning(self, context, claim)
+
+
+async def newest_warning(step: RestoreStep, context: StepContext, claim: Mapping[str, object]) -> str:
+    """``: message`` of the newest warning about a claim; "" without one."""
+    uid = claim["metadata"]["uid"]  # type: ignore[index]
+    events = await context.reader.list(
+        EVENTS, step.namespace, type=dict, field_selector=f"involvedObject.uid={uid},type=Warning"
+    )
+    newest = max(events, key=lambda event: str(event.get("lastTimestamp") or ""), default=None)
+    return f": {newest.get('message')}" if newest else ""
+
+
+class Gate(PivotStep):
+    """Nobody starts before every claim of the whole set is the right one: a missing one would be made empty."""
+
+    name, title = "gate", "Check that every claim is the right one"
+    limit = 60.0
+
+    async def observe(self, context: StepContext) -> Observation:
+        if (fight := await self.stopped(context)) is not None:
+            return fight
+        return await self.check(context) or Observation(Seen.DONE, f"{len(self.params['expected'])} of them")
+
+    async def check(self, context: StepContext) -> Observation | None:
+        """None when all are right. ``expected``: every claim of the workload with the uid it had in the plan."""
+        parts = {part.claim: part for part in self.parts}
+        for name, uid in dict(self.params["expected"]).items():
+            claim = await self.claim(context, name)
+            if claim is None or claim["metadata"].get("deletionTimestamp"):
+                return Observation(Seen.DIVERGED, f"claim {name} is missing: it would be made empty", hint="undo")
+            part = parts.get(name)
+            if part is not None and not self.made(part, claim, context):
+                return self.foreign(part, claim)
+            if part is None and claim["metadata"]["uid"] != uid:
+                return Observation(Seen.DIVERGED, f"claim {name} is another one than when it was planned", hint="undo")
+        return None

@@ -1,0 +1,57 @@
+"""Safety snapshots of the volumes as they are, taken cold: after the drain, so they need no recovery."""
+
+from __future__ import annotations
+
+from lazarus_tui.model.sets import SAFETY_ROLE, SetAbout
+from lazarus_tui.model.snapshots import RETAIN, SNAPSHOTS
+from lazarus_tui.model.steps import Observation, Seen, StepContext, Write
+from lazarus_tui.snapshots.inplace.part import RestoreStep
+from lazarus_tui.snapshots.members import keeping, member, read_member, sound
+from lazarus_tui.snapshots.names import member_name, safety_id
+
+
+class Safety(RestoreStep):
+    """One more way back, beside the kept volumes. A snapshot that fails ends the restore before any harm."""
+
+    name, title, mutates = "safety", "Take safety snapshots of what is there now", True
+    poll, limit = 2.0, 3600.0
+
+    async def observe(self, context: StepContext) -> Observation:
+        if not self.params.get("safety", True):
+            return Observation(Seen.DONE, "left out on request; the old volumes themselves are kept")
+        troubles, missing = [], False
+        for part in self.parts:
+            snapshot, content = await read_member(context, self.namespace, self._name(context, part.claim))
+            missing |= snapshot is None
+            why = sound(snapshot, content)
+            if not why and content is not None and content.spec.deletion_policy != RETAIN:
+                missing = True
+            if why:
+                troubles.append(f"{part.claim} {why}")
+        if missing:
+            return Observation(Seen.ABSENT, "; ".join(troubles))
+        if troubles:
+            return Observation(Seen.WAITING, "; ".join(troubles), hint="see the snapshot's events, or choose no safety")
+        name = safety_id(context.op)
+        return Observation(Seen.DONE, f"set {name}", facts={"safety.set": name})
+
+    async def act(self, context: StepContext) -> None:
+        claims = tuple(part.claim for part in self.parts)
+        about = SetAbout(
+            workload=f"StatefulSet/{self.workload}", replicas=self.replicas, claims=claims,
+            consistency=dict.fromkeys(claims, "application"),
+        )  # fmt: skip
+        for part in self.parts:
+            name = self._name(context, part.claim)
+            snapshot, content = await read_member(context, self.namespace, name)
+            if snapshot is None:
+                body = member(
+                    safety_id(context.op), self.namespace, part.claim, about, class_name=part.snapshot_class,
+                    role=SAFETY_ROLE,
+                )  # fmt: skip
+                await self.change(context, Write("create", SNAPSHOTS, self.namespace, name, body, expect="it is cut"))
+            elif content is not None and content.spec.deletion_policy != RETAIN:
+                await self.change(context, keeping(content))
+
+    def _name(self, context: StepContext, claim: str) -> str:
+        return member_name(safety_id(context.op), claim)

@@ -1,0 +1,165 @@
+"""Start again, the first replica alone, then all; then give back everything that was held."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from lazarus_tui.model.clock import rfc3339
+from lazarus_tui.model.resources import VOLUMES
+from lazarus_tui.model.steps import Observation, Seen, StepContext, StepStopped
+from lazarus_tui.snapshots.inplace.beacon import Hold, annotate, extinguish, light
+from lazarus_tui.snapshots.inplace.parachute import claim_policy, restore_policy, set_policy
+from lazarus_tui.snapshots.inplace.part import Object, RestoreStep, last_writer, wanted_replicas
+from lazarus_tui.snapshots.inplace.replace import Gate, PivotStep, newest_warning
+from lazarus_tui.snapshots.inplace.stop import scale, stop_again
+from lazarus_tui.snapshots.names import KEPT_UNTIL, OP, annotation
+
+# How long undo is promised after a restore in place (design.md §10).
+UNDO_DAYS = 7
+
+
+class Start(PivotStep):
+    """Scale to ``count`` and wait until that many are ready."""
+
+    mutates = True
+    poll, limit = 1.0, 1800.0
+
+    def __init__(self, params: object, count: int) -> None:
+        super().__init__(params)  # type: ignore[arg-type]
+        self.count = count
+
+    async def observe(self, context: StepContext) -> Observation:
+        found = await self.read(context)
+        wanted = wanted_replicas(found)
+        if wanted not in (0, self.count) and wanted not in self._before:
+            who = last_writer(found)
+            return Observation(Seen.DIVERGED, f"somebody{who} scaled it to {wanted}", hint="scale it back, then resume")
+        if wanted != self.count:
+            return Observation(Seen.ABSENT)
+        status, meta = found.get("status") or {}, found["metadata"]
+        if int(status.get("observedGeneration") or 0) < int(meta.get("generation") or 0):
+            return Observation(Seen.WAITING, "the controller has not seen the change yet")
+        ready = int(status.get("readyReplicas") or 0)
+        if ready < self.count:
+            return Observation(
+                Seen.WAITING, f"{ready} of {self.count} ready{await self._why(context)}", hint=_UNHEALTHY
+            )
+        unbound = await self._unbound(context)
+        if unbound:
+            return Observation(Seen.WAITING, f"not bound: {', '.join(unbound)}")
+        return Observation(Seen.DONE, f"{ready} ready")
+
+    @property
+    def _before(self) -> tuple[int, ...]:
+        return (1,) if self.count > 1 else ()
+
+    async def _unbound(self, context: StepContext) -> list[str]:
+        """Claims that should have a volume by now, of the replicas that run."""
+        left = []
+        for part in self.parts[: len(self.parts) if self.count == self.replicas else 0]:
+            claim = await self.claim(context, part.claim)
+            if claim is None or (claim.get("status") or {}).get("phase") != "Bound":
+                left.append(part.claim)
+        return left
+
+    async def _why(self, context: StepContext) -> str:
+        """What a claim of ours says while pods wait for it."""
+        for part in self.parts:
+            claim = await self.claim(context, part.claim)
+            waits = claim is not None and (claim.get("status") or {}).get("phase") != "Bound"
+            if claim is not None and waits and (why := await newest_warning(self, context, claim)):
+                return f"; {part.claim}{why}"
+        return ""
+
+    async def act(self, context: StepContext) -> None:
+        if wanted_replicas(await self.read(context)) == 0:
+            wrong = await Gate(self.params).check(context)
+            if wrong is not None:
+                raise StepStopped(wrong.detail, hint=wrong.hint, park=True)
+        await scale(self, context, self.count)
+
+    async def undo(self, context: StepContext) -> None:
+        await stop_again(self, context)
+
+
+_UNHEALTHY = "see the pods' logs; undo brings the old volumes back"
+
+
+class First(Start):
+    """The first replica alone: what is wrong with the data shows before all of it is started."""
+
+    name, title = "first", "Start the first replica"
+
+    def __init__(self, params: object) -> None:
+        super().__init__(params, 1)
+
+    async def observe(self, context: StepContext) -> Observation:
+        if self.replicas <= 1:
+            return Observation(Seen.DONE, "there is only one")
+        if wanted_replicas(await self.read(context)) == self.replicas:
+            return Observation(Seen.DONE, "all are started already")
+        return await super().observe(context)
+
+
+class StartAll(Start):
+    name, title = "start", "Start all replicas"
+
+    def __init__(self, params: object) -> None:
+        super().__init__(params, 0)
+        self.count = self.replicas
+
+
+class Close(RestoreStep):
+    """Give back what was held, take the beacon off last. The old volumes stay until they are released."""
+
+    name, title, mutates = "close", "Give back what was held", True
+    limit = 300.0
+    after_harm = True
+
+    async def observe(self, context: StepContext) -> Observation:
+        if self.ours(await self.read(context), context):
+            return Observation(Seen.ABSENT)
+        until = rfc3339(context.clock.now() + timedelta(days=UNDO_DAYS))
+        facts = {"undo.until": until, "undo.volumes": [part.volume for part in self.parts]}
+        return Observation(
+            Seen.DONE, f"the old volumes are kept until {until[:10]}, or until they are released", facts=facts
+        )
+
+    async def act(self, context: StepContext) -> None:
+        await restore_policy(self, context)
+        await Hold(self.params).release(context)
+        until = rfc3339(context.clock.now() + timedelta(days=UNDO_DAYS))
+        for part in self.parts:
+            found = await self.volume(context, part)
+            if not annotation(found, KEPT_UNTIL):
+                await annotate(
+                    self, context, VOLUMES, found, {KEPT_UNTIL: until, OP: context.op[:8]}, "undo is possible"
+                )
+        await extinguish(self, context)
+
+    async def undo(self, context: StepContext) -> None:
+        """Before the old volumes come back: the beacon, the safe policy, and hands off, as before the first harm."""
+
+        async def look() -> str:
+            found = await self.read(context)
+            if not self.ours(found, context):
+                return _beacon_trouble(found)
+            return "" if claim_policy(found) == _SAFE else "the claims' policy is not safe yet"
+
+        async def act() -> None:
+            await light(self, context)
+            await set_policy(self, context, _SAFE)
+
+        await self.until(context, look, act, limit=120.0)
+        hold = Hold(self.params)
+        await self.until(context, lambda: hold.free(context), lambda: hold.act(context), limit=120.0)
+
+
+_SAFE = {"whenDeleted": "Retain", "whenScaled": "Retain"}
+
+
+def _beacon_trouble(found: Object) -> str:
+    other = annotation(found, OP)
+    if other:
+        raise StepStopped(f"operation {other} works on it now", hint="finish or undo that one first", park=True)
+    return "the beacon is off"
