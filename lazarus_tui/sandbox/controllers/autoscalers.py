@@ -18,6 +18,7 @@ from lazarus_tui.sandbox.api.scale import scale_of
 from lazarus_tui.sandbox.controllers.base import Controller, Key, Object, key_of
 from lazarus_tui.sandbox.controllers.events import Recorder
 from lazarus_tui.sandbox.controllers.pods import is_ending, write_status
+from lazarus_tui.sandbox.controllers.scaling import rescale
 
 # --horizontal-pod-autoscaler-sync-period of the controller manager, in seconds.
 _SYNC_SECONDS = 15.0
@@ -94,7 +95,7 @@ class AutoscalerController(Controller):
         reason = f"Current number of replicas {why}"
         name, namespace = scaler["spec"]["scaleTargetRef"]["name"], scaler["metadata"]["namespace"]
         try:
-            self.api.patch(resource, name, {"spec": {"replicas": wanted}}, namespace)
+            rescale(self.api, resource, (namespace, name), wanted, manager="kube-controller-manager")
         except ApiError as error:
             text = f"the HPA controller was unable to update the target scale: {error}"
             self._set(conditions, "AbleToScale", False, "FailedUpdateScale", text)
