@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lazarus_tui.model.resources import SERVICES, STORAGECLASSES
+from lazarus_tui.sandbox.api.claim_sources import normalize_sources
 from lazarus_tui.sandbox.api.errors import bad_request
 from lazarus_tui.sandbox.api.kinds import Kind
 from lazarus_tui.sandbox.api.store import Store
@@ -207,13 +208,11 @@ def _free_node_port(store: Store, taken: set[Any]) -> int:
 def _claim(obj: Object, store: Store, old: Object | None) -> None:
     spec = _dict(obj, "spec")
     _fill(spec, volumeMode="Filesystem")
+    normalize_sources(spec)
     if old is not None:
         return
     if "storageClassName" not in spec and (name := default_class(store)):
         spec["storageClassName"] = name
-    source = spec.get("dataSource") or spec.get("dataSourceRef")
-    if source:
-        _fill(spec, dataSource=dict(source), dataSourceRef=dict(source))
     _fill(obj, status={"phase": "Pending"})
 
 

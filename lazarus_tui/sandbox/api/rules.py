@@ -6,9 +6,12 @@ Path rules, not full types: those a restore or an operator's hand can run into.
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
+from lazarus_tui.model.quantities import QuantityError, parse
 from lazarus_tui.model.resources import SERVICES
+from lazarus_tui.sandbox.api.claim_sources import source_causes
 from lazarus_tui.sandbox.api.errors import Cause, bad_request
 from lazarus_tui.sandbox.api.kinds import Kind
 from lazarus_tui.sandbox.api.selectors import from_selector
@@ -198,7 +201,7 @@ def _claim_create(obj: Object, store: Store) -> Causes:
         causes.append(_required("spec.accessModes", "at least 1 access mode is required"))
     if not ((spec.get("resources") or {}).get("requests") or {}).get("storage"):
         causes.append(_required("spec.resources[storage]"))
-    return causes
+    return causes + source_causes(spec)
 
 
 def _claim_update(obj: Object, old: Object) -> Causes:
@@ -208,9 +211,25 @@ def _claim_update(obj: Object, old: Object) -> Causes:
 
     old_spec = _spec(old)
     if fixed(_spec(obj)) == fixed(old_spec):
-        return []
+        return _shrunk(obj, old)
     text = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
     return [_forbidden("spec", text)]
+
+
+def _shrunk(obj: Object, old: Object) -> Causes:
+    """A volume never becomes smaller than it is."""
+    asked, before = (_spec(one).get("resources", {}).get("requests", {}).get("storage", "0") for one in (obj, old))
+    there = ((old.get("status") or {}).get("capacity") or {}).get("storage", "0")
+    if asked == before or _quantity(asked) >= _quantity(there):
+        return []
+    return [_forbidden("spec.resources.requests.storage", "field can not be less than status.capacity")]
+
+
+def _quantity(text: Any) -> Decimal:
+    try:
+        return parse(str(text))
+    except QuantityError:
+        return Decimal(0)
 
 
 def _volume_create(obj: Object, store: Store) -> Causes:
