@@ -128,6 +128,7 @@ class SandboxCluster:
         """Fill an empty cluster, then run it."""
         if self._bucket_server is not None:
             await self._bucket_server.start(self._last_bucket_port())
+        self.api.bootstrap()
         if self.api.get(NAMESPACES, self.velero.namespace) is None:
             self._fill()
         self._tell_bucket_address()
@@ -135,7 +136,6 @@ class SandboxCluster:
 
     def _fill(self) -> None:
         shop, history = self._scenario
-        self.api.bootstrap()
         define(self.api)
         for bucket in BUCKETS:
             (self.objects.root / bucket).mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -24,6 +24,7 @@ from lazarus_tui.sandbox.controllers.namespaces import NamespaceController
 from lazarus_tui.sandbox.controllers.nodes import NamespaceFurniture, NodeController
 from lazarus_tui.sandbox.controllers.protection import ClaimProtection, VolumeProtection
 from lazarus_tui.sandbox.controllers.replicasets import ReplicaSetController
+from lazarus_tui.sandbox.controllers.roles import RoleAggregation
 from lazarus_tui.sandbox.controllers.scheduling import Scheduler
 from lazarus_tui.sandbox.controllers.statefulsets import StatefulSetController
 from lazarus_tui.sandbox.controllers.volumes import VolumeController
@@ -47,6 +48,7 @@ def roster(
     return [
         NodeController(api, clock),
         NamespaceFurniture(api, clock, ca),
+        RoleAggregation(api, clock),
         GarbageCollector(api, clock),
         NamespaceController(api, clock, kinds),
         ClaimProtection(api, clock),
