@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from lazarus_tui.model.http import HttpResponse, WebSocket
-from lazarus_tui.sandbox.api.errors import ApiError
+from lazarus_tui.sandbox.api.errors import ApiError, GroupUnknown
 
 JSON = "application/json"
 
@@ -45,4 +45,6 @@ def text_answer(text: str, status: int = 200) -> HttpResponse:
 
 
 def error_answer(error: ApiError) -> HttpResponse:
+    if isinstance(error, GroupUnknown):
+        return text_answer(f"{error.message}\n", error.status)
     return json_answer(error.to_status(), error.status, error.headers)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from lazarus_tui.sandbox.api.errors import no_such_route
 from lazarus_tui.sandbox.api.kinds import Kind, Served
 from lazarus_tui.sandbox.api.registry import Registry
 
@@ -75,7 +74,7 @@ def group(registry: Registry, name: str) -> dict[str, Any]:
     """``/apis/<group>``."""
     versions = _groups(registry).get(name)
     if not name or not versions:
-        raise no_such_route()
+        raise registry.absent(name)
     return {"kind": "APIGroup", "apiVersion": "v1"} | _group(name, versions)
 
 
@@ -83,7 +82,7 @@ def resource_list(registry: Registry, group_name: str, version: str) -> dict[str
     """``/api/v1`` or ``/apis/<group>/<version>``."""
     offered = _offered(registry, group_name, version)
     if not offered:
-        raise no_such_route()
+        raise registry.absent(group_name)
     resources = []
     for kind in (served.kind for served in offered):
         resources.append(_resource(kind))

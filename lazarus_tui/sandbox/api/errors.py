@@ -66,6 +66,13 @@ def no_such_route() -> ApiError:
     return ApiError(404, "NotFound", "the server could not find the requested resource")
 
 
+class GroupUnknown(ApiError):
+    """Nobody serves a path below this group: answered in plain text, since no API has seen the request."""
+
+    def __init__(self) -> None:
+        super().__init__(404, "NotFound", "404 page not found")
+
+
 def already_exists(plural: str, group: str, name: str) -> ApiError:
     message = f'{_qualified(plural, group)} "{name}" already exists'
     return ApiError(409, "AlreadyExists", message, _target(plural, group, name))

@@ -14,7 +14,7 @@ from lazarus_tui.sandbox.api.errors import ApiError, bad_request, expired
 from lazarus_tui.sandbox.api.kinds import Kind
 from lazarus_tui.sandbox.api.options import ListOptions
 from lazarus_tui.sandbox.api.selectors import matcher
-from lazarus_tui.sandbox.api.store import Entity, Key, Store
+from lazarus_tui.sandbox.api.store import Entity, Key, Store, list_order
 
 
 class _Token(msgspec.Struct, frozen=True):
@@ -46,7 +46,9 @@ def list_page(store: Store, kind: Kind, namespace: str | None, options: ListOpti
             ) from None
         raise
     if token:
-        entities = entities[bisect_right(entities, token.after, key=lambda entity: entity.key) :]
+        entities = entities[
+            bisect_right(entities, list_order(token.after), key=lambda entity: list_order(entity.key)) :
+        ]
     test = matcher(options.labels, options.fields, kind)
     if test is not None:
         entities = [entity for entity in entities if test(entity.obj)]

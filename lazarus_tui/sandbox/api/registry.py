@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from lazarus_tui.model.resources import CRDS, Resource
 from lazarus_tui.sandbox.api.builtin import BUILTIN
 from lazarus_tui.sandbox.api.crd import kind_of_definition
-from lazarus_tui.sandbox.api.errors import no_such_route
+from lazarus_tui.sandbox.api.errors import ApiError, GroupUnknown, no_such_route
 from lazarus_tui.sandbox.api.kinds import Kind, Served
 from lazarus_tui.sandbox.api.store import Event, Store
 
@@ -20,10 +20,12 @@ class Registry:
     def __init__(self, builtin: Iterable[Kind] = BUILTIN) -> None:
         self._kinds: dict[str, Kind] = {}
         self._routes: dict[tuple[str, str, str], Served] = {}
+        self._own: set[str] = set()
         self._store: Store | None = None
         self.generation = 0  # grows when kinds change, so that caches of discovery know
         for kind in builtin:
             self._add(kind)
+        self._own = {group for group, _, _ in self._routes}
 
     def attach(self, store: Store) -> None:
         """Serve the store's CustomResourceDefinitions from now on; a second call with the same store does nothing."""
@@ -71,6 +73,10 @@ class Registry:
 
     def find(self, group: str, version: str, plural: str) -> Served | None:
         return self._routes.get((group, version, plural))
+
+    def absent(self, group: str) -> ApiError:
+        """Why a path below ``group`` is not served; groups of custom kinds are unknown outside what they define."""
+        return no_such_route() if group in self._own else GroupUnknown()
 
     def served(self, resource: Resource) -> Served:
         """The kind a ``Resource`` names; ``ApiError`` 404 when it is not served."""

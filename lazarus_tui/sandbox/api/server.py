@@ -183,7 +183,7 @@ class ApiServer:
             return await pod_stream(self._verbs, self.runtime, request, route)
         served = self.registry.find(route.group, route.version, route.plural)
         if served is None:
-            raise no_such_route()
+            raise self.registry.absent(route.group)
         if route.subresource == "token":
             return token_request(self._verbs, self.access.tokens, request, route)
         if route.subresource in ("binding", "eviction"):

@@ -112,12 +112,12 @@ class _Table:
 
     def put(self, key: Key, entity: Entity) -> None:
         if key not in self.entities:
-            insort(self.order, key)
+            insort(self.order, key, key=list_order)
         self.entities[key] = entity
 
     def drop(self, key: Key) -> None:
         del self.entities[key]
-        del self.order[bisect_left(self.order, key)]
+        del self.order[bisect_left(self.order, list_order(key), key=list_order)]
 
 
 class Watcher:
@@ -224,7 +224,7 @@ class Store:
                 entities.pop(event.key, None)
             else:
                 entities[event.key] = event.old
-        return [entities[key] for key in sorted(entities) if namespace is None or key[0] == namespace]
+        return [entities[key] for key in sorted(entities, key=list_order) if namespace is None or key[0] == namespace]
 
     def check_known(self, revision: int) -> None:
         if revision > self._revision:
@@ -375,5 +375,10 @@ class Store:
 
 
 def _slice(order: list[Key], namespace: str) -> list[Key]:
-    start = bisect_left(order, (namespace, ""))
-    return order[start : bisect_left(order, (namespace + "\0", ""))]
+    start = bisect_left(order, (namespace + "/", ""), key=list_order)
+    return order[start : bisect_left(order, (namespace + "0", ""), key=list_order)]
+
+
+def list_order(key: Key) -> tuple[str, str]:
+    """Lists are in the order of ``namespace/name`` as one string (etcd's), in which ``a-b`` stands before ``a``."""
+    return key[0] + "/", key[1]
