@@ -5,12 +5,15 @@ Writes land under a temporary name and are renamed, so a reader never sees half 
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import hashlib
 import hmac
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, unquote
@@ -25,11 +28,30 @@ HOST = "127.0.0.1"
 _PARTIAL = ".part-"
 
 
+@dataclass(slots=True)
+class Outage:
+    """What is wrong with an object store; asked at every use, so that it may change at any time.
+
+    ``refused`` says why a bucket does not answer ("" if it does); ``full`` that nothing more can be written; downloads
+    come ``late`` by so many seconds, and only their first ``share`` (0 to 1) comes.
+    """
+
+    refused: Callable[[str], str] = lambda bucket: ""
+    full: bool = False
+    late: float = 0.0
+    share: float = 1.0
+
+
 class Bucket:
     """One bucket: a directory whose files are the objects. Keys are relative POSIX paths."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, outage: Outage | None = None) -> None:
         self.root = root
+        self._outage = outage or Outage()
+
+    def at(self, prefix: str) -> Bucket:
+        """The part of the bucket under a folder key."""
+        return Bucket(self.path(prefix), self._outage)
 
     def path(self, key: str) -> Path:
         """The file of a key; raises ``ValueError`` for a key that would leave the bucket."""
@@ -40,6 +62,8 @@ class Bucket:
 
     def put(self, key: str, data: bytes) -> None:
         path = self.path(key)
+        if self._outage.full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(_PARTIAL + secrets.token_hex(6))
         partial.write_bytes(data)
@@ -90,13 +114,14 @@ class ObjectStore:
     def __init__(self, root: Path, clock: Clock, secret: bytes) -> None:
         self.root = root
         self.base_url = ""
+        self.outage = Outage()
         self._clock = clock
         self._secret = secret
 
     def bucket(self, name: str) -> Bucket:
         if not name or "/" in name or name.startswith("."):
             raise ValueError(f"illegal bucket name {name!r}")
-        return Bucket(self.root / name)
+        return Bucket(self.root / name, self.outage)
 
     def has(self, name: str) -> bool:
         return (self.root / name).is_dir()
@@ -161,9 +186,30 @@ class BucketServer:
 
         if request.method not in ("GET", "HEAD"):
             return web.Response(status=405, body=_error("MethodNotAllowed", "Only GET is served here"))
-        status, body = self._store.answer(request.rel_url.raw_path, request.rel_url.raw_query_string)
+        outage, path = self._store.outage, request.rel_url.raw_path
+        if outage.late:
+            await asyncio.sleep(outage.late)
+        if outage.refused(path.lstrip("/").partition("/")[0]):
+            assert request.transport is not None
+            request.transport.abort()
+            return web.Response(status=503)
+        status, body = self._store.answer(path, request.rel_url.raw_query_string)
+        if outage.share < 1 and status == 200:
+            return await self._part(request, body, int(len(body) * outage.share))
         kind = "application/octet-stream" if status == 200 else "application/xml"
         return web.Response(status=status, body=body, content_type=kind)
+
+    @staticmethod
+    async def _part(request: web.BaseRequest, body: bytes, size: int) -> web.Response:
+        """Promise the whole, send a part, break."""
+        from aiohttp import web
+
+        whole = web.StreamResponse(headers={"content-length": str(len(body))})
+        await whole.prepare(request)
+        await whole.write(body[:size])
+        if request.transport is not None:
+            request.transport.close()
+        return web.Response()
 
     async def stop(self) -> None:
         if self._runner is not None:

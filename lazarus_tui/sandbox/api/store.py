@@ -172,6 +172,7 @@ class Store:
         self._undelivered: deque[Event] = deque()
         self._delivering = False
         self._keeper = keeper
+        self.full = ""  # why nothing more can be stored, if that is so
 
     @property
     def revision(self) -> int:
@@ -250,7 +251,7 @@ class Store:
             raise ApiError(
                 409, "Conflict", f'Operation cannot be fulfilled on {group_resource} "{key[1]}": stale write'
             )
-        if self._keeper and (why := self._keeper.refusal()):
+        if why := self.refusal():
             raise ApiError(500, "InternalError", why)
         if managers is None:
             managers = old.managers if old else b""
@@ -371,7 +372,7 @@ class Store:
 
     def refusal(self) -> str:
         """Why writes are refused at present, or ``""``."""
-        return self._keeper.refusal() if self._keeper else ""
+        return self.full or (self._keeper.refusal() if self._keeper else "")
 
 
 def _slice(order: list[Key], namespace: str) -> list[Key]:

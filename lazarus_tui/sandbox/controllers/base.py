@@ -148,7 +148,7 @@ class Loop:
         self.api, self.clock = api, clock
         self.controllers = list(controllers)
         self._hearers: dict[Resource, list[Controller]] = {}
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[Controller, list[asyncio.Task[None]]] = {}
         self._unsubscribe: Callable[[], None] | None = None
 
     async def start(self) -> None:
@@ -156,28 +156,55 @@ class Loop:
         for controller in self.controllers:
             await controller.start()
         self._unsubscribe = self.api.subscribe(self._heard)
-        heard = [resource for controller in self.controllers for resource in controller.watches]
-        if any(controller.hears_all for controller in self.controllers):
+        self._begin(self.controllers)
+
+    def _begin(self, controllers: Sequence[Controller]) -> None:
+        heard = [resource for controller in controllers for resource in controller.watches]
+        if any(controller.hears_all for controller in controllers):
             heard += [kind.resource for kind in self.api.registry.kinds() if "list" in kind.verbs]
         for resource in dict.fromkeys(heard):
+            hearers = [one for one in controllers if one.hears_all or resource in one.watches]
             for obj in self.api.list(resource):
-                self._heard("ADDED", resource, obj, None)
-        self._tasks = [
-            asyncio.create_task(controller.work(), name=f"controller {controller.name}")
-            for controller in self.controllers
-            for _ in range(controller.workers)
-        ]
+                self._place(hearers, resource, obj, None)
+        for controller in controllers:
+            self._tasks[controller] = [
+                asyncio.create_task(controller.work(), name=f"controller {controller.name}")
+                for _ in range(controller.workers)
+            ]
+
+    async def add(self, controllers: Sequence[Controller]) -> None:
+        """Start more controllers while the loop runs, as the start of their process would."""
+        for controller in controllers:
+            await controller.start()
+        self.controllers += controllers
+        self._hearers.clear()
+        self._begin(controllers)
+
+    async def remove(self, controllers: Sequence[Controller]) -> None:
+        """End controllers as the end of their process would: what they are doing is cut off, what they know is lost."""
+        self.controllers = [one for one in self.controllers if one not in controllers]
+        self._hearers.clear()
+        tasks = [task for one in controllers for task in self._tasks.pop(one, ())]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._close(controllers)
 
     async def stop(self) -> None:
         """Ends all controllers, the last one first; what they were doing is cancelled."""
         if self._unsubscribe:
             self._unsubscribe()
             self._unsubscribe = None
-        tasks, self._tasks = self._tasks, []
+        tasks = [task for some in self._tasks.values() for task in some]
+        self._tasks.clear()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for controller in reversed(self.controllers):
+        await self._close(self.controllers)
+
+    @staticmethod
+    async def _close(controllers: Sequence[Controller]) -> None:
+        for controller in reversed(controllers):
             try:
                 await controller.close()
             except Exception:
@@ -209,6 +236,10 @@ class Loop:
         if hearers is None:
             hearers = [one for one in self.controllers if one.hears_all or resource in one.watches]
             self._hearers[resource] = hearers
+        self._place(hearers, resource, obj, old)
+
+    @staticmethod
+    def _place(hearers: Sequence[Controller], resource: Resource, obj: Object, old: Object | None) -> None:
         for controller in hearers:
             try:
                 for key in controller.keys(resource, obj, old):

@@ -39,6 +39,7 @@ class NodeController(Controller):
     def __init__(self, api: LocalApi, clock: Clock, version: str = "v1.34.0") -> None:
         super().__init__(api, clock)
         self._version = version
+        self.silent = False  # the kubelet has stopped reporting
 
     async def start(self) -> None:
         if self.api.get(NODES, NODE) is None:
@@ -49,7 +50,7 @@ class NodeController(Controller):
 
     async def reconcile(self, key: Key) -> float | None:
         node = self.api.get(NODES, NODE)
-        if node is None:
+        if node is None or self.silent:
             return _HEARTBEAT_SECONDS
         now = rfc3339(self.clock.now())
         before = {one["type"]: one for one in (node.get("status") or {}).get("conditions") or ()}

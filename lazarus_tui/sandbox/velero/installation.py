@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import errno
+import os
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -39,6 +41,19 @@ class Node(Protocol):
     def frozen(self, pod: Mapping[str, Any]) -> AbstractAsyncContextManager[None]:
         """Everything that writes to the pod's claims stands still inside the block."""
         ...
+
+
+@dataclass(slots=True)
+class Disk:
+    """The disk that volumes are on: ``full`` refuses copies, ``speed`` in bytes a second slows them (0: as it is)."""
+
+    full: bool = False
+    speed: float = 0.0
+
+    def check(self, path: Path) -> None:
+        """Raises ``OSError`` when nothing more can be written."""
+        if self.full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
 class StoreUnreachable(Exception):
@@ -84,6 +99,7 @@ class Installation:
     log: Callable[[str], None] = field(default=lambda _line: None)
     namespace: str = "velero"
     settings: Settings = field(default_factory=Settings)
+    disk: Disk = field(default_factory=Disk)
 
     def now(self) -> str:
         return rfc3339(self.clock.now())
@@ -138,9 +154,11 @@ class Installation:
                 "rpc error: code = Unknown desc = operation error S3: ListObjectsV2, https response error "
                 "StatusCode: 404, NoSuchBucket: The specified bucket does not exist"
             )
+        if why := self.store.outage.refused(name):
+            raise StoreUnreachable(why)
         bucket = self.store.bucket(name)
         prefix = str(storage.get("prefix", "")).strip("/")
-        return Bucket(bucket.path(prefix)) if prefix else bucket
+        return bucket.at(prefix) if prefix else bucket
 
     def backup_bucket(self, backup: Mapping[str, Any]) -> Bucket:
         """The bucket a Backup lies in; raises ``StoreUnreachable``, also when its location is gone."""

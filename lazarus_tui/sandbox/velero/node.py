@@ -26,6 +26,7 @@ class KubeletNode:
 
     def __init__(self, api: LocalApi, kubelet: Kubelet, pods: Path, namespace: str = "velero") -> None:
         self._api, self._kubelet, self._pods, self._namespace = api, kubelet, pods, namespace
+        self.torn = False  # copies are made of volumes that go on being written to
 
     def directory(self, pod: Mapping[str, Any], volume: str) -> Path | None:
         claims = claim_names(dict(pod))
@@ -45,6 +46,9 @@ class KubeletNode:
 
     @asynccontextmanager
     async def frozen(self, pod: Mapping[str, Any]) -> AsyncIterator[None]:
+        if self.torn:
+            yield
+            return
         space = pod["metadata"]["namespace"]
         async with self._kubelet.frozen((space, claim) for claim in claim_names(dict(pod)).values()):
             yield

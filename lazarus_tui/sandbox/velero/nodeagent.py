@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import secrets
 import shutil
 import threading
@@ -57,11 +59,25 @@ class DataPath:
                         self._look(total)
                 finally:
                     tick.cancel()
+            if self._site.disk.speed:
+                await self._pace(total)
             return task.result()
         finally:
             if not task.done():
                 self._stop.set()
                 await asyncio.gather(asyncio.shield(task), return_exceptions=True)
+
+    async def _pace(self, total: int) -> None:
+        """What a slow disk takes beyond the time that the bytes took here."""
+        left = total / self._site.disk.speed
+        while left > 0:
+            step = min(left, self._site.settings.progress_period)
+            await self._site.clock.sleep(step)
+            left -= step
+            self._done = int(total - left * self._site.disk.speed)
+            self._look(total)
+            if self._stop.is_set():
+                raise Canceled
 
     def _look(self, total: int) -> None:
         self._report(total)
@@ -150,6 +166,8 @@ class VolumeBackups(_Mover):
     async def _save(self, obj: Json, pod: Json, folder: Path) -> Generation:
         store = repository(self.site, obj["spec"]["backupStorageLocation"], obj["spec"]["pod"]["namespace"])
         snapshot = secrets.token_hex(16)
+        if self.site.store.outage.full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), snapshot)
         path = DataPath(self.site, self.resource, obj["metadata"]["name"])
         async with self.site.node.frozen(pod):
             return await path.run(tree_bytes(folder), lambda progress: store.save(snapshot, folder, progress))
@@ -204,6 +222,7 @@ class VolumeRestores(_Mover):
         spec = obj["spec"]
         store: ContentStore = repository(self.site, spec["backupStorageLocation"], spec["sourceNamespace"])
         path = DataPath(self.site, self.resource, obj["metadata"]["name"])
+        self.site.disk.check(folder)
         total = await asyncio.to_thread(store.size, spec["snapshotID"])
         restored = await path.run(total, lambda progress: store.restore(spec["snapshotID"], folder, progress))
         done = folder / DONE_FOLDER
