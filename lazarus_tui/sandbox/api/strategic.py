@@ -65,7 +65,7 @@ def strategic_merge(target: dict[str, Any], patch: dict[str, Any]) -> dict[str, 
             result[key] = _merged(key, result.get(key), value)
     for key, value in patch.items():
         if key.startswith(_ORDER):
-            _reorder(result, key.removeprefix(_ORDER), value)
+            _reorder(result, key.removeprefix(_ORDER), value, target)
     return result
 
 
@@ -103,19 +103,34 @@ def _merge_items(key: str, old: list[Any], new: list[Any]) -> list[Any]:
             result.append(_stripped(item))
         else:
             result[index] = strategic_merge(result[index], item)
-    return result
+    return _ordered(key, result, [item[key] for item in new], old)
 
 
-def _reorder(result: dict[str, Any], field: str, order: list[Any]) -> None:
-    items = result.get(field)
+def _ordered(key: str, items: list[Any], named: list[Any], before: list[Any]) -> list[Any]:
+    """Items that the patch names in its order, the others in theirs; a new item comes before those that follow.
+
+    An unnamed item goes first only where it stood before the named one already (strategicpatch's merge of the two).
+    """
+
+    def name(item: Any) -> Any:
+        return item.get(key) if isinstance(item, dict) else item
+
+    places = {str(name(item)): at for at, item in reversed(list(enumerate(before)))}
+    ranks = {str(one): at for at, one in reversed(list(enumerate(named)))}
+    mine = sorted((item for item in items if str(name(item)) in ranks), key=lambda item: ranks[str(name(item))])
+    others = [item for item in items if str(name(item)) not in ranks]
+    result: list[Any] = []
+    while mine and others:
+        here, there = places.get(str(name(others[0]))), places.get(str(name(mine[0])))
+        first = here is not None and there is not None and here < there
+        result.append(others.pop(0) if first else mine.pop(0))
+    return result + mine + others
+
+
+def _reorder(result: dict[str, Any], field: str, order: list[Any], target: dict[str, Any]) -> None:
+    items, before = result.get(field), target.get(field)
     if not isinstance(items, list) or not items:
         return
     key = _merge_key(field, items)
     names = [one.get(key) if isinstance(one, dict) else one for one in order]
-
-    def rank(pair: tuple[int, Any]) -> tuple[int, int]:
-        at, item = pair
-        name = item.get(key) if isinstance(item, dict) else item
-        return (names.index(name), at) if name in names else (len(names), at)
-
-    result[field] = [item for _, item in sorted(enumerate(items), key=rank)]
+    result[field] = _ordered(key, items, names, before if isinstance(before, list) else [])

@@ -216,7 +216,12 @@ async def test_custom_kinds_have_no_strategic_merge(widgets: World) -> None:
         (
             {"ports": [{"containerPort": 1}]},
             {"ports": [{"containerPort": 2}]},
-            {"ports": [{"containerPort": 1}, {"containerPort": 2}]},
+            {"ports": [{"containerPort": 2}, {"containerPort": 1}]},
+        ),
+        (
+            {"env": [{"name": "a"}, {"name": "b"}, {"name": "c"}]},
+            {"env": [{"name": "c", "value": "3"}, {"name": "new"}, {"name": "b", "value": "2"}]},
+            {"env": [{"name": "a"}, {"name": "c", "value": "3"}, {"name": "new"}, {"name": "b", "value": "2"}]},
         ),
         (
             {"strategy": {"type": "RollingUpdate", "rollingUpdate": {}}},
