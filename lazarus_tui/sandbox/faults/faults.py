@@ -113,6 +113,9 @@ class Faults:
         effect = self.effects.get(kind.name)
         if not kind.requests and effect is None:
             raise FaultRefused(f"this sandbox has nothing that {kind.name} could be done to")
+        same = next((one.fault.id for one in self._active.values() if one.fault.kind == kind.name), "")
+        if same and not (kind.requests or kind.several):
+            raise FaultRefused(f"{same} is active already; clear it first")
         fault = self._made(wanted)
         done = await effect.begin(fault) if effect else []
         for target, what in done:

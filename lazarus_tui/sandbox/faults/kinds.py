@@ -65,6 +65,8 @@ class Kind:
     """``requests``: it is done to API requests, so a filter, a rate and a number of times apply.
 
     ``verbs`` are those it can be done to; without a filter it is done to ``usual`` (by default to all it can).
+    ``once``: without a time or a number of times it is over as soon as it has happened. ``several``: more than one
+    that is not done to requests may be active.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Kind:
     verbs: tuple[str, ...] = ()
     usual: tuple[str, ...] = ()
     once: bool = False
+    several: bool = False
 
     def complete(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """All parameters with their values; raises ``FaultRefused`` for unknown, missing and impossible ones."""
@@ -258,6 +261,98 @@ KINDS: tuple[Kind, ...] = (
             Parameter("text", "choice", "Which text.", "timeout", ("timeout", "leader-changed", "no-space")),
             _after("only its answer is lost"),
         ),
+    ),
+    Kind(
+        "location-unavailable",
+        "The bucket of a backup storage location does not answer, or badly.",
+        "location-unavailable --location default --for 2m",
+        (
+            Parameter("location", "text", "Its name; without one, all of them.", ""),
+            Parameter(
+                "how",
+                "choice",
+                "No answer at all, or downloads that are slow or cut off.",
+                "refuse",
+                ("refuse", "slow", "truncate"),
+            ),
+            Parameter("delay", "seconds", "How slow, with --how slow.", 20.0, most=_DAY),
+        ),
+        requests=False,
+    ),
+    Kind(
+        "velero-restart",
+        "Velero's server and node agent end and start again: what was running is Failed.",
+        "velero-restart --for 30s",
+        requests=False,
+        once=True,
+    ),
+    Kind(
+        "slow-disk",
+        "Copies of volumes take longer (for slow writes of the API server: latency --after).",
+        "slow-disk --speed 1000",
+        (Parameter("speed", "number", "Bytes a second, by Velero's clock.", least=1),),
+        requests=False,
+    ),
+    Kind(
+        "disk-full",
+        "There is no space left: in volumes that are restored, in the bucket, or in etcd.",
+        "disk-full --part bucket --for 1m",
+        (Parameter("part", "choice", "Where.", choices=("volumes", "bucket", "etcd")),),
+        several=True,
+        requests=False,
+    ),
+    Kind(
+        "torn-copy",
+        "Volumes are copied and snapshotted while pods go on writing to them.",
+        "torn-copy --for 10m",
+        requests=False,
+    ),
+    Kind(
+        "snapshot-stuck",
+        "CSI snapshots are cut, but never become ready while this lasts.",
+        "snapshot-stuck --for 5m",
+        (Parameter("silent", "flag", "The driver does not even answer the call that cuts.", False),),
+        requests=False,
+    ),
+    Kind(
+        "snapshot-failing",
+        "The CSI driver refuses.",
+        "snapshot-failing --call create --message 'quota of snapshots exceeded'",
+        (
+            Parameter("call", "choice", "Which call.", "create", ("create", "delete")),
+            Parameter("message", "text", "What it says.", "the storage refused"),
+        ),
+        requests=False,
+    ),
+    Kind(
+        "node-not-ready",
+        "The kubelet stops reporting: the node is unreachable, its pods are evicted when they tolerate it no longer.",
+        "node-not-ready --for 10m",
+        requests=False,
+    ),
+    Kind(
+        "crash-loop",
+        "The containers of a workload end as soon as they start.",
+        "crash-loop --workload shop/web",
+        (Parameter("workload", "text", "namespace/name; all pods whose name begins so."),),
+        several=True,
+        requests=False,
+    ),
+    Kind(
+        "image-pull",
+        "An image cannot be pulled; containers that run are left alone.",
+        "image-pull --image lazarus.dev/web:1",
+        (Parameter("image", "text", "The reference, as pods name it."),),
+        several=True,
+        requests=False,
+    ),
+    Kind(
+        "quota",
+        "A namespace has used up its ResourceQuota.",
+        "quota --namespace shop",
+        (Parameter("namespace", "text", "Which."),),
+        several=True,
+        requests=False,
     ),
 )
 
