@@ -9,15 +9,15 @@ TABLE = Table("access")
 story, row = TABLE.story, TABLE.row
 
 for _what, _path in {
-    "path": "/nope",
-    "group": "/apis/nope.example.com",
     "group-version": "/apis/apps/v1beta1",
     "resource": "/api/v1/nopes",
     "resource-in-a-namespace": "/api/v1/namespaces/{ns}/nopes",
     "version-of-a-resource": "/apis/apps/v1beta1/namespaces/{ns}/deployments",
     "double-slash": "/api/v1//namespaces",
 }.items():
-    row(f"unknown-{_what}", "GET", _path, status=404, **({} if _path == "/nope" else {"reason": "NotFound"}))  # type: ignore[arg-type]
+    row(f"unknown-{_what}", "GET", _path, status=404, reason="NotFound")
+row("unknown-path", "GET", "/nope", status=404)
+row("unknown-group", "GET", "/apis/nope.example.com", status=404, text="404 page not found")
 row("trailing-slash", "GET", "/api/v1/namespaces/", status=200)
 row("options", "OPTIONS", CM, status=405, reason="MethodNotAllowed")
 row("review-cannot-be-listed", "GET", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", status=405)

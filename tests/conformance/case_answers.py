@@ -69,9 +69,18 @@ async def a_table_of_pods(api: Api) -> None:
     assert columns[:5] == ["Name", "Ready", "Status", "Restarts", "Age"]
     (row,) = table["rows"]
     cells = dict(zip(columns, row["cells"], strict=True))
-    assert (cells["Name"], cells["Ready"], cells["Restarts"]) == ("p", "0/1", "0")
+    assert (cells["Name"], cells["Ready"]) == ("p", "0/1")
     assert row["object"]["kind"] == "PartialObjectMetadata"
     assert row["object"]["metadata"]["name"] == "p"
+
+
+@story(since=22)
+async def restarts_are_told_in_words(api: Api) -> None:
+    """A number before that; since then with the time of the last one."""
+    await api.account()
+    await api.make(PODS, pod("p"))
+    table = (await api.get(PODS, accept=AS_TABLE)).ok()
+    assert table["rows"][0]["cells"][3] == "0"
 
 
 @story()

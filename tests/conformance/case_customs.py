@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from conformance_api import CRDS, GADGETS, MERGE, WIDGETS, Api
-from conformance_cases import Table
+from conformance_cases import SUPPORTED, Table
 from conformance_definitions import SCHEMA, definition, established, gadget, widget
 
 TABLE = Table("customs")
@@ -19,16 +19,20 @@ _WRONG: Mapping[str, tuple[Mapping[str, Any], str]] = {
     "required": ({"size": None}, "spec.size: Required value"),
     "enum": ({"colour": "red"}, 'Unsupported value: "red"'),
     "pattern": ({"code": "A1"}, "should match"),
-    "items": ({"tags": [1]}, "spec.tags[0]"),
+    "items": ({"tags": [1]}, "spec.tags"),
     "too-many-items": ({"tags": ["a", "b", "c"]}, "spec.tags"),
     "null-where-none-may-be": ({"code": 5}, "spec.code"),
     "int-or-string": ({"limits": {"cpu": 1.5}}, "spec.limits.cpu"),
 }
+_NO_PAGE = "404 page not found"  # plain text: no API has seen the request
 for _what, (_spec, _text) in _WRONG.items():
     row(f"schema-{_what}", "POST", WIDGETS, widget("a", **_spec), status=422, reason="Invalid", text=_text)
-row("kind-of-another", "POST", WIDGETS, gadget("a"), status=400, reason="BadRequest")
-row("group-unknown", "GET", "/apis/none.example.com/v1/things", status=404, reason="NotFound")
-row("version-unknown", "GET", "/apis/{group}/v9/widgets", status=404, reason="NotFound")
+row("schema-items-by-number", "POST", WIDGETS, widget("a", tags=[1]), status=422, text="spec.tags[0]", since=SUPPORTED)
+row("kind-of-another", "POST", WIDGETS, gadget("a"), status=400, reason="BadRequest", since=SUPPORTED)
+row("group-unknown", "GET", "/apis/none.example.com/v1/things", status=404, text=_NO_PAGE)
+row("version-unknown", "GET", "/apis/{group}/v9/widgets", status=404, text=_NO_PAGE)
+row("kind-unknown", "GET", "/apis/{group}/v1/none", status=404, text=_NO_PAGE)
+row("kind-unknown-of-the-server-itself", "GET", "/apis/apps/v1/none", status=404, reason="NotFound")
 row("absent", "GET", f"{WIDGETS}/none", status=404, reason="NotFound", text='" not found')
 row("status-of-a-kind-without", "GET", f"{GADGETS}/a/status", given=((GADGETS, gadget("a")),), status=404)
 row(

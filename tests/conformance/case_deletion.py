@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from conformance_api import CLAIMS, CM, DEPLOYMENTS, NAMESPACES, PODS, Api, claim, cm, owner, pod, workload
-from conformance_cases import Table
+from conformance_cases import SUPPORTED, Table
 from conformance_target import CONTROLLERS, NODE
 
 TABLE = Table("deletion")
@@ -19,7 +19,17 @@ _OPTIONS = {
 }
 for _what, _body in _OPTIONS.items():
     row(_what, "DELETE", f"{CM}/a", _body, given=_A, status=422, reason="Invalid", text="propagationPolicy")
-row("grace-below-zero", "DELETE", f"{CM}/a", {"gracePeriodSeconds": "x"}, given=_A, status=400, reason="BadRequest")
+_NO_NUMBER = {"gracePeriodSeconds": "x"}
+row(
+    "grace-that-is-no-number",
+    "DELETE",
+    f"{CM}/a",
+    _NO_NUMBER,
+    given=_A,
+    status=400,
+    reason="BadRequest",
+    since=SUPPORTED,
+)
 
 
 async def release(api: Api, path: str) -> None:
@@ -269,7 +279,7 @@ async def a_namespace_that_waits_says_for_what(api: Api) -> None:
     await release(api, f"{inside}/held")
 
 
-@story()
+@story(since=22)
 async def an_eviction_removes_a_pod(api: Api) -> None:
     await api.account()
     await api.make(PODS, pod("p"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conformance_api import CM, NAMESPACES, PODS, SECRETS, Api, cm, pod
-from conformance_cases import Table
+from conformance_cases import SUPPORTED, Table
 
 TABLE = Table("lists")
 story, row = TABLE.story, TABLE.row
@@ -16,7 +16,15 @@ row("limit-below-zero", "GET", CM, query={"limit": "-1"}, status=200)
 row("selector-that-is-none", "GET", CM, query={"labelSelector": "a in (b"}, status=400, reason="BadRequest")
 row("field-selector-not-served", "GET", CM, query={"fieldSelector": "data.x=1"}, status=400, reason="BadRequest")
 row("field-selector-that-is-none", "GET", CM, query={"fieldSelector": "metadata.name"}, status=400, reason="BadRequest")
-row("resource-version-that-is-none", "GET", CM, query={"resourceVersion": "abc"}, status=400, reason="BadRequest")
+row(
+    "resource-version-that-is-none",
+    "GET",
+    CM,
+    query={"resourceVersion": "abc"},
+    status=400,
+    reason="BadRequest",
+    since=SUPPORTED,
+)
 row("continue-that-is-none", "GET", CM, query={"limit": "1", "continue": "nonsense"}, status=400, reason="BadRequest")
 row(
     "resource-version-of-the-future",
@@ -72,14 +80,14 @@ async def items_come_in_the_order_of_their_names(api: Api) -> None:
 
 @story()
 async def pages_show_the_moment_of_the_first(api: Api) -> None:
-    await some(api, "a", "b", "c", "d")
+    await some(api, "w", "x", "y", "z")
     first = await api.get(CM, limit="2", labelSelector=MINE)
-    assert first.names == ["a", "b"]
-    await some(api, "c5")
-    (await api.delete(f"{CM}/d")).ok()
+    assert first.names == ["w", "x"]
+    await some(api, "y5")
+    (await api.delete(f"{CM}/z")).ok()
     rest = {"continue": first.meta["continue"], "limit": "2", "labelSelector": MINE}
     second = await api.get(CM, **rest)
-    assert second.names == ["c", "d"]
+    assert second.names == ["y", "z"]
     assert second.meta["resourceVersion"] == first.meta["resourceVersion"]
     assert not second.meta.get("continue")
 
@@ -103,7 +111,8 @@ async def with_a_selector_the_rest_is_not_counted(api: Api) -> None:
 
 @story()
 async def a_limit_that_suffices_leaves_no_rest(api: Api) -> None:
-    await some(api, "a", "b")
+    """Behind the map that controllers make: of what comes later a server does not know yet whether it matches."""
+    await some(api, "y", "z")
     assert not (await api.get(CM, limit="2", labelSelector=MINE)).meta.get("continue")
 
 
@@ -172,7 +181,7 @@ async def one_list_across_namespaces(api: Api) -> None:
     await api.make(CM.replace("{ns}", other), cm("a", labels=mark))
     found = (await api.get("/api/v1/configmaps", labelSelector=f"{MINE}={{ns}}")).ok()
     where = [(item["metadata"]["namespace"], item["metadata"]["name"]) for item in found["items"]]
-    assert where == [(api.ns, "z"), (other, "a")]
+    assert where == [(other, "a"), (api.ns, "z")]  # "/" stands behind "-"
 
 
 @story()
@@ -190,7 +199,7 @@ async def not_older_than_shows_at_least_that(api: Api) -> None:
     await some(api, "a", "b")
     then = (await api.get(f"{CM}/b")).meta["resourceVersion"]
     found = await api.get(CM, labelSelector=MINE, resourceVersion=then, resourceVersionMatch="NotOlderThan")
-    assert found.names == ["a", "b"]
+    assert sorted(found.names) == ["a", "b"]  # of old servers not in order: it comes from a cache
     assert int(found.meta["resourceVersion"]) >= int(then)
 
 

@@ -24,7 +24,15 @@ for _what, _name in WRONG_NAMES.items():
     row(f"name-{_what}", "POST", CM, cm(_name), status=422, reason="Invalid", text="metadata.name: Invalid value")
 row("name-of-253-and-dots", "POST", CM, cm("a" * 120 + "." + "b" * 132), status=201)
 row("name-missing", "POST", CM, cm(""), status=422, reason="Invalid", text="name or generateName is required")
-row("name-of-a-service-has-no-dots", "POST", SERVICES, service("a.b"), status=422, reason="Invalid", text="RFC 1")
+row(
+    "name-of-a-service-has-no-dots",
+    "POST",
+    SERVICES,
+    service("a.b"),
+    status=422,
+    reason="Invalid",
+    text="a.b",
+)
 row("name-of-a-namespace-has-no-dots", "POST", NAMESPACES, cm("a.b"), status=422, reason="Invalid", text="a.b")
 row("name-of-a-pod-in-uppercase", "POST", PODS, pod("PP"), status=422, reason="Invalid", text='Pod "PP" is invalid')
 
@@ -58,7 +66,8 @@ row("namespace-of-another", "POST", CM, cm("a", namespace="other"), status=400, 
 row("kind-of-another", "POST", CM, {"kind": "Pod", "apiVersion": "v1"} | cm("a"), status=400, reason="BadRequest")
 row("version-of-another", "POST", CM, {"kind": "ConfigMap", "apiVersion": "v2"} | cm("a"), status=400)
 row("body-that-is-no-json", "POST", CM, b"{nope", status=400, reason="BadRequest")
-row("field-of-a-wrong-type", "POST", CM, cm("a", {"x": 1}), status=400, reason="BadRequest", text="cannot unmarshal")
+row("field-of-a-wrong-type", "POST", CM, cm("a", {"x": 1}), status=400, reason="BadRequest", text="ConfigMap")
+row("field-of-a-wrong-type-in-words", "POST", CM, cm("a", {"x": 1}), status=400, text="cannot unmarshal", since=23)
 row("resource-version-on-create", "POST", CM, cm("a", resourceVersion="5"), status=500, text="should not be set")
 row("put-under-another-name", "PUT", f"{CM}/a", cm("b"), given=((CM, cm("a")),), status=400, reason="BadRequest")
 row("put-of-another-uid", "PUT", f"{CM}/a", cm("a", uid="z"), given=((CM, cm("a")),), status=409, reason="Conflict")

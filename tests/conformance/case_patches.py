@@ -17,7 +17,7 @@ from conformance_api import (
     pod,
     workload,
 )
-from conformance_cases import Table
+from conformance_cases import SUPPORTED, Table
 from conformance_definitions import widget
 
 TABLE = Table("patches")
@@ -33,7 +33,7 @@ for _what, _operations in {
 }.items():
     row(f"json-{_what}", "PATCH", _AT, _operations, type=JSON_PATCH, given=_A, status=422, reason="Invalid")
 row("json-that-is-no-list", "PATCH", _AT, {"a": 1}, type=JSON_PATCH, given=_A, status=400, reason="BadRequest")
-row("merge-that-is-a-list", "PATCH", _AT, [1], type=MERGE, given=_A, status=400, reason="BadRequest")
+row("merge-that-is-a-list", "PATCH", _AT, [1], type=MERGE, given=_A, status=400, reason="BadRequest", since=SUPPORTED)
 row("type-plain-json", "PATCH", _AT, {}, type=JSON, given=_A, status=415, reason="UnsupportedMediaType")
 row("type-unknown", "PATCH", _AT, {}, type="text/plain", given=_A, status=415, reason="UnsupportedMediaType")
 _OF_META = {

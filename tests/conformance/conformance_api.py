@@ -194,19 +194,19 @@ def owner(obj: Mapping[str, Any], *, kind: str = "ConfigMap", block: bool = Fals
 
 
 def pod_spec(**spec: Any) -> dict[str, Any]:
-    """Never scheduled anywhere: its gate stays shut, and older servers have no scheduler of this name."""
-    gates = [] if "nodeName" in spec else [{"name": "lazarus.dev/conformance"}]
+    """For no scheduler that exists."""
     return {
         "automountServiceAccountToken": False,
         "schedulerName": "lazarus-conformance-none",
-        "schedulingGates": gates,
         "containers": [{"name": "c", "image": "lazarus.dev/pause:1"}],
         **spec,
     }
 
 
 def pod(name: str, **spec: Any) -> dict[str, Any]:
-    return {"metadata": {"name": name}, "spec": pod_spec(**spec)}
+    """Never scheduled anywhere: its gate stays shut, and servers that know no gates have no such scheduler."""
+    gates = [] if "nodeName" in spec else [{"name": "lazarus.dev/conformance"}]
+    return {"metadata": {"name": name}, "spec": pod_spec(schedulingGates=gates) | spec}
 
 
 def workload(name: str, **spec: Any) -> dict[str, Any]:

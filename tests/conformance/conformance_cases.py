@@ -9,6 +9,10 @@ from typing import Any
 from conformance_api import JSON, NS, PODS, Api
 from conformance_target import Facts
 
+# ``since`` of a behaviour that older servers were seen not to have, while the version that brought it is not known: the
+# oldest version that Lazarus supports.
+SUPPORTED = 25
+
 Story = Callable[[Api], Awaitable[None]]
 
 
@@ -22,8 +26,10 @@ class Case:
     since: int = 0
     namespaced: bool = True
 
-    def fits(self, facts: Facts) -> bool:
-        return self.needs <= facts.has and self.since <= facts.minor
+    def unfit(self, facts: Facts) -> str:
+        """Why it does not apply to a cluster; "" when it does."""
+        lacks = sorted(self.needs - facts.has)
+        return f"since 1.{self.since}" if self.since > facts.minor else f"needs {', '.join(lacks)}" if lacks else ""
 
 
 class Table:

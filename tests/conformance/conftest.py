@@ -52,7 +52,18 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "case" in metafunc.fixturenames:
         found = metafunc.config.stash[FACTS]
-        metafunc.parametrize("case", [pytest.param(case, id=case.name) for case in ALL if case.fits(found)])
+        cases = [case for case in ALL if not case.unfit(found)]
+        metafunc.parametrize("case", [pytest.param(case, id=case.name) for case in cases])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Cases that the target cannot have are neither passed nor passed over in silence."""
+    found = config.stash[FACTS]
+    unfit = {case.name: why for case in ALL if (why := case.unfit(found))}
+    if unfit and named(config):
+        terminalreporter.section(f"not applicable to 1.{found.minor}: {len(unfit)} of {len(ALL)} cases")
+        for name, why in sorted(unfit.items()):
+            terminalreporter.write_line(f"{name}  ({why})")
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
