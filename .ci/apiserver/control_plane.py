@@ -133,6 +133,14 @@ class ControlPlane:
 
     def start_apiserver(self, *flags: str) -> None:
         """Returns when it is ready; on the port it had before. ``flags`` come after the usual ones."""
+        self.launch_apiserver(*flags)
+        self.await_apiserver()
+
+    def await_apiserver(self) -> None:
+        self._until("kube-apiserver", f"{self.url}/readyz")
+
+    def launch_apiserver(self, *flags: str) -> None:
+        """Not from a thread that ends: the server would end with it."""
         keys = f"{self.folder / 'accounts.pem'}"
         issuer = "https://kubernetes.default.svc"
         self._run(
@@ -163,7 +171,6 @@ class ControlPlane:
             "--allow-privileged=true",
             *flags,
         )
-        self._until("kube-apiserver", f"{self.url}/readyz")
 
     def start_controllers(self) -> None:
         """Returns when they have made the first thing that only they make."""
@@ -199,15 +206,22 @@ class ControlPlane:
         return int(re.sub(r"\D", "", found["minor"]))
 
     def ask(self, url: str, body: Any = None) -> bytes:
-        """One request as the administrator; to etcd as anybody."""
+        """One request, to the API server as the administrator."""
         request = urllib.request.Request(url, None if body is None else json.dumps(body).encode())
-        request.add_header("Authorization", f"Bearer {self.token}")
+        if url.startswith(self.url):
+            request.add_header("Authorization", f"Bearer {self.token}")
         request.add_header("Content-Type", "application/json")
         context = ssl.create_default_context(cadata=self.ca_pem.decode()) if url.startswith("https") else None
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _https(context))
         with opener.open(request, timeout=10) as answer:
             found: bytes = answer.read()
         return found
+
+    def grow_old(self) -> None:
+        """Let the first versions be forgotten, as on any cluster that has been up for a while."""
+        self.end("kube-apiserver")
+        self.compact()
+        self.start_apiserver()
 
     def compact(self) -> int:
         """Make etcd forget everything but the present, as the API server does every five minutes; the revision."""
@@ -241,7 +255,7 @@ def _free_port() -> int:
 
 
 def _die_with_parent() -> None:
-    """Linux kills the child when its parent is gone, however that ended; elsewhere the end of the block does."""
+    """Linux kills the child when the thread that made it is gone, however it ended; elsewhere the block's end does."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
@@ -256,6 +270,7 @@ def main(arguments: list[str]) -> int:
         signal.signal(number, _interrupted)
     try:
         with tempfile.TemporaryDirectory(prefix="lzk") as folder, ControlPlane(Path(programs), Path(folder)) as plane:
+            plane.grow_old()
             environ = {**os.environ, "LAZARUS_CONFORMANCE_KUBECONFIG": str(plane.kubeconfig)}
             return subprocess.run(command, env=environ, check=False).returncode
     except Broken as error:

@@ -5,7 +5,6 @@ Its programs are in the folder that LAZARUS_APISERVER names: ``.ci/apiserver/pre
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -38,6 +37,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
 async def world(plane: ControlPlane) -> AsyncIterator[World]:
     world = await World.open(plane, f"lazarus-real-{uuid4().hex[:8]}")
     try:
+        await world.begin()
         yield world
     finally:
-        await asyncio.shield(world.close())
+        await world.close()

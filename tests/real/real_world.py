@@ -47,15 +47,23 @@ class World:
     @classmethod
     async def open(cls, plane: ControlPlane, ns: str) -> Self:
         context = load_kubeconfig([plane.kubeconfig], environ={}).context()
-        world = cls(plane, context, await Cluster.open(context), ns)
-        await world.cluster.create(NAMESPACES, {"metadata": {"name": ns}})
-        return world
+        return cls(plane, context, await Cluster.open(context), ns)
+
+    async def begin(self) -> None:
+        await self.cluster.create(NAMESPACES, {"metadata": {"name": self.ns}})
 
     async def close(self) -> None:
-        with suppress(Conflict, NotFound):  # a test has deleted it already
-            await self.cluster.delete(NAMESPACES, self.ns)
-        for cluster in (self.cluster, *self.opened):
-            await cluster.close()
+        try:
+            with suppress(Conflict, NotFound):  # a test has deleted it already
+                await self.cluster.delete(NAMESPACES, self.ns)
+        finally:
+            for cluster in (self.cluster, *self.opened):
+                await cluster.close()
+
+    async def restart_apiserver(self, *flags: str) -> None:
+        """After it was killed; returns when it is ready."""
+        self.plane.launch_apiserver(*flags)
+        await asyncio.to_thread(self.plane.await_apiserver)
 
     async def config(self, name: str, **data: str) -> dict[str, Any]:
         return await self.cluster.create(CONFIGMAPS, {"metadata": {"name": name}, "data": data}, self.ns)
@@ -67,6 +75,14 @@ class World:
         """The data of a config map now; None when there is no such map."""
         found = await self.cluster.get(CONFIGMAPS, name, self.ns, type=Config)
         return None if found is None else found.data or {}
+
+    async def own_account(self) -> None:
+        """Pods are refused until a controller has made the namespace's service account."""
+
+        async def made() -> bool:
+            return await self.cluster.get(SERVICEACCOUNTS, "default", self.ns, type=Config) is not None
+
+        await eventually(made)
 
     # --- somebody else
 

@@ -44,9 +44,11 @@ async def test_reviews_and_refusals_agree(world: World) -> None:
         if said[question]:
             await act()
             continue
-        with pytest.raises(Forbidden, match=f'cannot {question.verb} resource "{question.resource.plural}"') as caught:
+        with pytest.raises(Forbidden) as caught:
             await act()
-        assert caught.value.status == 403
+        told = f'cannot {question.verb} resource "{question.resource.plural}"'
+        # Of an answer about Secrets no word is kept.
+        assert ("withheld" if question.resource == SECRETS else told) in caught.value.message
     assert await world.data("one") == {"x": "2"}
     assert await world.data("two") == {"x": "1"}
 
@@ -116,7 +118,7 @@ async def test_a_plugin_is_run_again_after_a_refusal(world: World, tmp_path: Pat
         "import pathlib, sys; count = pathlib.Path(sys.argv[1]); n = int(count.read_text());"
         "count.write_text(str(n + 1)); print((count.parent / str(min(n, 1))).read_text())"
     )
-    spec = ExecSpec(sys.executable, ("-c", program, str(count)), api_version="client.authentication.k8s.io/v1")
+    spec = ExecSpec(sys.executable, "client.authentication.k8s.io/v1", str(tmp_path), args=("-c", program, str(count)))
     guest = await world.as_user(exec=spec)
     found = await guest.list(CONFIGMAPS, world.ns, type=Config)
     assert "seen" in [item.metadata.name for item in found]

@@ -16,12 +16,13 @@ from lazarus_tui.model.resources import LEASES
 
 
 class Hours:
-    """A clock on which every wait passes at once."""
+    """A clock on which every wait passes at once; no two moments are the same."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
 
     def now(self) -> datetime:
+        self.seconds += 0.001
         return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds)
 
     def monotonic(self) -> float:

@@ -50,13 +50,19 @@ async def test_bookmarks_carry_a_quiet_watch_over_its_end(world: World, monkeypa
     monkeypatch.setattr(watch, "SHORTEST", 4)
     monkeypatch.setattr(watch, "LONGEST", 4)
     made = await world.config("quiet")
-    seen = []
-    # The versions move on by what happens elsewhere; only a bookmark can say so here.
     start = made["metadata"]["resourceVersion"]
-    query = {"label_selector": "none=such"}
-    async with aclosing(stream_events(world.cluster, CONFIGMAPS, world.ns, Config, start, **query)) as events:
-        await world.put("quiet", x="1")
-        seen = [(event.type, int(event.version)) async for event in events]
+    opened = asyncio.Event()
+
+    async def watched() -> list[tuple[str, int]]:
+        options = {"label_selector": "none=such", "on_open": opened.set}
+        async with aclosing(stream_events(world.cluster, CONFIGMAPS, world.ns, Config, start, **options)) as events:
+            return [(event.type, int(event.version)) async for event in events]
+
+    watching = asyncio.create_task(watched())
+    await opened.wait()
+    # What happens to others moves the versions on; here only a bookmark can say so.
+    await world.put("quiet", x="1")
+    seen = await watching
     assert {kind for kind, _ in seen} == {"BOOKMARK"}
     assert all(version > int(start) for _, version in seen)
 
@@ -110,6 +116,11 @@ async def test_after_an_expired_version_the_list_says_what_the_stream_could_not(
         async with aclosing(follower.session()) as batches:
             return await anext(batches)
 
+    async def follow_to_the_end() -> None:
+        async with aclosing(follower.session()) as batches:
+            async for _ in batches:
+                pass
+
     first = await snapshot()
     assert {item.metadata.name for item in first.items} == {"stays", "goes"}
     await world.cluster.delete(EVENTS, "goes", world.ns)
@@ -117,7 +128,7 @@ async def test_after_an_expired_version_the_list_says_what_the_stream_could_not(
     await world.config("later")  # compaction keeps what is newest, so that must be something else
     plane.compact()
     with pytest.raises(Expired):
-        await snapshot()
+        await follow_to_the_end()
     again = await snapshot()
     assert {item.metadata.name for item in again.items} == {"stays", "new"}
     assert again.removed == [f"{world.ns}/goes"]
@@ -131,7 +142,7 @@ async def test_a_follower_outlives_a_server_that_dies(world: World, plane: Contr
     plane.end("kube-apiserver")
     await reading.until(lambda: reading.kinds[-1] == "stale")
     assert reading.batches[-1].error is not None
-    await asyncio.to_thread(plane.start_apiserver)
+    await world.restart_apiserver()
     await world.cluster.delete(CONFIGMAPS, "goes", world.ns)
     await world.put("stays", x="2")
     await world.config("new")

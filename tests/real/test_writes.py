@@ -90,6 +90,7 @@ async def test_an_eviction_that_a_budget_forbids_is_pushback_and_nothing_was_don
     budgets = Resource("policy", group, "poddisruptionbudgets", "PodDisruptionBudget")
     spec = {"maxUnavailable": 0, "selector": {"matchLabels": {"app": "a"}}}
     await world.cluster.create(budgets, {"metadata": {"name": "keep"}, "spec": spec}, world.ns)
+    await world.own_account()
     await world.cluster.create(
         PODS,
         {
