@@ -61,7 +61,7 @@ def sound(snapshot: Snapshot | None, content: Content | None) -> str:
     found = state(snapshot)
     if found is SnapshotState.ERROR:
         error = snapshot.status.error
-        return f"failed so far: {error.message if error else 'no reason given'}"
+        return f"failed so far: {reason(error.message) if error else 'no reason given'}"
     if found is not SnapshotState.READY:
         return {SnapshotState.DELETING: "is being deleted"}.get(found, f"is {found}")
     if why := unbound(snapshot, content):
@@ -69,6 +69,11 @@ def sound(snapshot: Snapshot | None, content: Content | None) -> str:
     if content is not None and content.metadata.deletion_timestamp:
         return "its content is being deleted"
     return ""
+
+
+def reason(message: str) -> str:
+    """The driver's own words out of what the controllers wrapped around them (``rpc error: code = … desc = words``)."""
+    return message.rpartition("desc = ")[2].strip().rstrip('"') or message
 
 
 def keeping(content: Content) -> Write:

@@ -81,10 +81,13 @@ class Wire:
 
     def __init__(self, inner: Any) -> None:
         self._inner, self.cut = inner, False
+        self.before: Callable[[HttpRequest], Awaitable[None]] | None = None
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         if self.cut:
             raise ConnectionResetError("severed")
+        if self.before is not None:
+            await self.before(request)
         return await self._inner.send(request)
 
     def stream(self, request: HttpRequest) -> Any:

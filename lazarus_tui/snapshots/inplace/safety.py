@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from lazarus_tui.model.sets import SAFETY_ROLE, SetAbout
 from lazarus_tui.model.snapshots import RETAIN, SNAPSHOTS
 from lazarus_tui.model.steps import Observation, Seen, StepContext, Write
 from lazarus_tui.snapshots.inplace.part import RestoreStep
 from lazarus_tui.snapshots.members import keeping, member, read_member, sound
 from lazarus_tui.snapshots.names import member_name, safety_id
+
+# Seconds a cut may take, its controller's retries included (reference: data §1.2); the upload after it may take long.
+CUT_WITHIN = 300.0
 
 
 class Safety(RestoreStep):
@@ -16,18 +22,28 @@ class Safety(RestoreStep):
     name, title, mutates = "safety", "Take safety snapshots of what is there now", True
     poll, limit = 2.0, 3600.0
 
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        super().__init__(params)
+        self._began: float | None = None
+
     async def observe(self, context: StepContext) -> Observation:
         if not self.params.get("safety", True):
             return Observation(Seen.DONE, "left out on request; the old volumes themselves are kept")
-        troubles, missing = [], False
+        troubles, missing, late = [], False, False
+        now = context.clock.monotonic()
+        self._began = now if self._began is None else self._began
         for part in self.parts:
             snapshot, content = await read_member(context, self.namespace, self._name(context, part.claim))
             missing |= snapshot is None
             why = sound(snapshot, content)
             if not why and content is not None and content.spec.deletion_policy != RETAIN:
                 missing = True
+            late |= snapshot is not None and not snapshot.status.creation_time and now - self._began > CUT_WITHIN
             if why:
                 troubles.append(f"{part.claim} {why}")
+        if late:
+            what = f"no snapshot within {CUT_WITHIN:.0f} s: {'; '.join(troubles)}"
+            return Observation(Seen.FAILED, what, hint="see the snapshot's events, or restore without safety snapshots")
         if missing:
             return Observation(Seen.ABSENT, "; ".join(troubles))
         if troubles:
