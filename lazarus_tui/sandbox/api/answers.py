@@ -12,6 +12,8 @@ from lazarus_tui.model.http import HttpResponse, WebSocket
 from lazarus_tui.sandbox.api.errors import ApiError, GroupUnknown
 
 JSON = "application/json"
+# Nothing between a client and the server may keep an answer.
+NOT_KEPT: Mapping[str, str] = {"cache-control": "no-cache, private"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +39,11 @@ Answer = HttpResponse | StreamAnswer | SocketAnswer
 def json_answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:
     """``body`` is bytes already encoded, or anything msgspec encodes."""
     data = body if isinstance(body, bytes) else msgspec.json.encode(body)
-    return HttpResponse(status, {"content-type": JSON, **(headers or {})}, data)
+    return HttpResponse(status, {"content-type": JSON, **NOT_KEPT, **(headers or {})}, data)
 
 
 def text_answer(text: str, status: int = 200) -> HttpResponse:
-    return HttpResponse(status, {"content-type": "text/plain; charset=utf-8"}, text.encode())
+    return HttpResponse(status, {"content-type": "text/plain; charset=utf-8", **NOT_KEPT}, text.encode())
 
 
 def error_answer(error: ApiError) -> HttpResponse:

@@ -46,6 +46,7 @@ def _kind(
     also: tuple[str, ...] = (),
     categories: tuple[str, ...] = (),
     views: tuple[Conversion, ...] = (),
+    deprecation: str = "",
 ) -> Kind:
     group, _, version = group_version.rpartition("/")
     return Kind(
@@ -65,6 +66,7 @@ def _kind(
         name_rule=rule,
         fields=fields,
         views=views,
+        deprecation=deprecation,
     )
 
 
@@ -83,9 +85,23 @@ _POD_SUB = (
 
 _CORE = (
     _kind("v1", "bindings", "Binding", verbs=_REVIEW),
-    _kind("v1", "componentstatuses", "ComponentStatus", short=("cs",), cluster=True, verbs=("get", "list")),
+    _kind(
+        "v1",
+        "componentstatuses",
+        "ComponentStatus",
+        short=("cs",),
+        cluster=True,
+        verbs=("get", "list"),
+        deprecation="v1 ComponentStatus is deprecated in v1.19+",
+    ),
     _kind("v1", "configmaps", "ConfigMap", short=("cm",)),
-    _kind("v1", "endpoints", "Endpoints", short=("ep",)),
+    _kind(
+        "v1",
+        "endpoints",
+        "Endpoints",
+        short=("ep",),
+        deprecation="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+    ),
     _kind("v1", "events", "Event", short=("ev",), fields=_EVENT_FIELDS, views=(EVENTS,)),
     _kind("v1", "limitranges", "LimitRange", short=("limits",)),
     _kind(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -13,6 +13,7 @@ from lazarus_tui.model.http import HttpRequest, HttpResponse
 from lazarus_tui.sandbox.api import deletion, options, scale, typed
 from lazarus_tui.sandbox.api.answers import JSON, Answer, StreamAnswer, json_answer
 from lazarus_tui.sandbox.api.bodies import decode_object, decode_options, decode_value, media_type
+from lazarus_tui.sandbox.api.duplicates import duplicate_fields
 from lazarus_tui.sandbox.api.errors import (
     ApiError,
     Cause,
@@ -32,6 +33,7 @@ from lazarus_tui.sandbox.api.selectors import matcher
 from lazarus_tui.sandbox.api.store import Entity
 from lazarus_tui.sandbox.api.strategic import strategic_merge
 from lazarus_tui.sandbox.api.verbs import Object, Transform, Verbs, clone
+from lazarus_tui.sandbox.api.warned import with_warnings
 from lazarus_tui.sandbox.api.watches import Watch
 
 JSON_PATCH = "application/json-patch+json"
@@ -39,6 +41,8 @@ MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 _WRITABLE_SUBRESOURCES = ("", "status", "finalize")
+# Bodies that duplicates are looked for in; a YAML decoder finds them by itself.
+_JSON_STARTS = (b"{", b"[")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ class Call:
     served: Served
     accept: str
     stopping: Callable[[], bool]
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def kind(self) -> Kind:
@@ -60,6 +65,12 @@ class Call:
 
     def answer(self) -> Answer:
         """Raises ``ApiError`` for every refusal."""
+        if self.served.deprecation:
+            self.warnings.append(self.served.deprecation)
+        answered = self._answered()
+        return with_warnings(answered, self.warnings) if self.warnings else answered
+
+    def _answered(self) -> Answer:
         route = self.route
         if not self.kind.namespaced and route.namespace is not None:
             raise no_such_route()
@@ -69,6 +80,8 @@ class Call:
             route.subresource and route.subresource not in self.kind.subresources
         ):
             raise no_such_route()
+        if "delete" not in self.kind.verbs and self.request.method != "GET":
+            raise method_not_allowed()
         if not route.name:
             return self._collection()
         if self.kind.namespaced and route.namespace is None:
@@ -147,7 +160,7 @@ class Call:
     def _create(self) -> Answer:
         dry = options.dry_run(self.query, "CreateOptions")
         obj = decode_object(self.request)
-        self._check_fields(obj)
+        self._check_fields(obj, obj)
         made = self.verbs.create(self.served, self.route.namespace, obj, dry_run=dry, manager=self._manager)
         return self._single(made, 201)
 
@@ -156,13 +169,24 @@ class Call:
         agent = next((value for name, value in self.request.headers.items() if name.lower() == "user-agent"), "")
         return manager_name(self.query, agent)
 
-    def _check_fields(self, obj: Object) -> None:
-        typed.check(self.served, obj, strict=self.query.get("fieldValidation") == "Strict")
+    def _check_fields(self, obj: Object, sent: Any, default: str = "Warn") -> None:
+        """Refuse, tell or pass over unknown fields of ``obj`` and repeated ones of what was ``sent``."""
+        how = self.query.get("fieldValidation") or default
+        body = self.request.body
+        told = how != "Ignore"
+        twice = duplicate_fields(body, sent) if told and body.startswith(_JSON_STARTS) else []
+        unknown = typed.check(self.served, obj, told=told)
+        if not told:
+            return
+        problems = [f'duplicate field "{path}"' for path in twice] + [f'unknown field "{path}"' for path in unknown]
+        if problems and how == "Strict":
+            raise typed.refusal(self.served, f"strict decoding error: {', '.join(problems)}")
+        self.warnings.extend(problems)
 
     def _put(self) -> Answer:
         dry = options.dry_run(self.query, "UpdateOptions")
         wanted = decode_object(self.request)
-        self._check_fields(wanted)
+        self._check_fields(wanted, wanted)
         meta = wanted.get("metadata")
         if self.kind.custom and isinstance(meta, dict) and not meta.get("resourceVersion"):
             self.verbs.get(self.kind, self.route.namespace, self.route.name)
@@ -177,11 +201,12 @@ class Call:
         if "force" in self.query:
             why = "Forbidden: may not be specified for non-apply patch"
             raise invalid("PatchOptions", "meta.k8s.io", "", [Cause("force", why)])
-        patcher = self._patcher()
+        patch = decode_value(self.request.body)
+        patcher = self._patcher(patch)
 
         def checked(base: Object) -> Object:
             wanted = patcher(base)
-            self._check_fields(wanted)
+            self._check_fields(wanted, patch)
             return wanted
 
         reveal = b"managedFields" in self.request.body
@@ -193,8 +218,7 @@ class Call:
         if not isinstance(config, dict):
             raise bad_request("error decoding YAML: the applied configuration is not an object")
         check_applied(config, self.route.name)
-        strict = "Ignore" if self.kind.custom else "Strict"
-        typed.check(self.served, config, strict=self.query.get("fieldValidation", strict) == "Strict")
+        self._check_fields(config, config, "Ignore" if self.kind.custom else "Strict")
         route = self.route
         writer = self.verbs.writer(self.served, self._manager, subresource=route.subresource, applies=True)
         entity, created = self.verbs.apply(
@@ -216,12 +240,11 @@ class Call:
             reveal=reveal,
         )
 
-    def _patcher(self) -> Transform:
+    def _patcher(self, patch: Any) -> Transform:
         media = media_type(self.request)
         accepted = (JSON_PATCH, MERGE_PATCH) if self.kind.custom else (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH)
         if media not in accepted:
             raise unsupported_media_type((*accepted, APPLY_PATCH))
-        patch = decode_value(self.request.body)
         if media == JSON_PATCH:
             return lambda base: _object(json_patch(base, patch))
         if not isinstance(patch, dict):
@@ -256,7 +279,7 @@ class Call:
         if method == "PUT":
             wanted = decode_object(self.request)
         elif method == "PATCH":
-            wanted = self._patcher()(scale.scale_of(kind, entity.obj))
+            wanted = self._patcher(decode_value(self.request.body))(scale.scale_of(kind, entity.obj))
         else:
             raise method_not_allowed()
         dry = options.dry_run(self.query, "UpdateOptions")

@@ -36,13 +36,16 @@ def kind_of_definition(obj: dict[str, Any]) -> Kind:
         scale=_scale_paths(scale) if scale else None,
         fields=frozenset(_path(one["jsonPath"]) for one in storage.get("selectableFields") or ()),
         custom=True,
-        definitions={version["name"]: _version(version) for version in spec["versions"]},
+        definitions={version["name"]: _version(spec, version) for version in spec["versions"]},
     )
 
 
-def _version(version: dict[str, Any]) -> Version:
+def _version(spec: dict[str, Any], version: dict[str, Any]) -> Version:
+    what = f"{spec['group']}/{version['name']} {spec['names']['kind']} is deprecated"
+    deprecated = what if version.get("deprecated") else ""
     schema = (version.get("schema") or {}).get("openAPIV3Schema") or {}
-    return Version(schema, tuple(version.get("additionalPrinterColumns") or ()), rule_tree(schema))
+    columns = tuple(version.get("additionalPrinterColumns") or ())
+    return Version(schema, columns, rule_tree(schema), version.get("deprecationWarning") or deprecated)
 
 
 def _scale_paths(scale: dict[str, Any]) -> ScalePaths:

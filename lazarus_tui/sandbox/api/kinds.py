@@ -39,6 +39,7 @@ class Version:
     schema: Mapping[str, Any] = field(default_factory=dict)
     columns: tuple[Mapping[str, Any], ...] = ()
     rules: RuleTree | None = None
+    deprecation: str = ""
 
 
 Rewrite = Callable[[dict[str, Any]], dict[str, Any]]
@@ -80,6 +81,7 @@ class Kind:
     custom: bool = False
     definitions: Mapping[str, Version] = field(default_factory=dict)
     views: tuple[Conversion, ...] = ()
+    deprecation: str = ""
 
     @property
     def has_status(self) -> bool:
@@ -145,6 +147,12 @@ class Served:
     def converts(self) -> bool:
         """Whether objects must be rewritten on their way in and out."""
         return self.view is not None or self.version != self.kind.storage
+
+    @property
+    def deprecation(self) -> str:
+        """What every client of this version is warned of, or ``""``."""
+        kind = self.kind
+        return kind.definitions[self.version].deprecation if kind.custom else kind.deprecation
 
     def outward(self, obj: dict[str, Any]) -> dict[str, Any]:
         """A stored object in this version."""

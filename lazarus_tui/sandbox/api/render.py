@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import methodcaller
 from typing import Any, Protocol
 
 import msgspec
 import yaml
 
 from lazarus_tui.model.http import HttpResponse
-from lazarus_tui.sandbox.api.answers import JSON, json_answer
+from lazarus_tui.sandbox.api.answers import JSON, NOT_KEPT, json_answer
 from lazarus_tui.sandbox.api.errors import ApiError
 from lazarus_tui.sandbox.api.kinds import Served
 from lazarus_tui.sandbox.api.printers import table
@@ -59,7 +60,7 @@ def respond(accepted: Accepted, body: bytes, status: int = 200) -> HttpResponse:
     if not accepted.yaml:
         return json_answer(body, status)
     text = yaml.safe_dump(msgspec.json.decode(body), sort_keys=False, allow_unicode=True)
-    return HttpResponse(status, {"content-type": YAML}, text.encode())
+    return HttpResponse(status, {"content-type": YAML, **NOT_KEPT}, text.encode())
 
 
 class View(Protocol):
@@ -86,14 +87,29 @@ class FullView:
         return _encode(self.served.outward(entity.shown))
 
     def collection(self, entities: Sequence[Entity], meta: dict[str, Any]) -> bytes:
-        items = b",".join(map(self.single, entities) if self.served.converts else [one.body for one in entities])
+        items = b",".join(map(self.single, entities)) if self.served.converts else self._items(entities)
         head = _encode(
             {"kind": f"{self.served.kind.kind}List", "apiVersion": self.served.api_version, "metadata": meta}
         )
         return head[:-1] + b',"items":[' + items + b"]}"
 
+    def _items(self, entities: Sequence[Entity]) -> bytes:
+        """Only custom kinds say in each item again what it is."""
+        bodies = [one.body for one in entities]
+        if self.served.kind.custom or not bodies:
+            return b",".join(bodies)
+        head = _encode({"apiVersion": self.served.api_version, "kind": self.served.kind.kind})[:-1] + b","
+        if not all(map(methodcaller("startswith", head), bodies)):
+            return b",".join(map(_bare, entities))
+        size = len(head)
+        return b"{" + b",{".join([body[size:] for body in bodies])
+
     def event(self, entity: Entity) -> bytes:
         return self.single(entity)
+
+
+def _bare(entity: Entity) -> bytes:
+    return _encode({key: value for key, value in entity.shown.items() if key not in ("apiVersion", "kind")})
 
 
 def _partial(obj: dict[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from lazarus_tui.sandbox.api.authentication import header as header
 from lazarus_tui.sandbox.api.bodies import check_size
 from lazarus_tui.sandbox.api.calls import Call
 from lazarus_tui.sandbox.api.errors import ApiError, method_not_allowed, no_such_route
+from lazarus_tui.sandbox.api.health import ROOTS, health
 from lazarus_tui.sandbox.api.identity import User
 from lazarus_tui.sandbox.api.kinds import Served
 from lazarus_tui.sandbox.api.metrics import metrics_text
@@ -43,7 +44,6 @@ Around = Callable[[HttpRequest, Handler], Awaitable[Answer]]
 
 # What /version says unless told otherwise: the Kubernetes release whose answers the sandbox copies.
 KUBERNETES_VERSION = "v1.36.2"
-_HEALTH = ("/healthz", "/livez", "/readyz")
 _STREAMED = ("log", "exec", "attach", "portforward")
 _WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
@@ -136,9 +136,9 @@ class ApiServer:
         return self._document(request, path)
 
     def _document(self, request: HttpRequest, path: str) -> Answer:
-        if path.startswith(_HEALTH):
-            refusal = self.store.refusal()
-            return text_answer(f"[-]storage failed: {refusal}", 500) if refusal else text_answer("ok")
+        if path.startswith(ROOTS):
+            excluded = [value for name, value in request.query if name == "exclude"]
+            return health(path, dict(request.query), excluded, self.store.refusal())
         if path == "/metrics":
             return text_answer(metrics_text(self.store, self.registry))
         if path == "/version":

@@ -43,27 +43,27 @@ class _WrongType(Exception):
     pass
 
 
-def check(served: Served, obj: dict[str, Any], *, strict: bool) -> None:
-    """Drop unknown fields in place; ``ApiError`` 400 for wrong types, and for unknown fields when ``strict``.
+def check(served: Served, obj: dict[str, Any], *, told: bool = True) -> list[str]:
+    """The paths of unknown fields (unless nobody wants to be ``told``); ``ApiError`` 400 for wrong types.
 
-    Built-in kinds whose fields are not known here pass unchecked; custom kinds have schemas for their types.
+    Unknown fields of built-in kinds are dropped in place, those of custom kinds when they are pruned. Kinds whose
+    fields are not known here pass unchecked; custom kinds have schemas for their types.
     """
     kind = served.kind
     unknown: list[str] = []
-    name = message_name(served.api_version, kind.kind)
     if kind.custom:
-        unknown = unknown_fields(kind.definitions[served.version].schema, obj) if strict else []
-    elif name in field_table():
+        return unknown_fields(kind.definitions[served.version].schema, obj) if told else []
+    name = message_name(served.api_version, kind.kind)
+    if name in field_table():
         try:
             _walk(name, obj, "", unknown)
         except _WrongType as error:
-            raise _refusal(served, str(error)) from None
-    if unknown and strict:
-        listed = ", ".join(f'unknown field "{path}"' for path in unknown)
-        raise _refusal(served, f"strict decoding error: {listed}")
+            raise refusal(served, str(error)) from None
+    return unknown
 
 
-def _refusal(served: Served, why: str) -> ApiError:
+def refusal(served: Served, why: str) -> ApiError:
+    """400: an object that cannot be read as what it should be."""
     kind = served.kind.kind
     return bad_request(f'{kind} in version "{served.version}" cannot be handled as a {kind}: {why}')
 
