@@ -90,10 +90,12 @@ def status(output: str) -> int:
         "pid": found.pid,
         "server": found.server,
         "timeFactor": found.factor,
+        "networkPolicies": found.network,
         "root": str(root()),
         "faults": [],
     }
     text = f"up: {found.server} (pid {found.pid}, Velero's periods run {found.factor:g} times as fast)"
+    text += f"\nnetwork policies: {found.network or 'not known yet'}"
     if active := _faults():
         shown["faults"] = active
         text += f"\nfaults: {', '.join(active)}"

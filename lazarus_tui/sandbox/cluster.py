@@ -27,6 +27,7 @@ from lazarus_tui.sandbox.dataplane.addresses import Addresses
 from lazarus_tui.sandbox.dataplane.catalog import standard_catalog
 from lazarus_tui.sandbox.dataplane.kubelet import Kubelet
 from lazarus_tui.sandbox.dataplane.launcher import InstantLauncher, Launcher
+from lazarus_tui.sandbox.dataplane.network import PodNetwork
 from lazarus_tui.sandbox.dataplane.proxy import ServiceProxy
 from lazarus_tui.sandbox.dataplane.volumes import VolumeStore
 from lazarus_tui.sandbox.faults.site import install
@@ -77,7 +78,10 @@ class SandboxCluster:
         self.registry.attach(self.store)
         self.volumes = VolumeStore(root / "volumes")
         self.objects = ObjectStore(root / "bucket", clock, _secret(root))
-        self.kubelet, proxy = self._node(clock, launcher or InstantLauncher(clock))
+        launcher = launcher or InstantLauncher(clock)
+        # Before the kubelet, and its end after the kubelet's: pods live in it.
+        self.network = PodNetwork(self.api, clock, catalog=standard_catalog(), separate=launcher.processes)
+        self.kubelet, proxy = self._node(clock, launcher)
         self.server = ApiServer(
             self.store, self.registry, clock, token=token, runtime=self.kubelet, interceptor=interceptor, wire=clock
         )
@@ -99,7 +103,8 @@ class SandboxCluster:
             *snapshot_controller(self.api, clock),
             *snapshot_sidecar(self.api, clock, self.driver),
         ]
-        self.loop = Loop(self.api, clock, [*own, self.kubelet, proxy, *velero.controllers(self.velero)])
+        on_node: list[Controller] = [self.network, self.kubelet, proxy]
+        self.loop = Loop(self.api, clock, [*own, *on_node, *velero.controllers(self.velero)])
         self.on_token: Callable[[str], None] = lambda token: None  # told the administrator's new token
         self.faults = install(self)
         self._scenario = (shop, history)
@@ -117,8 +122,9 @@ class SandboxCluster:
             launcher=launcher,
             catalog=standard_catalog(),
             addresses=addresses,
+            network=self.network,
         )
-        return kubelet, ServiceProxy(self.api, clock, hosts=hosts, addresses=addresses)
+        return kubelet, ServiceProxy(self.api, clock, hosts=hosts, addresses=addresses, network=self.network)
 
     def kinds(self) -> Iterable[Resource]:
         """Every kind that has objects."""

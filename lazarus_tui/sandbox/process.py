@@ -41,7 +41,10 @@ class SandboxFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SandboxStatus:
-    """``ready`` means that every workload of the shop is; ``server`` and ``bucket`` are URLs, empty while starting."""
+    """``ready`` means that every workload of the shop is; ``server`` and ``bucket`` are URLs, empty while starting.
+
+    ``network`` is ``enforced``, or ``not enforced: `` and why: what NetworkPolicies are worth.
+    """
 
     running: bool
     pid: int = 0
@@ -50,6 +53,7 @@ class SandboxStatus:
     bucket: str = ""
     factor: float = DEFAULT_FACTOR
     started: str = ""
+    network: str = ""
 
 
 def kubeconfig_path(root: Path) -> Path:
@@ -92,6 +96,7 @@ def status(root: Path) -> SandboxStatus:
         bucket=str(told.get("bucket", "")),
         factor=float(told.get("factor", DEFAULT_FACTOR)),
         started=str(told.get("started", "")),
+        network=str(told.get("network", "")),
     )
 
 

@@ -65,5 +65,7 @@ class PodRuntime(Protocol):
         ...
 
     async def connect(
-        self, namespace: str, pod: str, port: int
-    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]: ...
+        self, namespace: str, pod: str, port: int, *, outside: bool = False
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection to a port of the pod: through its node, or by the network from ``outside`` of it."""
+        ...

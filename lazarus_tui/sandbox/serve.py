@@ -67,6 +67,7 @@ class _Process:
         self._started = ""
         self._settled = False
         self._bucket = ""
+        self._network = ""
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -103,6 +104,8 @@ class _Process:
             await store.durable(store.revision)
             (self.root / _FILLED).touch(mode=0o600)
             serving = await self._front(cluster)
+            cluster.network.api_address = ("127.0.0.1", urlsplit(serving.url).port or 443)
+            self._network = str(cluster.network.state)
             gc.collect()
             gc.freeze()  # the loaded objects live for ever: the collector need not look at them again
             self._bucket = cluster.objects.base_url
@@ -169,6 +172,7 @@ class _Process:
             "factor": self.factor,
             "started": self._started,
             "ready": ready,
+            "network": self._network,
         }
         data = json.dumps(told).encode()
         path = state_path(self.root)

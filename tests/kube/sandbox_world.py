@@ -69,7 +69,9 @@ class FakeRuntime:
             raise RuntimeRefused(403, "Forbidden", "bash is not in the catalogue")
         return FakeExec(argv)
 
-    async def connect(self, namespace: str, pod: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def connect(
+        self, namespace: str, pod: str, port: int, *, outside: bool = False
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if port != 7 or self.server is None:
             raise RuntimeRefused(500, "InternalError", f"connection refused on port {port}")
         return await asyncio.open_connection(*self.server.sockets[0].getsockname())

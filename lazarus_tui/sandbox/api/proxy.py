@@ -112,7 +112,7 @@ async def proxy_answer(verbs: Verbs, runtime: PodRuntime | None, request: HttpRe
     if runtime is None:
         raise ApiError(503, "ServiceUnavailable", "no kubelet is running")
     try:
-        reader, writer = await runtime.connect(backend.namespace, backend.pod, backend.port)
+        reader, writer = await runtime.connect(backend.namespace, backend.pod, backend.port, outside=True)
     except RuntimeRefused as refused:
         raise ApiError(refused.status, refused.reason, refused.message) from None
     except OSError as error:

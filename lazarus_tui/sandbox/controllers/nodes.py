@@ -29,6 +29,8 @@ _CONDITIONS = (
     ("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
     ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
 )
+# What others say of the node stays as they said it.
+_OWN = frozenset(kind for kind, *_ in _CONDITIONS)
 
 
 class NodeController(Controller):
@@ -66,7 +68,7 @@ class NodeController(Controller):
                 {"type": kind, "status": status, "reason": reason, "message": message, "lastHeartbeatTime": now,
                  "lastTransitionTime": before.get(kind, {}).get("lastTransitionTime", now)}
                 for kind, status, reason, message in _CONDITIONS
-            ],
+            ] + [one for kind, one in before.items() if kind not in _OWN],
             "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}, {"type": "Hostname", "address": NODE}],
             "nodeInfo": {
                 "kubeletVersion": self._version, "kubeProxyVersion": "", "operatingSystem": "linux",

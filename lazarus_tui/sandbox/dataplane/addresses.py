@@ -13,6 +13,12 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+API_SERVICE = ("127.43.255.1", 443)
+"""Where pods find the API server: the ClusterIP and port of ``kubernetes.default.svc``."""
+
+DNS_ADDRESS = "127.43.255.10"
+"""The ClusterIP of ``kube-dns``."""
+
 _PODS, _SERVICES = "127.42", "127.43"
 # Whoever holds this UDP port on the block's first address holds the block; the system frees it when the holder dies.
 _HOLD_PORT = 42042

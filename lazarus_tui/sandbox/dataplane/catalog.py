@@ -17,12 +17,14 @@ class Image:
 
     ``program`` is a file of ``images/``; None is a container without a process (Velero itself works inside the
     sandbox). ``once`` programs end by themselves. ``arguments`` says whether a container's args reach the program.
+    ``ports`` are those it listens on, whether or not a container declares them.
     """
 
     name: str
     program: str | None
     once: bool = False
     arguments: bool = False
+    ports: tuple[int, ...] = ()
     commands: frozenset[str] = _TOOLS
 
     @property
@@ -56,8 +58,8 @@ class Catalog:
 def standard_catalog() -> Catalog:
     """The images of the shop, of Velero, and of tests."""
     shop = [
-        Image("orders", "orders.py", commands=_TOOLS | {"orders-cli"}),
-        Image("web", "web.py"),
+        Image("orders", "orders.py", ports=(8080,), commands=_TOOLS | {"orders-cli"}),
+        Image("web", "web.py", ports=(8080,)),
         Image("writer", "writer.py"),
         Image("task", "task.py", once=True, arguments=True),
         Image("pause", None),

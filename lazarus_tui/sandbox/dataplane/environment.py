@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from lazarus_tui.model.resources import CLAIMS, CONFIGMAPS, SECRETS, SERVICES, VOLUMES, Resource
+from lazarus_tui.sandbox.dataplane.addresses import API_SERVICE, DNS_ADDRESS
 from lazarus_tui.sandbox.dataplane.copy import remove_tree
+from lazarus_tui.sandbox.dataplane.place import Place
 from lazarus_tui.sandbox.dataplane.volumes import NotOurVolume, VolumeStore
 
 Object = dict[str, Any]
 
 _REFERENCE = re.compile(r"\$\((\w+)\)")
-_RESERVED = re.compile(r"(LD_|DYLD_|PYTHON|PORT_|VOLUME_)|(DATA_DIR|POD_ROOT|POD_IP|LAZARUS_HOSTS|PATH|TMPDIR)$")
+_RESERVED = re.compile(
+    r"(LD_|DYLD_|PYTHON|PORT_|VOLUME_)|(DATA_DIR|POD_ROOT|POD_IP|LAZARUS_HOSTS|LAZARUS_DNS|PATH|TMPDIR)$"
+)
 _ENVIRONMENT_NAME = re.compile(r"[^A-Z0-9_]")
 
 
@@ -125,6 +131,32 @@ def environment(
             value = _value_from(api, pod, entry["valueFrom"], given)
         own[entry["name"]] = expand(value, env | own)
     return env | {name: value for name, value in own.items() if not _RESERVED.match(name)}
+
+
+def from_the_node(pod: Object, container: Object, place: Place, hosts: Path) -> dict[str, str]:
+    """What the kubelet itself gives to a container: who and where it is, its volumes, and how names are found."""
+    given = {
+        "PATH": os.defpath,
+        "LANG": "C.UTF-8",
+        "HOSTNAME": pod["metadata"]["name"],
+        "POD_IP": place.address,
+        "POD_NAMESPACE": pod["metadata"]["namespace"],
+        "POD_ROOT": str(place.root),
+    }
+    if place.namespace:
+        given |= {"LAZARUS_DNS": DNS_ADDRESS, "KUBERNETES_SERVICE_HOST": API_SERVICE[0]}
+        given["KUBERNETES_SERVICE_PORT"] = str(API_SERVICE[1])
+    else:
+        given["LAZARUS_HOSTS"] = str(hosts)
+    if sys.platform == "darwin" and "TMPDIR" in os.environ:
+        given["TMPDIR"] = os.environ["TMPDIR"]
+    claims = claim_names(pod)
+    for entry in container.get("volumeMounts") or ():
+        if folder := place.volumes.get(entry["name"]):
+            given[f"VOLUME_{variable(entry['name'])}"] = str(folder)
+            if entry["name"] in claims:
+                given.setdefault("DATA_DIR", str(folder))
+    return given
 
 
 def expand(text: str, env: dict[str, str]) -> str:

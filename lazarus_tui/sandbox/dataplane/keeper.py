@@ -4,7 +4,7 @@
 
 - ``{"number": n, "do": "open", "address": ip}`` → the descriptors of a new user and a new network namespace;
 - ``{"number": n, "do": "sockets", "wanted": [[kind, ip, port], …]}`` with the descriptor of a network namespace →
-  ``errors``, a text for each wanted one, and descriptors of those without. ``listen`` and ``dial`` are TCP, ``udp`` UDP.
+  ``errors``, a text for each wanted one, and descriptors of those without. Kinds are ``listen``, ``dial`` and ``udp``.
 
 The program keeps nothing: a namespace lives for as long as somebody holds a descriptor of it, or a process is in it. It
 stays in a user namespace of its own, the parent of all others, which gives it every right over them and none elsewhere.

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -25,13 +23,16 @@ from lazarus_tui.sandbox.dataplane.environment import (
     NotMountable,
     claim_names,
     environment,
-    variable,
+    from_the_node,
     volume_directories,
 )
 from lazarus_tui.sandbox.dataplane.launcher import Launcher
 from lazarus_tui.sandbox.dataplane.logs import since_moment
-from lazarus_tui.sandbox.dataplane.pod_worker import Place, PodWorker
+from lazarus_tui.sandbox.dataplane.network import PodNetwork
+from lazarus_tui.sandbox.dataplane.place import Place
+from lazarus_tui.sandbox.dataplane.pod_worker import PodWorker
 from lazarus_tui.sandbox.dataplane.proxy import read_hosts
+from lazarus_tui.sandbox.dataplane.relay import Streams
 from lazarus_tui.sandbox.dataplane.volumes import VolumeStore
 from lazarus_tui.sandbox.runtime import ExecSession, RuntimeRefused
 
@@ -46,6 +47,9 @@ log = logging.getLogger(__name__)
 # Seconds until a pod whose volumes are not there yet is looked at again, if no event comes first.
 _MOUNT_RETRY = 10.0
 _FINISHED = ("Succeeded", "Failed")
+# How long the API server waits for a pod whose packets a policy drops; a real one gives up after 30 s.
+DROPPED_SECONDS = 3.0
+_KUBELET_ADDRESS = "127.0.0.1:10250"
 
 
 class Kubelet(Controller):
@@ -68,12 +72,15 @@ class Kubelet(Controller):
         launcher: Launcher,
         catalog: Catalog,
         addresses: Addresses,
+        network: PodNetwork | None = None,
     ) -> None:
         super().__init__(api, clock)
         self.launcher, self.catalog, self.volumes = launcher, catalog, volumes
         self._root, self._hosts, self._addresses = root, hosts, addresses
+        self._network = network or PodNetwork(api, clock, catalog=catalog, separate=False)
         self._workers: dict[Key, PodWorker] = {}
         self._freezes: list[tuple[set[Key], list[PodWorker]]] = []
+        self.silent = False  # the node answers nobody and tells nothing; its processes go on
         self._recorder = Recorder(api, clock, "kubelet")
 
     # --- as a controller
@@ -125,6 +132,8 @@ class Kubelet(Controller):
         self._addresses.release()
 
     async def reconcile(self, key: Key) -> float | None:
+        if self.silent:
+            return _MOUNT_RETRY
         pod = self.api.get(PODS, key[1], key[0])
         worker = self._workers.get(key)
         if worker and (pod is None or pod["metadata"]["uid"] != worker.uid):
@@ -152,8 +161,14 @@ class Kubelet(Controller):
             self._write_waiting(pod)
             return _MOUNT_RETRY
         address = self._addresses.pod(uid)
+        try:
+            namespace = await self._network.join(pod, address)
+        except OSError as fault:
+            self._recorder.warning(pod, "FailedCreatePodSandBox", f"Failed to create pod sandbox: {fault}")
+            self._write_waiting(pod)
+            return _MOUNT_RETRY
         self._map_ports(pod)
-        worker = PodWorker(pod, Place(home, volumes, address), self)
+        worker = PodWorker(pod, Place(home, volumes, address, namespace), self)
         for claims, frozen in self._freezes:
             if self._mounts(worker, claims):
                 await worker.freeze()
@@ -190,6 +205,7 @@ class Kubelet(Controller):
             worker.terminate(0)
             await worker.ended.wait()
         self._workers.pop(worker.key, None)
+        await self._network.leave(worker.uid)
         self._addresses.free_pod(worker.uid)
         await asyncio.to_thread(remove_tree, self._root / worker.uid)
 
@@ -220,27 +236,12 @@ class Kubelet(Controller):
     # --- as the surroundings of its workers
 
     def environment(self, worker: PodWorker, container: Object) -> dict[str, str]:
-        place, pod = worker.place, worker.pod
-        given = {
-            "PATH": os.defpath,
-            "LANG": "C.UTF-8",
-            "HOSTNAME": pod["metadata"]["name"],
-            "POD_IP": place.address,
-            "POD_NAMESPACE": pod["metadata"]["namespace"],
-            "POD_ROOT": str(place.root),
-            "LAZARUS_HOSTS": str(self._hosts),
-        }
-        if sys.platform == "darwin" and "TMPDIR" in os.environ:
-            given["TMPDIR"] = os.environ["TMPDIR"]
-        claims = claim_names(pod)
-        for entry in container.get("volumeMounts") or ():
-            if folder := place.volumes.get(entry["name"]):
-                given[f"VOLUME_{variable(entry['name'])}"] = str(folder)
-                if entry["name"] in claims:
-                    given.setdefault("DATA_DIR", str(folder))
-        for port in container.get("ports") or ():
-            given[f"PORT_{port['containerPort']}"] = str(self._addresses.port(worker.uid, port["containerPort"]))
-        return environment(self.api, pod, container, given, read_hosts(self._hosts))
+        ports = [port["containerPort"] for port in container.get("ports") or ()]
+        given = from_the_node(worker.pod, container, worker.place, self._hosts)
+        given |= {f"PORT_{port}": str(self._addresses.port(worker.uid, port)) for port in ports}
+        # In its own network a pod finds every service at its own address.
+        hosts = {} if worker.place.namespace else read_hosts(self._hosts)
+        return environment(self.api, worker.pod, container, given, hosts)
 
     def changed(self, worker: PodWorker) -> None:
         self.enqueue(worker.key)
@@ -249,13 +250,13 @@ class Kubelet(Controller):
         tell = self._recorder.warning if kind == "Warning" else self._recorder.normal
         tell(worker.pod, reason, message)
 
-    def find_port(self, worker: PodWorker, container: Object, port: int | str) -> tuple[str, int]:
+    async def dial(self, worker: PodWorker, container: Object, port: int | str) -> Streams:
         if isinstance(port, str):
             named = [one["containerPort"] for one in container.get("ports") or () if one.get("name") == port]
             if not named:
                 raise ValueError(f"no port is named {port!r}")
             port = int(named[0])
-        return worker.place.address, self._addresses.port(worker.uid, port)
+        return await self._network.dial(worker.place.address, self._addresses.port(worker.uid, port))
 
     # --- for whoever copies volumes
 
@@ -345,11 +346,17 @@ class Kubelet(Controller):
             raise _upgrade_refused(f'container not found ("{spec["name"]}")')
         return session
 
-    async def connect(self, namespace: str, pod: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def connect(self, namespace: str, pod: str, port: int, *, outside: bool = False) -> Streams:
         worker, _ = self._find(namespace, pod, "")
+        address, port = worker.place.address, self._addresses.port(worker.uid, port)
+        if outside and (why := self._network.refusal_from_outside(address, port)):
+            log.info("from outside to %s:%d: %s", address, port, why)
+            await self.clock.sleep(DROPPED_SECONDS)
+            text = f"error trying to reach service: dial tcp {address}:{port}: i/o timeout"
+            raise RuntimeRefused(503, "ServiceUnavailable", text)
         try:
             async with asyncio.timeout(5):
-                return await asyncio.open_connection(worker.place.address, self._addresses.port(worker.uid, port))
+                return await self._network.dial(address, port)
         except OSError as fault:
             text = f'nothing answers on port {port} of pod "{pod}": {fault}'
             raise RuntimeRefused(502, "BadGateway", text) from fault
@@ -368,6 +375,9 @@ class Kubelet(Controller):
         return worker, spec
 
     def _find(self, namespace: str, pod: str, container: str) -> tuple[PodWorker, Object]:
+        if self.silent:
+            text = f"error dialing backend: dial tcp {_KUBELET_ADDRESS}: i/o timeout"
+            raise RuntimeRefused(500, "InternalError", text)
         worker = self._workers.get((namespace, pod))
         if worker is None:
             if self.api.get(PODS, pod, namespace) is None:

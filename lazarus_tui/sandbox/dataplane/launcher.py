@@ -17,13 +17,17 @@ from lazarus_tui.sandbox.dataplane.catalog import START, TOOLS, Image
 from lazarus_tui.sandbox.dataplane.copy import remove_tree
 from lazarus_tui.sandbox.dataplane.ledger import Ledger, signal_group
 from lazarus_tui.sandbox.dataplane.logs import LogFile
+from lazarus_tui.sandbox.dataplane.namespaces import Namespace
 from lazarus_tui.sandbox.dataplane.terminals import Terminal, TerminalExec
 from lazarus_tui.sandbox.runtime import ExecSession
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """All that a container's start needs; ``root`` is the pod's root directory, ``volumes`` what it leads to."""
+    """All that a container's start needs; ``root`` is the pod's root directory, ``volumes`` what it leads to.
+
+    ``namespace`` is the pod's network; None is the machine's.
+    """
 
     image: Image
     args: tuple[str, ...]
@@ -32,6 +36,7 @@ class Launch:
     volumes: tuple[Path, ...]
     stdin: bool = False
     tty: bool = False
+    namespace: Namespace | None = None
 
 
 class Running(Protocol):
@@ -62,9 +67,13 @@ class Exec(ExecSession, Protocol):
 
 
 class Launcher(Protocol):
-    """How the kubelet starts things. ``probes`` says whether probing a container means anything."""
+    """How the kubelet starts things. ``probes`` says whether probing a container means anything.
+
+    ``processes`` says whether containers are processes, which need a network.
+    """
 
     probes: bool
+    processes: bool
 
     async def start(self, launch: Launch, log: LogFile) -> Running: ...
 
@@ -153,6 +162,7 @@ class ProcessLauncher:
     """Containers are local processes in sessions of their own, which die with this process."""
 
     probes = True
+    processes = True
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -187,11 +197,13 @@ async def _spawn(
     out = asyncio.subprocess.PIPE
     if terminal:
         stdin = out = stderr = terminal.slave
+    inside = (launch.namespace.user, launch.namespace.net) if launch.namespace else ()
+    parent = f"{os.getpid()}:{','.join(map(str, inside))}" if inside else str(os.getpid())
     try:
         return await asyncio.create_subprocess_exec(
-            *_python(START), str(os.getpid()), *command,
+            *_python(START), parent, *command,
             stdin=stdin, stdout=out, stderr=stderr,
-            cwd=launch.root, env=dict(launch.env), start_new_session=True,
+            cwd=launch.root, env=dict(launch.env), start_new_session=True, pass_fds=inside,
         )  # fmt: skip
     except BaseException:
         if terminal:
@@ -265,6 +277,7 @@ class InstantLauncher:
     """
 
     probes = False
+    processes = False
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -6,8 +6,6 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 from lazarus_tui.model.clock import Clock, parse_rfc3339
@@ -18,8 +16,10 @@ from lazarus_tui.sandbox.dataplane.environment import NotMountable, expand, moun
 from lazarus_tui.sandbox.dataplane.launcher import Exec, Launch, Launcher, Running
 from lazarus_tui.sandbox.dataplane.ledger import is_stopped
 from lazarus_tui.sandbox.dataplane.logs import PodLogs
+from lazarus_tui.sandbox.dataplane.place import Place
 from lazarus_tui.sandbox.dataplane.probes import Probe, RunCommand, ask
 from lazarus_tui.sandbox.dataplane.probing import Prober
+from lazarus_tui.sandbox.dataplane.relay import Streams
 from lazarus_tui.sandbox.runtime import ExecSession
 
 Object = dict[str, Any]
@@ -47,20 +47,9 @@ class Surroundings(Protocol):
 
     def happened(self, worker: PodWorker, kind: str, reason: str, message: str) -> None: ...
 
-    def find_port(self, worker: PodWorker, container: Object, port: int | str) -> tuple[str, int]: ...
-
-
-@dataclass
-class Place:
-    """Where a pod lives: its own directory, the root its containers see, volume directories by name, its address."""
-
-    home: Path
-    volumes: dict[str, Path]
-    address: str
-    root: Path = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.root = self.home / "rootfs"
+    async def dial(self, worker: PodWorker, container: Object, port: int | str) -> Streams:
+        """A connection to a container's port, given as a number or a name; raises ``OSError`` and ``ValueError``."""
+        ...
 
 
 class PodWorker:
@@ -231,7 +220,7 @@ class PodWorker:
         args = tuple(expand(str(arg), env) for arg in container.get("args") or ())
         volumes = tuple(self.place.volumes.values())
         stdin, tty = bool(container.get("stdin")), bool(container.get("tty"))
-        return Launch(image, args, env, self.place.root, volumes, stdin, tty)
+        return Launch(image, args, env, self.place.root, volumes, stdin, tty, self.place.namespace)
 
     async def _once(self, container: Object, record: Record, launch: Launch, *, init: bool) -> Ended | None:
         """One run from start to end; None when the pod is to end before the start."""
@@ -276,9 +265,7 @@ class PodWorker:
 
         async def attempt(probe: Probe) -> str:
             await self._thawed.wait()
-            return await ask(
-                probe, lambda port: self._kubelet.find_port(self, container, port), self._commands(container)
-            )
+            return await ask(probe, lambda port: self._kubelet.dial(self, container, port), self._commands(container))
 
         return Prober(
             container, record, running, self._kubelet.clock, attempt,

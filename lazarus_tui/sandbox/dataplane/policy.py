@@ -35,6 +35,10 @@ class Party:
     def is_pod(self) -> bool:
         return bool(self.namespace)
 
+    @property
+    def tcp_ports(self) -> set[int]:
+        return {number for _, protocol, number in self.ports if protocol == "TCP"}
+
 
 @dataclass(frozen=True, slots=True)
 class Block:

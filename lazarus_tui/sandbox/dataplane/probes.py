@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from lazarus_tui.sandbox.dataplane.relay import Streams
+
 # Kubernetes' defaults for a probe, in seconds and counts.
 _PERIOD, _TIMEOUT, _SUCCESSES, _FAILURES = 10.0, 1.0, 1, 3
 
@@ -15,8 +17,8 @@ _EAGER_PERIOD, _EAGER_TIMES = 0.1, 50
 
 # Runs a command in the container; answers its exit code.
 RunCommand = Callable[[list[str]], Awaitable[int]]
-# Finds the address and port behind a container's port, given as a number or a name.
-FindPort = Callable[[int | str], tuple[str, int]]
+# Connects to a container's port, given as a number or a name.
+Dial = Callable[[int | str], Awaitable[Streams]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,25 +82,23 @@ class Verdict:
         return min(self._probe.period, _EAGER_PERIOD) if self.eager else self._probe.period
 
 
-async def ask(probe: Probe, find: FindPort, run: RunCommand) -> str:
+async def ask(probe: Probe, dial: Dial, run: RunCommand) -> str:
     """One attempt; what is wrong in words, or ``""`` for success."""
     try:
         async with asyncio.timeout(probe.timeout):
-            return await _attempt(probe.action, find, run)
+            return await _attempt(probe.action, dial, run)
     except TimeoutError:
         return f"no answer within {probe.timeout:g} s"
     except (OSError, ValueError, asyncio.IncompleteReadError) as fault:
         return str(fault) or type(fault).__name__
 
 
-async def _attempt(action: dict[str, Any], find: FindPort, run: RunCommand) -> str:
+async def _attempt(action: dict[str, Any], dial: Dial, run: RunCommand) -> str:
     if http := action.get("httpGet"):
-        host, port = find(http["port"])
-        status = await _http_status(host, port, http.get("path") or "/")
+        status = await _http_status(await dial(http["port"]), http.get("path") or "/")
         return "" if 200 <= status < 400 else f"HTTP probe failed with statuscode: {status}"
     if tcp := action.get("tcpSocket"):
-        host, port = find(tcp["port"])
-        _, writer = await asyncio.open_connection(host, port)
+        _, writer = await dial(tcp["port"])
         writer.close()
         return ""
     if command := action.get("exec"):
@@ -107,9 +107,10 @@ async def _attempt(action: dict[str, Any], find: FindPort, run: RunCommand) -> s
     return "this kind of probe is not known here"
 
 
-async def _http_status(host: str, port: int, path: str) -> int:
-    reader, writer = await asyncio.open_connection(host, port)
+async def _http_status(streams: Streams, path: str) -> int:
+    reader, writer = streams
     try:
+        host = writer.get_extra_info("peername")[0]
         writer.write(
             f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: kube-probe\r\nConnection: close\r\n\r\n".encode()
         )

@@ -8,7 +8,7 @@ import itertools
 import json
 import logging
 import os
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,29 +16,38 @@ from lazarus_tui.model.clock import Clock
 from lazarus_tui.model.resources import ENDPOINTS, SERVICES, Resource
 from lazarus_tui.sandbox.controllers.base import Controller, Key
 from lazarus_tui.sandbox.dataplane.addresses import Addresses
+from lazarus_tui.sandbox.dataplane.atlas import ready
+from lazarus_tui.sandbox.dataplane.network import PodNetwork
+from lazarus_tui.sandbox.dataplane.relay import Streams, relay
 
 if TYPE_CHECKING:
     from lazarus_tui.sandbox.api.local import LocalApi
 
 log = logging.getLogger(__name__)
 
+# Connects to an address and port as the node does.
+Dial = Callable[[str, int], Awaitable[Streams]]
+
 # Seconds to wait for a pod to accept before the next endpoint is tried.
 _CONNECT_SECONDS = 2.0
-_CHUNK = 65536
 
 
 class ServiceProxy(Controller):
     """Listens where services are, and writes to the file ``hosts`` where that is: ``{"orders.shop:8080": "ip:port"}``.
 
     A service's own address is used when it can be had; if another sandbox on this machine listens there, or there is
-    only one loopback address, a free port of 127.0.0.1 stands in for it.
+    only one loopback address, a free port of 127.0.0.1 stands in for it. Who connects here is on the node, outside all
+    pods: those with a network of their own have services there (``PodNetwork``).
     """
 
     name = "service-proxy"
     watches: ClassVar[Sequence[Resource]] = (SERVICES, ENDPOINTS)
 
-    def __init__(self, api: LocalApi, clock: Clock, *, hosts: Path, addresses: Addresses) -> None:
+    def __init__(
+        self, api: LocalApi, clock: Clock, *, hosts: Path, addresses: Addresses, network: PodNetwork | None = None
+    ) -> None:
         super().__init__(api, clock)
+        self._dial: Dial = network.dial if network else asyncio.open_connection
         self._hosts, self._addresses = hosts, addresses
         self._listening: dict[tuple[str, str, int], tuple[str, asyncio.Server]] = {}
         self._open: set[asyncio.Task[None]] = set()
@@ -105,27 +114,16 @@ class ServiceProxy(Controller):
         if upstream is None:
             writer.transport.abort()
             return
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(_pump(reader, upstream[1]))
-                group.create_task(_pump(upstream[0], writer))
-        except* OSError:
-            pass
-        finally:
-            upstream[1].close()
-            writer.close()
-            with contextlib.suppress(OSError):
-                await upstream[1].wait_closed()
-                await writer.wait_closed()
+        await relay((reader, writer), upstream)
 
-    async def _connect(self, key: Key, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+    async def _connect(self, key: Key, port: int) -> Streams | None:
         """A connection to one of the ready endpoints, in turn; None when none accepts."""
         targets = self._targets(key, port)
         first = next(self._turn)
         for step in range(len(targets)):
             with contextlib.suppress(OSError):
                 async with asyncio.timeout(_CONNECT_SECONDS):
-                    return await asyncio.open_connection(*targets[(first + step) % len(targets)])
+                    return await self._dial(*targets[(first + step) % len(targets)])
         return None
 
     def _targets(self, key: Key, port: int) -> list[tuple[str, int]]:
@@ -135,12 +133,7 @@ class ServiceProxy(Controller):
         index = next((i for i, one in enumerate(service["spec"].get("ports") or ()) if one["port"] == port), None)
         if index is None:
             return []
-        return [
-            (entry["ip"], subset["ports"][index]["port"])
-            for subset in endpoints.get("subsets") or ()
-            if len(subset.get("ports") or ()) > index
-            for entry in subset.get("addresses") or ()
-        ]
+        return list(ready(endpoints, index))
 
     def _write_hosts(self) -> None:
         names = {
@@ -164,14 +157,6 @@ def read_hosts(path: Path) -> dict[str, str]:
 def _name(server: asyncio.Server) -> str:
     host, port = server.sockets[0].getsockname()[:2]
     return f"{host}:{port}"
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(_CHUNK):
-        writer.write(data)
-        await writer.drain()
-    if writer.can_write_eof():
-        writer.write_eof()
 
 
 async def _started(starting: Coroutine[Any, Any, asyncio.Server]) -> asyncio.Server:

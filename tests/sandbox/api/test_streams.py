@@ -89,7 +89,9 @@ class Kubelet:
             raise self.refusal
         return self.session
 
-    async def connect(self, namespace: str, pod: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def connect(
+        self, namespace: str, pod: str, port: int, *, outside: bool = False
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         self.asked.append((pod, port))
         if self.refusal:
             raise self.refusal

@@ -1,11 +1,16 @@
-"""Starts a program of the catalogue as a child that cannot outlive the sandbox: ``_start.py PARENT PROGRAM ARGS…``."""
+"""Starts a program of the catalogue as a child that cannot outlive the sandbox: ``_start.py PARENT PROGRAM ARGS…``.
+
+PARENT is a process id; with ``:USER,NET`` behind it, descriptors of the namespaces of the program's pod.
+"""
 
 import os
 import runpy
 import signal
 import sys
 
-_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38  # <linux/prctl.h>
+_NEW_USER, _NEW_NET = 0x10000000, 0x40000000  # <sched.h>
+_CAPABILITIES_VERSION = 0x20080522  # <linux/capability.h>: _LINUX_CAPABILITY_VERSION_3
 
 
 def _die_with(parent: int) -> None:
@@ -18,6 +23,22 @@ def _die_with(parent: int) -> None:
         os._exit(137)
 
 
+def _enter(user: int, net: int) -> None:
+    """Moves into the pod's namespaces, and gives away the rights that come with it: nobody returns from there."""
+    import ctypes
+    import struct
+
+    library = ctypes.CDLL(None, use_errno=True)
+    nothing = struct.pack("Ii", _CAPABILITIES_VERSION, 0), bytes(24)
+    if library.setns(user, _NEW_USER) or library.setns(net, _NEW_NET) or library.capset(*nothing):
+        code = ctypes.get_errno()
+        sys.stderr.write(f"the pod's network cannot be entered: {os.strerror(code)}\n")
+        os._exit(128)
+    library.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    os.close(user)
+    os.close(net)
+
+
 def _take_terminal() -> None:
     """A program on a terminal is ended by its ^C, like any other in a session of its own."""
     import fcntl
@@ -28,7 +49,10 @@ def _take_terminal() -> None:
 
 
 if __name__ == "__main__":
-    _die_with(int(sys.argv[1]))
+    number, _, namespaces = sys.argv[1].partition(":")
+    if namespaces:
+        _enter(*map(int, namespaces.split(",")))
+    _die_with(int(number))  # after that: whoever changes its rights loses the signal
     if os.isatty(0):
         _take_terminal()
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))

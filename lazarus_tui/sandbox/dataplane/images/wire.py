@@ -90,11 +90,16 @@ def _answer(handler: Handler, method: str, path: str, body: bytes) -> tuple[int,
 def peer(name: str, default: str) -> str:
     """``host:port`` of a service: ``<NAME>_URL`` of the environment, or ``default``, looked up in the cluster's names.
 
-    The names are read anew each time, as a resolver would: a service may come back with another address.
+    The names are looked up anew each time: a service may come back with another address. Raises ``OSError``.
     """
     url = os.environ.get(f"{name}_URL") or default
     host = url.partition("://")[2].partition("/")[0]
     host = host if ":" in host else host + ":80"
+    if server := os.environ.get("LAZARUS_DNS"):
+        from names import lookup  # type: ignore[import-not-found]
+
+        name, _, port = host.partition(":")
+        return f"{lookup(name, server)}:{port}"
     short, _, port = host.partition(":")
     labels = short.split(".")
     namespace = labels[1] if len(labels) > 1 else os.environ.get("POD_NAMESPACE", "default")
