@@ -53,6 +53,7 @@ class MemoryTransport:
     async def _bounded(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
         """``TimeoutError`` after ``seconds`` on the clock; no timer is made for work that is done at once."""
         task = asyncio.ensure_future(work)
+        task.add_done_callback(_seen)
         try:
             await asyncio.sleep(0)
             await asyncio.sleep(0)
@@ -109,6 +110,12 @@ class MemoryTransport:
 
     async def close(self) -> None:
         self._open = False
+
+
+def _seen(task: asyncio.Task[Any]) -> None:
+    """Whoever waited may have gone just when it broke; then nobody is left to tell."""
+    if not task.cancelled():
+        task.exception()
 
 
 async def _serve(answer: SocketAnswer, socket: WebSocket) -> None:
