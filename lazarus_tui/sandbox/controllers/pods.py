@@ -5,10 +5,14 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import math
 from collections.abc import Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from lazarus_tui.model.clock import parse_rfc3339
 from lazarus_tui.model.resources import PODS, Resource
+from lazarus_tui.sandbox.api.selectors import from_selector
 from lazarus_tui.sandbox.controllers.base import Key, Object
 
 if TYPE_CHECKING:
@@ -40,10 +44,9 @@ def controlled(api: LocalApi, resource: Resource, owner: Object) -> list[Object]
 
 
 def selects(owner: Object, obj: Object) -> bool:
-    """The owner's ``matchLabels`` hold for the object's labels; expressions are not looked at."""
-    wanted = ((owner["spec"].get("selector") or {}).get("matchLabels") or {}).items()
-    labels = obj["metadata"].get("labels") or {}
-    return bool(wanted) and all(labels.get(key) == value for key, value in wanted)
+    """The owner's selector holds for the object's labels; an empty selector holds for nothing."""
+    selector = owner["spec"].get("selector")
+    return bool(selector) and from_selector(selector).matches_object(obj)
 
 
 def adopt(api: LocalApi, resource: Resource, owner: Object, kind: Resource, *, finalizer: str = "") -> list[Object]:
@@ -98,6 +101,23 @@ def pod_of(owner: Object, resource: Resource, template: Object) -> Object:
 def is_ready(pod: Object) -> bool:
     found = (pod.get("status") or {}).get("conditions") or ()
     return any(one["type"] == "Ready" and one["status"] == "True" for one in found)
+
+
+def seconds_to_available(pod: Object, owner: Object, now: datetime) -> float:
+    """How long until a pod has been ready for ``minReadySeconds``: 0 when it has, infinite when it is not ready."""
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    ready = next((one for one in conditions if one["type"] == "Ready" and one["status"] == "True"), None)
+    if ready is None:
+        return math.inf
+    wanted = owner["spec"].get("minReadySeconds") or 0
+    if not wanted:
+        return 0.0
+    return float(max(0.0, wanted - (now - parse_rfc3339(ready["lastTransitionTime"])).total_seconds()))
+
+
+def soonest(waits: Iterable[float]) -> float | None:
+    """The shortest wait that will end; None without one."""
+    return min((one for one in waits if 0 < one < math.inf), default=None)
 
 
 def is_ending(obj: Object) -> bool:

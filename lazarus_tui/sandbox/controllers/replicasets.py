@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
+from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.resources import PODS, REPLICASETS, Resource
+from lazarus_tui.sandbox.api.errors import ApiError
 from lazarus_tui.sandbox.controllers.base import Controller, Key, Object, key_of
+from lazarus_tui.sandbox.controllers.events import Recorder
 from lazarus_tui.sandbox.controllers.pods import (
     adopt,
     is_active,
@@ -15,8 +18,13 @@ from lazarus_tui.sandbox.controllers.pods import (
     owner_keys,
     phase,
     pod_of,
+    seconds_to_available,
+    soonest,
     write_status,
 )
+
+# Seconds until another try after the API server has refused a pod (a quota, a webhook).
+_RETRY_SECONDS = 5.0
 
 
 class ReplicaSetController(Controller):
@@ -35,25 +43,52 @@ class ReplicaSetController(Controller):
         if owner is None:
             return None
         pods = [pod for pod in adopt(self.api, PODS, owner, REPLICASETS) if is_active(pod)]
-        wanted = owner["spec"].get("replicas", 1)
-        if not is_ending(owner):
-            for _ in range(wanted - len(pods)):
-                pod = pod_of(owner, REPLICASETS, owner["spec"]["template"])
-                pod["metadata"]["generateName"] = f"{key[1]}-"
-                pods.append(self.api.create(PODS, pod, key[0]))
-            # The least useful go first: not scheduled, not ready, youngest.
-            by_use = sorted(pods, key=lambda pod: (is_ready(pod), phase(pod) == "Running"))
-            for pod in by_use[: max(0, len(pods) - wanted)]:
-                meta = pod["metadata"]
-                self.api.delete(PODS, meta["name"], key[0], uid=meta["uid"])
-                pods.remove(pod)
-        ready = sum(is_ready(pod) for pod in pods)
-        status = {
-            "replicas": len(pods),
-            "fullyLabeledReplicas": len(pods),
-            "readyReplicas": ready,
-            "availableReplicas": ready,
-            "observedGeneration": owner["metadata"].get("generation", 0),
-        }
-        write_status(self.api, REPLICASETS, owner, status)
+        failure = None if is_ending(owner) else self._bring(owner, pods)
+        self._tell(owner, pods, failure)
+        if failure:
+            return _RETRY_SECONDS
+        return soonest(seconds_to_available(pod, owner, self.clock.now()) for pod in pods)
+
+    def _bring(self, owner: Object, pods: list[Object]) -> ApiError | None:
+        """Makes or deletes pods, and keeps the list true; what the API server had against it."""
+        wanted, (namespace, name) = owner["spec"].get("replicas", 1), key_of(owner)
+        recorder = Recorder(self.api, self.clock, "replicaset-controller")
+        for _ in range(wanted - len(pods)):
+            pod = pod_of(owner, REPLICASETS, owner["spec"]["template"])
+            pod["metadata"]["generateName"] = f"{name}-"
+            try:
+                made = self.api.create(PODS, pod, namespace)
+            except ApiError as error:
+                recorder.warning(owner, "FailedCreate", f"Error creating: {error}")
+                return error
+            recorder.normal(owner, "SuccessfulCreate", f"Created pod: {made['metadata']['name']}")
+            pods.append(made)
+        # The least useful go first: not scheduled, not ready, youngest.
+        by_use = sorted(pods, key=lambda pod: (is_ready(pod), phase(pod) == "Running"))
+        for pod in by_use[: max(0, len(pods) - wanted)]:
+            meta = pod["metadata"]
+            self.api.delete(PODS, meta["name"], namespace, uid=meta["uid"])
+            recorder.normal(owner, "SuccessfulDelete", f"Deleted pod: {meta['name']}")
+            pods.remove(pod)
         return None
+
+    def _tell(self, owner: Object, pods: list[Object], failure: ApiError | None) -> None:
+        now = self.clock.now()
+        labels = (owner["spec"]["template"].get("metadata") or {}).get("labels") or {}
+        status: Object = {
+            "replicas": len(pods),
+            "fullyLabeledReplicas": sum(
+                labels.items() <= (pod["metadata"].get("labels") or {}).items() for pod in pods
+            ),
+            "readyReplicas": sum(is_ready(pod) for pod in pods),
+            "availableReplicas": sum(seconds_to_available(pod, owner, now) == 0 for pod in pods),
+        }
+        status = {name: value for name, value in status.items() if value or name == "replicas"}
+        status["observedGeneration"] = owner["metadata"].get("generation", 0)
+        if failure:
+            before: Object = next(iter((owner.get("status") or {}).get("conditions") or ()), {})
+            condition = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": str(failure)}
+            status["conditions"] = [
+                condition | {"lastTransitionTime": before.get("lastTransitionTime") or rfc3339(now)}
+            ]
+        write_status(self.api, REPLICASETS, owner, status)

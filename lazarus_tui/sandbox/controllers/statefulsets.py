@@ -1,12 +1,7 @@
-"""StatefulSets: pods with ordinals and volumes of their own, in order.
-
-As the real controller: a claim that is missing is made anew and empty, whatever was there before; that is why a restore
-must never scale up early.
-"""
+"""StatefulSets: pods with ordinals and volumes of their own, in order."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
@@ -19,14 +14,14 @@ from lazarus_tui.sandbox.controllers.pods import (
     is_over,
     is_ready,
     owner_keys,
-    owner_reference,
+    phase,
     pod_of,
-    template_hash,
+    seconds_to_available,
+    soonest,
     write_status,
 )
-
-_REVISION = "controller-revision-hash"
-_POD_REFERENCE = {"apiVersion": "v1", "kind": "Pod"}
+from lazarus_tui.sandbox.controllers.revisions import POD_REVISION, Revisions, template_of
+from lazarus_tui.sandbox.controllers.stateful_claims import StatefulClaims, claim_prefixes
 
 
 class StatefulSetController(Controller):
@@ -51,103 +46,97 @@ class StatefulSetController(Controller):
         pods = {
             ordinal: pod for pod in adopt(self.api, PODS, owner, STATEFULSETS) if (ordinal := _ordinal(owner, pod)) >= 0
         }
-        revision = f"{key[1]}-{template_hash(owner['spec']['template'])}"
+        revisions = Revisions(self.api, owner, STATEFULSETS)
         wanted = _wanted(owner)
-        self._keep_claims(owner, pods, wanted)
-        self._drive(owner, pods, wanted, revision)
-        self._tell(owner, pods, wanted, revision)
-        return None
+        StatefulClaims(self.api, owner).keep(pods, wanted)
+        self._drive(owner, pods, wanted, revisions)
+        self._tell(owner, pods, wanted, revisions)
+        current = str((owner.get("status") or {}).get("currentRevision", ""))
+        revisions.prune({_revision(pod) for pod in pods.values()} | {current})
+        return soonest(seconds_to_available(pod, owner, self.clock.now()) for pod in pods.values())
 
-    def _drive(self, owner: Object, pods: dict[int, Object], wanted: list[int], revision: str) -> None:
+    def _drive(self, owner: Object, pods: dict[int, Object], wanted: list[int], revisions: Revisions) -> None:
         """One step nearer to what is wanted; with OrderedReady one pod at a time."""
         ordered = owner["spec"].get("podManagementPolicy", "OrderedReady") == "OrderedReady"
-        for ordinal in wanted:
+        if self._bring_up(owner, pods, wanted, revisions, ordered) and self._bring_down(owner, pods, wanted, ordered):
+            self._roll(owner, pods, wanted, revisions.newest["metadata"]["name"])
+
+    def _bring_up(
+        self, owner: Object, pods: dict[int, Object], wanted: list[int], revisions: Revisions, ordered: bool
+    ) -> bool:
+        """False when nothing more may be done in this step."""
+        for place, ordinal in enumerate(wanted):
             pod = pods.get(ordinal)
             if pod is None:
-                self._make(owner, ordinal, self._revision_for(owner, ordinal, revision))
+                self._make(owner, ordinal, self._revision_for(owner, place, revisions))
                 if ordered:
-                    return
+                    return False
                 continue
             if is_over(pod) and not is_ending(pod):
                 self._remove(owner, pod)
-                return
-            if ordered and (is_ending(pod) or not is_ready(pod)):
-                return
-        for ordinal in sorted((one for one in pods if one not in wanted), reverse=True):
-            if not is_ending(pods[ordinal]):
-                self._remove(owner, pods[ordinal])
+                return False
+            if phase(pod) == "Pending" and not is_ending(pod):
+                StatefulClaims(self.api, owner).volumes(ordinal)  # a claim that went missing is made again
+            if ordered and (is_ending(pod) or self._wait(owner, pod)):
+                return False
+        return True
+
+    def _bring_down(self, owner: Object, pods: dict[int, Object], wanted: list[int], ordered: bool) -> bool:
+        """The highest ordinal goes first; one that is not ready blocks all but the lowest such pod."""
+        condemned = sorted((one for one in pods if one not in wanted), reverse=True)
+        unhealthy = min((one for one, pod in pods.items() if not is_ready(pod) or is_ending(pod)), default=-1)
+        for ordinal in condemned:
+            pod = pods[ordinal]
+            stuck = ordered and not is_ready(pod) and ordinal != unhealthy
+            if not is_ending(pod) and not stuck:
+                self._remove(owner, pod)
             if ordered:
-                return
-        self._roll(owner, pods, wanted, revision)
+                return False
+        return True
+
+    def _wait(self, owner: Object, pod: Object) -> float:
+        return seconds_to_available(pod, owner, self.clock.now())
 
     def _roll(self, owner: Object, pods: dict[int, Object], wanted: list[int], revision: str) -> None:
-        """Replaces one pod of an older revision, the highest ordinal first, when all others are ready."""
+        """Replaces one pod of an older revision, the highest ordinal first, when all above it are available."""
         strategy = owner["spec"].get("updateStrategy") or {}
         if strategy.get("type") == "OnDelete":
             return
-        partition = (strategy.get("rollingUpdate") or {}).get("partition") or 0
-        for ordinal in reversed(wanted):
+        for ordinal in reversed(wanted[_partition(owner) :]):
             pod = pods.get(ordinal)
-            if pod is None or ordinal < partition:
+            if pod is None:
                 return
             if _revision(pod) != revision and not is_ending(pod):
                 self._remove(owner, pod)
                 return
-            if not is_ready(pod):
+            if is_ending(pod) or self._wait(owner, pod):
                 return
 
     @staticmethod
-    def _revision_for(owner: Object, ordinal: int, revision: str) -> str:
-        partition = ((owner["spec"].get("updateStrategy") or {}).get("rollingUpdate") or {}).get("partition") or 0
-        current = (owner.get("status") or {}).get("currentRevision") or revision
-        return current if ordinal < partition else revision
+    def _revision_for(owner: Object, place: int, revisions: Revisions) -> Object:
+        """Below the partition a pod is made as it was."""
+        if (owner["spec"].get("updateStrategy") or {}).get("type") == "OnDelete" or place >= _partition(owner):
+            return revisions.newest
+        return revisions.named(str((owner.get("status") or {}).get("currentRevision", "")))
 
-    def _make(self, owner: Object, ordinal: int, revision: str) -> None:
+    def _make(self, owner: Object, ordinal: int, revision: Object) -> None:
         meta, name = owner["metadata"], f"{owner['metadata']['name']}-{ordinal}"
-        pod = pod_of(owner, STATEFULSETS, owner["spec"]["template"])
+        pod = pod_of(owner, STATEFULSETS, template_of(revision))
         pod["metadata"]["name"] = name
         pod["metadata"]["labels"] |= {
-            _REVISION: revision,
+            POD_REVISION: revision["metadata"]["name"],
             "statefulset.kubernetes.io/pod-name": name,
             "apps.kubernetes.io/pod-index": str(ordinal),
         }
-        templates = owner["spec"].get("volumeClaimTemplates") or []
-        names = {one["metadata"]["name"] for one in templates}
-        volumes = [one for one in pod["spec"].get("volumes") or () if one["name"] not in names]
-        for template in templates:
-            claim = self._claim(owner, template, ordinal)
-            if is_ending(claim):
-                return  # its removal comes back as an event
-            volumes.append(
-                {
-                    "name": template["metadata"]["name"],
-                    "persistentVolumeClaim": {"claimName": claim["metadata"]["name"]},
-                }
-            )
+        own = StatefulClaims(self.api, owner).volumes(ordinal)
+        if own is None:
+            return  # the removal of the claim comes back as an event
+        names = {one["name"] for one in own}
+        volumes = [one for one in pod["spec"].get("volumes") or () if one["name"] not in names] + own
         pod["spec"] |= {"volumes": volumes, "hostname": name, "subdomain": owner["spec"].get("serviceName", "")}
         self.api.create(PODS, pod, meta["namespace"])
-        Recorder(self.api, self.clock, "statefulset-controller").normal(
-            owner, "SuccessfulCreate", f"create Pod {name} in StatefulSet {meta['name']} successful"
-        )
-
-    def _claim(self, owner: Object, template: Object, ordinal: int) -> Object:
-        """The claim of one ordinal; a new one if there is none."""
-        meta = owner["metadata"]
-        name = f"{template['metadata']['name']}-{meta['name']}-{ordinal}"
-        if found := self.api.get(CLAIMS, name, meta["namespace"]):
-            return found
-        labels = (owner["spec"].get("selector") or {}).get("matchLabels") or {}
-        claim: Object = {
-            "metadata": {
-                "name": name,
-                "labels": dict(template["metadata"].get("labels") or {}) | labels,
-                "annotations": dict(template["metadata"].get("annotations") or {}),
-            },
-            "spec": copy.deepcopy(template["spec"]),
-        }
-        if _policy(owner)[1] == "Delete":
-            claim["metadata"]["ownerReferences"] = [owner_reference(owner, STATEFULSETS)]
-        return self.api.create(CLAIMS, claim, meta["namespace"])
+        text = f"create Pod {name} in StatefulSet {meta['name']} successful"
+        Recorder(self.api, self.clock, "statefulset-controller").normal(owner, "SuccessfulCreate", text)
 
     def _remove(self, owner: Object, pod: Object) -> None:
         meta = pod["metadata"]
@@ -155,70 +144,36 @@ class StatefulSetController(Controller):
         text = f"delete Pod {meta['name']} in StatefulSet {owner['metadata']['name']} successful"
         Recorder(self.api, self.clock, "statefulset-controller").normal(owner, "SuccessfulDelete", text)
 
-    def _keep_claims(self, owner: Object, pods: dict[int, Object], wanted: list[int]) -> None:
-        """Gives claims the owners that the retention policy wants: the pod, the StatefulSet, or nobody.
-
-        The garbage collector then removes a claim, and its data, with its owner.
-        """
-        scaled, deleted = _policy(owner)
-        own = owner_reference(owner, STATEFULSETS)
-        for ordinal, pod in pods.items():
-            condemned = ordinal not in wanted
-            reference: Object | None = own if deleted == "Delete" else None
-            if scaled == "Delete" and condemned:
-                reference = _POD_REFERENCE | {"name": pod["metadata"]["name"], "uid": pod["metadata"]["uid"]}
-            elif scaled != "Delete" and condemned and deleted != "Delete":
-                reference = None
-            for prefix in claim_prefixes(owner):
-                self._own(owner, f"{prefix}-{ordinal}", reference)
-
-    def _own(self, owner: Object, claim_name: str, reference: Object | None) -> None:
-        namespace = owner["metadata"]["namespace"]
-        claim = self.api.get(CLAIMS, claim_name, namespace)
-        if claim is None or is_ending(claim):
-            return
-        before = claim["metadata"].get("ownerReferences") or []
-        ours = [one for one in before if one["uid"] == owner["metadata"]["uid"] or one["kind"] == "Pod"]
-        after = [one for one in before if one not in ours] + ([reference] if reference else [])
-        if [one["uid"] for one in before] != [one["uid"] for one in after]:
-            patch = {"metadata": {"uid": claim["metadata"]["uid"], "ownerReferences": after or None}}
-            self.api.patch(CLAIMS, claim_name, patch, namespace)
-
-    def _tell(self, owner: Object, pods: dict[int, Object], wanted: list[int], revision: str) -> None:
+    def _tell(self, owner: Object, pods: dict[int, Object], wanted: list[int], revisions: Revisions) -> None:
         fresh = self.api.get(STATEFULSETS, owner["metadata"]["name"], owner["metadata"]["namespace"])
         if fresh is None or fresh["metadata"]["uid"] != owner["metadata"]["uid"]:
             return
         alive = [pod for pod in pods.values() if not is_over(pod)]
-        updated = sum(_revision(pod) == revision for pod in alive)
+        staying = [pod for pod in alive if not is_ending(pod)]
+        newest = revisions.newest["metadata"]["name"]
+        current = str((fresh.get("status") or {}).get("currentRevision") or newest)
+        updated = sum(_revision(pod) == newest for pod in staying)
         ready = sum(is_ready(pod) for pod in alive)
-        before = fresh.get("status") or {}
-        current = before.get("currentRevision") or revision
-        if updated == len(wanted) == ready == len(pods):
-            current = revision
+        rolling = (owner["spec"].get("updateStrategy") or {}).get("type", "RollingUpdate") == "RollingUpdate"
+        if rolling and updated == len(wanted) == ready == len(pods):
+            current = newest
         status = {
             "observedGeneration": owner["metadata"].get("generation", 0),
             "replicas": len(alive),
             "readyReplicas": ready,
-            "availableReplicas": ready,
+            "availableReplicas": sum(self._wait(owner, pod) == 0 for pod in alive),
             "updatedReplicas": updated,
-            "currentReplicas": sum(_revision(pod) == current for pod in alive),
+            "currentReplicas": sum(_revision(pod) == current for pod in staying),
             "currentRevision": current,
-            "updateRevision": revision,
+            "updateRevision": newest,
             "collisionCount": 0,
         }
         write_status(self.api, STATEFULSETS, fresh, status)
 
 
-def claim_prefixes(owner: Object) -> list[str]:
-    """Names of the owner's claims without their ordinals."""
-    name = owner["metadata"]["name"]
-    return [f"{one['metadata']['name']}-{name}" for one in owner["spec"].get("volumeClaimTemplates") or ()]
-
-
-def _policy(owner: Object) -> tuple[str, str]:
-    """What becomes of claims: (whenScaled, whenDeleted)."""
-    policy = owner["spec"].get("persistentVolumeClaimRetentionPolicy") or {}
-    return policy.get("whenScaled", "Retain"), policy.get("whenDeleted", "Retain")
+def _partition(owner: Object) -> int:
+    """How many of the lowest ordinals an update leaves alone."""
+    return int(((owner["spec"].get("updateStrategy") or {}).get("rollingUpdate") or {}).get("partition") or 0)
 
 
 def _wanted(owner: Object) -> list[int]:
@@ -232,4 +187,4 @@ def _ordinal(owner: Object, pod: Object) -> int:
 
 
 def _revision(pod: Object) -> str:
-    return str((pod["metadata"].get("labels") or {}).get(_REVISION, ""))
+    return str((pod["metadata"].get("labels") or {}).get(POD_REVISION, ""))
