@@ -23,6 +23,7 @@ from lazarus_tui.sandbox.snapshots.marks import (
     say_error,
     status,
 )
+from lazarus_tui.sandbox.snapshots.members import add_owner, parent_name
 from lazarus_tui.sandbox.snapshots.names import (
     BEING_DELETED,
     BOUND_FINALIZER,
@@ -112,7 +113,7 @@ class SnapshotController(Controller):
                 self._error(snapshot, "GetSnapshotClassFailed", text, ready=True)
                 raise
             return snapshot
-        if snapshot["spec"]["source"].get("volumeSnapshotContentName") or _is_member(snapshot):
+        if snapshot["spec"]["source"].get("volumeSnapshotContentName") or parent_name(snapshot):
             return snapshot
         try:
             volume = volume_of(self.api, claim_of(self.api, snapshot))
@@ -152,7 +153,11 @@ class SnapshotController(Controller):
         return content
 
     def _protected(self, snapshot: Object) -> Object:
-        content = self._content(snapshot)
+        try:
+            content = self._content(snapshot)
+        except Unfinished as fault:
+            self._recorder.warning(snapshot, "SnapshotFinalizerError", f"Failed to check and update snapshot: {fault}")
+            raise
         wanted = [SOURCE_FINALIZER]
         bound = status(snapshot).get("boundVolumeSnapshotContentName")
         if content is not None and bound and content["spec"]["deletionPolicy"] == "Delete":
@@ -162,7 +167,7 @@ class SnapshotController(Controller):
     def _advance(self, snapshot: Object) -> None:
         if snapshot["spec"]["source"].get("volumeSnapshotContentName"):
             content = self._bound_to(snapshot)
-        elif _is_member(snapshot):
+        elif parent_name(snapshot):
             name = status(snapshot).get("boundVolumeSnapshotContentName")
             found = self.api.get(CONTENTS, name) if name else None
             if found is None:
@@ -236,6 +241,8 @@ class SnapshotController(Controller):
         elif not points_back(content, snapshot):
             text = "VolumeSnapshotContent is not bound to the VolumeSnapshot correctly"
             self._error(snapshot, "SnapshotMisbound", text)
+        else:
+            add_owner(self.api, snapshot)
 
     # --- its source
 
@@ -274,7 +281,7 @@ class SnapshotController(Controller):
 
     def _end(self, snapshot: Object) -> None:
         """Marks the content for deletion, deletes it where the policy says so, and lets the snapshot go after it."""
-        if not {SOURCE_FINALIZER, BOUND_FINALIZER} & set(finalizers(snapshot)):
+        if not _is_going(snapshot):
             return
         content = self._own_content(snapshot)
         if content is not None and is_being_restored(self.api, snapshot):
@@ -344,7 +351,7 @@ class ContentController(Controller):
         reference = content["spec"]["volumeSnapshotRef"]
         snapshot = self.api.get(SNAPSHOTS, reference["name"], reference["namespace"])
         # A content whose snapshot is missing is left alone: it may have been copied here from another cluster.
-        if snapshot is not None and points_back(content, snapshot) and is_ending(snapshot):
+        if snapshot is not None and points_back(content, snapshot) and _is_going(snapshot):
             annotate(self.api, CONTENTS, content, BEING_DELETED, "yes")
         return None
 
@@ -368,6 +375,6 @@ def is_being_restored(api: LocalApi, snapshot: Object) -> bool:
     return False
 
 
-def _is_member(snapshot: Object) -> bool:
-    owners = snapshot["metadata"].get("ownerReferences") or ()
-    return any(one["kind"] == GROUP_SNAPSHOTS.kind for one in owners)
+def _is_going(snapshot: Object) -> bool:
+    """Its deletion was asked for, and the controller still has a hold on it."""
+    return is_ending(snapshot) and bool({SOURCE_FINALIZER, BOUND_FINALIZER} & set(finalizers(snapshot)))

@@ -16,6 +16,8 @@ from lazarus_tui.model.resources import CRDS
 from lazarus_tui.sandbox.controllers.base import Controller
 from lazarus_tui.sandbox.snapshots.binding import ContentController, SnapshotController
 from lazarus_tui.sandbox.snapshots.driver import DirectoryDriver
+from lazarus_tui.sandbox.snapshots.group_sidecar import GroupSidecar
+from lazarus_tui.sandbox.snapshots.groups import GroupContentController, GroupController
 from lazarus_tui.sandbox.snapshots.names import CLASSES, GROUP_CLASSES
 from lazarus_tui.sandbox.snapshots.sidecar import ContentSidecar
 
@@ -46,9 +48,14 @@ def install(api: LocalApi) -> None:
 
 def snapshot_controller(api: LocalApi, clock: Clock) -> list[Controller]:
     """The cluster-wide program."""
-    return [SnapshotController(api, clock), ContentController(api, clock)]
+    return [
+        SnapshotController(api, clock),
+        ContentController(api, clock),
+        GroupController(api, clock),
+        GroupContentController(api, clock),
+    ]
 
 
 def snapshot_sidecar(api: LocalApi, clock: Clock, driver: DirectoryDriver) -> list[Controller]:
     """The driver's own program."""
-    return [ContentSidecar(api, clock, driver)]
+    return [ContentSidecar(api, clock, driver), GroupSidecar(api, clock, driver)]

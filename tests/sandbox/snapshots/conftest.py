@@ -79,6 +79,9 @@ class Site:
     def there(self, resource: Resource, name: str, namespace: str | None = "shop") -> bool:
         return self.api.get(resource, name, namespace) is not None
 
+    def names_of(self, resource: Resource, namespace: str | None = None) -> list[str]:
+        return [one["metadata"]["name"] for one in self.api.list(resource, namespace)]
+
     def status(self, resource: Resource, name: str, namespace: str | None = "shop") -> Object:
         found: Object = self.get(resource, name, namespace).get("status") or {}
         return found
