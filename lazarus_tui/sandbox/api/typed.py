@@ -34,6 +34,8 @@ _SCALARS: Mapping[str, tuple[type, ...]] = {
     "authentication.v1.ExtraValue": (list,),
     "certificates.v1.ExtraValue": (list,),
 }
+# Messages with metadata that are no objects of their own.
+_NO_OBJECTS = ("TemplateSpec", "ClaimTemplate")
 _ANYTHING = frozenset({"meta.v1.FieldsV1", "runtime.RawExtension", "apiextensions.v1.JSON"})
 _SCHEMA = "apiextensions.v1.JSONSchemaProps"
 _SCHEMA_OR: Mapping[str, type] = {f"{_SCHEMA}OrBool": bool, f"{_SCHEMA}OrArray": list, f"{_SCHEMA}OrStringArray": list}
@@ -54,7 +56,7 @@ def check(served: Served, obj: dict[str, Any], *, told: bool = True) -> list[str
     if kind.custom:
         return unknown_fields(kind.definitions[served.version].schema, obj) if told else []
     name = message_name(served.api_version, kind.kind)
-    if name in field_table():
+    if name in field_table() and not _fits(name, obj):
         try:
             _walk(name, obj, "", unknown)
         except _WrongType as error:
@@ -77,9 +79,50 @@ def _fields(message: str) -> Mapping[str, tuple[str, int]]:
             found |= _fields(kind)
         else:
             found[label] = (kind, shape)
-    if "metadata" in found:
+    if "metadata" in found and not message.endswith(_NO_OBJECTS):
         found |= {"apiVersion": ("string", 0), "kind": ("string", 0)}
     return found
+
+
+_EXACT: Mapping[str, frozenset[type]] = {
+    kind: frozenset({*types, int} if float in types else types) for kind, types in _SCALARS.items()
+}
+_Plan = tuple[int, frozenset[type] | None, str]
+_ONE, _MANY, _NAMED, _ANY = range(4)
+
+
+@lru_cache(maxsize=512)
+def _plans(message: str) -> Mapping[str, _Plan]:
+    """JSON name → how many values, the Python types of a scalar or the message of an object."""
+    plans: dict[str, _Plan] = {}
+    for label, (kind, shape) in _fields(message).items():
+        bare = kind.removeprefix("map:")
+        count = _NAMED if bare != kind else _MANY if shape else _ONE
+        plans[label] = (_ANY, None, "") if bare in _ANYTHING else (count, _EXACT.get(bare), bare)
+    return plans
+
+
+def _fits(message: str, obj: dict[str, Any]) -> bool:
+    """Whether everything is known and of its type: true for nearly all objects, and quicker to say than what is not."""
+    plans = _plans(message)
+    for label, value in obj.items():
+        plan = plans.get(label)
+        if plan is None:
+            return False
+        count, types, inner = plan
+        if count == _ONE:
+            if not (type(value) in types if types is not None else type(value) is dict and _fits(inner, value)):
+                return False
+        elif count != _ANY:
+            if type(value) is not (list if count == _MANY else dict):
+                return False
+            values = value.values() if isinstance(value, dict) else value
+            if types is not None:
+                if not all(type(one) in types for one in values):
+                    return False
+            elif not all(type(one) is dict and _fits(inner, one) for one in values):
+                return False
+    return True
 
 
 def _walk(message: str, obj: dict[str, Any], path: str, unknown: list[str]) -> None:
