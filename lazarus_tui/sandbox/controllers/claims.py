@@ -79,6 +79,8 @@ class ClaimController(Controller):
             reference = volume["spec"]["claimRef"]
             text = f'volume "{name}" already bound to a different claim ({reference["namespace"]}/{reference["name"]}).'
             self._unbound(claim, text)
+        elif not _reference(volume) and (why := _mismatch(volume, claim)):
+            self._unbound(claim, f'Cannot bind to requested volume "{name}": {why}', "VolumeMismatch")
         elif not is_ending(claim) or _reference(volume).get("uid"):
             self._bind(claim, self._grown(claim, volume))
 
@@ -94,13 +96,13 @@ class ClaimController(Controller):
         self._provisioner.normal(claim, "VolumeResizeSuccessful", "Resize volume succeeded")
         return grown
 
-    def _unbound(self, claim: Object, why: str) -> None:
+    def _unbound(self, claim: Object, why: str, reason: str = "FailedBinding") -> None:
         """A claim without its volume waits; one that once had it has lost it."""
         lost = BIND_COMPLETED in (claim["metadata"].get("annotations") or {})
         phase = "Lost" if lost else "Pending"
         if (claim.get("status") or {}).get("phase") != phase:
             self.api.update_status(CLAIMS, {**claim, "status": {"phase": phase}})
-        self._recorder.warning(claim, "ClaimLost" if lost else "FailedBinding", why)
+        self._recorder.warning(claim, "ClaimLost" if lost else reason, why)
 
     async def _find(self, claim: Object) -> float | None:
         volumes = [one for one in self.api.list(VOLUMES) if not is_ending(one)]
@@ -249,6 +251,20 @@ def _free_for(volume: Object, claim: Object) -> bool:
         return True
     named = (reference.get("namespace"), reference.get("name")) == (meta["namespace"], meta["name"])
     return named and reference.get("uid") in (None, "", meta["uid"])
+
+
+def _mismatch(volume: Object, claim: Object) -> str:
+    """Why nobody's volume cannot be this claim's; one that is kept for the claim by name is not asked."""
+    theirs, ours = volume["spec"], claim["spec"]
+    if _capacity(volume) < quantity((ours.get("resources") or {}).get("requests", {}).get("storage", "0")):
+        return "requested PV is too small"
+    if (theirs.get("storageClassName") or "") != (ours.get("storageClassName") or ""):
+        return "storageClassName does not match"
+    if theirs.get("volumeMode", "Filesystem") != ours.get("volumeMode", "Filesystem"):
+        return "incompatible volumeMode"
+    if not set(ours.get("accessModes") or ()) <= set(theirs.get("accessModes") or ()):
+        return "incompatible accessMode"
+    return ""
 
 
 def _fits(volume: Object, claim: Object, class_name: str) -> bool:
