@@ -120,9 +120,8 @@ class Faults:
         done = await effect.begin(fault) if effect else []
         for target, what in done:
             self._write(fault, target, what)
-        fault = replace(fault, hits=len(done))
         if kind.once and wanted.seconds is None and wanted.times is None:
-            return fault
+            return replace(fault, hits=len(done))
         active = Active(fault, Random(f"{fault.kind}/{fault.seed}"))
         self._active[fault.id] = active
         if wanted.seconds is not None:
