@@ -36,6 +36,10 @@ def group_snapshots(version: str) -> Resource:
     return Resource(GROUP, version, "volumegroupsnapshots", "VolumeGroupSnapshot")
 
 
+def group_contents(version: str) -> Resource:
+    return Resource(GROUP, version, "volumegroupsnapshotcontents", "VolumeGroupSnapshotContent", namespaced=False)
+
+
 def group_classes(version: str) -> Resource:
     return Resource(GROUP, version, "volumegroupsnapshotclasses", "VolumeGroupSnapshotClass", namespaced=False)
 
@@ -147,6 +151,18 @@ class GroupSnapshot(Wire, frozen=True):
     metadata: Meta = msgspec.field(default_factory=Meta)
     spec: GroupSpec = msgspec.field(default_factory=GroupSpec)
     status: GroupStatus = msgspec.field(default_factory=GroupStatus)
+
+
+class GroupContentSpec(Wire, frozen=True):
+    deletion_policy: str = ""
+    driver: str = ""
+
+
+class GroupContent(Wire, frozen=True):
+    """A VolumeGroupSnapshotContent: its policy goes before those of its members' contents."""
+
+    metadata: Meta = msgspec.field(default_factory=Meta)
+    spec: GroupContentSpec = msgspec.field(default_factory=GroupContentSpec)
 
 
 class SnapshotState(StrEnum):

@@ -2,5 +2,9 @@
 
 from lazarus_tui.model.steps import OperationType
 from lazarus_tui.snapshots.inplace import plan as inplace
+from lazarus_tui.snapshots.taking import plan as taking
 
-OPERATIONS = (OperationType(inplace.KIND, inplace.plan, inplace.steps, undo="auto", pivot=inplace.PIVOT),)
+OPERATIONS = (
+    OperationType(taking.KIND, taking.plan, taking.steps, undo="auto"),
+    OperationType(inplace.KIND, inplace.plan, inplace.steps, undo="auto", pivot=inplace.PIVOT),
+)

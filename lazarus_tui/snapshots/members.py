@@ -39,11 +39,18 @@ def member(
         "metadata": {
             "name": member_name(set_name, claim),
             "namespace": namespace,
-            "labels": labels,
+            "labels": labels_of(set_name, about, role, schedule),
             "annotations": {ABOUT: about.text(), **(annotations or {})},
         },
         "spec": spec,
     }
+
+
+def labels_of(set_name: str, about: SetAbout, role: str, schedule: str = "") -> dict[str, str]:
+    """The labels by which the members of a set are found."""
+    workload = shortened(about.workload.rpartition("/")[2], "", 63)
+    labels = {SET_LABEL: set_name, WORKLOAD_LABEL: workload, ROLE_LABEL: role}
+    return {**labels, SCHEDULE_LABEL: shortened(schedule, "", 63)} if schedule else labels
 
 
 async def read_member(context: StepContext, namespace: str, name: str) -> tuple[Snapshot | None, Content | None]:
@@ -76,11 +83,11 @@ def reason(message: str) -> str:
     return message.rpartition("desc = ")[2].strip().rstrip('"') or message
 
 
-def keeping(content: Content) -> Write:
-    """Retain: neither the snapshot's deletion nor the namespace's takes the data on storage along."""
+def keeping(content: Content, policy: str = RETAIN) -> Write:
+    """Retain: neither the snapshot's deletion nor the namespace's takes the data on storage along; Delete: it goes."""
     meta = content.metadata
     return Write(
-        "merge-patch", CONTENTS, None, meta.name, {"spec": {"deletionPolicy": RETAIN}}, uid=meta.uid,
-        resource_version=meta.resource_version, expect="kept when its snapshot goes",
+        "merge-patch", CONTENTS, None, meta.name, {"spec": {"deletionPolicy": policy}}, uid=meta.uid,
+        resource_version=meta.resource_version, expect=f"{policy} when its snapshot goes",
         undo={"deletionPolicy": content.spec.deletion_policy},
     )  # fmt: skip
