@@ -146,14 +146,22 @@ def run(command: str, args: list[str]) -> int:
         time.sleep(float(args[0]) if args else 0)
         return 0
     commands = {"cat": cat, "ls": ls, "tar": tar, "stty": stty, "orders-cli": orders_cli}
+    if command in ("nc", "wget", "nslookup"):
+        import reach  # type: ignore[import-not-found]
+
+        commands |= {"nc": reach.nc, "wget": reach.wget, "nslookup": reach.nslookup}
     if command not in commands:
         complain(f"{command}: not found")
         return 127
     try:
         return commands[command](args)
-    except (OSError, ValueError, Outside, tarfile.TarError) as fault:
+    except OSError as fault:
+        # Its own text would show the host's path.
+        where = str(fault.filename).removeprefix(os.path.realpath(_ROOT)) if fault.filename else ""
+        complain(f"{command}: {f'{where}: ' if where else ''}{fault.strerror or fault}")
+    except (ValueError, Outside, tarfile.TarError) as fault:
         complain(f"{command}: {fault}")
-        return 1
+    return 1
 
 
 def main() -> int:
