@@ -1,80 +1,185 @@
-"""OpenAPI documents, as much of them as clients look at: field validation support and the schemas of custom kinds."""
+"""OpenAPI v3: an index and one document per group and version, built when first asked for and kept until kinds change.
+
+They serve kubectl's explain, diff, apply and edit: types of fields, how lists merge, which parameters are understood.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
-from lazarus_tui.model.http import HttpResponse
-from lazarus_tui.sandbox.api.answers import json_answer
+import msgspec
+
+from lazarus_tui.model.http import HttpRequest, HttpResponse
+from lazarus_tui.sandbox.api.answers import JSON, NOT_KEPT, json_answer
+from lazarus_tui.sandbox.api.components import component_name, components, reference
 from lazarus_tui.sandbox.api.errors import no_such_route
-from lazarus_tui.sandbox.api.kinds import Kind
+from lazarus_tui.sandbox.api.kinds import Served
+from lazarus_tui.sandbox.api.protobuf import field_table, message_name
 from lazarus_tui.sandbox.api.registry import Registry
 
-_PARAMETERS = [
-    {"name": name, "in": "query", "schema": {"type": kind, "uniqueItems": True}}
-    for name, kind in (
-        ("dryRun", "string"),
-        ("fieldManager", "string"),
-        ("fieldValidation", "string"),
-        ("force", "boolean"),
-    )
-]
+Schema = dict[str, Any]
+
+_ROOT = "/openapi/v3"
+_META = "meta.v1.ObjectMeta"
+# An answer that names its hash never changes; upstream lets it be kept for a year.
+_FOREVER: Mapping[str, str] = {"cache-control": "public, immutable"}
+_WRITING = (
+    ("dryRun", "string"),
+    ("fieldManager", "string"),
+    ("fieldValidation", "string"),
+    ("force", "boolean"),
+)
+_LISTING = (
+    ("allowWatchBookmarks", "boolean"),
+    ("continue", "string"),
+    ("fieldSelector", "string"),
+    ("labelSelector", "string"),
+    ("limit", "integer"),
+    ("resourceVersion", "string"),
+    ("resourceVersionMatch", "string"),
+    ("sendInitialEvents", "boolean"),
+    ("timeoutSeconds", "integer"),
+    ("watch", "boolean"),
+)
+_PATCHES = ("application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml")
+_STRATEGIC = "application/strategic-merge-patch+json"
 
 
-def document(registry: Registry, path: str, version: str) -> HttpResponse:
-    """``/openapi/v3`` and one document per group version; ``/openapi/v2`` has no definitions."""
-    info = {"title": "Kubernetes", "version": version}
-    if path == "/openapi/v2":
-        return json_answer({"swagger": "2.0", "info": info, "paths": {}, "definitions": {}})
-    if path == "/openapi/v3":
-        return json_answer({"paths": _index(registry)})
-    place = path.removeprefix("/openapi/v3/")
-    kinds = _kinds_at(registry, place)
-    if not kinds:
-        raise no_such_route()
-    schemas: dict[str, Any] = {}
-    paths: dict[str, Any] = {}
-    for kind, kind_version in kinds:
-        name = ".".join([*reversed(kind.group.split(".")), kind_version, kind.kind])
-        schemas[name] = _schema(kind, kind_version)
-        paths |= _paths(kind, kind_version, place, name)
-    return json_answer({"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": schemas}})
+class OpenApi:
+    """The documents of one server. ``version`` is told in them."""
+
+    def __init__(self, registry: Registry, version: str) -> None:
+        self._registry, self._version = registry, version
+        self._generation = -1
+        self._places: dict[str, list[Served]] = {}
+        self._hashes: dict[str, str] = {}
+        self._documents: dict[str, bytes] = {}
+
+    def answer(self, request: HttpRequest, path: str) -> HttpResponse:
+        """``/openapi/v3`` and what is below it; ``/openapi/v2`` has no definitions. 404 for anything else."""
+        self._refresh()
+        if path == "/openapi/v2":
+            info = {"title": "Kubernetes", "version": self._version}
+            return json_answer({"swagger": "2.0", "info": info, "paths": {}, "definitions": {}})
+        if path == _ROOT:
+            return json_answer({"paths": self._index()})
+        place = path.removeprefix(f"{_ROOT}/")
+        if place not in self._places:
+            raise no_such_route()
+        return self._whole(request, place)
+
+    def _refresh(self) -> None:
+        """Forget what is no longer so; documents of groups that did not change are kept."""
+        if self._generation == self._registry.generation:
+            return
+        self._generation = self._registry.generation
+        places: dict[str, list[Served]] = {}
+        for served in self._registry.offered():
+            place = f"apis/{served.api_version}" if served.group else f"api/{served.api_version}"
+            places.setdefault(place, []).append(served)
+        hashes = {place: self._hash(offered) for place, offered in places.items()}
+        self._documents = {
+            place: document for place, document in self._documents.items() if hashes.get(place) == self._hashes[place]
+        }
+        self._places, self._hashes = places, hashes
+
+    def _hash(self, offered: list[Served]) -> str:
+        seen = sha256(self._version.encode())
+        for served in offered:
+            seen.update(f"{served.api_version}/{served.kind.kind}".encode())
+            if served.kind.custom:
+                seen.update(msgspec.json.encode(served.kind.definitions[served.version].schema))
+        return seen.hexdigest().upper()
+
+    def _index(self) -> dict[str, Any]:
+        return {
+            place: {"serverRelativeURL": f"{_ROOT}/{place}?hash={self._hashes[place]}"}
+            for place in sorted(self._places)
+        }
+
+    def _whole(self, request: HttpRequest, place: str) -> HttpResponse:
+        tag = self._hashes[place]
+        asked = dict(request.query).get("hash", "")
+        if asked and asked != tag:
+            return HttpResponse(301, {"location": f"{_ROOT}/{place}?hash={tag}", **NOT_KEPT}, b"")
+        headers = {"content-type": JSON, "etag": f'"{tag}"', **(_FOREVER if asked else NOT_KEPT)}
+        known = next((value for name, value in request.headers.items() if name.lower() == "if-none-match"), "")
+        if tag in known:
+            return HttpResponse(304, headers, b"")
+        if place not in self._documents:
+            self._documents[place] = msgspec.json.encode(self._document(place))
+        return HttpResponse(200, headers, self._documents[place])
+
+    def _document(self, place: str) -> Schema:
+        offered = self._places[place]
+        messages = {message for served in offered if (message := _message(served)) in field_table()}
+        schemas = components({*messages, _META})
+        paths: dict[str, Any] = {}
+        for served in offered:
+            name = _name(served)
+            schemas[name] = _schema(served, schemas.get(name)) | {
+                "x-kubernetes-group-version-kind": [_identity(served)]
+            }
+            paths |= _paths(served, place, name)
+        info = {"title": "Kubernetes", "version": self._version}
+        return {"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": schemas}}
 
 
-def _place(kind: Kind, version: str) -> str:
-    return f"apis/{kind.group}/{version}" if kind.group else f"api/{version}"
+def _message(served: Served) -> str:
+    return message_name(served.api_version, served.kind.kind)
 
 
-def _index(registry: Registry) -> dict[str, Any]:
-    places = {_place(kind, version) for kind in registry.kinds() for version in kind.versions}
-    return {place: {"serverRelativeURL": f"/openapi/v3/{place}?hash={registry.generation}"} for place in sorted(places)}
+def _name(served: Served) -> str:
+    if served.kind.custom:
+        return ".".join([*reversed(served.group.split(".")), served.version, served.kind.kind])
+    return component_name(_message(served))
 
 
-def _kinds_at(registry: Registry, place: str) -> list[tuple[Kind, str]]:
-    return [(kind, version) for kind in registry.kinds() for version in kind.versions if _place(kind, version) == place]
+def _identity(served: Served) -> dict[str, str]:
+    return {"group": served.group, "version": served.version, "kind": served.kind.kind}
 
 
-def _identity(kind: Kind, version: str) -> dict[str, str]:
-    return {"group": kind.group, "version": version, "kind": kind.kind}
+def _schema(served: Served, known: Schema | None) -> Schema:
+    """A kind whose fields are not known, and a custom one without a schema, is any object."""
+    if not served.kind.custom:
+        return known or {"type": "object"}
+    own = dict(served.kind.definitions[served.version].schema)
+    identity = {name: {"type": "string"} for name in ("apiVersion", "kind")}
+    return own | {"properties": {**(own.get("properties") or {}), **identity, "metadata": reference(_META)}}
 
 
-def _schema(kind: Kind, version: str) -> dict[str, Any]:
-    known = dict(kind.definitions[version].schema) if kind.custom else {"type": "object"}
-    return known | {"x-kubernetes-group-version-kind": [_identity(kind, version)]}
-
-
-def _paths(kind: Kind, version: str, place: str, name: str) -> dict[str, Any]:
+def _paths(served: Served, place: str, name: str) -> dict[str, Any]:
+    kind = served.kind
     inside = "namespaces/{namespace}/" if kind.namespaced else ""
-    body: dict[str, Any] = {"content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}}
-    identity: dict[str, Any] = {"x-kubernetes-group-version-kind": _identity(kind, version)}
+    content = {JSON: {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+    patches = _PATCHES if kind.custom else (*_PATCHES, _STRATEGIC)
 
-    def operation(action: str, what: Any = None) -> dict[str, Any]:
-        made: dict[str, Any] = {"x-kubernetes-action": action, "parameters": _PARAMETERS} | identity
-        made["responses"] = {"200": {"description": "OK"} | body}
-        return made | ({"requestBody": what} if what else {})
+    def operation(verb: str, parameters: Any = (), body: Any = None) -> Schema:
+        made: Schema = {"x-kubernetes-action": verb, "x-kubernetes-group-version-kind": _identity(served)}
+        made["parameters"] = [_parameter(label, of) for label, of in parameters]
+        made["responses"] = {"200": {"description": "OK", "content": content}}
+        return made | ({"requestBody": {"content": body}} if body else {})
 
-    patch = {"content": {"application/merge-patch+json": {"schema": {"type": "object"}}}}
-    collection = {"get": operation("list"), "post": operation("post", body)}
-    single = {"get": operation("get"), "put": operation("put", body), "patch": operation("patch", patch)}
+    patch = {media: {"schema": {"type": "object"}} for media in patches}
+    single = {
+        "get": operation("get"),
+        "put": operation("put", _WRITING[:3], content),
+        "patch": operation("patch", _WRITING, patch),
+        "delete": operation("delete", _WRITING[:1]),
+    }
     base = f"/{place}/{inside}{kind.plural}"
-    return {base: collection, f"{base}/{{name}}": single}
+    found = {base: {"post": operation("post", _WRITING[:3], content)}}
+    if "list" in kind.verbs:
+        found[base] |= {"get": operation("list", _LISTING), "delete": operation("deletecollection", _LISTING)}
+        found[f"{base}/{{name}}"] = single
+        if "status" in kind.subresources:
+            found[f"{base}/{{name}}/status"] = {verb: single[verb] for verb in ("get", "put", "patch")}
+        if inside:
+            found[f"/{place}/{kind.plural}"] = {"get": operation("list", _LISTING)}
+    return found
+
+
+def _parameter(name: str, kind: str) -> Schema:
+    return {"name": name, "in": "query", "schema": {"type": kind, "uniqueItems": True}}

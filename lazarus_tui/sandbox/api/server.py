@@ -14,7 +14,7 @@ from random import Random
 
 from lazarus_tui.model.clock import Clock
 from lazarus_tui.model.http import HttpRequest, HttpResponse
-from lazarus_tui.sandbox.api import discovery, openapi
+from lazarus_tui.sandbox.api import discovery
 from lazarus_tui.sandbox.api.access import Access
 from lazarus_tui.sandbox.api.answers import Answer, StreamAnswer, error_answer, json_answer, text_answer
 from lazarus_tui.sandbox.api.attributes import names_resource
@@ -26,6 +26,7 @@ from lazarus_tui.sandbox.api.health import ROOTS, health
 from lazarus_tui.sandbox.api.identity import User
 from lazarus_tui.sandbox.api.kinds import Served
 from lazarus_tui.sandbox.api.metrics import metrics_text
+from lazarus_tui.sandbox.api.openapi import OpenApi
 from lazarus_tui.sandbox.api.proxy import proxy_answer
 from lazarus_tui.sandbox.api.registry import Registry
 from lazarus_tui.sandbox.api.reviews import is_review, review
@@ -81,6 +82,7 @@ class ApiServer:
         self._wire = wire or clock
         self._verbs = Verbs(store, registry, clock, ids=ids, rng=rng)
         self.access = Access(store, clock, token, ids)
+        self._openapi = OpenApi(registry, version)
         self._stopping = False
 
     def stop(self) -> None:
@@ -154,7 +156,7 @@ class ApiServer:
         if path == "/api/v1":
             return json_answer(discovery.resource_list(self.registry, "", "v1"))
         if path.startswith("/openapi/"):
-            return openapi.document(self.registry, path, self.version)
+            return self._openapi.answer(request, path)
         if path.startswith("/apis/"):
             name, _, version = path.removeprefix("/apis/").partition("/")
             found = discovery.resource_list(self.registry, name, version) if version else None

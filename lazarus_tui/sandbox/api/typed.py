@@ -71,12 +71,12 @@ def refusal(served: Served, why: str) -> ApiError:
 
 
 @lru_cache(maxsize=512)
-def _fields(message: str) -> Mapping[str, tuple[str, int]]:
-    """JSON name → (type, shape), with inlined messages opened."""
+def fields_of_message(message: str) -> Mapping[str, tuple[str, int]]:
+    """JSON name → (type, shape), with inlined messages opened. ``shape`` is 0 for one value, 1 for a list."""
     found: dict[str, tuple[str, int]] = {}
     for label, kind, shape in field_table()[message].values():
         if shape == _INLINED or label in _ALSO_INLINED:
-            found |= _fields(kind)
+            found |= fields_of_message(kind)
         else:
             found[label] = (kind, shape)
     if "metadata" in found and not message.endswith(_NO_OBJECTS):
@@ -95,7 +95,7 @@ _ONE, _MANY, _NAMED, _ANY = range(4)
 def _plans(message: str) -> Mapping[str, _Plan]:
     """JSON name → how many values, the Python types of a scalar or the message of an object."""
     plans: dict[str, _Plan] = {}
-    for label, (kind, shape) in _fields(message).items():
+    for label, (kind, shape) in fields_of_message(message).items():
         bare = kind.removeprefix("map:")
         count = _NAMED if bare != kind else _MANY if shape else _ONE
         plans[label] = (_ANY, None, "") if bare in _ANYTHING else (count, _EXACT.get(bare), bare)
@@ -126,7 +126,7 @@ def _fits(message: str, obj: dict[str, Any]) -> bool:
 
 
 def _walk(message: str, obj: dict[str, Any], path: str, unknown: list[str]) -> None:
-    fields = _fields(message)
+    fields = fields_of_message(message)
     for label in list(obj):
         where = f"{path}.{label}" if path else label
         if label not in fields:
