@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from lazarus_tui import __version__, config
-from lazarus_tui.engine import subjects
+from lazarus_tui.engine import adoption, subjects
 from lazarus_tui.engine.artefacts import Artefacts
 from lazarus_tui.engine.context import Surroundings
 from lazarus_tui.engine.contexts import SANDBOX_CONTEXT, Connection, Contexts, Opener
@@ -156,10 +156,16 @@ class House:
                 subjects.Held(lists.infos(), lists.failures(), lists.unread),
             ),
             shown=lambda rows: lists.want(subjects.lists_worth_reading(rows)),
-            beside=lists.run,
+            beside=partial(self._beside, connection, lists),
             heard=lambda reason, hint: self.contexts.heard(connection, reason=reason, hint=hint),
         )
         return self._mirrors[name]
+
+    async def _beside(self, connection: Connection, lists: VolumeLists) -> None:
+        """What else a connected context gets: its forgotten operations first, then its volume lists."""
+        assert connection.cluster is not None
+        await adoption.look(connection.cluster, connection.context.name, self.runner.adopt)
+        await lists.run()
 
     def _volume_lists(self, name: str) -> VolumeLists:
         async def fetch(backup: str) -> bytes:

@@ -88,6 +88,8 @@ def written(events: Iterable[Event]) -> set[str]:
             known = open_intents.pop(event.body.get("intent", 0), None)
             if known is not None and event.body.get("outcome") not in _NOTHING:
                 changed.add(known)
+        elif event.kind == "op.adopted":  # what another journal holds is not known: all of it may have happened
+            changed |= set(event.body.get("steps") or ())
         elif event.kind == "step.undone":
             changed.discard(step)
             open_intents = {seq: name for seq, name in open_intents.items() if name != step}

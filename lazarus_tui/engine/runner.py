@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from lazarus_tui.engine.adoption import Capsule, adopted
 from lazarus_tui.engine.closing import closed
 from lazarus_tui.engine.context import Surroundings
 from lazarus_tui.engine.errors import Refused
@@ -234,6 +235,27 @@ class Runner:
         operation = msgspec.structs.replace(operation, recoveries=operation.recoveries + 1)
         await journal.save(operation, ("op.recovered", {"recoveries": operation.recoveries}))
         self._launch(operation, plan, kind, steps)
+        return operation
+
+    async def adopt(self, capsule: Capsule, context: str) -> Operation | None:
+        """Take over an operation that only its capsule tells of; None when the journal knows it, or nobody can run it.
+
+        It waits for a person: whoever began it may be at it still.
+        """
+        if await self._around.journal.find(capsule.operation):
+            return None
+        kind, steps = self._known(capsule.plan)
+        if kind is None or steps is None or mismatch(capsule.plan, steps):
+            log.warning("capsule of %s cannot be used by this version of Lazarus", capsule.operation)
+            return None
+        now = rfc3339(self._around.clock.now(), micro=True)
+        operation, plan, body = adopted(capsule, context, steps, now)
+        parked = ("op.parked", {"was": OpState.RUNNING.value, "message": operation.message})
+        await self._around.journal.begin(operation, plan, ("op.adopted", body), *([] if capsule.closed else [parked]))
+        if operation.state is OpState.PARKED:
+            self._parked[operation.id] = operation
+            self._targets.setdefault((operation.context, operation.target), operation.id)
+        self._around.on_change(operation)
         return operation
 
     def _known(self, plan: Plan | None) -> tuple[OperationType | None, Sequence[Step] | None]:

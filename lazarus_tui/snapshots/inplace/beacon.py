@@ -10,7 +10,17 @@ from lazarus_tui.model.plan import canonical
 from lazarus_tui.model.resources import CONFIGMAPS, STATEFULSETS, Resource
 from lazarus_tui.model.steps import Observation, Seen, StepContext, Write
 from lazarus_tui.snapshots.inplace.part import Object, RestoreStep, preconditions
-from lazarus_tui.snapshots.names import BEACON, CAPSULE, OP, ORIGINAL_REPLICAS, OWNER, SINCE, annotation, capsule_name
+from lazarus_tui.snapshots.names import (
+    BEACON,
+    CAPSULE,
+    CLOSED,
+    OP,
+    ORIGINAL_REPLICAS,
+    OWNER,
+    SINCE,
+    annotation,
+    capsule_name,
+)
 
 
 class Capsule(RestoreStep):
@@ -65,6 +75,13 @@ async def remove_capsule(step: RestoreStep, context: StepContext) -> None:
             )  # fmt: skip
 
     await step.until(context, look, act, limit=120.0)
+
+
+async def close_capsule(step: RestoreStep, context: StepContext) -> None:
+    """Say in the capsule that all went well: from now on it only serves an undo."""
+    found = await context.reader.get(CONFIGMAPS, capsule_name(context.op), step.namespace, type=dict)
+    if found is not None and not annotation(found, CLOSED):
+        await annotate(step, context, CONFIGMAPS, found, {CLOSED: rfc3339(context.clock.now())}, "closed")
 
 
 class Beacon(RestoreStep):

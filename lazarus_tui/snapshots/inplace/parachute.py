@@ -91,19 +91,20 @@ class Retain(RestoreStep):
     async def observe(self, context: StepContext) -> Observation:
         for part in self.parts:
             found = await self.volume(context, part)
+            if safe(found) and self.ours(found, context):
+                continue
             ref = (found.get("spec") or {}).get("claimRef") or {}
             if ref.get("uid") != part.uid:
                 return Observation(
                     Seen.DIVERGED, f"volume {part.volume} does not belong to claim {part.claim} any more"
                 )
-            if not safe(found) or annotation(found, OP) != context.op[:8]:
-                return Observation(Seen.ABSENT)
+            return Observation(Seen.ABSENT)
         return Observation(Seen.DONE, f"{len(self.parts)} volumes")
 
     async def act(self, context: StepContext) -> None:
         for part in self.parts:
             found = await self.volume(context, part)
-            if safe(found) and annotation(found, OP) == context.op[:8]:
+            if safe(found) and self.ours(found, context):
                 continue
             was = annotation(found, ORIGINAL_RECLAIM) or part.reclaim
             marks = {OP: context.op[:8], ORIGINAL_RECLAIM: was}

@@ -16,6 +16,7 @@ from lazarus_tui.model.resources import CLAIMS, PODS, STATEFULSETS, VOLUMES
 from lazarus_tui.model.stepping import BaseStep
 from lazarus_tui.model.steps import Observation, Outcome, Seen, StepContext, StepStopped, Write
 from lazarus_tui.model.storage import ATTACHMENTS, Attachment
+from lazarus_tui.snapshots.claimspec import snapshot_of
 from lazarus_tui.snapshots.names import OP, annotation, safety_id
 
 Object = dict[str, Any]
@@ -106,6 +107,27 @@ class RestoreStep(BaseStep):
         return ""
 
     # --- judging
+
+    def made(self, part: Part, claim: Mapping[str, Any] | None, context: StepContext) -> bool:
+        """Whether the claim is the one this operation made from the set."""
+        return claim is not None and self.ours(claim, context) and snapshot_of(claim) == part.snapshot
+
+    async def replaced(self, context: StepContext) -> bool:
+        """Whether every claim is already the one from the set: then nothing before the start is to be done again.
+
+        Whoever goes on without the journal sees it by this alone.
+        """
+        return all([self.made(part, await self.claim(context, part.claim), context) for part in self.parts])
+
+    async def untouched(self, context: StepContext) -> bool:
+        """Whether every claim is on its old volume: then nothing has to be stopped to undo."""
+        for part in self.parts:
+            claim = await self.claim(context, part.claim)
+            if claim is None or claim["metadata"].get("deletionTimestamp"):
+                return False
+            if (claim.get("spec") or {}).get("volumeName") != part.volume:
+                return False
+        return True
 
     def ours(self, found: Mapping[str, Any] | None, context: StepContext) -> bool:
         """Whether this operation made the object (or put its mark on it)."""

@@ -22,10 +22,6 @@ class PivotStep(RestoreStep):
 
     after_harm = True
 
-    def made(self, part: Part, claim: Object, context: StepContext) -> bool:
-        """Whether the claim is the one this operation made from the set."""
-        return self.ours(claim, context) and snapshot_of(claim) == part.snapshot
-
     def foreign(self, part: Part, claim: Object) -> Observation:
         source = snapshot_of(claim)
         what = f"made from snapshot {source}" if source else "empty or of unknown content"
@@ -43,6 +39,8 @@ class Remove(PivotStep):
     limit = 300.0
 
     async def observe(self, context: StepContext) -> Observation:
+        if await self.replaced(context):
+            return Observation(Seen.DONE, "they are replaced already")
         if (fight := await self.stopped(context)) is not None:
             return fight
         waiting: list[str] = []
@@ -140,13 +138,11 @@ class Create(PivotStep):
     limit = 300.0
 
     async def observe(self, context: StepContext) -> Observation:
-        if (fight := await self.stopped(context)) is not None:
-            return fight
         uids: dict[str, str] = {}
         for part in self.parts:
             claim = await self.claim(context, part.claim)
             if claim is None:
-                return Observation(Seen.ABSENT)
+                return await self.stopped(context) or Observation(Seen.ABSENT)
             if not self.made(part, claim, context):
                 return self.foreign(part, claim)
             uids[part.claim] = claim["metadata"]["uid"]
@@ -203,8 +199,6 @@ class Bind(PivotStep):
     poll, limit = 2.0, 1800.0
 
     async def observe(self, context: StepContext) -> Observation:
-        if (fight := await self.stopped(context)) is not None:
-            return fight
         waiting: list[str] = []
         for part in self.parts:
             claim = await self.claim(context, part.claim)
@@ -241,8 +235,6 @@ class Gate(PivotStep):
     limit = 60.0
 
     async def observe(self, context: StepContext) -> Observation:
-        if (fight := await self.stopped(context)) is not None:
-            return fight
         return await self.check(context) or Observation(Seen.DONE, f"{len(self.params['expected'])} of them")
 
     async def check(self, context: StepContext) -> Observation | None:

@@ -29,6 +29,8 @@ class Safety(RestoreStep):
     async def observe(self, context: StepContext) -> Observation:
         if not self.params.get("safety", True):
             return Observation(Seen.DONE, "left out on request; the old volumes themselves are kept")
+        if not await self.untouched(context):
+            return Observation(Seen.DONE, "the volumes are being replaced already")
         troubles, missing, late = [], False, False
         now = context.clock.monotonic()
         self._began = now if self._began is None else self._began

@@ -7,7 +7,7 @@ from datetime import timedelta
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.resources import VOLUMES
 from lazarus_tui.model.steps import Observation, Seen, StepContext, StepStopped
-from lazarus_tui.snapshots.inplace.beacon import Hold, annotate, extinguish, light
+from lazarus_tui.snapshots.inplace.beacon import Hold, annotate, close_capsule, extinguish, light
 from lazarus_tui.snapshots.inplace.parachute import claim_policy, restore_policy, set_policy
 from lazarus_tui.snapshots.inplace.part import Object, RestoreStep, last_writer, wanted_replicas
 from lazarus_tui.snapshots.inplace.replace import Gate, PivotStep, newest_warning
@@ -79,7 +79,8 @@ class Start(PivotStep):
         await scale(self, context, self.count)
 
     async def undo(self, context: StepContext) -> None:
-        await stop_again(self, context)
+        if not await self.untouched(context):
+            await stop_again(self, context)
 
 
 _UNHEALTHY = "see the pods' logs; undo brings the old volumes back"
@@ -135,10 +136,13 @@ class Close(RestoreStep):
                 await annotate(
                     self, context, VOLUMES, found, {KEPT_UNTIL: until, OP: context.op[:8]}, "undo is possible"
                 )
+        await close_capsule(self, context)
         await extinguish(self, context)
 
     async def undo(self, context: StepContext) -> None:
         """Before the old volumes come back: the beacon, the safe policy, and hands off, as before the first harm."""
+        if await self.untouched(context):
+            return
 
         async def look() -> str:
             found = await self.read(context)

@@ -55,6 +55,8 @@ class Stop(RestoreStep):
         wanted = wanted_replicas(await self.read(context))
         if wanted == 0:
             return Observation(Seen.DONE, f"from {self.replicas}", facts={"stop.done": True})
+        if await self.replaced(context):
+            return Observation(Seen.DONE, "the volumes are replaced already")
         if wanted != self.replicas:
             return Observation(
                 Seen.DIVERGED,
@@ -68,6 +70,8 @@ class Stop(RestoreStep):
 
     async def undo(self, context: StepContext) -> None:
         """Back to the old number, but only when every claim is there: a missing one would be made anew, and empty."""
+        if wanted_replicas(await self.read(context)) == self.replicas:
+            return
         for part in self.parts:
             claim = await self.claim(context, part.claim)
             if claim is None or claim["metadata"].get("deletionTimestamp"):
@@ -102,6 +106,8 @@ class Drain(RestoreStep):
         self._seen: tuple[float, int] | None = None
 
     async def observe(self, context: StepContext) -> Observation:
+        if await self.replaced(context):
+            return Observation(Seen.DONE, "the volumes are replaced already")
         left = await empty(self, context)
         if not left:
             return Observation(Seen.DONE, "no pod, no other user, nothing attached")

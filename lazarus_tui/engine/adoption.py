@@ -1,0 +1,115 @@
+"""Operations found by their capsules: begun by another Lazarus, whose journal is not here (design.md §5).
+
+A capsule is a ConfigMap beside the workload that holds the whole plan. Found without its journal it is shown as parked,
+with its two actions: resume, or undo. What was done is not known, so every step is looked at again, and an undo takes
+every step back.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from lazarus_tui.kube.cluster import Cluster
+from lazarus_tui.kube.errors import KubeError
+from lazarus_tui.model.operation import Operation, OpState, StepState, StepView
+from lazarus_tui.model.plan import Plan
+from lazarus_tui.model.resources import CONFIGMAPS
+from lazarus_tui.model.steps import Step
+
+log = logging.getLogger(__name__)
+
+CAPSULE_LABEL = "lazarus.io/capsule"
+# Set on the capsule when its operation ended well and is kept for an undo.
+CLOSED = "lazarus.io/closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Capsule:
+    """``plan`` as it was approved; ``closed`` when (RFC 3339) its operation ended, "" while it may be half done."""
+
+    operation: str
+    namespace: str
+    name: str
+    plan: Plan
+    closed: str = ""
+
+
+class BadCapsule(ValueError):
+    """A ConfigMap that calls itself a capsule and is none."""
+
+
+def opened(found: dict[str, Any]) -> Capsule:
+    """A capsule from its ConfigMap; raises ``BadCapsule`` when the plan in it is not the one its digest names."""
+    meta, data = found["metadata"], found.get("data") or {}
+    where = f"{meta.get('namespace')}/{meta.get('name')}"
+    try:
+        plan = msgspec.json.decode(data.get("plan", ""), type=Plan)
+    except msgspec.MsgspecError as error:
+        raise BadCapsule(f"capsule {where} holds no plan: {error}") from error
+    if plan.digest() != data.get("digest") or not data.get("operation"):
+        raise BadCapsule(f"capsule {where} was changed: its plan is not the one that was approved")
+    closed = str((meta.get("annotations") or {}).get(CLOSED) or "")
+    return Capsule(str(data["operation"]), str(meta["namespace"]), str(meta["name"]), plan, closed)
+
+
+async def capsules(cluster: Cluster) -> list[Capsule]:
+    """Every capsule of this cluster that can be read; what cannot is logged. Raises ``KubeError``."""
+    uid, found = await cluster.cluster_uid(), []
+    for one in await cluster.list(CONFIGMAPS, type=dict, label_selector=f"{CAPSULE_LABEL}=true"):
+        try:
+            capsule = opened(one)
+        except BadCapsule as error:
+            log.warning("%s", error)
+            continue
+        if capsule.plan.cluster_uid == uid:
+            found.append(capsule)
+        else:
+            log.warning("capsule %s/%s is of another cluster", capsule.namespace, capsule.name)
+    return found
+
+
+def adopted(capsule: Capsule, context: str, steps: Sequence[Step], now: str) -> tuple[Operation, Plan, Any]:
+    """The operation as this engine takes it over, its plan for ``context``, and the body of the journal's event.
+
+    The plan keeps everything but the name of the context, which is a matter of one person's kubeconfig.
+    """
+    plan = msgspec.structs.replace(capsule.plan, context=context)
+    where = f"{capsule.namespace}/{capsule.name}"
+    state = OpState.DONE if capsule.closed else OpState.PARKED
+    done = StepState.DONE if capsule.closed else StepState.PLANNED
+    operation = Operation(
+        id=capsule.operation,
+        kind=plan.kind,
+        context=context,
+        target=plan.target,
+        title=plan.title,
+        state=state,
+        plan_digest=plan.digest(),
+        started=plan.made,
+        ended=capsule.closed,
+        changed=now,
+        steps=tuple(StepView(s.name, s.title, done, s.mutates) for s in plan.steps),
+        message="" if capsule.closed else f"found by its capsule {where}: begun by another Lazarus, and not finished",
+        hint="" if capsule.closed else "resume looks at every step and goes on; undo brings back what was there before",
+        can_undo=True,
+        undo=plan.undo,
+        exit_code=0 if capsule.closed else 3,
+    )
+    mutating = [step.name for step in steps if step.mutates]
+    return operation, plan, {"capsule": where, "steps": mutating, "digest": capsule.plan.digest()}
+
+
+async def look(cluster: Cluster, context: str, adopt: Callable[[Capsule, str], Awaitable[Operation | None]]) -> None:
+    """Look for capsules once and hand each to the runner; a cluster that does not let it see them is left alone."""
+    try:
+        found = await capsules(cluster)
+    except KubeError as error:
+        log.info("capsules of %s cannot be listed: %s", context, error)
+        return
+    for capsule in found:
+        await adopt(capsule, context)

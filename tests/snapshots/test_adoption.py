@@ -1,0 +1,116 @@
+"""The journal is lost; the capsule is not. Another Lazarus finishes the restore, or undoes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from lazarus_tui import snapshots
+from lazarus_tui.engine.adoption import BadCapsule, capsules, opened
+from lazarus_tui.model.operation import OpState
+from lazarus_tui.model.resources import CONFIGMAPS
+from tests.engine.world import Engine
+from tests.snapshots.stage import SPACE, Stage, StageEngine, staged
+from tests.snapshots.test_inplace import all_say, clean, prepared, undo, volumes
+
+
+@dataclass
+class Cut:
+    """Ends the engine at a write, before it arrives (``after`` False) or after it was done."""
+
+    engine: Engine
+    match: str
+    happened: bool = False
+
+    async def __call__(self, request: Any) -> None:
+        if not self.happened and self.match in f"{request.method} {request.path}":
+            self.happened = True
+            self.engine.sever()
+            raise ConnectionResetError("severed")
+
+
+async def other_engine(stage: Stage) -> Engine:
+    """An engine of another person: its own journal, its own kubeconfig."""
+    assert stage.engine is not None
+    await stage.engine.close()
+    stage.folder = stage.folder / "other"
+    stage.folder.mkdir(mode=0o700)
+    stage.engine = await StageEngine.start(stage, tuple(snapshots.OPERATIONS))  # type: ignore[arg-type]
+    return stage.engine
+
+
+# One request of each stage of the restore.
+STAGES = [
+    "PATCH /apis/apps/v1/namespaces/prod/statefulsets/db",
+    "PATCH /api/v1/persistentvolumes",
+    "PATCH /apis/apps/v1/namespaces/prod/statefulsets/db/scale",
+    "POST /apis/snapshot.storage.k8s.io/v1/namespaces/prod/volumesnapshots",
+    "DELETE /api/v1/namespaces/prod/persistentvolumeclaims",
+    "POST /api/v1/namespaces/prod/persistentvolumeclaims",
+]
+
+
+async def interrupted(stage: Stage, engine: Engine, match: str) -> str:
+    """The engine dies at ``match``; the operation's id."""
+    plan = await stage.plan(engine)
+    cut = Cut(engine, match)
+    engine.wire.before = cut
+    operation = await engine.passing(engine.runner.start(plan, plan.digest(), plan.target))
+    await stage.until(lambda: cut.happened, f"cut at {match}")
+    return operation.id
+
+
+@pytest.mark.parametrize("match", STAGES)
+@pytest.mark.parametrize("way", ["resume", "undo"])
+async def test_another_lazarus_goes_on_or_takes_it_back(match: str, way: str) -> None:
+    async with staged(replicas=2) as (stage, engine):
+        old = await prepared(stage)
+        op = await interrupted(stage, engine, match)
+        engine = await other_engine(stage)
+        [capsule] = await engine.passing(capsules(engine.cluster))
+        found = await engine.passing(engine.runner.adopt(capsule, "their-name"))
+        assert found is not None
+        assert (found.id, found.state, found.context, found.exit_code) == (op, OpState.PARKED, "their-name", 3)
+        assert await engine.passing(engine.runner.adopt(capsule, "their-name")) is None
+        if way == "undo":
+            ended = await undo(engine, found)
+            assert ended.state is OpState.UNDONE, ended.message
+            assert volumes(stage) == old
+            assert all_say(stage, "after")
+        else:
+            await engine.passing(engine.runner.resume(op))
+            ended = await engine.finish(op)
+            assert ended.state is OpState.DONE, ended.message
+            assert all_say(stage, "before")
+        assert clean(stage)
+        assert set(old.values()) <= stage.handles()
+        await stage.until(lambda: stage.ready() == 2, "all replicas are back")
+
+
+async def test_a_closed_capsule_still_undoes_for_whoever_finds_it() -> None:
+    async with staged(replicas=2) as (stage, engine):
+        old = await prepared(stage)
+        done = await stage.restore(engine)
+        engine = await other_engine(stage)
+        [capsule] = await engine.passing(capsules(engine.cluster))
+        found = await engine.passing(engine.runner.adopt(capsule, "lab"))
+        assert found is not None
+        assert (found.id, found.state, found.can_undo) == (done.id, OpState.DONE, True)
+        ended = await undo(engine, found)
+        assert ended.state is OpState.UNDONE, ended.message
+        assert volumes(stage) == old
+        assert all_say(stage, "after")
+
+
+async def test_a_capsule_that_was_changed_is_no_capsule() -> None:
+    async with staged(replicas=1) as (stage, engine):
+        await prepared(stage)
+        done = await stage.restore(engine)
+        [found] = [one for one in stage.api.list(CONFIGMAPS, SPACE) if one["metadata"]["name"].startswith("lazarus-")]
+        assert opened(found).operation == done.id
+        for change in ({"plan": found["data"]["plan"].replace('"safety":true', '"safety":false')}, {"plan": "{"}, {}):
+            data = {**found["data"], **change} if change else {}
+            with pytest.raises(BadCapsule):
+                opened({**found, "data": data})
