@@ -14,7 +14,7 @@ import msgspec
 
 from lazarus_tui.model.clock import Clock, rfc3339
 from lazarus_tui.model.resources import NAMESPACES
-from lazarus_tui.sandbox.api import managed, names, schema
+from lazarus_tui.sandbox.api import admission, managed, names, schema
 from lazarus_tui.sandbox.api.apply import Application
 from lazarus_tui.sandbox.api.crd import definition_causes, fill_definition
 from lazarus_tui.sandbox.api.defaults import fill_defaults
@@ -157,9 +157,11 @@ class Verbs:
                 fill_definition(obj, self.stamp())
         else:
             fill_defaults(kind, obj, old, self.store)
+            admission.complete(kind, obj, old, self.store)
             causes += create_causes(kind, obj, self.store) if old is None else update_causes(kind, obj, old)
         if causes:
             raise kind.invalid(meta.get("name", ""), causes)
+        admission.check(kind, obj, old, self.store, self.clock.now())
         obj["apiVersion"] = kind.api_version
 
     def update(

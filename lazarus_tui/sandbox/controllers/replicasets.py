@@ -86,9 +86,8 @@ class ReplicaSetController(Controller):
         status = {name: value for name, value in status.items() if value or name == "replicas"}
         status["observedGeneration"] = owner["metadata"].get("generation", 0)
         if failure:
-            before: Object = next(iter((owner.get("status") or {}).get("conditions") or ()), {})
+            # Told once: the message names a pod that never was, a new one with each try.
+            before = (owner.get("status") or {}).get("conditions")
             condition = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": str(failure)}
-            status["conditions"] = [
-                condition | {"lastTransitionTime": before.get("lastTransitionTime") or rfc3339(now)}
-            ]
+            status["conditions"] = before or [condition | {"lastTransitionTime": rfc3339(now)}]
         write_status(self.api, REPLICASETS, owner, status)

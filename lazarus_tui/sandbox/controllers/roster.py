@@ -23,6 +23,7 @@ from lazarus_tui.sandbox.controllers.jobs import JobController
 from lazarus_tui.sandbox.controllers.namespaces import NamespaceController
 from lazarus_tui.sandbox.controllers.nodes import NamespaceFurniture, NodeController
 from lazarus_tui.sandbox.controllers.protection import ClaimProtection, VolumeProtection
+from lazarus_tui.sandbox.controllers.quotas import QuotaController
 from lazarus_tui.sandbox.controllers.replicasets import ReplicaSetController
 from lazarus_tui.sandbox.controllers.roles import RoleAggregation
 from lazarus_tui.sandbox.controllers.scheduling import Scheduler
@@ -51,6 +52,7 @@ def roster(
         RoleAggregation(api, clock),
         GarbageCollector(api, clock),
         NamespaceController(api, clock, kinds),
+        QuotaController(api, clock, kinds),
         ClaimProtection(api, clock),
         VolumeProtection(api, clock),
         ClaimController(api, clock, driver or DirectoryDriver(api, clock, volumes)),
