@@ -10,6 +10,7 @@ from lazarus_tui.model.resources import Resource
 from lazarus_tui.sandbox.controllers.autoscalers import AutoscalerController
 from lazarus_tui.sandbox.controllers.base import Controller
 from lazarus_tui.sandbox.controllers.claims import ClaimController
+from lazarus_tui.sandbox.controllers.cordons import CordonController
 from lazarus_tui.sandbox.controllers.cronjobs import CronJobController
 from lazarus_tui.sandbox.controllers.daemonsets import DaemonSetController
 from lazarus_tui.sandbox.controllers.deployments import DeploymentController
@@ -58,6 +59,7 @@ def roster(
         ClaimController(api, clock, driver or DirectoryDriver(api, clock, volumes)),
         VolumeController(api, clock, volumes),
         Scheduler(api, clock),
+        CordonController(api, clock),
         StatefulSetController(api, clock),
         DeploymentController(api, clock),
         ReplicaSetController(api, clock),

@@ -1,7 +1,8 @@
-"""The scheduler: there is one node, so the question is only whether a pod's claims can be had."""
+"""The scheduler: finds the node that takes a pod, and waits for the pod's claims."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
@@ -10,8 +11,10 @@ from lazarus_tui.model.resources import CLAIMS, NODES, PODS, STORAGECLASSES, Res
 from lazarus_tui.sandbox.controllers.base import Controller, Key, Object, key_of
 from lazarus_tui.sandbox.controllers.claims import SELECTED_NODE
 from lazarus_tui.sandbox.controllers.events import Recorder
-from lazarus_tui.sandbox.controllers.nodes import MAX_PODS
+from lazarus_tui.sandbox.controllers.node_fit import objection
 from lazarus_tui.sandbox.controllers.pods import is_ending, is_over
+
+_NAME = "default-scheduler"
 
 
 class Scheduler(Controller):
@@ -31,22 +34,27 @@ class Scheduler(Controller):
 
     async def reconcile(self, key: Key) -> float | None:
         pod = self.api.get(PODS, key[1], key[0])
-        if pod is None or pod["spec"].get("nodeName") or is_ending(pod) or pod["spec"].get("schedulingGates"):
+        if pod is None or pod["spec"].get("nodeName") or is_ending(pod):
             return None
-        if sum(bool(one["spec"].get("nodeName")) and not is_over(one) for one in self.api.list(PODS)) >= MAX_PODS:
-            self._refuse(pod, "0/1 nodes are available: 1 Too many pods.")
+        if pod["spec"].get("schedulerName", _NAME) != _NAME:
             return None
-        nodes = [one["metadata"]["name"] for one in self.api.list(NODES) if not one["spec"].get("unschedulable")]
-        if not nodes:
-            self._refuse(pod, "0/1 nodes are available: 1 node(s) were unschedulable.")
+        if pod["spec"].get("schedulingGates"):
+            text = "Scheduling is blocked due to non-empty scheduling gates"
+            self._condition(pod, "SchedulingGated", text)
             return None
-        waits, wrong = self._claims(pod, nodes[0])
+        nodes, pods = self.api.list(NODES), self.api.list(PODS)
+        reasons = {node["metadata"]["name"]: objection(pod, node, pods) for node in nodes}
+        fitting = [name for name, reason in reasons.items() if not reason]
+        if not fitting:
+            self._refuse(pod, _summary(reasons))
+            return None
+        waits, wrong = self._claims(pod, fitting[0])
         if wrong:
-            self._refuse(pod, f"0/1 nodes are available: {wrong}.")
+            self._refuse(pod, f"0/{len(nodes)} nodes are available: {wrong}. {_hopeless(len(nodes))}")
         elif not waits:
-            self.api.bind(key[1], key[0], nodes[0])
-            Recorder(self.api, self.clock, "default-scheduler").normal(
-                pod, "Scheduled", f"Successfully assigned {key[0]}/{key[1]} to {nodes[0]}"
+            self.api.bind(key[1], key[0], fitting[0])
+            Recorder(self.api, self.clock, _NAME).normal(
+                pod, "Scheduled", f"Successfully assigned {key[0]}/{key[1]} to {fitting[0]}"
             )
         return None
 
@@ -81,19 +89,39 @@ class Scheduler(Controller):
         return waits, ""
 
     def _refuse(self, pod: Object, message: str) -> None:
+        if self._condition(pod, "Unschedulable", message):
+            Recorder(self.api, self.clock, _NAME).warning(pod, "FailedScheduling", message)
+
+    def _condition(self, pod: Object, reason: str, message: str) -> bool:
+        """Says why the pod has no node; False when that is known."""
         status = pod.get("status") or {}
         others = [one for one in status.get("conditions") or () if one["type"] != "PodScheduled"]
         before: Object = next((one for one in status.get("conditions") or () if one["type"] == "PodScheduled"), {})
         if before.get("message") == message:
-            return
+            return False
         condition = {
             "type": "PodScheduled",
             "status": "False",
-            "reason": "Unschedulable",
+            "reason": reason,
             "message": message,
             "lastTransitionTime": before.get("lastTransitionTime") or rfc3339(self.clock.now()),
         }
-        self.api.update_status(
-            PODS, {**pod, "status": status | {"phase": "Pending", "conditions": [*others, condition]}}
-        )
-        Recorder(self.api, self.clock, "default-scheduler").warning(pod, "FailedScheduling", message)
+        told = status | {"phase": "Pending", "conditions": [*others, condition]}
+        self.api.update_status(PODS, {**pod, "status": told})
+        return True
+
+
+def _summary(reasons: dict[str, str]) -> str:
+    """Why no node will do, counted."""
+    if not reasons:
+        return "no nodes available to schedule pods"
+    counted = sorted(f"{count} {reason}" for reason, count in Counter(reasons.values()).items())
+    head = f"0/{len(reasons)} nodes are available: {', '.join(counted)}. "
+    if set(reasons.values()) == {"Too many pods"}:
+        text = f"{len(reasons)} No preemption victims found for incoming pod."
+        return f"{head}preemption: 0/{len(reasons)} nodes are available: {text}"
+    return head + _hopeless(len(reasons))
+
+
+def _hopeless(nodes: int) -> str:
+    return f"preemption: 0/{nodes} nodes are available: {nodes} Preemption is not helpful for scheduling."
