@@ -138,7 +138,7 @@ class DirectoryDriver:
                 took = int((loop.time() - began) * 1000)
         except TimeoutError as fault:
             text = f"the pods of {', '.join(volumes)} did not stand still, or had to for too long"
-            raise DriverFault("Aborted", text) from fault
+            raise DriverFault("Internal", text) from fault
         except OSError as fault:
             raise DriverFault("Internal", f"copy of {', '.join(volumes)} failed: {fault}") from fault
         finally:

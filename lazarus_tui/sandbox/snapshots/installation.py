@@ -6,6 +6,7 @@ clusters, snapshots then wait for ever without an error.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -34,9 +35,9 @@ def definitions() -> list[dict[str, Any]]:
     return [yaml.load(text, _LOADER) for _, text in texts]
 
 
-def install(api: LocalApi) -> None:
-    """Creates the definitions and classes that are missing."""
-    for definition in definitions():
+def install(api: LocalApi, defined: Iterable[dict[str, Any]] | None = None) -> None:
+    """Creates the definitions (``defined`` or those that are shipped) and the classes, as far as they are missing."""
+    for definition in definitions() if defined is None else defined:
         if api.get(CRDS, definition["metadata"]["name"]) is None:
             api.create(CRDS, definition)
     text = files(__package__).joinpath("classes.yaml").read_text(encoding="utf-8")

@@ -1,0 +1,40 @@
+"""Snapshots of a volume that a real process writes to."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+
+from lazarus_tui.sandbox.snapshots.driver import DirectoryDriver
+
+
+async def test_every_cut_under_load_is_sound_and_holds_all_that_was_acknowledged(node, tmp_path):
+    await node.orders()
+    driver = DirectoryDriver(node.api, node.clock, node.volumes, freezer=node.kubelet)
+    handle = node.data().name
+    placed, stop = [], asyncio.Event()
+
+    async def customers():
+        while not stop.is_set():
+            placed.append((await node.ask("POST", "/orders"))[1]["id"])
+
+    load = [asyncio.create_task(customers()) for _ in range(2)]
+    found = []
+    for number in range(4):
+        seen = len(placed)
+        await node.until(lambda seen=seen: len(placed) > seen + 5)
+        acknowledged = max(placed)
+        stored = await driver.cut(f"snapshot-{number}", handle, {})
+        assert 0 <= stored.frozen_milliseconds < 5000
+        await driver.restore(stored.handle, f"pvc-{number}")
+        with sqlite3.connect(node.volumes.of_handle(f"pvc-{number}") / "orders.db") as database:
+            assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+            found.append(database.execute("SELECT COUNT(*), MAX(id) FROM orders").fetchone())
+        database.close()
+        assert found[-1][1] >= acknowledged
+    torn = await driver.cut("snapshot-torn", handle, {"freeze": "false"})
+    assert torn.frozen_milliseconds == -1
+    stop.set()
+    await asyncio.gather(*load)
+    assert [count for count, _ in found] == [last for _, last in found], "no order is missing in between"
+    assert sorted(set(found)) == found
