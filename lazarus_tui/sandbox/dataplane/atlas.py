@@ -28,7 +28,6 @@ NODE = Party("127.42.255.1", node=True)
 
 # Pods and services live in loopback addresses; none of these is ever outside.
 _CLUSTER = ip_network("127.0.0.0/8")
-_INSIDE = Block(_CLUSTER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +91,16 @@ class Atlas:
     def ways_out(self, source: Party, port: int) -> tuple[list[tuple[str, bool]], list[Block]] | None:
         """What a filter needs for ``port``: known addresses and whether they pass, and blocks; None if all passes.
 
-        An address of the cluster where nothing is passes: it is refused by whoever takes the connection.
+        A service without a ready endpoint passes: whoever takes the connection refuses it, as kube-proxy does.
         """
         blocks = self._policies.open_blocks(source, port)
         known = []
-        for address in sorted(self.places(port)):
+        for address in sorted(self.places(port) | self._at.keys()):
             targets = self.targets(address, port)
             known.append((address, not targets or any(not self.refusal(source, target) for target in targets)))
         if blocks == [EVERYWHERE] and all(passes for _, passes in known):
             return None
-        return known, [_INSIDE, *blocks]
+        return known, blocks
 
 
 def _party(pod: Object, address: str) -> Party:

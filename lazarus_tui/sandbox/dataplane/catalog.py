@@ -8,7 +8,10 @@ from pathlib import Path
 
 # Programs live beside this file, so an installed wheel has them.
 _SOURCES = Path(__file__).parent / "images"
-_TOOLS = frozenset({"cat", "ls", "tar", "echo", "env", "true", "false", "sleep", "stty", "sh", "/bin/sh"})
+_TOOLS = frozenset({"cat", "ls", "tar", "echo", "env", "true", "false", "sleep", "stty", "sh", "/bin/sh", "nc"}) | {
+    "wget",
+    "nslookup",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 """Makes network namespaces for pods, and sockets in them: a program of its own, since it moves between namespaces.
 
-``keeper.py PARENT FD``: FD is a SOCK_SEQPACKET socket. Requests and replies are JSON with descriptors beside them:
+``keeper.py PARENT FD [USER NET]``: FD is a SOCK_SEQPACKET socket. Requests and replies are JSON with descriptors beside
+them. First comes a reply that nobody asked for, with descriptors of the program's own namespaces; a later keeper that
+is given them as USER and NET takes this one's place.
 
 - ``{"number": n, "do": "open", "address": ip}`` → the descriptors of a new user and a new network namespace;
 - ``{"number": n, "do": "sockets", "wanted": [[kind, ip, port], …]}`` with the descriptor of a network namespace →
@@ -170,22 +172,31 @@ def _serve(wire: socket.socket, home: int) -> None:
             os.close(descriptor)
 
 
+def _settle(earlier: list[int]) -> list[int]:
+    """Descriptors of the user and network namespace this program works from: the ``earlier`` ones or new ones."""
+    if earlier:
+        _libc("setns", earlier[0], _NEW_USER)
+        _libc("setns", earlier[1], _NEW_NET)
+        return earlier
+    uid, gid = os.geteuid(), os.getegid()
+    _libc("unshare", _NEW_USER | _NEW_NET)
+    _map_oneself(uid, gid, outermost=True)
+    return [os.open(f"/proc/self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in ("user", "net")]
+
+
 def main() -> None:
     parent, wire = int(sys.argv[1]), socket.socket(fileno=int(sys.argv[2]))
-    uid, gid = os.geteuid(), os.getegid()
     with wire:
         try:
-            _libc("unshare", _NEW_USER | _NEW_NET)
-            _map_oneself(uid, gid, outermost=True)
-            home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+            own = _settle([int(word) for word in sys.argv[3:]])
         except OSError as fault:
             wire.send(json.dumps({"number": 0, "error": str(fault.strerror or fault)}).encode())
             return
         _libc("prctl", _PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
         if os.getppid() != parent:  # it died before the call above
             return
-        wire.send(json.dumps({"number": 0}).encode())
-        _serve(wire, home)
+        socket.send_fds(wire, [json.dumps({"number": 0}).encode()], own)
+        _serve(wire, own[1])
 
 
 if __name__ == "__main__":

@@ -55,6 +55,7 @@ class Namespaces:
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
         self._number = 0
+        self._home: tuple[int, ...] = ()
 
     async def start(self) -> None:
         """Raises ``NotPossible``, also when the first namespace turns out to be worth nothing."""
@@ -96,6 +97,12 @@ class Namespaces:
         return found
 
     async def stop(self) -> None:
+        await self._end()
+        home, self._home = self._home, ()
+        for descriptor in home:
+            os.close(descriptor)
+
+    async def _end(self) -> None:
         if self._wire is not None:
             self._wire.close()
             self._wire = None
@@ -118,7 +125,7 @@ class Namespaces:
                 try:
                     return await self._exchange(request | {"number": self._number}, descriptors)
                 except ConnectionError:  # the keeper was killed: another one can do the same
-                    await self.stop()
+                    await self._end()
                     if attempt == 2:
                         raise
             raise AssertionError("unreachable")
@@ -129,10 +136,15 @@ class Namespaces:
             ours.setblocking(False)
             self._wire = ours
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-I", "-S", "-B", str(KEEPER), str(os.getpid()), str(its.fileno()),
-                stdin=asyncio.subprocess.DEVNULL, start_new_session=True, pass_fds=(its.fileno(),), cwd="/",
+                sys.executable, "-I", "-S", "-B", str(KEEPER), str(os.getpid()), *map(str, (its.fileno(), *self._home)),
+                stdin=asyncio.subprocess.DEVNULL, start_new_session=True, pass_fds=(its.fileno(), *self._home), cwd="/",
             )  # fmt: skip
-        await self._reply(0)
+        _, home = await self._reply(0)
+        if self._home:  # the same namespaces, by other descriptors
+            for descriptor in home:
+                os.close(descriptor)
+        else:
+            self._home = tuple(home)
 
     async def _exchange(self, request: dict[str, Any], descriptors: Sequence[int]) -> tuple[dict[str, Any], list[int]]:
         assert self._wire is not None

@@ -347,6 +347,12 @@ KINDS: tuple[Kind, ...] = (
         requests=False,
     ),
     Kind(
+        "cni-ignores-policy",
+        "NetworkPolicies are accepted and shown, but nothing heeds them; the sandbox does not say so.",
+        "cni-ignores-policy --for 10m",
+        requests=False,
+    ),
+    Kind(
         "quota",
         "A namespace has used up its ResourceQuota.",
         "quota --namespace shop",

@@ -10,7 +10,7 @@ from lazarus_tui.sandbox.dataplane.launcher import Launcher
 from lazarus_tui.sandbox.faults.effects import BrokenWatches, Compaction, Expiry
 from lazarus_tui.sandbox.faults.endpoint import Endpoint
 from lazarus_tui.sandbox.faults.faults import Effect, Faults
-from lazarus_tui.sandbox.faults.model import PATH, Fault
+from lazarus_tui.sandbox.faults.model import PATH, Fault, FaultRefused
 from lazarus_tui.sandbox.faults.nodes import Crashing, NodeOutage, Unpullable
 from lazarus_tui.sandbox.faults.parts import Full, Quota, StoreOutage, Switch, VeleroRestart
 from lazarus_tui.sandbox.faults.requests import Interference
@@ -85,11 +85,18 @@ def _of_storage(cluster: SandboxCluster) -> dict[str, Effect]:
 
 
 def _of_node(cluster: SandboxCluster) -> dict[str, Effect]:
-    kubelet = cluster.kubelet
+    kubelet, network = cluster.kubelet, cluster.network
+
+    def blind(value: bool) -> None:
+        if value and not network.state.enforced:
+            raise FaultRefused(f"network policies are {network.state}")
+        network.ignores_policies = value
+
     crashing, unpullable = Crashing(kubelet.launcher), Unpullable(kubelet.catalog)
     kubelet.launcher, kubelet.catalog = cast(Launcher, crashing), unpullable
     nodes = next(one for one in cluster.loop.controllers if isinstance(one, NodeController))
     return {
+        "cni-ignores-policy": Switch("network policies", lambda _: blind(True), lambda: blind(False)),
         "node-not-ready": NodeOutage(cluster.api, cluster.clock, kubelet, nodes),
         "crash-loop": crashing,
         "image-pull": unpullable,

@@ -31,6 +31,7 @@ from lazarus_tui.sandbox.dataplane.environment import claim_directory
 from lazarus_tui.sandbox.dataplane.kubelet import Kubelet
 from lazarus_tui.sandbox.dataplane.launcher import ProcessLauncher
 from lazarus_tui.sandbox.dataplane.ledger import Ledger
+from lazarus_tui.sandbox.dataplane.network import PodNetwork
 from lazarus_tui.sandbox.dataplane.proxy import ServiceProxy
 from lazarus_tui.sandbox.dataplane.volumes import DRIVER, VolumeStore
 
@@ -38,8 +39,10 @@ Object = dict[str, Any]
 
 
 class Node:
-    def __init__(self, root: Path, *, mapped: bool | None = None) -> None:
-        self.root, self.clock = root, SystemClock()
+    """``separate`` is whether pods get networks of their own, where the machine lets them."""
+
+    def __init__(self, root: Path, *, mapped: bool | None = None, separate: bool = True) -> None:
+        self.root, self.clock, self.separate = root, SystemClock(), separate and not mapped
         registry = Registry()
         self.api = LocalApi(Store(), registry, self.clock)
         self.volumes = VolumeStore(root / "volumes")
@@ -50,6 +53,8 @@ class Node:
     def build(self) -> None:
         """Fresh controllers over the same objects, as after a crash."""
         hosts = self.root / "hosts.json"
+        catalog = standard_catalog()
+        self.network = PodNetwork(self.api, self.clock, catalog=catalog, separate=self.separate)
         self.kubelet = Kubelet(
             self.api,
             self.clock,
@@ -57,13 +62,14 @@ class Node:
             hosts=hosts,
             volumes=self.volumes,
             launcher=ProcessLauncher(Ledger(self.root / "pids")),
-            catalog=standard_catalog(),
+            catalog=catalog,
             addresses=self.addresses,
+            network=self.network,
         )
-        self.proxy = ServiceProxy(self.api, self.clock, hosts=hosts, addresses=self.addresses)
+        self.proxy = ServiceProxy(self.api, self.clock, hosts=hosts, addresses=self.addresses, network=self.network)
         registry = self.api.registry
         own = roster(self.api, self.clock, volumes=self.volumes, kinds=lambda: [k.resource for k in registry.kinds()])
-        self.loop = Loop(self.api, self.clock, [*own, self.kubelet, self.proxy])
+        self.loop = Loop(self.api, self.clock, [*own, self.network, self.kubelet, self.proxy])
 
     async def start(self) -> None:
         await self.loop.start()
@@ -171,6 +177,15 @@ class Node:
 @pytest.fixture
 async def node(tmp_path: Path) -> AsyncIterator[Node]:
     node = Node(tmp_path)
+    await node.start()
+    yield node
+    await node.loop.stop()
+
+
+@pytest.fixture
+async def shared_node(tmp_path: Path) -> AsyncIterator[Node]:
+    """As on a machine that lets nobody make namespaces."""
+    node = Node(tmp_path, separate=False)
     await node.start()
     yield node
     await node.loop.stop()

@@ -1,0 +1,269 @@
+"""NetworkPolicies with real processes: what a pod reaches is what the policies let through, whoever asks.
+
+Where this machine does not allow namespaces, the same tests demand that the sandbox says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import ctypes
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lazarus_tui.model.resources import NETWORKPOLICIES, NODES, PODS, SERVICES
+from lazarus_tui.sandbox.dataplane import keeper, kubelet
+from lazarus_tui.sandbox.dataplane.namespaces import Namespaces, NotPossible
+from lazarus_tui.sandbox.dataplane.network import CONDITION, ENFORCEMENT
+from lazarus_tui.sandbox.runtime import RuntimeRefused
+
+_NOBODY, _PR_SET_DUMPABLE = 65534, 4
+
+DENY_ALL = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+NAMES = {
+    "podSelector": {},
+    "policyTypes": ["Egress"],
+    "egress": [
+        {
+            "to": [{"namespaceSelector": {}, "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}}],
+            "ports": [{"protocol": "UDP", "port": 53}],
+        }
+    ],
+}
+
+
+@pytest.fixture
+async def web(node: Any) -> Any:
+    """The order book and a pod that uses it, on a node that holds policies; None where it says that it does not."""
+    told = node.api.get(NODES, "sandbox-node")
+    (condition,) = [one for one in told["status"]["conditions"] if one["type"] == CONDITION]
+    assert told["metadata"]["annotations"][ENFORCEMENT] == condition["message"] == str(node.network.state)
+    if not node.network.state.enforced:
+        assert condition["status"] == "False"
+        assert str(node.network.state).startswith("not enforced: ")
+        assert len(str(node.network.state)) > len("not enforced: ")
+        return None
+    assert condition["status"] == "True"
+    spec = {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]}
+    node.api.create(SERVICES, {"metadata": {"name": "web"}, "spec": spec}, "shop")
+    node.pod("web", "web", readinessProbe={"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 1})
+    node.api.patch(PODS, "web", {"metadata": {"labels": {"app": "web"}}}, "shop")
+    await node.orders()
+    await node.until(lambda: node.ready("web"))
+    return node
+
+
+def policy(node: Any, name: str, spec: dict[str, Any]) -> None:
+    node.api.create(NETWORKPOLICIES, {"metadata": {"name": name}, "spec": spec}, "shop")
+
+
+async def reach(node: Any, host: str, port: int, pod: str = "web") -> str:
+    """``open``, or why nc in the pod says that it is not."""
+    code, out, said = await node.run(pod, "nc", "-z", "-w", "0.4", host, str(port))
+    assert code == (0 if out else 1)
+    return "open" if out else said.decode().strip().partition("): ")[2] or said.decode().strip()
+
+
+async def each(node: Any, places: list[tuple[str, int]]) -> list[str]:
+    return list(await asyncio.gather(*(reach(node, *place) for place in places)))
+
+
+async def exchange(streams: Any, path: str) -> bytes:
+    reader, writer = streams
+    try:
+        writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+        return bytes(await reader.read())
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+async def listener(answer: bytes) -> asyncio.Server:
+    async def speak(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    return await asyncio.start_server(speak, "127.0.0.1", 0)
+
+
+async def test_a_closed_namespace_is_closed_and_opens_again(web: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    if web is None:
+        return
+    monkeypatch.setattr(kubelet, "DROPPED_SECONDS", 0.01)
+    server = await listener(b"hello")
+    web.network.api_address = server.sockets[0].getsockname()[:2]
+    api = (await web.run("web", "env"))[1].decode().partition("KUBERNETES_SERVICE_HOST=")[2].split()[0]
+    address = web.get(SERVICES, "orders")["spec"]["clusterIP"]
+    pod = web.get(PODS, "orders-0")["status"]["podIP"]
+    places = [("orders", 8080), (address, 8080), (pod, 8080), (api, 443)]
+    assert await each(web, places) == ["open"] * 4
+    policy(web, "deny-all", DENY_ALL)
+    name, *others = await each(web, [*places, ("169.254.169.254", 80)])
+    assert others == ["Connection timed out"] * 4
+    assert "no answer from the name server" in name
+    with pytest.raises(RuntimeRefused) as refused:  # the API server's service proxy
+        await web.kubelet.connect("shop", "web", 8080, outside=True)
+    assert (refused.value.status, "i/o timeout" in refused.value.message) == (503, True)
+    # What comes by the node does: probes, port-forward, exec.
+    assert (await exchange(await web.kubelet.connect("shop", "web", 8080), "/healthz")).endswith(b"ok")
+    assert web.ready("web")
+    web.api.delete(NETWORKPOLICIES, "deny-all", "shop")
+    await web.loop.settle()
+    assert await each(web, places) == ["open"] * 4
+    assert (await exchange(await web.kubelet.connect("shop", "web", 8080, outside=True), "/")).startswith(
+        b"HTTP/1.1 200"
+    )
+    server.close()
+
+
+async def test_policies_open_exactly_what_they_name(web: Any) -> None:
+    if web is None:
+        return
+    policy(web, "deny-all", DENY_ALL)
+    policy(web, "names", NAMES)
+    to_orders = {"to": [{"podSelector": {"matchLabels": {"app": "orders"}}}], "ports": [{"port": "http"}]}
+    policy(
+        web, "out", {"podSelector": {"matchLabels": {"app": "web"}}, "policyTypes": ["Egress"], "egress": [to_orders]}
+    )
+    await web.loop.settle()
+    assert await reach(web, "orders", 8080) == "Connection timed out"  # the other end has not agreed
+    by_web = {"from": [{"podSelector": {"matchLabels": {"app": "web"}}}]}
+    policy(web, "in", {"podSelector": {"matchLabels": {"app": "orders"}}, "ingress": [by_web]})
+    await web.loop.settle()
+    assert await reach(web, "orders", 8080) == "open"
+    code, page, _ = await web.run("web", "wget", "-qO-", "http://orders:8080/stats")
+    assert (code, json.loads(page)["orders"]) == (0, 0)
+    assert await reach(web, "web", 80, pod="orders-0") == "Connection timed out"  # nobody named that way
+
+
+async def test_a_cni_that_ignores_policies_is_found_out_only_by_trying(web: Any) -> None:
+    if web is None:
+        return
+    policy(web, "deny-all", DENY_ALL)
+    await web.loop.settle()
+    said = web.api.get(NODES, "sandbox-node")["metadata"]["annotations"]
+    web.network.ignores_policies = True
+    await web.loop.settle()
+    assert await reach(web, "orders", 8080) == "open"
+    assert (await exchange(await web.kubelet.connect("shop", "web", 8080, outside=True), "/healthz")).endswith(b"ok")
+    assert web.api.get(NODES, "sandbox-node")["metadata"]["annotations"] == said
+    assert web.network.state.enforced
+    web.network.ignores_policies = False
+    await web.loop.settle()
+    assert await reach(web, web.get(SERVICES, "orders")["spec"]["clusterIP"], 8080) == "Connection timed out"
+
+
+async def test_nobody_there_is_not_the_same_as_nobody_allowed(web: Any) -> None:
+    if web is None:
+        return
+    orders = web.get(PODS, "orders-0")["status"]["podIP"]
+    assert await reach(web, orders, 4) == "Connection refused"
+    assert (
+        await reach(web, "127.43.200.1", 443) == "Connection reset by peer"
+    )  # an address of the cluster without owner
+    with pytest.raises(RuntimeRefused, match="nothing answers on port 5432"):
+        await web.kubelet.connect("shop", "web", 5432)
+    code, _, said = await web.run("web", "nslookup", "nobody")
+    assert (code, b"NXDOMAIN" in said) == (1, True)
+
+
+async def test_the_app_sees_who_called_and_a_pod_is_no_root_of_the_machine(web: Any) -> None:
+    if web is None:
+        return
+    link = os.readlink("/proc/self/ns/net")
+    (pid,) = [int(name) for name in os.listdir(web.root / "pids") if "orders" in _command(int(name))]
+    assert os.readlink(f"/proc/{pid}/ns/net") != link
+    assert os.readlink(f"/proc/{pid}/ns/user") != os.readlink("/proc/self/ns/user")
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+    assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0
+    assert status["NoNewPrivs"] == "1"
+    assert status["Uid"].split()[1] == str(os.geteuid())
+
+
+def _command(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text()
+
+
+async def test_a_killed_keeper_is_replaced(web: Any) -> None:
+    if web is None:
+        return
+    process = web.network._namespaces._process
+    process.kill()
+    await process.wait()
+    assert (await exchange(await web.kubelet.connect("shop", "web", 8080), "/healthz")).endswith(b"ok")
+    assert await reach(web, "orders", 8080) == "open"
+
+
+async def test_pods_that_share_the_loopback_are_reported(shared_node: Any) -> None:
+    node = shared_node
+    assert not node.network.state.enforced
+    assert node.api.get(NODES, "sandbox-node")["metadata"]["annotations"][ENFORCEMENT].startswith("not enforced: ")
+    await node.orders()
+    policy(node, "deny-all", DENY_ALL)
+    await node.loop.settle()
+    reader, writer = await node.kubelet.connect("shop", "orders-0", 8080, outside=True)  # nothing is pretended
+    assert (await exchange((reader, writer), "/healthz")).endswith(b"ok")
+
+
+async def test_a_machine_without_namespaces_says_why(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "keeper.py"
+    reply = json.dumps({"number": 0, "error": "Operation not permitted"}).encode()
+    broken.write_text(f"import socket, sys\nsocket.socket(fileno=int(sys.argv[2])).send({reply!r})\n")
+    monkeypatch.setattr("lazarus_tui.sandbox.dataplane.namespaces.KEEPER", broken)
+    with pytest.raises(NotPossible, match=r"Operation not permitted|Linux only"):
+        await Namespaces().start()
+
+
+def test_no_privilege_is_needed() -> None:
+    """As an ordinary user without one capability, like the kernel's own limits allow it on this machine."""
+    heard, told = os.pipe()
+    codecs.lookup("ascii")  # what the child needs of the library: it may not be allowed to read that any more
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(told, _made_without_privilege().encode())
+        finally:
+            os._exit(0)
+    os.close(told)
+    os.waitpid(child, 0)
+    said = os.read(heard, 1000).decode()
+    os.close(heard)
+    assert said == asyncio.run(_possible())
+
+
+async def _possible() -> str:
+    """``made``, or what the sandbox says is forbidden here."""
+    namespaces = Namespaces()
+    try:
+        await namespaces.start()
+    except NotPossible as fault:
+        return str(fault).rpartition(": ")[2]
+    await namespaces.stop()
+    return "made"
+
+
+def _made_without_privilege() -> str:
+    if sys.platform != "linux":
+        return "pods can be separated on Linux only"
+    library = ctypes.CDLL(None, use_errno=True)
+    try:
+        if os.geteuid() == 0:
+            os.setgroups([])
+            os.setgid(_NOBODY)
+            os.setuid(_NOBODY)
+            library.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)  # as for a program that this user has started
+        keeper._libc("unshare", keeper._NEW_USER | keeper._NEW_NET)
+        keeper._map_oneself(os.geteuid(), os.getegid(), outermost=True)
+        home = os.open("/proc/self/ns/net", os.O_RDONLY)
+        _, net = keeper.open_namespaces("127.42.0.2")
+        errors, _ = keeper.make_sockets(net, home, [["listen", "0.0.0.0", 443], ["udp", "127.43.255.10", 53]])
+        return "made" if errors == ["", ""] else str(errors)
+    except OSError as fault:
+        return str(fault.strerror or fault)
