@@ -116,18 +116,37 @@ def _faults() -> list[str]:
 
 @sandbox.command("kubeconfig")
 @click.option("--path", "as_path", is_flag=True, help="Print the file's path instead of its content.")
-def kubeconfig(as_path: bool) -> int:
-    """Print its kubeconfig."""
+@click.option(
+    "--as",
+    "account",
+    metavar="ACCOUNT",
+    help="For a service account with fewer rights, NAME or NAMESPACE/NAME: lazarus-reader, lazarus-limited, your own.",
+)
+def kubeconfig(as_path: bool, account: str | None) -> int:
+    """Print its kubeconfig; with --as, one for somebody who may do less."""
     from lazarus_tui.sandbox import process
 
+    if account and as_path:
+        raise click.UsageError("--as makes a new kubeconfig: there is no file to name with --path")
     path = process.kubeconfig_path(root())
     try:
-        text = process.kubeconfig(root())
+        text = _kubeconfig_as(account) if account else process.kubeconfig(root())
     except FileNotFoundError:
         what = "the sandbox has never been started"
         raise Refused(Fault("not-found", what, str(path), "lazarus sandbox up")) from None
     sys.stdout.write(f"{path}\n" if as_path else text)
     return 0
+
+
+def _kubeconfig_as(account: str) -> str:
+    from lazarus_tui.sandbox import accounts, process
+
+    try:
+        return accounts.kubeconfig_as(root(), account)
+    except LookupError as error:
+        raise Refused(Fault("not-found", str(error), account, "kubectl get serviceaccounts -A")) from None
+    except process.SandboxFailed as error:
+        raise Refused(Fault("unreachable", str(error), str(root()), "lazarus sandbox up")) from None
 
 
 @sandbox.command("reset")

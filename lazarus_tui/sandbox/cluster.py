@@ -155,6 +155,7 @@ class SandboxCluster:
         install_shop(self.velero, self.volumes, orders)
         if history:
             History(self.velero, orders).write()
+        apply(self.api, "accounts")
 
     def _tell_bucket_address(self) -> None:
         """``publicUrl`` is where clients outside reach the object store; the port changes with every start."""
