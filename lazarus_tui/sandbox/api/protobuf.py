@@ -137,9 +137,19 @@ def _message(name: str, data: bytes, depth: int) -> dict[str, Any]:
     return result
 
 
+# Fields that are no pointers in Go's types: false and 0 are the same as nothing there.
+_OMITTED = frozenset(
+    (
+        *("failureThreshold", "generation", "healthCheckNodePort", "hostIPC", "hostNetwork", "hostPID", "hostPort"),
+        *("initialDelaySeconds", "minReadySeconds", "nodePort", "paused", "periodSeconds", "publishNotReadyAddresses"),
+        *("readOnly", "stdin", "stdinOnce", "successThreshold", "tty", "unschedulable"),
+    )
+)
+
+
 def _left_out(label: str, value: Any) -> bool:
-    """Go's encoder writes empty strings, zero times and generations that JSON leaves out."""
-    return value is None or value == "" or (label == "generation" and value == 0)
+    """Go's encoder writes empty strings, zero times and other zero values that JSON leaves out."""
+    return value is None or value == "" or (not value and label in _OMITTED)
 
 
 def _entry(kind: str, data: bytes, depth: int) -> tuple[str, Any]:

@@ -45,7 +45,7 @@ Around = Callable[[HttpRequest, Handler], Awaitable[Answer]]
 
 # What /version says unless told otherwise: the Kubernetes release whose answers the sandbox copies.
 KUBERNETES_VERSION = "v1.36.2"
-_STREAMED = ("log", "exec", "attach", "portforward")
+_STREAMED = ("log", "exec", "attach", "portforward", "ephemeralcontainers")
 _WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
 _log = logging.getLogger(__name__)

@@ -12,19 +12,24 @@ from lazarus_tui.model.http import HttpRequest
 from lazarus_tui.model.resources import PODS
 from lazarus_tui.sandbox.api import forwards, options, sessions
 from lazarus_tui.sandbox.api.answers import Answer, SocketAnswer, StreamAnswer, text_answer
-from lazarus_tui.sandbox.api.errors import ApiError, bad_request, method_not_allowed, no_such_route
+from lazarus_tui.sandbox.api.errors import ApiError, bad_request, forbidden, method_not_allowed, no_such_route
 from lazarus_tui.sandbox.api.routes import Route
 from lazarus_tui.sandbox.api.verbs import Verbs
 from lazarus_tui.sandbox.runtime import ExecSession, PodRuntime, RuntimeRefused
+
+_METHODS = {"log": ("GET",), "ephemeralcontainers": ("GET", "PUT", "PATCH")}
 
 
 async def pod_stream(verbs: Verbs, runtime: PodRuntime | None, request: HttpRequest, route: Route) -> Answer:
     """``ApiError`` before anything is streamed: no such pod or container, no runtime, nothing to upgrade to."""
     if route.namespace is None or not route.name:
         raise no_such_route()
-    if request.method not in ("GET", "POST"):
+    if request.method not in _METHODS.get(route.subresource, ("GET", "POST")):
         raise method_not_allowed()
     pod = verbs.get(verbs.registry.served(PODS).kind, route.namespace, route.name).obj
+    if route.subresource == "ephemeralcontainers":
+        why = "the sandbox has no ephemeral containers: its pods run images of its catalogue only"
+        raise forbidden(PODS.plural, "", route.name, why)
     if runtime is None:
         raise ApiError(503, "ServiceUnavailable", "no kubelet is running")
     try:

@@ -48,8 +48,8 @@ class _WrongType(Exception):
 def check(served: Served, obj: dict[str, Any], *, told: bool = True) -> list[str]:
     """The paths of unknown fields (unless nobody wants to be ``told``); ``ApiError`` 400 for wrong types.
 
-    Unknown fields of built-in kinds are dropped in place, those of custom kinds when they are pruned. Kinds whose
-    fields are not known here pass unchecked; custom kinds have schemas for their types.
+    Unknown fields and nulls of built-in kinds are dropped in place, those of custom kinds when they are pruned. Kinds
+    whose fields are not known here pass unchecked; custom kinds have schemas for their types.
     """
     kind = served.kind
     unknown: list[str] = []
@@ -135,9 +135,13 @@ def _walk(message: str, obj: dict[str, Any], path: str, unknown: list[str]) -> N
             continue
         kind, shape = fields[label]
         value = obj[label]
-        if kind.startswith("map:"):
+        if value is None and kind not in _ANYTHING:
+            del obj[label]  # null is Go's zero value, which is left out when it is written again
+        elif kind.startswith("map:"):
             kind = kind.removeprefix("map:")
             for key, one in _expect(dict, value, where).items():
+                if one is None and kind == "string":
+                    value[key] = ""
                 _value(kind, one, f"{where}.{key}", unknown)
         elif shape:
             for index, one in enumerate(_expect(list, value, where)):

@@ -82,6 +82,8 @@ def test_a_job_as_kubectl_sends_it() -> None:
         ),
         (("v1", "ConfigMap"), number(4, 0), {"immutable": False}),
         (("apps/v1", "Deployment"), block(2, number(1, 0)), {"spec": {"replicas": 0}}),
+        (("apps/v1", "Deployment"), block(2, number(5, 0) + number(7, 0)), {"spec": {}}),
+        (("v1", "Pod"), block(2, number(11, 0) + number(21, 0)), {"spec": {"automountServiceAccountToken": False}}),
         (("apps/v1", "Deployment"), block(2, number(5, -1)), {"spec": {"minReadySeconds": -1}}),
         (
             ("v1", "Namespace"),

@@ -80,3 +80,16 @@ async def test_what_many_shapes_allow(widgets: World) -> None:
     assert (await widgets.call("POST", path, body, fieldValidation="Strict")).status == 201
     free = {"metadata": {"name": "w"}, "spec": {"size": 1, "free": {"a": 1}, "limits": {"x": "1"}}}
     assert (await widgets.call("POST", WIDGETS, free, fieldValidation="Strict")).status == 201
+
+
+async def test_null_is_nothing(world: World) -> None:
+    spec = {"hostname": None, "volumes": None, "containers": [{"name": "a", "image": "b", "env": None, "tty": None}]}
+    made = await world.call("POST", f"{NS}/pods", {"metadata": {"name": "n", "creationTimestamp": None}, "spec": spec})
+    assert (made.status, "null" in made.raw.decode()) == (201, False)
+    assert made.body["metadata"]["creationTimestamp"]
+    told = await world.call("POST", f"{NS}/configmaps", {"metadata": {"name": "n"}, "data": {"a": None, "b": "c"}})
+    assert (told.status, told.body["data"]) == (201, {"a": "", "b": "c"})
+    patch = [{"op": "replace", "path": "/metadata/labels", "value": None}]
+    await world.call("PATCH", f"{NS}/configmaps/n", {"metadata": {"labels": {"x": "y"}}}, type=MERGE)
+    bare = await world.call("PATCH", f"{NS}/configmaps/n", patch, type="application/json-patch+json")
+    assert (bare.status, "labels" in bare.body["metadata"]) == (200, False)
