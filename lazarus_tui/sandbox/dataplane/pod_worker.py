@@ -341,7 +341,8 @@ class PodWorker:
             if self._task:
                 self._thawed.set()
                 with self._parked():
-                    await asyncio.gather(self._task, return_exceptions=True)
+                    # Not gather(): another terminate() cancels this one, and the task must still see its processes out.
+                    await asyncio.wait({self._task})
             self.ended.set()
         finally:
             self._busy -= 1
