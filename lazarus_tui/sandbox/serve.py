@@ -8,6 +8,7 @@ import gc
 import json
 import logging
 import os
+import resource
 import secrets
 import shutil
 import signal
@@ -39,6 +40,7 @@ SHOP = "shop"
 _UNUSED_SECONDS, _FIRST_USE_SECONDS = 4.0, 60.0
 _LOOK_SECONDS = 1.0
 _SETTLE_SECONDS = 10.0
+_FILES = 8192
 # What a sandbox must have written before it counts as filled; without it a half-made one is made anew.
 _FILLED = "filled"
 
@@ -74,6 +76,7 @@ class _Process:
         for signum in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signum, self._end.set)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        _allow_files()
         clear_half_made(self.root)
         clock = SystemClock()
         self._started = rfc3339(clock.now())
@@ -193,6 +196,15 @@ class _Process:
                 log.info("nobody is connected any more")
                 self._end.set()
                 return
+
+
+def _allow_files() -> None:
+    """As many open files as this process may have: the network of a pod takes about 30, and the usual limit is 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def clear_half_made(root: Path) -> None:

@@ -7,12 +7,12 @@ import re
 import socket
 import struct
 
-_SECONDS, _ATTEMPTS = 1.0, 2
+_PATIENCE, _ATTEMPTS = 2.0, 4
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
 
 
-def lookup(name: str, server: str) -> str:
-    """The first address of ``name``; raises ``OSError``: no such name, or no answer."""
+def lookup(name: str, server: str, patience: float = _PATIENCE) -> str:
+    """The first address of ``name``; raises ``OSError``: no such name, or no answer for ``patience`` seconds."""
     if _ADDRESS.fullmatch(name):
         return name
     namespace = os.environ.get("POD_NAMESPACE", "default")
@@ -22,18 +22,18 @@ def lookup(name: str, server: str) -> str:
     if name.count(".") < 5 and not absolute:  # options ndots:5
         candidates = [*candidates[1:], candidates[0]]
     for candidate in candidates:
-        found = _ask(candidate, server)
+        found = _ask(candidate, server, patience)
         if found:
             return found[0]
     raise OSError(f"{name}: no such name")
 
 
-def _ask(name: str, server: str) -> list[str]:
+def _ask(name: str, server: str, patience: float) -> list[str]:
     number = struct.unpack("!H", os.urandom(2))[0]
     labels = b"".join(bytes((len(part),)) + part.encode("idna") for part in name.split("."))
     query = struct.pack("!HHHHHH", number, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!HH", 1, 1)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
-        wire.settimeout(_SECONDS)
+        wire.settimeout(patience / _ATTEMPTS)
         wire.connect((server, 53))
         for _ in range(_ATTEMPTS):
             try:

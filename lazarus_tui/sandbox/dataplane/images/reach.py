@@ -49,17 +49,20 @@ def nc(args: list[str]) -> int:
 
 
 def nslookup(args: list[str]) -> int:
-    """``nslookup NAME``: the first address of a name."""
+    """``nslookup [-timeout=SECONDS] NAME``: the first address of a name."""
     server = os.environ.get("LAZARUS_DNS", "")
-    if len(args) != 1 or not server:
+    options = [word for word in args if word.startswith("-timeout=")]
+    names = [word for word in args if not word.startswith("-")]
+    if len(names) != 1 or not server:
         return complain("nslookup: " + ("one name is needed" if server else "pods have no name server here"))
     try:
-        address = lookup(args[0], server)
+        patience = (float(option.partition("=")[2]) for option in options)
+        address = lookup(names[0], server, *patience)
     except TimeoutError:
         return complain(";; connection timed out; no servers could be reached")
     except OSError:
-        return complain(f"** server can't find {args[0]}: NXDOMAIN")
-    say(f"Server:\t\t{server}\n\nName:\t{args[0]}\nAddress: {address}")
+        return complain(f"** server can't find {names[0]}: NXDOMAIN")
+    say(f"Server:\t\t{server}\n\nName:\t{names[0]}\nAddress: {address}")
     return 0
 
 
