@@ -16,6 +16,7 @@ to any address arrives at a listener in its namespace, or nowhere. No privilege 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -195,8 +196,9 @@ def main() -> None:
         _libc("prctl", _PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
         if os.getppid() != parent:  # it died before the call above
             return
-        socket.send_fds(wire, [json.dumps({"number": 0}).encode()], own)
-        _serve(wire, own[1])
+        with contextlib.suppress(ConnectionError):  # the sandbox has ended
+            socket.send_fds(wire, [json.dumps({"number": 0}).encode()], own)
+            _serve(wire, own[1])
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from lazarus_tui.model.clock import Clock, rfc3339
 from lazarus_tui.model.resources import ENDPOINTS, NAMESPACES, NETWORKPOLICIES, NODES, PODS, SERVICES, Resource
-from lazarus_tui.sandbox.controllers.base import Controller, Key, Object
+from lazarus_tui.sandbox.controllers.base import Controller, Key, Object, key_of
 from lazarus_tui.sandbox.controllers.nodes import NODE as NODE_NAME
 from lazarus_tui.sandbox.dataplane import resolver
 from lazarus_tui.sandbox.dataplane.addresses import API_SERVICE
@@ -46,6 +46,15 @@ _NAME_SECONDS = 5.0
 _ALL: Key = ("", "network")
 
 
+def _facts(resource: Resource, obj: Object) -> object:
+    """What an atlas reads of an object: most changes of pods are of no concern to it."""
+    if resource == PODS:
+        return obj["metadata"].get("labels"), (obj.get("status") or {}).get("podIP")
+    if resource == NAMESPACES:
+        return obj["metadata"].get("labels")
+    return obj.get("subsets") if resource == ENDPOINTS else obj.get("spec")
+
+
 @dataclass(frozen=True, slots=True)
 class NetworkState:
     """Whether policies hold; ``why`` not."""
@@ -69,7 +78,9 @@ class PodNetwork(Controller):
         super().__init__(api, clock)
         self._catalog, self._namespaces = catalog, namespaces or Namespaces()
         self._separate = separate
-        self.state = NetworkState(False, "pods have no processes here" if not separate else "not started")
+        self.state = NetworkState(
+            False, "not started" if separate else "pods get no networks of their own in this sandbox"
+        )
         self.api_address: tuple[str, int] | None = None
         self._gateways: dict[str, Gateway] = {}
         self._atlas: Atlas | None = None
@@ -89,8 +100,16 @@ class PodNetwork(Controller):
     # --- as a controller
 
     def keys(self, resource: Resource, obj: Object, old: Object | None) -> Iterable[Key]:
+        if resource == NODES:
+            return (_ALL,)
+        if not self.state.enforced or (old is not None and self._unchanged(resource, obj, old)):
+            return ()
         self._atlas = None
-        return (_ALL,) if self.state.enforced or resource == NODES else ()
+        return (_ALL,)
+
+    def _unchanged(self, resource: Resource, obj: Object, old: Object) -> bool:
+        namespace, name = key_of(obj)
+        return _facts(resource, obj) == _facts(resource, old) and self.api.get(resource, name, namespace) is not None
 
     async def start(self) -> None:
         if self._separate:
