@@ -35,6 +35,7 @@ def _row(row: WorkloadRow) -> tuple[str, ...]:
         exposure = human((datetime.now(UTC) - parse_rfc3339(row.newest.start)).total_seconds())
     return (
         f"{row.namespace}/{row.kind}/{row.name}", f"{row.ready}/{row.desired}",
-        row.newest.name if row.newest else "none", exposure, row.next_run or "-", row.last_verdict,
+        row.newest.name if row.newest else "none" if row.listed("backups") else "not known", exposure,
+        row.next_run or "-", row.last_verdict,
         "; ".join(finding.what for finding in row.findings)[:100],
     )  # fmt: skip

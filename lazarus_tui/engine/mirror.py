@@ -110,6 +110,7 @@ class Sight:
     copies: Mapping[str, VolumeCopy]  # by "<plural>/<name>"
     velero: str = ""  # Velero's namespace
     rule: str = "velero"  # how its server reads cron lines (model/cron.py)
+    unlisted: frozenset[str] = frozenset()  # of backups and schedules those that could not be listed
 
 
 class Mirror:
@@ -334,7 +335,7 @@ class Mirror:
 
     def sight(self) -> Sight:
         """Everything known now."""
-        unread = self._kinds[r.LOCATIONS.plural].state == "failed"
+        unlisted = {x.plural for x in (r.BACKUPS, r.SCHEDULES, r.LOCATIONS) if self._kinds[x.plural].state == "failed"}
         copies: dict[str, VolumeCopy] = {}
         for kind in self._kinds.values():
             if kind.source.topic == Topic.COPIES:
@@ -346,8 +347,9 @@ class Mirror:
             backups=list(self.records(r.BACKUPS).values()),
             schedules=list(self.records(r.SCHEDULES).values()),
             restores=list(self.records(r.RESTORES).values()),
-            locations=None if unread else list(self.records(r.LOCATIONS).values()),
+            locations=None if r.LOCATIONS.plural in unlisted else list(self.records(r.LOCATIONS).values()),
             copies=copies,
             velero=self._velero,
             rule=self._rule,
+            unlisted=frozenset(unlisted),
         )

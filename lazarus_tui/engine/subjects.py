@@ -46,6 +46,7 @@ def overview(sight: Sight, operations: Iterable[Operation], held: Held) -> Itera
         proofs=posture.proofs_of(operations),
         now=sight.now,
         rule=sight.rule,
+        unlisted=sight.unlisted,
         leave_out=frozenset({sight.velero}),
     )
 

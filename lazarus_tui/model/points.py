@@ -50,6 +50,7 @@ class Known:
     spare: timedelta = timedelta(hours=1)
     validated_every: timedelta = _VALIDATION
     partial: bool = False
+    unlisted: frozenset[str] = frozenset()  # backups, schedules: what could not be listed at all
     unread: str = UNREAD  # why the volume lists of backups without a coverage were not read
     sound: dict[str, bool] = field(default_factory=dict)  # by backup name, filled as needed; share it within one look
 

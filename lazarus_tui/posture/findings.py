@@ -17,9 +17,16 @@ def findings(
     wanted: Wanted, choice: Choice, schedules: Sequence[Schedule], known: Known, rule: str
 ) -> Iterator[Finding]:
     """Errors first."""
-    if choice.point is None:
+    if "backups" in known.unlisted:
+        what = "its recovery points are not known: backups cannot be listed"
+        yield Finding("error", what, "ask for the right to list backups.velero.io, or see lazarus doctor")
+    elif choice.point is None:
         why = choice.passed[0].reasons[0] if choice.passed and choice.passed[0].reasons else "no backup includes it"
         yield Finding("error", f"no usable point: {why}", "take a backup now, with volume data")
+    if "schedules" in known.unlisted:
+        what = "its schedules are not known: they cannot be listed"
+        yield Finding("warning", what, "ask for the right to list schedules.velero.io, or see lazarus doctor")
+        return
     touching = [schedule for schedule in schedules if takes_namespace(schedule.spec.template, wanted.namespace)]
     covering = [schedule for schedule in touching if covers(schedule.spec.template, wanted)]
     running = [schedule for schedule in covering if not schedule.spec.paused]

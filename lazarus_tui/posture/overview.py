@@ -38,12 +38,14 @@ def workload_rows(
     now: datetime,
     rule: str = "velero",
     leave_out: frozenset[str] = frozenset({"velero"}),
+    unlisted: frozenset[str] = frozenset(),
 ) -> list[WorkloadRow]:
     """One row per StatefulSet and Deployment, by namespace and name.
 
     ``locations`` None: they could not be read. ``volume_infos`` by backup name, as far as they were fetched;
     ``failures`` why some could not be, ``unread`` why the rest was not; ``proofs`` newest first; ``rule`` is how the
-    server reads cron lines; ``leave_out`` names namespaces without rows.
+    server reads cron lines; ``leave_out`` names namespaces without rows; ``unlisted`` which of backups and
+    schedules could not be listed.
     """
     held = coverages(copies, volume_infos or {}, failures, unread)
     places = None if locations is None else {place.metadata.name: place for place in locations}
@@ -59,8 +61,9 @@ def workload_rows(
         wanted = _wanted(workload, existing)
         own = [proof for proof in proofs if space in proof.namespaces]
         known = Known(
-            now, places, held, {p.backup: (p.verdict, p.at) for p in reversed(own)}, unread=unread, sound=sound
-        )
+            now, places, held, {p.backup: (p.verdict, p.at) for p in reversed(own)},
+            unlisted=unlisted, unread=unread, sound=sound,
+        )  # fmt: skip
         rows.append(_row(workload, wanted, by_namespace.of(space), schedules, own, known, rule))
     return sorted(rows, key=lambda row: (row.namespace, row.kind, row.name))
 
@@ -105,6 +108,7 @@ def _row(
         last_verdict_at=last.at if last else "",
         rta_seconds=next((proof.rta_seconds for proof in proofs if proof.rta_seconds is not None), None),
         findings=tuple(findings(wanted, choice, schedules, known, rule)),
+        unlisted=tuple(sorted(known.unlisted)),
     )
 
 

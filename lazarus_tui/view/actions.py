@@ -103,6 +103,8 @@ def row(situation: Situation) -> str | None:
 
 def point(situation: Situation) -> str | None:
     record = situation.record
+    if isinstance(record, WorkloadRow) and not record.listed("backups"):
+        return "its recovery points are not known: backups cannot be listed"
     if isinstance(record, WorkloadRow):
         return None if record.newest is not None else "this workload has no usable recovery point"
     if isinstance(record, Backup) and record.status.phase not in ("Completed", "PartiallyFailed"):

@@ -34,6 +34,8 @@ def title(row: WorkloadRow) -> str:
 
 def exposure(row: WorkloadRow, now: datetime) -> Span:
     """Age of the newest usable point: what would be lost if it were lost now."""
+    if not row.listed("backups"):
+        return span("? not known", Tone.BAD)
     if row.newest is None:
         return span("✗ ALL", Tone.BAD)
     return span(times.age(row.newest.start, now), Tone.STRONG)
@@ -53,9 +55,13 @@ def cells(row: WorkloadRow, now: datetime) -> tuple[Span, ...]:
         span(f"▲ {name}", Tone.WARN) if worst else span(name),
         exposure(row, now),
         proof(row, now),
-        span("none", Tone.BAD) if row.newest is None else span(row.newest.name),
+        span("none" if row.listed("backups") else "not known", Tone.BAD)
+        if row.newest is None
+        else span(row.newest.name),
         muted("-") if row.rta_seconds is None else span(times.measured(row.rta_seconds)),
-        span(times.coarse(row.next_run, now)) if row.next_run else span("none", Tone.WARN),
+        span(times.coarse(row.next_run, now))
+        if row.next_run
+        else span("none" if row.listed("schedules") else "not known", Tone.WARN),
         span(f"{row.ready}/{row.desired}", Tone.PLAIN if row.ready >= row.desired else Tone.WARN),
     )
 
@@ -94,7 +100,9 @@ def _also(*answer: Span | str) -> Line:
 
 
 def _lose(row: WorkloadRow, now: datetime, passed_over: int) -> list[Line]:
-    if row.newest is None:
+    if not row.listed("backups"):
+        found = [_question(1, "What would we lose now?", span("? not known: backups cannot be listed", Tone.BAD))]
+    elif row.newest is None:
         found = [_question(1, "What would we lose now?", span("✗ everything: no usable point", Tone.BAD))]
     else:
         point = row.newest

@@ -217,3 +217,13 @@ def test_fifty_namespaces_and_ten_thousand_backups_cost_little_even_when_nothing
     rows = workload_rows(**args)
     assert time.process_time() - began < 2.0, "judging every point for every workload takes ten times as long"
     assert all(row.newest is None and row.skipped[0].name == "b0" for row in rows)
+
+
+def test_what_may_not_be_listed_is_not_known_rather_than_absent() -> None:
+    found = row(backups=[], unlisted=frozenset({"backups"}))
+    assert found.newest is None
+    assert (found.listed("backups"), found.listed("schedules")) == (False, True)
+    assert said(found) == "error: its recovery points are not known: backups cannot be listed"
+    found = row(schedules=[], unlisted=frozenset({"schedules"}))
+    assert found.newest is not None
+    assert said(found) == "warning: its schedules are not known: they cannot be listed"

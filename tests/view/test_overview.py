@@ -28,3 +28,14 @@ def test_a_proof_whose_point_is_gone_is_not_called_missing():
     assert "but the point it was about is gone" in words(overview.card(gone, worlds.NOW, 80))
     failed = msgspec.structs.replace(gone, last_verdict=Verdict.FAILED)
     assert "never proven" in words(overview.card(failed, worlds.NOW, 80))
+
+
+def test_points_that_may_not_be_listed_are_not_called_lost():
+    row = next(iter(worlds.overview().values()))
+    hidden = msgspec.structs.replace(row, newest=None, next_run="", unlisted=("backups", "schedules"))
+    shown = " ".join(cell.text for cell in overview.cells(hidden, worlds.NOW))
+    assert shown.count("not known") == 3
+    assert "ALL" not in shown
+    card = words(overview.card(hidden, worlds.NOW, 80))
+    assert "backups cannot be listed" in card
+    assert "no usable point" not in card
