@@ -46,9 +46,8 @@ def list_page(store: Store, kind: Kind, namespace: str | None, options: ListOpti
             ) from None
         raise
     if token:
-        entities = entities[
-            bisect_right(entities, list_order(token.after), key=lambda entity: list_order(entity.key)) :
-        ]
+        start = bisect_right(entities, list_order(token.after), key=lambda entity: list_order(entity.key))
+        entities = entities[start:]
     test = matcher(options.labels, options.fields, kind)
     if test is not None:
         entities = [entity for entity in entities if test(entity.obj)]

@@ -17,6 +17,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from lazarus_tui.sandbox.api.errors import ApiError, too_large, too_old
+from lazarus_tui.sandbox.api.sharing import Sharing
 
 Key = tuple[str, str]
 """Namespace (``""`` for cluster-scoped objects) and name."""
@@ -163,6 +164,7 @@ class Store:
 
     def __init__(self, *, history: int = HISTORY, watcher_cap: int = WATCHER_CAP, keeper: Keeper | None = None) -> None:
         self._tables: dict[str, _Table] = {}
+        self._sharing = Sharing()
         self._history: deque[Event] = deque()
         self._history_cap, self._watcher_cap = history, watcher_cap
         self._revision = 1
@@ -190,6 +192,7 @@ class Store:
             obj = msgspec.json.decode(body)
             managers = obj["metadata"].pop("managedFields", None)
             packed = _encode(managers) if managers else b""
+            self._sharing.spec(obj)
             entity = Entity(obj, int(obj["metadata"]["resourceVersion"]), body, packed)
             self._tables.setdefault(group_resource, _Table()).put(entity.key, entity)
         self._revision = self._floor = revision
@@ -276,6 +279,7 @@ class Store:
         revision = self._revision + 1
         if obj is not None:
             obj["metadata"]["resourceVersion"] = str(revision)
+            self._sharing.spec(obj)
             # Encoded before anything changes: an object that cannot be written must not get in.
             entity = Entity(obj, revision, managers=managers)
             _ = entity.body
