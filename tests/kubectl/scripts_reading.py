@@ -1,0 +1,108 @@
+"""Reading: every output of get, selectors, explain, discovery, events, raw paths, and clear refusals."""
+
+from __future__ import annotations
+
+from .kubectl_run import Script, run
+from .scripts_objects import PLAIN
+
+GET = Script(
+    "get",
+    (
+        run("create -f {dir}/plain.yaml", "created"),
+        run("create configmap second --from-literal=a=b", "created"),
+        run("label configmap second part=b", "labeled"),
+        run("run web --image=lazarus.dev/web:1 --labels=app=web --port=8080", "pod/web created"),
+        run("wait pod/web --for=jsonpath={.status.phase}=Running --timeout=30s", "pod/web condition met"),
+        run("wait pod/web --for=condition=Ready --timeout=30s", "pod/web condition met"),
+        run("get pods", r"^NAME +READY +STATUS +RESTARTS +AGE$", r"^web +1/1 +Running +0 +\d+s$"),
+        run("get pods --no-headers", r"^web +1/1", lacks="NAME"),
+        run("get pods -o wide", "NOMINATED NODE", r"sandbox-node +<none> +<none>"),
+        run("get pods -A", r"^NAMESPACE +NAME", r"^shop +orders-0", r"^velero +velero-"),
+        run("get pods --show-labels", "LABELS", "app=web"),
+        run("get pods -L app", r"APP$", r"web$"),
+        run("get pod,configmap -o name", exact="pod/web\nconfigmap/kube-root-ca.crt\nconfigmap/plain\nconfigmap/second"),
+        run("get configmap -l part -o name", exact="configmap/plain\nconfigmap/second"),
+        run("get configmap -l 'part in (a,c)' -o name", exact="configmap/plain"),
+        run("get configmap -l 'part!=a,part' -o name", exact="configmap/second"),
+        run("get configmap -l 'part=' -o name", exact=""),
+        run("get configmap -l 'part in' -o name", code=1, errs="unable to parse requirement|invalid selector"),
+        run("get configmap --field-selector=metadata.name=second -o name", exact="configmap/second"),
+        run("get pods --field-selector=status.phase=Running,spec.nodeName=sandbox-node -o name", exact="pod/web"),
+        run("get pods --field-selector=spec.colour=blue", code=1, errs='field label not supported: spec.colour'),
+        run("get configmap --sort-by=.metadata.name -o custom-columns=N:.metadata.name,P:.metadata.labels.part", exact="N                  P\nkube-root-ca.crt   <none>\nplain              a\nsecond             b"),
+        run("get configmap second -o json", r'"kind": "ConfigMap"', r'"a": "b"'),
+        run("get configmap second -o yaml", r"^kind: ConfigMap$", r"^  a: b$", r"^  namespace: get$|namespace: "),
+        run("get configmap -o jsonpath='{range .items[*]}{.metadata.name}={.metadata.labels.part};{end}'", exact="kube-root-ca.crt=;plain=a;second=b;"),
+        run("get configmap second -o go-template='{{range $k, $v := .data}}{{$k}}:{{$v}}{{end}}'", exact="a:b"),
+        run("get configmap second -o jsonpath-as-json={.data}", r'"a": "b"'),
+        run("get configmap second -o template --template={{.kind}}", exact="ConfigMap"),
+        run("get configmap --chunk-size=1 -o name", exact="configmap/kube-root-ca.crt\nconfigmap/plain\nconfigmap/second"),
+        run("get all -l app=web -o name", exact="pod/web"),
+        run("get nonsense", code=1, errs='the server doesn\'t have a resource type "nonsense"'),
+        run("get pod absent", code=1, errs=r'Error from server \(NotFound\): pods "absent" not found'),
+        run("get pod absent --ignore-not-found", exact=""),
+        run("get pods -l app=none", errs="No resources found in .* namespace."),
+        run("get deploy,sts,svc -n shop", "deployment.apps/web", "statefulset.apps/orders", "service/orders"),
+        run("get bsl -n velero", r"default +Available"),
+        run("get crd backups.velero.io -o jsonpath={.spec.names.kind}", exact="Backup"),
+        run("get --raw /api/v1/namespaces/{ns}/configmaps/second", r'"data":\{"a":"b"\}'),
+        run("get --raw /healthz", exact="ok"),
+        run("get --raw /api/v1/namespaces/shop/services/orders:8080/proxy/stats", r'"orders": \d+'),
+        run("get --raw /api/v1/namespaces/{ns}/pods/web:8080/proxy/healthz", exact="ok"),
+        run("create --raw /api/v1/namespaces/shop/services/orders:8080/proxy/orders -f {dir}/order.json", r'"id": \d+'),
+        run("describe pod web", r"^Name: +web$", r"^Node: +sandbox-node/", "lazarus.dev/web:1", r"Normal +Started +.*kubelet"),
+        run("describe configmap second", r"^a:$", r"^b$"),
+        run("describe nothing web", code=1, errs="doesn't have a resource type"),
+        run("events --for pod/web", "Started container web"),
+        run("events --types=Warning", errs="No events found in .* namespace."),
+        run("get events --field-selector=involvedObject.name=web,reason=Started -o jsonpath={.items[*].source.component}", exact="kubelet"),
+    ),
+    {"plain.yaml": PLAIN, "order.json": '{"item": "lamp"}'},
+)  # fmt: skip
+
+DISCOVERY = Script(
+    "discovery",
+    (
+        run("api-resources", r"^deployments +deploy +apps/v1 +true +Deployment$", r"^backups +velero.io/v1 +true"),
+        run("api-resources --namespaced=false -o name", r"^nodes$", "clusterroles.rbac.authorization.k8s.io"),
+        run("api-resources --api-group=batch --verbs=list,watch -o name", exact="cronjobs.batch\njobs.batch"),
+        run("api-resources -o wide --api-group=apps", r"Deployment +create,delete,deletecollection,get,list,patch,update,watch +all"),
+        run("api-resources --categories=all -o name", r"^pods$", r"^services$", lacks="configmaps"),
+        run("api-versions", r"^apps/v1$", r"^velero.io/v1$", r"^v1$"),
+        run("cluster-info", "Kubernetes control plane .*is running at .*https://127.0.0.1:"),
+        run("version", r"Server Version: v1\.\d+"),
+        run("explain configmap", r"^KIND: +ConfigMap$", r"^VERSION: +v1$", r"^  data\t?.*<map\[string\]string>"),
+        run("explain deployment.spec.replicas", r"^FIELD: replicas <integer>$", "GROUP: +apps"),
+        run("explain pod.spec.containers.livenessProbe", "httpGet"),
+        run("explain pod --recursive", "containerPort"),
+        run("explain backup.spec", "includedNamespaces", r"GROUP: +velero.io"),
+        run("explain deployment.spec.nonsense", code=1, errs='field "nonsense" does not exist'),
+        run("explain nonsense", code=1, errs='the server doesn\'t have a resource type "nonsense"'),
+        run("get --raw /openapi/v3", r'"api/v1"', r'"apis/apps/v1"'),
+        run("get --raw /metrics", "apiserver_"),
+        run("config view --minify -o jsonpath={.contexts[0].name}", exact="lazarus-sandbox"),
+    ),
+)  # fmt: skip
+
+REFUSED = Script(
+    "refused",
+    (
+        run("top nodes", code=1, errs="Metrics API not available"),
+        run("top pods", code=1, errs="Metrics API not available"),
+        run("run box --image=lazarus.dev/pause:1", "created"),
+        run("wait --for=condition=Ready pod/box --timeout=30s", "condition met"),
+        run("debug box --image=busybox --profile=general", code=1, errs="ephemeral containers", lacks="panic"),
+        run("exec box -- bash", code=1, errs="the sandbox does not run 'bash' in this image; it knows: "),
+        run("exec box -c nobody -- ls", code=1, errs="container nobody is not valid for pod box|container not found"),
+        run("exec nobody -- ls", code=1, errs='pods "nobody" not found'),
+        run("run strange --image=docker.io/library/busybox:1", "pod/strange created"),
+        run("get pod strange", r"ErrImagePull|ImagePullBackOff", until=15),
+        run("exec strange -- ls", code=1, errs=r'container not found \("strange"\)'),
+        run("attach strange --pod-running-timeout=1s", code=1, errs="timed out|not running|container not found"),
+        run("port-forward pod/strange 0:80", code=1, errs="pod is not running. Current status=Pending"),
+        run("logs strange", code=1, errs='container "strange" in pod "strange" is waiting to start'),
+        run("describe pod strange", "Failed to pull image|Failed to pull|not in the catalogue"),
+    ),
+)  # fmt: skip
+
+SCRIPTS = (GET, DISCOVERY, REFUSED)
