@@ -99,9 +99,9 @@ def test_exec_with_input_output_and_codes(there: Kubectl) -> None:
 
 
 def test_exec_chooses_the_container(there: Kubectl) -> None:
-    two = {"name": "left", "image": "lazarus.dev/pause:1"}, {"name": "right", "image": "lazarus.dev/pause:1"}
-    env = [{"name": "SIDE", "value": "right"}]
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "two"}, "spec": {"containers": [two[0], two[1] | {"env": env}]}}  # fmt: skip
+    left, right = ({"name": name, "image": "lazarus.dev/pause:1"} for name in ("left", "right"))
+    containers = [left, {**right, "env": [{"name": "SIDE", "value": "right"}]}]
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "two"}, "spec": {"containers": containers}}
     assert there.run("create -f -", stdin=json.dumps(pod)).code == 0
     assert there.run("wait --for=condition=Ready pod/two --timeout=30s").code == 0
     answer = there.run("exec two -- env")
