@@ -13,6 +13,7 @@ import msgspec
 
 from lazarus_tui.model.http import HttpRequest, HttpResponse
 from lazarus_tui.sandbox.api.answers import JSON, NOT_KEPT, json_answer
+from lazarus_tui.sandbox.api.authentication import header
 from lazarus_tui.sandbox.api.components import component_name, components, reference
 from lazarus_tui.sandbox.api.errors import no_such_route
 from lazarus_tui.sandbox.api.kinds import Served
@@ -44,6 +45,7 @@ _LISTING = (
     ("watch", "boolean"),
 )
 _PATCHES = ("application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml")
+_SECOND_PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 _STRATEGIC = "application/strategic-merge-patch+json"
 
 
@@ -61,8 +63,7 @@ class OpenApi:
         """``/openapi/v3`` and what is below it; ``/openapi/v2`` has no definitions. 404 for anything else."""
         self._refresh()
         if path == "/openapi/v2":
-            info = {"title": "Kubernetes", "version": self._version}
-            return json_answer({"swagger": "2.0", "info": info, "paths": {}, "definitions": {}})
+            return _second(self._version, header(request, "accept"))
         if path == _ROOT:
             return json_answer({"paths": self._index()})
         place = path.removeprefix(f"{_ROOT}/")
@@ -183,3 +184,22 @@ def _paths(served: Served, place: str, name: str) -> dict[str, Any]:
 
 def _parameter(name: str, kind: str) -> Schema:
     return {"name": name, "in": "query", "schema": {"type": kind, "uniqueItems": True}}
+
+
+def _second(version: str, accept: str) -> HttpResponse:
+    """The old document without definitions: kubectl asks it about kinds that nobody serves, and reads protobuf only."""
+    title = "Kubernetes"
+    if "proto-openapi.spec.v2" not in accept:
+        info = {"title": title, "version": version}
+        return json_answer({"swagger": "2.0", "info": info, "paths": {}, "definitions": {}})
+    # openapi.v2.Document: 1 swagger, 2 info (1 title, 2 version); all lengths are below 128, so one byte each.
+    body = _proto_text(1, "2.0") + _proto_bytes(2, _proto_text(1, title) + _proto_text(2, version))
+    return HttpResponse(200, {"content-type": _SECOND_PROTOBUF}, body)
+
+
+def _proto_text(number: int, text: str) -> bytes:
+    return _proto_bytes(number, text.encode())
+
+
+def _proto_bytes(number: int, data: bytes) -> bytes:
+    return bytes([number << 3 | 2, len(data)]) + data

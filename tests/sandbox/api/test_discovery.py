@@ -134,3 +134,13 @@ async def test_a_changed_definition_changes_discovery(world: World) -> None:
     world.api.update(resources.CRDS, body)
     found = (await world.call("GET", "/apis/example.com/v1")).body["resources"][0]
     assert found["shortNames"] == ["wx"]
+
+
+async def test_the_old_openapi_document_is_empty_in_both_encodings(world: World) -> None:
+    told = await world.call("GET", "/openapi/v2")
+    assert (told.status, told.body["swagger"], told.body["definitions"]) == (200, "2.0", {})
+    wanted = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+    packed = await world.call("GET", "/openapi/v2", accept=wanted)
+    version = told.body["info"]["version"].encode()
+    info = b"\x0a\x0aKubernetes\x12" + bytes([len(version)]) + version
+    assert packed.raw == b"\x0a\x032.0\x12" + bytes([len(info)]) + info
