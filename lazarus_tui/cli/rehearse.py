@@ -74,7 +74,7 @@ def record(ended: Operation) -> dict[str, Any]:
             "rpa": figures.rpa_definition if figures else "",
             "lost": figures.lost_definition if figures else "",
         },
-        "verdict": ended.verdict,
+        "verdict": None if ended.state.open else ended.verdict,  # a verdict is the end's
         "evidence": ended.facts.get("evidence"),
         "engine_seconds": figures.engine_seconds if figures else None,
         "message": ended.message,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from lazarus_tui.kube.errors import KubeError
+from lazarus_tui.kube.errors import AuthError, Forbidden, KubeError
 from lazarus_tui.model.steps import Reader
 
 SERVICE, PORT = "orders", 8080
@@ -26,7 +26,7 @@ class Stats:
 
 
 async def stats(reader: Reader, namespace: str) -> Stats:
-    """Raises ``NoAnswer``."""
+    """Raises ``NoAnswer``, and what only a person can mend: ``AuthError``, ``Forbidden``."""
     found = await _json(reader, namespace, "/stats", 65536)
     if not isinstance(found, dict) or not all(isinstance(found.get(key), int) for key in ("orders", "last_id")):
         raise NoAnswer("the order book's figures are not what was expected")
@@ -45,6 +45,8 @@ async def ids(reader: Reader, namespace: str, until: datetime | None = None) -> 
 async def _json(reader: Reader, namespace: str, path: str, limit: int) -> Any:
     try:
         status, body = await reader.service_proxy(namespace, SERVICE, PORT, path, timeout=10.0, limit=limit)
+    except (AuthError, Forbidden):
+        raise
     except (KubeError, OSError) as error:
         raise NoAnswer(f"the order book does not answer: {error}") from None
     if status != 200:

@@ -168,7 +168,7 @@ class Contexts:
         self.read(self.kubeconfig)
         name = self._resolve(name)
         connection = self._connections.get(name)
-        if connection is not None and self._listed.get(name, connection.context) != connection.context:
+        if connection is not None and self._moved(name, connection.context):
             # Somebody asks for it by name and the file says something new: that is a choice, not a silent switch.
             await self._drop(name)
             connection = None
@@ -180,6 +180,12 @@ class Contexts:
         except TimeoutError:
             pass  # the row says "connecting"; the attempt goes on
         return self._row(name, connection.context)
+
+    def _moved(self, name: str, used: Context) -> bool:
+        """Whether the file says something new. A new token is nothing new to an open operation: its connection keeps
+        the old one until that is refused, then finds the new one by itself."""
+        listed = self._listed.get(name, used)
+        return listed != used and not (self._busy(name) and listed.same_apart_from_secret(used))
 
     def _resolve(self, name: str | None) -> str:
         if not self._listed and not self._connections:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,15 +19,30 @@ IN_CLUSTER = "in-cluster"
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
+def _nothing() -> Context | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One way to one cluster. ``refusal`` says why it cannot be used; it is shown, and ``usable`` raises it."""
+    """One way to one cluster. ``refusal`` says why it cannot be used; it is shown, and ``usable`` raises it.
+
+    ``again`` reads the same context from the same files once more; None when it is no longer there.
+    """
 
     name: str
     cluster: ClusterEntry = field(default_factory=ClusterEntry)
     user: UserEntry = field(default_factory=UserEntry)
     namespace: str = ""
     refusal: str = ""
+    again: Callable[[], Context | None] = field(default=_nothing, compare=False, repr=False)
+
+    def same_apart_from_secret(self, other: Context) -> bool:
+        """Whether both lead to the same cluster as the same user, and at most the token or password is another one."""
+        return self._without_secret() == other._without_secret()
+
+    def _without_secret(self) -> Context:
+        return replace(self, user=replace(self.user, token="", password=""))
 
     @property
     def server(self) -> str:
@@ -114,11 +130,16 @@ def load_kubeconfig(
         except OSError as error:
             errors.append(f"{file}: {error.strerror or 'cannot be read'}")
     merged = merge(documents)
-    contexts = {name: _resolve(merged, name) for name in merged.contexts}
+
+    contexts = {name: replace(_resolve(merged, name), again=partial(_again, files, name)) for name in merged.contexts}
     current = "" if errors else merged.current
     if not contexts and not errors and paths is None and (own := in_cluster(environ, service_account)):
         contexts, current = {own.name: own}, own.name
     return Kubeconfig(contexts, current, tuple(errors), tuple(warnings), tuple(str(file) for file in files))
+
+
+def _again(files: Sequence[Path], name: str) -> Context | None:
+    return load_kubeconfig(files).contexts.get(name)
 
 
 def _read(file: Path, warnings: list[str]) -> Document:

@@ -64,7 +64,7 @@ def credentials_of(context: Context, clock: Clock, *, timeout: float = PLUGIN_TI
     if user.token_file:
         return TokenFile(user.token_file, user.token, clock)
     if user.token or not user.exec:
-        return Static(_static(user))
+        return Written(context)
     return Plugin(user.exec, context.cluster, clock, timeout=timeout)
 
 
@@ -95,15 +95,25 @@ def impersonation_headers(act: Impersonation) -> list[tuple[str, str]]:
     return found
 
 
-class Static:
-    def __init__(self, credential: Credential) -> None:
-        self._credential = credential
+class Written:
+    """A token or password written into a kubeconfig: a new login writes another one there.
+
+    It is only ever taken for the same cluster and the same user: a file that changes never leads somewhere else.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._credential = _static(context.user)
 
     async def get(self) -> Credential:
         return self._credential
 
     async def refresh(self, refused: Credential) -> bool:
-        return False
+        found = self._context.again()
+        if found is None or found.refusal or not found.same_apart_from_secret(self._context):
+            return False
+        self._credential = _static(found.user)
+        return self._credential != refused
 
 
 class TokenFile:

@@ -48,3 +48,8 @@ def test_the_record_of_a_rehearsal_defines_its_figures() -> None:
         "lost": "in shop, not in copy",
     }
     assert record(msgspec.structs.replace(ENDED, figures=None))["definitions"] == {"rta": "", "rpa": "", "lost": ""}
+
+
+def test_the_record_of_a_parked_rehearsal_has_no_verdict_yet() -> None:
+    assert record(ENDED)["verdict"] == Verdict.PASSED
+    assert record(msgspec.structs.replace(ENDED, state=OpState.PARKED))["verdict"] is None

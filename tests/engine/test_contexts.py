@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,19 @@ async def test_a_context_is_not_moved_under_an_open_operation(scene: Scene) -> N
     with pytest.raises(LinkFault, match="an operation of it is open"):
         await scene.contexts.use("prod")
     assert not scene.opened[0].closed
+
+
+async def test_a_new_token_is_no_move(scene: Scene) -> None:
+    """An open operation keeps its connection, which finds the token by itself; without one the file counts."""
+    await scene.contexts.use("prod")
+    changed = replace(context("prod"), user=UserEntry("me", token="new"))
+    scene.files = Kubeconfig({"prod": changed}, "prod")
+    scene.busy.add("prod")
+    await scene.contexts.use("prod")
+    assert len(scene.opened) == 1
+    scene.busy.clear()
+    await scene.contexts.use("prod")
+    assert len(scene.opened) == 2
 
 
 async def test_an_unknown_context_is_refused_with_the_known_ones(scene: Scene) -> None:

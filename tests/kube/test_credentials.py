@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from kube_fakes import ManualClock
 
-from lazarus_tui.kube.contexts import Context
+from lazarus_tui.kube.contexts import Context, load_kubeconfig
 from lazarus_tui.kube.credentials import Credential, Plugin, TokenFile, credentials_of, impersonation_headers
 from lazarus_tui.kube.errors import AuthError
 from lazarus_tui.kube.kubeconfig import ClusterEntry, ExecSpec, Impersonation, UserEntry
@@ -262,6 +262,48 @@ async def test_a_file_beats_a_token_and_a_token_beats_a_plugin(tmp_path: Path, c
     basic = await credentials_of(Context("x", CLUSTER, UserEntry("u", username="a", password="b")), clock).get()
     assert basic.headers() == {"Authorization": "Basic " + base64.b64encode(b"a:b").decode()}
     assert (await credentials_of(Context("x", CLUSTER, UserEntry("u")), clock).get()).headers() == {}
+
+
+def written(file: Path, token: str, server: str = "https://api:6443", user: str = "u", extra: str = "") -> Path:
+    file.write_text(
+        f"""{{"current-context": "c", "contexts": [{{"name": "c", "context": {{"cluster": "c", "user": "{user}"}}}}],
+        "clusters": [{{"name": "c", "cluster": {{"server": "{server}"}}}}],
+        "users": [{{"name": "{user}", "user": {{"token": "{token}"{extra}}}}}]}}"""
+    )
+    file.chmod(0o600)
+    return file
+
+
+async def test_a_token_in_a_kubeconfig_is_read_again_once_it_is_refused(tmp_path: Path, clock: ManualClock) -> None:
+    file = written(tmp_path / "config", "old")
+    source = credentials_of(load_kubeconfig([file]).context(), clock)
+    old = await source.get()
+    assert (old.token, await source.refresh(old)) == ("old", False)
+    written(file, "new")
+    assert await source.get() == old  # not before it is refused
+    assert await source.refresh(old) is True
+    assert (await source.get()).token == "new"
+    assert await source.refresh(Credential("new")) is False
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"server": "https://elsewhere:6443"}, {"user": "other"}, {"extra": ', "as": "root"'}, {"token": "with space"}],
+)
+async def test_a_file_that_leads_elsewhere_gives_no_credential(
+    tmp_path: Path, clock: ManualClock, change: dict[str, str]
+) -> None:
+    file = written(tmp_path / "config", "old")
+    source = credentials_of(load_kubeconfig([file]).context(), clock)
+    written(file, **{"token": "new", **change})
+    if "token" in change:
+        with pytest.raises(AuthError, match="a header cannot carry"):
+            await source.refresh(await source.get())
+    else:
+        assert await source.refresh(await source.get()) is False
+    assert (await source.get()).token == "old"
+    file.unlink()
+    assert await source.refresh(await source.get()) is False
 
 
 def test_impersonation_headers() -> None:
