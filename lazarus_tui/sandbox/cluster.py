@@ -28,6 +28,7 @@ from lazarus_tui.sandbox.dataplane.catalog import standard_catalog
 from lazarus_tui.sandbox.dataplane.kubelet import Kubelet
 from lazarus_tui.sandbox.dataplane.launcher import InstantLauncher, Launcher
 from lazarus_tui.sandbox.dataplane.network import PodNetwork
+from lazarus_tui.sandbox.dataplane.pod_tokens import PodTokens
 from lazarus_tui.sandbox.dataplane.proxy import ServiceProxy
 from lazarus_tui.sandbox.dataplane.volumes import VolumeStore
 from lazarus_tui.sandbox.faults.site import install
@@ -85,6 +86,7 @@ class SandboxCluster:
         self.server = ApiServer(
             self.store, self.registry, clock, token=token, runtime=self.kubelet, interceptor=interceptor, wire=clock
         )
+        self.kubelet.issue = PodTokens(self.api, clock, self.server.access.tokens)
         settings = settings or Settings(kubernetes_version=KUBERNETES_VERSION)
         node = KubeletNode(self.api, self.kubelet, root / "pods")
         self.velero = Installation(

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from lazarus_tui.model.resources import CLAIMS, PODS, VOLUMES, Resource
 from lazarus_tui.sandbox.controllers.base import Controller, Key, Object, key_of
+from lazarus_tui.sandbox.controllers.ephemeral import ephemeral_claim
 from lazarus_tui.sandbox.controllers.pods import is_ending
 
 CLAIM_FINALIZER = "kubernetes.io/pvc-protection"
@@ -14,11 +15,9 @@ VOLUME_FINALIZER = "kubernetes.io/pv-protection"
 
 
 def _pod_claims(pod: Object) -> list[str]:
-    return [
-        volume["persistentVolumeClaim"]["claimName"]
-        for volume in pod["spec"].get("volumes") or ()
-        if volume.get("persistentVolumeClaim")
-    ]
+    volumes = pod["spec"].get("volumes") or ()
+    named = [one["persistentVolumeClaim"]["claimName"] for one in volumes if one.get("persistentVolumeClaim")]
+    return named + [ephemeral_claim(pod, one) for one in volumes if one.get("ephemeral")]
 
 
 def _with(obj: Object, finalizer: str, *, present: bool) -> Object:

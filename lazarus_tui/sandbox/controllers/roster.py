@@ -17,6 +17,7 @@ from lazarus_tui.sandbox.controllers.deployments import DeploymentController
 from lazarus_tui.sandbox.controllers.disruptions import DisruptionController
 from lazarus_tui.sandbox.controllers.endpoints import EndpointsController
 from lazarus_tui.sandbox.controllers.endpointslices import EndpointSliceController
+from lazarus_tui.sandbox.controllers.ephemeral import EphemeralController
 from lazarus_tui.sandbox.controllers.events import EventSweeper
 from lazarus_tui.sandbox.controllers.fighters import KedaScaler, SelfHealer
 from lazarus_tui.sandbox.controllers.garbage import GarbageCollector
@@ -58,6 +59,7 @@ def roster(
         VolumeProtection(api, clock),
         ClaimController(api, clock, driver or DirectoryDriver(api, clock, volumes)),
         VolumeController(api, clock, volumes),
+        EphemeralController(api, clock),
         Scheduler(api, clock),
         CordonController(api, clock),
         StatefulSetController(api, clock),

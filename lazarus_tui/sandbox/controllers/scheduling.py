@@ -10,9 +10,10 @@ from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.resources import CLAIMS, NODES, PODS, STORAGECLASSES, Resource
 from lazarus_tui.sandbox.controllers.base import Controller, Key, Object, key_of
 from lazarus_tui.sandbox.controllers.claims import SELECTED_NODE
+from lazarus_tui.sandbox.controllers.ephemeral import ephemeral_claim
 from lazarus_tui.sandbox.controllers.events import Recorder
 from lazarus_tui.sandbox.controllers.node_fit import objection
-from lazarus_tui.sandbox.controllers.pods import is_ending, is_over
+from lazarus_tui.sandbox.controllers.pods import controller_of, is_ending, is_over
 
 _NAME = "default-scheduler"
 
@@ -66,12 +67,20 @@ class Scheduler(Controller):
         """Whether a claim is still on its way, and what stands against the pod."""
         namespace, waits = pod["metadata"]["namespace"], False
         for volume in pod["spec"].get("volumes") or ():
-            if not volume.get("persistentVolumeClaim"):
+            ephemeral = bool(volume.get("ephemeral"))
+            if not volume.get("persistentVolumeClaim") and not ephemeral:
                 continue
-            name = volume["persistentVolumeClaim"]["claimName"]
+            name = ephemeral_claim(pod, volume) if ephemeral else volume["persistentVolumeClaim"]["claimName"]
             claim = self.api.get(CLAIMS, name, namespace)
+            if claim is None and ephemeral:
+                return False, f'waiting for ephemeral volume controller to create the persistentvolumeclaim "{name}"'
             if claim is None:
                 return False, f'persistentvolumeclaim "{name}" not found'
+            if ephemeral and (controller_of(claim) or {}).get("uid") != pod["metadata"]["uid"]:
+                return (
+                    False,
+                    f"PVC {namespace}/{name} was not created for pod {'/'.join(key_of(pod))} (pod is not owner)",
+                )
             if is_ending(claim):
                 return False, f'persistentvolumeclaim "{name}" is being deleted'
             phase = (claim.get("status") or {}).get("phase")

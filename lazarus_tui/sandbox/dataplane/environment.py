@@ -6,14 +6,16 @@ import base64
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from lazarus_tui.model.resources import CLAIMS, CONFIGMAPS, SECRETS, SERVICES, VOLUMES, Resource
 from lazarus_tui.sandbox.dataplane.addresses import API_SERVICE, DNS_ADDRESS
 from lazarus_tui.sandbox.dataplane.copy import remove_tree
+from lazarus_tui.sandbox.dataplane.downward import field_value, resource_value
 from lazarus_tui.sandbox.dataplane.place import Place
+from lazarus_tui.sandbox.dataplane.sources import Issue, SourceMissing, files_of, is_source, write_files
 from lazarus_tui.sandbox.dataplane.volumes import NotOurVolume, VolumeStore
 
 Object = dict[str, Any]
@@ -38,12 +40,14 @@ class NotMountable(Exception):
 
 
 def claim_names(pod: Object) -> dict[str, str]:
-    """Pod volume name → claim name."""
-    return {
-        volume["name"]: volume["persistentVolumeClaim"]["claimName"]
-        for volume in pod["spec"].get("volumes") or ()
-        if volume.get("persistentVolumeClaim")
-    }
+    """Pod volume name → claim name; an ephemeral volume's claim is named after the pod."""
+    found: dict[str, str] = {}
+    for volume in pod["spec"].get("volumes") or ():
+        if volume.get("persistentVolumeClaim"):
+            found[volume["name"]] = volume["persistentVolumeClaim"]["claimName"]
+        elif volume.get("ephemeral"):
+            found[volume["name"]] = f"{pod['metadata']['name']}-{volume['name']}"
+    return found
 
 
 def claim_directory(api: Reading, store: VolumeStore, namespace: str, name: str) -> Path:
@@ -65,7 +69,9 @@ def claim_directory(api: Reading, store: VolumeStore, namespace: str, name: str)
     return folder
 
 
-def volume_directories(api: Reading, store: VolumeStore, pod: Object, home: Path) -> dict[str, Path]:
+def volume_directories(
+    api: Reading, store: VolumeStore, pod: Object, home: Path, issue: Issue | None = None
+) -> dict[str, Path]:
     """Pod volume name → directory, made where the pod owns it; raises ``NotMountable``."""
     namespace = pod["metadata"]["namespace"]
     claims = claim_names(pod)
@@ -73,35 +79,38 @@ def volume_directories(api: Reading, store: VolumeStore, pod: Object, home: Path
     for volume in pod["spec"].get("volumes") or ():
         name = volume["name"]
         if name in claims:
-            found[name] = claim_directory(api, store, namespace, claims[name])
+            try:
+                found[name] = claim_directory(api, store, namespace, claims[name])
+            except NotMountable as fault:
+                raise NotMountable(f"Unable to attach or mount volumes: {fault}") from fault
             continue
         found[name] = home / "volumes" / name
         found[name].mkdir(parents=True, exist_ok=True, mode=0o700)
-        for file, data in _files(api, namespace, volume).items():
-            (found[name] / file).write_text(data)
+    fill_volumes(api, pod, home, issue)
     return found
 
 
-def _files(api: Reading, namespace: str, volume: Object) -> dict[str, str]:
-    """The files of a ConfigMap volume. Secrets' values never reach the disk of the sandbox's pods."""
-    source = volume.get("configMap")
-    if not source:
-        return {}
-    found = api.get(CONFIGMAPS, source.get("name", ""), namespace)
-    if found is None:
-        if source.get("optional"):
-            return {}
-        raise NotMountable(f'configmap "{source.get("name")}" not found')
-    return {Path(key).name: value for key, value in (found.get("data") or {}).items()}
+def fill_volumes(api: Reading, pod: Object, home: Path, issue: Issue | None) -> None:
+    """Writes the files of all volumes that come from the API, as they are now; raises ``NotMountable``."""
+    for volume in pod["spec"].get("volumes") or ():
+        if not is_source(volume):
+            continue
+        try:
+            write_files(home / "volumes" / volume["name"], files_of(api, pod, volume, issue))
+        except SourceMissing as fault:
+            raise NotMountable(f'MountVolume.SetUp failed for volume "{volume["name"]}" : {fault}') from fault
 
 
-def mount(root: Path, container: Object, directories: dict[str, Path]) -> None:
-    """Makes ``root``/<mountPath> lead to each volume the container mounts."""
+def mount(root: Path, container: Object, directories: dict[str, Path], env: Mapping[str, str] | None = None) -> None:
+    """Makes ``root``/<mountPath> lead to each volume the container mounts, or to its ``subPath`` there."""
     for entry in container.get("volumeMounts") or ():
-        parts = [part for part in entry["mountPath"].split("/") if part not in ("", ".", "..")]
+        parts = _parts(entry["mountPath"])
         target = directories.get(entry["name"])
         if not parts or target is None:
             continue
+        below = entry.get("subPath") or expand(entry.get("subPathExpr") or "", dict(env or {}))
+        if below:
+            target = _below(target, below, entry["name"])
         link = root.joinpath(*parts)
         if link.is_symlink() and link.readlink() == target:
             continue
@@ -110,7 +119,21 @@ def mount(root: Path, container: Object, directories: dict[str, Path]) -> None:
         link.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if link.is_symlink() or link.exists():
             remove_tree(link)
-        link.symlink_to(target, target_is_directory=True)
+        link.symlink_to(target, target_is_directory=target.is_dir())
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part not in ("", ".", "..")]
+
+
+def _below(volume: Path, path: str, name: str) -> Path:
+    """A file or directory of a volume; made as a directory when it is not there, never outside of the volume."""
+    target = volume.joinpath(*_parts(path))
+    if not target.exists():
+        target.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not target.resolve().is_relative_to(volume.resolve()):
+        raise NotMountable(f'failed to prepare subPath for volumeMount "{name}"')
+    return target
 
 
 def environment(
@@ -128,7 +151,7 @@ def environment(
     for entry in container.get("env") or ():
         value = entry.get("value", "")
         if entry.get("valueFrom"):
-            value = _value_from(api, pod, entry["valueFrom"], given)
+            value = _value_from(api, pod, container, entry["valueFrom"], given)
         own[entry["name"]] = expand(value, env | own)
     return env | {name: value for name, value in own.items() if not _RESERVED.match(name)}
 
@@ -209,34 +232,23 @@ def _texts(resource: Resource, found: Object) -> dict[str, str]:
     return {key: base64.b64decode(value).decode("utf-8", "replace") for key, value in (found.get("data") or {}).items()}
 
 
-def _value_from(api: Reading, pod: Object, source: Object, given: dict[str, str]) -> str:
+def _value_from(api: Reading, pod: Object, container: Object, source: Object, given: dict[str, str]) -> str:
     if field := source.get("fieldRef"):
-        return field_value(pod, field.get("fieldPath", ""), given)
+        return field_value(pod, field.get("fieldPath", ""), given.get("POD_IP", ""))
+    if reference := source.get("resourceFieldRef"):
+        return resource_value(pod, reference, container)
     for name, resource in (("configMapKeyRef", CONFIGMAPS), ("secretKeyRef", SECRETS)):
         if reference := source.get(name):
-            found = api.get(resource, reference["name"], pod["metadata"]["namespace"])
-            data = _texts(resource, found or {})
-            if reference["key"] not in data and not reference.get("optional"):
-                raise NotMountable(f'{resource.kind.lower()} "{reference["name"]}" has no key "{reference["key"]}"')
-            return data.get(reference["key"], "")
+            return _key(api, pod["metadata"]["namespace"], resource, reference)
     return ""
 
 
-def field_value(pod: Object, path: str, given: dict[str, str]) -> str:
-    """What a downward API field path means, for the paths the sandbox knows; ``""`` for others."""
-    meta, spec = pod["metadata"], pod["spec"]
-    known: dict[str, Callable[[], str]] = {
-        "metadata.name": lambda: meta["name"],
-        "metadata.namespace": lambda: meta["namespace"],
-        "metadata.uid": lambda: meta["uid"],
-        "spec.nodeName": lambda: spec.get("nodeName", ""),
-        "spec.serviceAccountName": lambda: spec.get("serviceAccountName", "default"),
-        "status.podIP": lambda: given.get("POD_IP", ""),
-        "status.hostIP": lambda: "127.0.0.1",
-    }
-    if path in known:
-        return str(known[path]())
-    for part in ("labels", "annotations"):
-        if path.startswith(f"metadata.{part}['") and path.endswith("']"):
-            return str((meta.get(part) or {}).get(path[len(part) + 11 : -2], ""))
-    return ""
+def _key(api: Reading, namespace: str, resource: Resource, reference: Object) -> str:
+    found = api.get(resource, reference["name"], namespace)
+    if found is None and not reference.get("optional"):
+        raise NotMountable(f'{resource.kind.lower()} "{reference["name"]}" not found')
+    data = _texts(resource, found or {})
+    if reference["key"] not in data and not reference.get("optional"):
+        where = f"{resource.kind} {namespace}/{reference['name']}"
+        raise NotMountable(f"couldn't find key {reference['key']} in {where}")
+    return data.get(reference["key"], "")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from lazarus_tui.model.clock import Clock
-from lazarus_tui.model.resources import CLAIMS, PODS, Resource
+from lazarus_tui.model.resources import CLAIMS, CONFIGMAPS, PODS, SECRETS, Resource
 from lazarus_tui.sandbox.controllers.base import Controller, Key, Object, key_of
 from lazarus_tui.sandbox.controllers.endpoints import PORT_MAP
 from lazarus_tui.sandbox.controllers.events import Recorder
@@ -23,6 +23,7 @@ from lazarus_tui.sandbox.dataplane.environment import (
     NotMountable,
     claim_names,
     environment,
+    fill_volumes,
     from_the_node,
     volume_directories,
 )
@@ -30,9 +31,11 @@ from lazarus_tui.sandbox.dataplane.launcher import Launcher
 from lazarus_tui.sandbox.dataplane.logs import since_moment
 from lazarus_tui.sandbox.dataplane.network import PodNetwork
 from lazarus_tui.sandbox.dataplane.place import Place
+from lazarus_tui.sandbox.dataplane.pod_tokens import PodTokens
 from lazarus_tui.sandbox.dataplane.pod_worker import PodWorker
 from lazarus_tui.sandbox.dataplane.proxy import read_hosts
 from lazarus_tui.sandbox.dataplane.relay import Streams
+from lazarus_tui.sandbox.dataplane.sources import mentions
 from lazarus_tui.sandbox.dataplane.volumes import VolumeStore
 from lazarus_tui.sandbox.runtime import ExecSession, RuntimeRefused
 
@@ -59,7 +62,7 @@ class Kubelet(Controller):
     """
 
     name = "kubelet"
-    watches: ClassVar[Sequence[Resource]] = (PODS, CLAIMS)
+    watches: ClassVar[Sequence[Resource]] = (PODS, CLAIMS, CONFIGMAPS, SECRETS)
 
     def __init__(
         self,
@@ -80,6 +83,7 @@ class Kubelet(Controller):
         self._network = network or PodNetwork(api, clock, catalog=catalog, separate=False)
         self._workers: dict[Key, PodWorker] = {}
         self._freezes: list[tuple[set[Key], list[PodWorker]]] = []
+        self.issue: PodTokens | None = None  # makes the tokens in projected volumes
         self.silent = False  # the node answers nobody and tells nothing; its processes go on
         self._recorder = Recorder(api, clock, "kubelet")
 
@@ -88,12 +92,11 @@ class Kubelet(Controller):
     def keys(self, resource: Resource, obj: Object, old: Object | None) -> Iterable[Key]:
         if resource == PODS:
             return (key_of(obj),)
-        namespace, claim = key_of(obj)
-        return [
-            key_of(pod)
-            for pod in self.api.list(PODS, namespace)
-            if key_of(pod) not in self._workers and claim in claim_names(pod).values()
-        ]
+        namespace, name = key_of(obj)
+        pods = self.api.list(PODS, namespace)
+        if resource != CLAIMS:
+            return [key_of(pod) for pod in pods if mentions(pod, resource, name)]
+        return [key_of(pod) for pod in pods if key_of(pod) not in self._workers and name in claim_names(pod).values()]
 
     @property
     def idle(self) -> bool:
@@ -149,15 +152,21 @@ class Kubelet(Controller):
                 return None
             return await self._begin(key, pod)
         self._write_status(pod, worker)
-        return None
+        return self._renew(pod, worker)
+
+    def _renew(self, pod: Object, worker: PodWorker) -> float | None:
+        """Brings files from the API up to date; seconds until a token in them is to be renewed."""
+        with contextlib.suppress(NotMountable):  # what was mounted once stays as it is
+            fill_volumes(self.api, pod, worker.place.home, self.issue)
+        return self.issue.renew_in(pod) if self.issue else None
 
     async def _begin(self, key: Key, pod: Object) -> float | None:
         uid = pod["metadata"]["uid"]
         home = self._root / uid
         try:
-            volumes = volume_directories(self.api, self.volumes, pod, home)
+            volumes = volume_directories(self.api, self.volumes, pod, home, self.issue)
         except NotMountable as fault:
-            self._recorder.warning(pod, "FailedMount", f"Unable to attach or mount volumes: {fault}")
+            self._recorder.warning(pod, "FailedMount", str(fault))
             self._write_waiting(pod)
             return _MOUNT_RETRY
         address = self._addresses.pod(uid)

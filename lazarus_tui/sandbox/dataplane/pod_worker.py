@@ -216,7 +216,7 @@ class PodWorker:
 
     def _launch(self, container: Object, image: Image) -> Launch:
         env = self._kubelet.environment(self, container)
-        mount(self.place.root, container, self.place.volumes)
+        mount(self.place.root, container, self.place.volumes, env)
         args = tuple(expand(str(arg), env) for arg in container.get("args") or ())
         volumes = tuple(self.place.volumes.values())
         stdin, tty = bool(container.get("stdin")), bool(container.get("tty"))

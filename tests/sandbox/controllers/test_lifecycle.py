@@ -25,7 +25,7 @@ TREES = Resource("shop.example", "v1", "trees", "Tree")
 
 
 def configmap(rig, name, owners=(), **meta):
-    references = [owner_reference(owner, CONFIGMAPS) for owner in owners]
+    references = [owner_reference(owner, CONFIGMAPS) | {"controller": False} for owner in owners]
     return rig.api.create(
         CONFIGMAPS, {"metadata": {"name": name, "ownerReferences": references} | meta, "data": {"k": "v"}}, "shop"
     )
