@@ -14,7 +14,9 @@ from pathlib import Path
 
 from bench.rows import Row
 
-SCRIPTS = ("decode", "command", "console_start", "key_echo", "terminal_bytes", "frozen_terminal", "rehearsal")
+# The sandbox's API server beside a real one, and its promise to keep what it acknowledged.
+SERVER = ("server_start", "server_rates", "server_memory", "server_kills")
+SCRIPTS = ("decode", "command", "console_start", "key_echo", "terminal_bytes", "frozen_terminal", "rehearsal", *SERVER)
 
 
 def main(names: list[str]) -> int:
