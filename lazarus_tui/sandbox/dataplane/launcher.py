@@ -60,7 +60,9 @@ class Running(Protocol):
 
 
 class Exec(ExecSession, Protocol):
-    """An exec that says whether it is over."""
+    """An exec that says whether it is over; ``pid`` as of a container."""
+
+    pid: int | None
 
     @property
     def done(self) -> bool: ...
@@ -223,6 +225,7 @@ class ProcessExec:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self.pid: int | None = process.pid
 
     @property
     def done(self) -> bool:
@@ -330,6 +333,7 @@ class _Ending(Stillness):
 
 class _InstantExec:
     done = True
+    pid: int | None = None
 
     def __init__(self, code: int) -> None:
         self._code = code

@@ -24,13 +24,15 @@ def start_mark(pid: int) -> str:
 
 
 def is_stopped(pid: int) -> bool:
-    """The process does nothing because of SIGSTOP. Where that cannot be seen, True."""
+    """Neither the process nor what it started does anything, because of SIGSTOP. Where that cannot be seen, True."""
     if sys.platform != "linux":
         return True
     try:
-        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] in (b"T", b"t", b"Z", b"X")
+        state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0]
+        below = Path(f"/proc/{pid}/task/{pid}/children").read_bytes().split()
     except OSError:
         return True
+    return state in (b"T", b"t", b"Z", b"X") and all(is_stopped(int(child)) for child in below)
 
 
 def signal_group(pid: int, signum: int) -> None:

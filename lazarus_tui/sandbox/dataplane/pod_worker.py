@@ -14,7 +14,8 @@ from lazarus_tui.sandbox.dataplane.catalog import Catalog, Image
 from lazarus_tui.sandbox.dataplane.containers import Ended, Record, Started, Waiting, container_id
 from lazarus_tui.sandbox.dataplane.environment import NotMountable, expand, mount
 from lazarus_tui.sandbox.dataplane.launcher import Exec, Launch, Launcher, Running
-from lazarus_tui.sandbox.dataplane.ledger import is_stopped
+from lazarus_tui.sandbox.dataplane.ledger import is_stopped, signal_group
+from lazarus_tui.sandbox.dataplane.lifecycle import Hooks
 from lazarus_tui.sandbox.dataplane.logs import PodLogs
 from lazarus_tui.sandbox.dataplane.place import Place
 from lazarus_tui.sandbox.dataplane.probes import Probe, RunCommand, ask
@@ -66,6 +67,13 @@ class PodWorker:
         self.logs = PodLogs(place.home / "logs", kubelet.clock)
         self._execs: list[Exec] = []
         self.ending = False
+        self.cut = ("", "")  # reason and message, when the node itself ends the pod
+        self._hooks = Hooks(
+            kubelet.clock,
+            lambda one: lambda port: kubelet.dial(self, one, port),
+            self._commands,
+            lambda kind, reason, text: kubelet.happened(self, kind, reason, text),
+        )
         self.ended = asyncio.Event()
         self._running: dict[str, Running] = {}
         self._busy = 0
@@ -241,7 +249,7 @@ class PodWorker:
         kubelet.happened(self, "Normal", "Started", f"Started container {record.name}")
         if self.ending:
             running.signal(signal.SIGTERM)
-        watch = asyncio.create_task(self._prober(container, record, running).run()) if probed else None
+        watch = asyncio.create_task(self._beside(container, record, running, probed))
         try:
             with self._parked():
                 code = await running.wait()
@@ -249,15 +257,23 @@ class PodWorker:
             running.signal(signal.SIGKILL)
             raise
         finally:
-            if watch:
-                watch.cancel()
-                await asyncio.gather(watch, return_exceptions=True)
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
             self._running.pop(record.name, None)
             log.close()
         ended = Ended(code, started, kubelet.clock.now(), record.container_id)
         record.state, record.ready, record.started = ended, init and code == 0, False
         kubelet.changed(self)
         return ended
+
+    async def _beside(self, container: Object, record: Record, running: Running, probed: bool) -> None:
+        """What goes on beside a container's run: its hook, then its probes."""
+        if not await self._hooks.after_start(container):
+            running.signal(signal.SIGTERM)
+            await self._kubelet.clock.sleep(self.grace)
+            running.signal(signal.SIGKILL)
+        elif probed:
+            await self._prober(container, record, running).run()
 
     def _prober(self, container: Object, record: Record, running: Running) -> Prober:
         def happened(kind: str, reason: str, message: str) -> None:
@@ -294,6 +310,7 @@ class PodWorker:
             raise ValueError(
                 f"the sandbox does not run {' '.join(argv[:1])!r} in this image; it knows: {allowed or 'nothing'}"
             )
+        await self._thawed.wait()
         session = await self._kubelet.launcher.exec(self._launch(container, image), argv, stdin=stdin, tty=tty)
         self._execs = [one for one in self._execs if not one.done] + [session]
         return session
@@ -330,6 +347,8 @@ class PodWorker:
 
     async def _terminate(self, grace: float) -> None:
         try:
+            with self._parked():
+                grace = await self._hooks.before_end(filter(None, map(self.container, list(self._running))), grace)
             for running in list(self._running.values()):
                 running.signal(signal.SIGTERM)
             if self._task and grace > 0:
@@ -361,9 +380,9 @@ class PodWorker:
         """Stops all processes of the pod where they are; returns once they stand still."""
         self._frozen += 1
         self._thawed.clear()
-        pids = [running.pid for running in self._running.values() if running.pid]
-        for running in self._running.values():
-            running.signal(signal.SIGSTOP)
+        pids = self._leaders()
+        for pid in pids:
+            signal_group(pid, signal.SIGSTOP)
         for _ in range(_STOP_LOOKS):
             if all(is_stopped(pid) for pid in pids):
                 return
@@ -374,9 +393,14 @@ class PodWorker:
         self._frozen -= 1
         if self._frozen:
             return
-        for running in self._running.values():
-            running.signal(signal.SIGCONT)
+        for pid in self._leaders():
+            signal_group(pid, signal.SIGCONT)
         self._thawed.set()
+
+    def _leaders(self) -> list[int]:
+        """Who leads a process group of the pod: its containers' processes, and what was executed in them."""
+        execs = [one.pid for one in self._execs if not one.done]
+        return [pid for pid in (*(running.pid for running in self._running.values()), *execs) if pid]
 
 
 def _succeeded(record: Record) -> bool:

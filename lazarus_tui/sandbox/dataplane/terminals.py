@@ -87,6 +87,7 @@ class TerminalExec:
 
     def __init__(self, process: asyncio.subprocess.Process, terminal: Terminal) -> None:
         self._process, self._terminal = process, terminal
+        self.pid: int | None = process.pid
 
     @property
     def done(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 
+from lazarus_tui.sandbox.dataplane.ledger import is_stopped
 from lazarus_tui.sandbox.snapshots.driver import DirectoryDriver
 
 
@@ -38,3 +39,22 @@ async def test_every_cut_under_load_is_sound_and_holds_all_that_was_acknowledged
     await asyncio.gather(*load)
     assert [count for count, _ in found] == [last for _, last in found], "no order is missing in between"
     assert sorted(set(found)) == found
+
+
+async def test_what_runs_by_exec_stands_still_too_and_what_is_asked_for_meanwhile_waits(node):
+    await node.orders()
+    session = await node.kubelet.exec("shop", "orders-0", "", ["cat"], stdin=True, tty=False)
+    output = session.output()
+    await session.write_stdin(b"one\n")
+    assert await anext(output) == (1, b"one\n")
+    async with node.kubelet.frozen([("shop", "data-orders-0")]):
+        assert is_stopped(session.pid)
+        later = asyncio.create_task(node.run("orders-0", "echo", "later"))
+        await session.write_stdin(b"two\n")
+        await asyncio.sleep(0)
+        assert not later.done()
+    assert await anext(output) == (1, b"two\n")
+    assert (await later)[:2] == (0, b"later\n")
+    await session.close_stdin()
+    assert await session.wait() == 0
+    await output.aclose()
