@@ -8,7 +8,9 @@ from pathlib import Path
 
 import trustme
 
-_NAMES = ("127.0.0.1", "localhost", "::1")
+# For this machine, and for pods that find the server by its service.
+_SERVICE = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
+_NAMES = ("127.0.0.1", "localhost", "::1", "127.43.255.1", *_SERVICE)
 
 
 def _write_private(path: Path, data: bytes) -> None:
@@ -32,7 +34,7 @@ def load_authority(folder: Path) -> trustme.CA:
 
 
 def server_context(authority: trustme.CA) -> ssl.SSLContext:
-    """TLS with a fresh certificate for the loopback names."""
+    """TLS with a fresh certificate for the server's names."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     authority.issue_cert(*_NAMES).configure_cert(context)

@@ -156,6 +156,9 @@ async def test_policies_open_exactly_what_they_name(web: Any) -> None:
     code, page, _ = await web.run("web", "wget", "-qO-", "http://orders:8080/stats")
     assert (code, json.loads(page)["orders"]) == (0, 0)
     assert await reach(web, "web", 80, pod="orders-0") == "Connection timed out"  # nobody named that way
+    web.pod("bare", "web", spec={"hostNetwork": True})
+    await web.until(lambda: web.ready("bare"))
+    assert await reach(web, "web", 80, pod="bare") == "open"  # no policy holds a pod in the machine's network
 
 
 async def test_what_a_pod_is_and_what_it_meets_where_nobody_is(web: Any) -> None:

@@ -21,7 +21,10 @@ def complain(text: str) -> int:
 
 
 def nc(args: list[str]) -> int:
-    """``nc -z [-w SECONDS] HOST PORT``: does something take a connection there, and keep it?"""
+    """``nc -z [-w SECONDS] HOST PORT``: does something take a connection there, and keep it for a moment?
+
+    Outside the cluster the node takes it before it has reached anybody: only an exchange, as of wget, proves more.
+    """
     words, patience = list(args), _PATIENCE
     if "-w" in words:
         at = words.index("-w")
