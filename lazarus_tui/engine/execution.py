@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from lazarus_tui.engine.connection import for_operation
 from lazarus_tui.engine.context import OperationContext, Surroundings, journal_facts
+from lazarus_tui.engine.effort import API_PATIENCE, LONGEST_PAUSE, MAX_ACTS, Effort
 from lazarus_tui.engine.errors import ClusterGone, GateClosed, RightMissing
 from lazarus_tui.engine.failpoint import fp
 from lazarus_tui.engine.gate import Gate, write_lease
@@ -28,26 +28,7 @@ from lazarus_tui.model.verdict import Verdict
 
 log = logging.getLogger(__name__)
 
-# A step acts again when its effect is absent, but not for ever.
-MAX_ACTS = 5
-# Seconds an operation waits for an API that does not answer before it parks (at least the step's own limit).
-API_PATIENCE = 600.0
-LONGEST_PAUSE = 15.0
-
 _AWAY = (NotSent, Unknown, Pushback, OSError)
-
-
-@dataclass
-class _Effort:
-    """What one run of a step has tried; times in seconds on the monotonic clock. ``away``: spent on a silent API."""
-
-    began: float
-    acts: int = 0
-    looked_twice: bool = False
-    pause: float = 0.0
-    away: float = 0.0
-    silent_since: float | None = None
-    backoff: float = 1.0
 
 
 class Execution:
@@ -204,12 +185,12 @@ class Execution:
         assert self.gate is not None
         self.gate.step, self.gate.undoing = step.name, False
         self.ledger.step(n, state=StepState.RUNNING, started=rfc3339(self._around.clock.now()), detail="")
-        effort = _Effort(self._around.clock.monotonic())
+        effort = Effort(self._around.clock.monotonic())
         while not await self._turn(n, step, context, effort):
             if effort.pause:
                 await self._pause(effort.pause)
 
-    async def _turn(self, n: int, step: Step, context: OperationContext, effort: _Effort) -> bool:
+    async def _turn(self, n: int, step: Step, context: OperationContext, effort: Effort) -> bool:
         """Look once, and act if that is called for; True when the step is done."""
         self._safe_point()
         try:
@@ -237,17 +218,25 @@ class Execution:
             raise StepStopped(what, hint=seen.hint)
         return False
 
-    async def _act_or_wait(self, step: Step, seen: Observation, context: OperationContext, effort: _Effort) -> None:
+    async def _act_or_wait(self, step: Step, seen: Observation, context: OperationContext, effort: Effort) -> None:
         """Absent: act at once the first time; later only when it is still absent at a second look."""
         if seen.seen is not Seen.ABSENT or (effort.acts and not effort.looked_twice):
-            effort.looked_twice, effort.pause = seen.seen is Seen.ABSENT, step.poll
+            effort.look_again(seen.seen is Seen.ABSENT, step.poll)
             return
         if effort.acts >= MAX_ACTS:
             raise StepStopped(f"{step.title}: tried {effort.acts} times, and its effect is still absent")
         effort.acts, effort.looked_twice, effort.pause = effort.acts + 1, False, 0.0
+        assert self.gate is not None
+        clock = self._around.clock
+        sent = clock.monotonic()
         await step.act(context)
+        if not self.gate.doubt:
+            effort.known()
+        elif (doubted := effort.doubt(sent, clock.monotonic())) > max(API_PATIENCE, step.limit):
+            what = f"for {doubted:.0f} s nobody knows whether writes are carried out: {self.gate.doubt}"
+            raise GateClosed(what, hint="resume when the API answers")
 
-    async def _sit_out(self, step: Step, error: Exception, effort: _Effort) -> None:
+    async def _sit_out(self, step: Step, error: Exception, effort: Effort) -> None:
         """Wait before the next look while the API does not answer; that time is not the step's."""
         clock = self._around.clock
         before = clock.monotonic()

@@ -67,6 +67,7 @@ class Gate:
         self.cancelled = False
         self.step = ""
         self.undoing = False
+        self.doubt = ""  # why nobody knows whether the last write was carried out
 
     def freeze(self, why: str) -> None:
         self.frozen = self.frozen or why
@@ -82,6 +83,7 @@ class Gate:
         fp("gate.after_intent")
         result, error = await self._send_until_known(write)
         fp("gate.after_reply")
+        self.doubt = (result.reason or "no answer") if result.outcome is Outcome.AMBIGUOUS else ""
         body = {"intent": intent, "step": self.step, "outcome": result.outcome.value, "status": result.status}
         meta = result.object.get("metadata") or {}
         body |= {"uid": meta.get("uid", ""), "rv": meta.get("resourceVersion", ""), "reason": result.reason}

@@ -127,6 +127,36 @@ async def test_a_storm_costs_time_and_nothing_else(seed: int) -> None:
         await trial.faults.close()
 
 
+@pytest.mark.parametrize("kind", ["etcd", "reset", "stall"])
+async def test_writes_that_end_in_the_dark_for_minutes_are_sent_again_ever_more_slowly(kind: str) -> None:
+    async with laboratory() as (world, engine):
+        trial = Trial(world, engine)
+        await trial.add(kind, "create patch", lasts=180.0)
+        done = await trial.run()
+        assert (done.state, done.exit_code) == (OpState.DONE, 0)
+        assert 180 <= done.seconds <= 240
+        assert trial.sent("POST") <= 20
+        trial.check_one_effect()
+        trial.check_no_hot_loop()
+        await trial.faults.close()
+
+
+async def test_writes_that_end_in_the_dark_for_too_long_park_and_resume_goes_on() -> None:
+    async with laboratory() as (world, engine):
+        trial = Trial(world, engine)
+        await trial.add("etcd", "create", text="no-space")
+        parked = await trial.run()
+        assert parked.state is OpState.PARKED
+        assert "nobody knows whether writes are carried out: etcdserver: mvcc: database space" in parked.message
+        assert 600 <= parked.seconds <= 700
+        await trial.faults.clear()
+        await engine.passing(engine.runner.resume(parked.id))
+        done = await engine.finish(parked.id)
+        assert (done.state, done.exit_code) == (OpState.DONE, 0)
+        trial.check_one_effect()
+        await trial.faults.close()
+
+
 async def test_a_denied_write_stops_for_good() -> None:
     async with laboratory() as (world, engine):
         trial = Trial(world, engine)
