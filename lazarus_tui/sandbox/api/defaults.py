@@ -9,6 +9,7 @@ from typing import Any
 
 from lazarus_tui.model.resources import SERVICES, STORAGECLASSES
 from lazarus_tui.sandbox.api.claim_sources import normalize_sources
+from lazarus_tui.sandbox.api.defaults_cluster import DEFAULTS
 from lazarus_tui.sandbox.api.errors import bad_request
 from lazarus_tui.sandbox.api.kinds import Kind
 from lazarus_tui.sandbox.api.store import Store
@@ -18,7 +19,7 @@ Object = dict[str, Any]
 # Service addresses; all of 127/8 is loopback on Linux, so a small proxy can listen on each of them.
 SERVICE_NETWORK = "127.43.0.0/16"
 # Upstream's default range of node ports.
-_NODE_PORTS = range(30000, 32768)
+NODE_PORTS = range(30000, 32768)
 DEFAULT_CLASS_ANNOTATION = "storageclass.kubernetes.io/is-default-class"
 
 
@@ -52,6 +53,8 @@ def pod_spec(spec: Object) -> None:
     for container in _dicts(spec, "containers") + _dicts(spec, "initContainers"):
         _container(container)
     for volume in _dicts(spec, "volumes"):
+        if volume.keys() <= {"name"}:
+            volume["emptyDir"] = {}
         for source in ("configMap", "secret", "projected", "downwardAPI"):
             if isinstance(volume.get(source), dict):
                 _fill(volume[source], defaultMode=420)
@@ -202,7 +205,7 @@ def _free_address(store: Store) -> str:
 
 def _free_node_port(store: Store, taken: set[Any]) -> int:
     used = taken | {port.get("nodePort") for spec in _services(store) for port in _dicts(spec, "ports")}
-    return next(port for port in _NODE_PORTS if port not in used)
+    return next(port for port in NODE_PORTS if port not in used)
 
 
 def _claim(obj: Object, store: Store, old: Object | None) -> None:
@@ -287,10 +290,11 @@ _DEFAULTS: dict[str, Callable[[Object, Store, Object | None], None]] = {
 
 def fill_defaults(kind: Kind, obj: Object, old: Object | None, store: Store) -> None:
     """Fill ``obj`` in place; ``old`` is None on create."""
-    fill = _DEFAULTS.get(kind.group_resource)
-    if fill is None:
-        return
+    fill, other = _DEFAULTS.get(kind.group_resource), DEFAULTS.get(kind.group_resource)
     try:
-        fill(obj, store, old)
+        if fill is not None:
+            fill(obj, store, old)
+        elif other is not None:
+            other(obj)
     except (AttributeError, TypeError, KeyError) as error:
         raise bad_request(f"{kind.kind} cannot be handled: a field has the wrong type ({error})") from None

@@ -41,6 +41,15 @@ _VALUE_TEXT = (
     "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
 )
 
+# What a reference to an owner needs, and how upstream says so.
+_REFERENCE: Mapping[str, str] = {
+    "apiVersion": "version must not be empty",
+    "kind": "must not be empty",
+    "name": "must not be empty",
+    "uid": "must not be empty",
+}
+_STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
+
 NameRule = Callable[[str], str]
 """Says what is wrong with a name, or ``""``."""
 
@@ -106,8 +115,39 @@ def _map_causes(field: str, values: Any, value_rule: NameRule | None) -> list[Ca
     return causes
 
 
-def metadata_causes(meta: Mapping[str, Any], rule: NameRule) -> list[Cause]:
-    """Everything wrong with the name, labels and annotations of an object."""
+def _reference_causes(references: Any) -> list[Cause]:
+    causes = []
+    controllers = []
+    for index, reference in enumerate(references or ()):
+        where = f"metadata.ownerReferences[{index}]"
+        for field, text in _REFERENCE.items():
+            if not reference.get(field):
+                causes.append(Cause(f"{where}.{field}", f'Invalid value: "": {text}'))
+        if reference.get("controller"):
+            controllers.append(reference.get("name"))
+    if len(controllers) > 1:
+        text = "Only one reference can have Controller set to true. Found"
+        causes.append(
+            Cause("metadata.ownerReferences", f'Invalid value: {text} "true" in references for {controllers}')
+        )
+    return causes
+
+
+def _finalizer_causes(finalizers: Any, *, custom: bool) -> list[Cause]:
+    """Only custom objects may have finalizers without a domain."""
+    causes = []
+    for index, name in enumerate(finalizers or ()):
+        where = f"metadata.finalizers[{index}]" if not custom else "metadata.finalizers"
+        if wrong := qualified_key(str(name)):
+            causes.append(Cause("metadata.finalizers", f'Invalid value: "{name}": {wrong}'))
+        elif not custom and "/" not in name and name not in _STANDARD_FINALIZERS:
+            text = "name is neither a standard finalizer name nor is it fully qualified"
+            causes.append(Cause(where, f'Invalid value: "{name}": {text}'))
+    return causes
+
+
+def metadata_causes(meta: Mapping[str, Any], rule: NameRule, *, custom: bool = False) -> list[Cause]:
+    """Everything wrong with the name, labels, annotations, owners and finalizers of an object."""
     name = meta.get("name", "")
     if not name:
         return [Cause("metadata.name", "Required value: name or generateName is required", "FieldValueRequired")]
@@ -115,6 +155,9 @@ def metadata_causes(meta: Mapping[str, Any], rule: NameRule) -> list[Cause]:
     if wrong := rule(name):
         causes.append(Cause("metadata.name", f'Invalid value: "{name}": {wrong}'))
     causes += _map_causes("metadata.labels", meta.get("labels"), label_value)
+    if meta.get("ownerReferences") or meta.get("finalizers"):
+        causes += _reference_causes(meta.get("ownerReferences"))
+        causes += _finalizer_causes(meta.get("finalizers"), custom=custom)
     annotations = meta.get("annotations")
     causes += _map_causes("metadata.annotations", annotations, None)
     if isinstance(annotations, Mapping) and annotations:

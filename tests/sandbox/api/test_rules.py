@@ -18,6 +18,12 @@ CLAIM = {
     "metadata": {"name": "data"},
     "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
 }
+
+
+def with_class(claim: dict[str, Any], name: str) -> dict[str, Any]:
+    return claim | {"spec": claim["spec"] | {"storageClassName": name}}
+
+
 SERVICE = {"metadata": {"name": "web"}, "spec": {"ports": [{"port": 80}]}}
 TEMPLATE = {"spec": pod("x")["spec"] | {"restartPolicy": "Never"}}
 
@@ -66,9 +72,10 @@ async def test_create_is_refused_with_the_field(world: World, path: str, obj: An
     ("path", "obj", "patch", "status"),
     [
         (f"{NS}/persistentvolumeclaims", CLAIM, {"spec": {"accessModes": ["ReadWriteMany"]}}, 422),
-        (f"{NS}/persistentvolumeclaims", CLAIM, {"spec": {"storageClassName": "other"}}, 422),
+        (f"{NS}/persistentvolumeclaims", CLAIM, {"spec": {"storageClassName": "other"}}, 200),
+        (f"{NS}/persistentvolumeclaims", with_class(CLAIM, "one"), {"spec": {"storageClassName": "other"}}, 422),
         (f"{NS}/persistentvolumeclaims", CLAIM, {"spec": {"volumeName": "pv-1"}}, 200),
-        (f"{NS}/persistentvolumeclaims", CLAIM, {"spec": {"resources": {"requests": {"storage": "2Gi"}}}}, 200),
+        (f"{NS}/persistentvolumeclaims", CLAIM, {"spec": {"resources": {"requests": {"storage": "2Gi"}}}}, 422),
         (f"{APPS}/statefulsets", workload("StatefulSet", "o"), {"spec": {"serviceName": "zz"}}, 422),
         (f"{APPS}/statefulsets", workload("StatefulSet", "o"), {"spec": {"volumeClaimTemplates": [CLAIM]}}, 422),
         (f"{APPS}/statefulsets", workload("StatefulSet", "o"), {"spec": {"replicas": 0}}, 200),
@@ -103,11 +110,19 @@ async def test_what_may_change(world: World, path: str, obj: Any, patch: Any, st
         assert reply.reason == "Invalid"
 
 
-async def test_a_bound_claim_keeps_its_volume(world: World) -> None:
+async def test_a_bound_claim_keeps_its_volume_and_may_ask_for_more(world: World) -> None:
     path = f"{NS}/persistentvolumeclaims"
     await world.call("POST", path, CLAIM)
     await world.call("PATCH", f"{path}/data", {"spec": {"volumeName": "pv-1"}}, type=MERGE)
+    bound = {"status": {"phase": "Bound", "capacity": {"storage": "1Gi"}}}
+    await world.call("PATCH", f"{path}/data/status", bound, type=MERGE)
     assert (await world.call("PATCH", f"{path}/data", {"spec": {"volumeName": "pv-2"}}, type=MERGE)).status == 422
+    smaller = await world.call("PATCH", f"{path}/data", asking("1Mi"), type=MERGE)
+    assert (smaller.status, "less than status.capacity" in smaller.body["message"]) == (422, True)
+
+
+def asking(size: str) -> dict[str, Any]:
+    return {"spec": {"resources": {"requests": {"storage": size}}}}
 
 
 async def test_services_get_an_address_nobody_else_has(world: World) -> None:
