@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from lazarus_tui.model.clock import rfc3339
+from lazarus_tui.model.clock import parse_rfc3339, rfc3339
 
 Object = dict[str, Any]
 
@@ -71,6 +73,25 @@ class Record:
         } | ({"containerID": self.container_id} if self.container_id else {})
 
 
+def continued(container: Object, statuses: Iterable[Object], now: datetime) -> Record:
+    """A fresh record, continuing what an earlier sandbox wrote about a pod that was running then."""
+    record = Record(container["name"], container.get("image", ""))
+    for known in statuses:
+        if known["name"] != record.name or not known.get("containerID"):
+            continue
+        record.restarts, record.container_id = known.get("restartCount", 0), known["containerID"]
+        record.last = known.get("lastState") or {}
+        state = known.get("state") or {}
+        if ended := state.get("terminated"):
+            times = (parse_rfc3339(ended[one]) for one in ("startedAt", "finishedAt"))
+            record.state = Ended(ended["exitCode"], *times, record.container_id)
+        elif begun := state.get("running"):
+            lost = Ended(128 + signal.SIGKILL, parse_rfc3339(begun["startedAt"]), now, record.container_id)
+            record.last = lost.wire()
+            record.restarts += 1
+    return record
+
+
 def container_id(pod_uid: str, name: str, restarts: int) -> str:
     return f"sandbox://{pod_uid}/{name}/{restarts}-{zlib.crc32(f'{pod_uid}{name}{restarts}'.encode()):08x}"
 
@@ -107,10 +128,26 @@ def conditions(old: list[Object], wanted: dict[str, tuple[bool, str, str]], now:
     return list(before.values())
 
 
-def pod_status(pod: Object, inits: list[Record], mains: list[Record], *, address: str, now: datetime) -> Object:
-    """The whole status of a pod whose containers are as recorded."""
+def pod_status(
+    pod: Object,
+    inits: list[Record],
+    mains: list[Record],
+    *,
+    address: str,
+    now: datetime,
+    cut: tuple[str, str] = ("", ""),
+) -> Object:
+    """The whole status of a pod whose containers are as recorded.
+
+    ``cut`` is why the node itself ends the pod (reason, message). A pod that is being deleted ends as Succeeded or
+    Failed too once nothing of it runs, whatever its restart policy.
+    """
     old: Object = pod.get("status") or {}
     phase = pod_phase(pod["spec"].get("restartPolicy", "Always"), inits, mains)
+    doomed = bool(cut[0] or pod["metadata"].get("deletionTimestamp"))
+    if doomed and not any(isinstance(one.state, Started) for one in (*inits, *mains)):
+        clean = not cut[0] and all(isinstance(one.state, Ended) and not one.state.code for one in mains)
+        phase = "Succeeded" if clean else "Failed"
     initialized = all(isinstance(one.state, Ended) and one.state.code == 0 for one in inits)
     unready = [one.name for one in mains if not one.ready]
     over = phase in ("Succeeded", "Failed")
@@ -125,6 +162,7 @@ def pod_status(pod: Object, inits: list[Record], mains: list[Record], *, address
         "conditions": conditions(
             old.get("conditions") or [],
             {
+                "PodReadyToStartContainers": (bool(address) and not over, "", ""),
                 "Initialized": (
                     initialized,
                     "" if initialized else "ContainersNotInitialized",
@@ -138,12 +176,34 @@ def pod_status(pod: Object, inits: list[Record], mains: list[Record], *, address
         ),
         "hostIP": "127.0.0.1",
         "hostIPs": [{"ip": "127.0.0.1"}],
-        "podIP": address,
-        "podIPs": [{"ip": address}],
         "startTime": old.get("startTime") or rfc3339(now),
         "qosClass": old.get("qosClass") or "BestEffort",
     }
+    if address:
+        status |= {"podIP": address, "podIPs": [{"ip": address}]}
+    if cut[0]:
+        status |= {"reason": cut[0], "message": cut[1]}
     if inits:
         status["initContainerStatuses"] = [one.wire() for one in inits]
     status["containerStatuses"] = [one.wire() for one in mains]
     return status
+
+
+def waiting_status(pod: Object, now: datetime) -> Object:
+    """The status of a pod that has a node and cannot begin yet."""
+    spec = pod["spec"]
+    reason = "PodInitializing" if spec.get("initContainers") else "ContainerCreating"
+    inits = [
+        Record(one["name"], one.get("image", ""), Waiting("PodInitializing"))
+        for one in spec.get("initContainers") or ()
+    ]
+    mains = [Record(one["name"], one.get("image", ""), Waiting(reason)) for one in spec["containers"]]
+    return pod_status(pod, inits, mains, address="", now=now)
+
+
+def unready_status(status: Object, now: datetime) -> Object:
+    """What is left of a pod's ``status`` when no process of it is there any more."""
+    unready = {name: (False, "ContainersNotReady", "") for name in ("Ready", "ContainersReady")}
+    containers = [one | {"ready": False, "started": False} for one in status.get("containerStatuses") or ()]
+    told = conditions(status.get("conditions") or [], unready, now)
+    return {"conditions": told, "containerStatuses": containers}

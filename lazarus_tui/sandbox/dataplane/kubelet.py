@@ -17,8 +17,9 @@ from lazarus_tui.sandbox.controllers.events import Recorder
 from lazarus_tui.sandbox.controllers.nodes import NODE
 from lazarus_tui.sandbox.dataplane.addresses import Addresses
 from lazarus_tui.sandbox.dataplane.catalog import Catalog
-from lazarus_tui.sandbox.dataplane.containers import Record, Started, Waiting, conditions, pod_status
+from lazarus_tui.sandbox.dataplane.containers import Started, Waiting, pod_status, unready_status, waiting_status
 from lazarus_tui.sandbox.dataplane.copy import remove_tree
+from lazarus_tui.sandbox.dataplane.deadlines import TOO_LONG, deadline_in
 from lazarus_tui.sandbox.dataplane.environment import (
     NotMountable,
     claim_names,
@@ -120,10 +121,7 @@ class Kubelet(Controller):
         status = pod.get("status") or {}
         if pod["spec"].get("nodeName") != NODE or status.get("phase") != "Running":
             return
-        unready = {name: (False, "ContainersNotReady", "") for name in ("Ready", "ContainersReady")}
-        containers = [one | {"ready": False, "started": False} for one in status.get("containerStatuses") or ()]
-        told = conditions(status.get("conditions") or [], unready, self.clock.now())
-        self._put_status(pod, {"conditions": told, "containerStatuses": containers})
+        self._put_status(pod, unready_status(status, self.clock.now()))
 
     async def stop(self) -> None:
         """Ends every pod's processes: SIGTERM first, SIGKILL after at most 3 s. Pod objects stay as they are."""
@@ -151,8 +149,14 @@ class Kubelet(Controller):
             if (pod.get("status") or {}).get("phase") in _FINISHED:
                 return None
             return await self._begin(key, pod)
+        left = deadline_in(pod, self.clock.now())
+        if left is not None and left <= 0 and not worker.ending:
+            self._recorder.normal(pod, *TOO_LONG)
+            worker.cut = TOO_LONG
+            worker.terminate(worker.grace)
         self._write_status(pod, worker)
-        return self._renew(pod, worker)
+        renewal = self._renew(pod, worker)
+        return min((one for one in (left, renewal) if one is not None and one > 0), default=None)
 
     def _renew(self, pod: Object, worker: PodWorker) -> float | None:
         """Brings files from the API up to date; seconds until a token in them is to be renewed."""
@@ -167,14 +171,14 @@ class Kubelet(Controller):
             volumes = volume_directories(self.api, self.volumes, pod, home, self.issue)
         except NotMountable as fault:
             self._recorder.warning(pod, "FailedMount", str(fault))
-            self._write_waiting(pod)
+            self._put_status(pod, waiting_status(pod, self.clock.now()))
             return _MOUNT_RETRY
         address = self._addresses.pod(uid)
         try:
             namespace = await self._network.join(pod, address)
         except OSError as fault:
             self._recorder.warning(pod, "FailedCreatePodSandBox", f"Failed to create pod sandbox: {fault}")
-            self._write_waiting(pod)
+            self._put_status(pod, waiting_status(pod, self.clock.now()))
             return _MOUNT_RETRY
         self._map_ports(pod)
         worker = PodWorker(pod, Place(home, volumes, address, namespace), self)
@@ -219,22 +223,9 @@ class Kubelet(Controller):
         await asyncio.to_thread(remove_tree, self._root / worker.uid)
 
     def _write_status(self, pod: Object, worker: PodWorker) -> None:
-        status = pod_status(pod, worker.inits, worker.mains, address=worker.place.address, now=self.clock.now())
-        self._put_status(pod, status)
-
-    def _write_waiting(self, pod: Object) -> None:
-        spec = pod["spec"]
-        inits, mains = (
-            [Record(one["name"], one.get("image", ""), Waiting(reason)) for one in spec.get(part) or ()]
-            for part, reason in (
-                ("initContainers", "PodInitializing"),
-                ("containers", "PodInitializing" if spec.get("initContainers") else "ContainerCreating"),
-            )
-        )
-        status = pod_status(pod, inits, mains, address="", now=self.clock.now())
-        for field in ("podIP", "podIPs"):
-            del status[field]
-        self._put_status(pod, status)
+        now = self.clock.now()
+        address = worker.place.address
+        self._put_status(pod, pod_status(pod, worker.inits, worker.mains, address=address, now=now, cut=worker.cut))
 
     def _put_status(self, pod: Object, status: Object) -> None:
         if status != {key: value for key, value in (pod.get("status") or {}).items() if key in status}:

@@ -8,10 +8,10 @@ import signal
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from lazarus_tui.model.clock import Clock, parse_rfc3339
+from lazarus_tui.model.clock import Clock
 from lazarus_tui.sandbox.dataplane.attaching import attach
 from lazarus_tui.sandbox.dataplane.catalog import Catalog, Image
-from lazarus_tui.sandbox.dataplane.containers import Ended, Record, Started, Waiting, container_id
+from lazarus_tui.sandbox.dataplane.containers import Ended, Record, Started, Waiting, container_id, continued
 from lazarus_tui.sandbox.dataplane.environment import NotMountable, expand, mount
 from lazarus_tui.sandbox.dataplane.launcher import Exec, Launch, Launcher, Running
 from lazarus_tui.sandbox.dataplane.ledger import is_stopped, signal_group
@@ -85,25 +85,8 @@ class PodWorker:
         self._ends: asyncio.Task[None] | None = None
 
     def _record(self, container: Object, statuses: str) -> Record:
-        """A fresh record, continuing what an earlier sandbox wrote about a pod that was running then."""
-        record = Record(container["name"], container.get("image", ""))
-        for known in (self.pod.get("status") or {}).get(statuses) or ():
-            if known["name"] != record.name or not known.get("containerID"):
-                continue
-            record.restarts, record.container_id = known.get("restartCount", 0), known["containerID"]
-            record.last = known.get("lastState") or {}
-            state = known.get("state") or {}
-            if ended := state.get("terminated"):
-                record.state = Ended(
-                    ended["exitCode"], parse_rfc3339(ended["startedAt"]), parse_rfc3339(ended["finishedAt"]),
-                    record.container_id,
-                )  # fmt: skip
-            elif begun := state.get("running"):
-                started = parse_rfc3339(begun["startedAt"])
-                lost = Ended(128 + signal.SIGKILL, started, self._kubelet.clock.now(), record.container_id)
-                record.last = lost.wire()
-                record.restarts += 1
-        return record
+        known = (self.pod.get("status") or {}).get(statuses) or ()
+        return continued(container, known, self._kubelet.clock.now())
 
     @property
     def busy(self) -> bool:

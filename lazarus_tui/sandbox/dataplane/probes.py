@@ -86,14 +86,15 @@ async def ask(probe: Probe, dial: Dial, run: RunCommand) -> str:
     """One attempt; what is wrong in words, or ``""`` for success."""
     try:
         async with asyncio.timeout(probe.timeout):
-            return await _attempt(probe.action, dial, run)
+            return await act(probe.action, dial, run)
     except TimeoutError:
         return f"no answer within {probe.timeout:g} s"
     except (OSError, ValueError, asyncio.IncompleteReadError) as fault:
         return str(fault) or type(fault).__name__
 
 
-async def _attempt(action: dict[str, Any], dial: Dial, run: RunCommand) -> str:
+async def act(action: dict[str, Any], dial: Dial, run: RunCommand) -> str:
+    """What a probe or a hook does: a request, a connection or a command; what is wrong, or ``""``."""
     if http := action.get("httpGet"):
         status = await _http_status(await dial(http["port"]), http.get("path") or "/")
         return "" if 200 <= status < 400 else f"HTTP probe failed with statuscode: {status}"
