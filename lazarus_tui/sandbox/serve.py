@@ -211,7 +211,7 @@ def clear_half_made(root: Path) -> None:
     """A first start that was killed leaves parts; they are removed, since nothing of them was in use yet."""
     if (root / _FILLED).exists() or not (root / "cluster.db").exists():
         return
-    for name in ("volumes", "bucket", "pods"):
+    for name in ("volumes", "snapshots", "bucket", "pods"):
         shutil.rmtree(root / name, ignore_errors=True)
     for path in root.glob("cluster.db*"):
         path.unlink()

@@ -97,18 +97,18 @@ class CopyStopped(Exception):
     """A copy was told to end before it was whole."""
 
 
-def copy_tree(source: Path, target: Path, stop: Event) -> int:
+def copy_tree(source: Path, target: Path, stop: Event, *, live: bool = False) -> int:
     """Copies a directory with modes, times and links to ``target``, which must not exist; the bytes copied.
 
-    Files that vanish meanwhile are left out, as on storage that copies while somebody writes. Sockets and pipes have no
-    content to copy. Raises ``CopyStopped`` once ``stop`` is set; what is there by then stays.
+    ``live``: somebody may write meanwhile, and files that vanish are left out; else that is an ``OSError``. Sockets and
+    pipes have no content to copy. Raises ``CopyStopped`` once ``stop`` is set; what is there by then stays.
     """
     target.mkdir(mode=0o700)
     done, folders = 0, [("", source.stat())]
     for path, info in tree_files(source):
         if stop.is_set():
             raise CopyStopped
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(*((FileNotFoundError,) if live else ())):
             if stat.S_ISLNK(info.st_mode):
                 os.symlink(os.readlink(source / path), target / path)
             elif stat.S_ISDIR(info.st_mode):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from lazarus_tui.model.clock import Clock
 from lazarus_tui.model.resources import VOLUMES
 from lazarus_tui.sandbox.controllers.quantities import quantity
-from lazarus_tui.sandbox.dataplane.copy import CopyStopped
+from lazarus_tui.sandbox.dataplane.copy import CopyStopped, tree_bytes
 from lazarus_tui.sandbox.dataplane.volumes import DRIVER, NotOurVolume, VolumeStore
 from lazarus_tui.sandbox.snapshots.storage import SnapshotStorage, Stored
 
@@ -111,6 +112,7 @@ class DirectoryDriver:
         sources = {handle: self._source(volume) for handle, volume in wanted.items()}
         sizes = {handle: self._size(volume) for handle, volume in wanted.items()}
         upload = _seconds(parameters.get("uploadSeconds", "0"))
+        await asyncio.to_thread(self._check_room, *sources.values())
         created, took = await self._copy_all(sources, list(wanted.values()), _freezes(parameters, self.faults))
         made = [
             Stored(handle, volume, sizes[handle], created, created + int(upload * 1e9), group, took)
@@ -133,7 +135,7 @@ class DirectoryDriver:
         try:
             async with asyncio.timeout(self._freeze_most if freeze else None), self._still(volumes, freeze):
                 began, created = loop.time(), self._nanoseconds()
-                work = loop.run_in_executor(None, self._copy_to, sources, stop)
+                work = loop.run_in_executor(None, self._copy_to, sources, stop, not freeze)
                 await asyncio.shield(work)
                 took = int((loop.time() - began) * 1000)
         except TimeoutError as fault:
@@ -145,10 +147,10 @@ class DirectoryDriver:
             await _ended(work, stop)
         return created, took if freeze else -1
 
-    def _copy_to(self, sources: Mapping[str, Path], stop: Event) -> None:
+    def _copy_to(self, sources: Mapping[str, Path], stop: Event, live: bool) -> None:
         try:
             for handle, source in sources.items():
-                self.storage.copy(handle, source, stop)
+                self.storage.copy(handle, source, stop, live=live)
         except BaseException:
             for handle in sources:
                 self.storage.drop(handle)
@@ -194,11 +196,13 @@ class DirectoryDriver:
             source = self.storage.data(snapshot)
         except (FileNotFoundError, ValueError) as fault:
             raise DriverFault("NotFound", f"snapshot id {snapshot} does not exist in the snapshots list") from fault
+        await asyncio.to_thread(self._check_room, source)
         await self._fill(lambda stop: self.volumes.populate(volume, source, stop))
 
     async def clone(self, source: str, volume: str) -> None:
         """CreateVolume from another volume, whose pods stand still for it."""
         folder = self._source(source)
+        await asyncio.to_thread(self._check_room, folder)
         async with self._still([source], True):
             await self._fill(lambda stop: self.volumes.populate(volume, folder, stop))
 
@@ -212,6 +216,15 @@ class DirectoryDriver:
             raise DriverFault("Internal", f"copy failed: {fault}") from fault
         finally:
             await _ended(work, stop)
+
+    def _check_room(self, *sources: Path) -> None:
+        """Refuses copies that would leave the machine's disk with less room than they take."""
+        try:
+            size = sum(tree_bytes(one) for one in sources)
+        except OSError:
+            return  # the copy itself will say it better
+        if shutil.disk_usage(self.volumes.root).free < 2 * size:
+            raise DriverFault("Internal", f"no space left on device: no room for a copy of {size} bytes")
 
     def _source(self, volume: str) -> Path:
         try:

@@ -39,16 +39,17 @@ class SnapshotStorage:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def copy(self, handle: str, source: Path, stop: Event) -> None:
+    def copy(self, handle: str, source: Path, stop: Event, *, live: bool) -> None:
         """Copies a volume under a name that is not yet a snapshot's; ``keep`` makes it one.
 
-        Raises ``OSError`` (a full disk), ``CopyStopped`` once ``stop`` is set; what was copied is removed then.
+        ``live``: somebody writes meanwhile. Raises ``OSError`` (a full disk), ``CopyStopped`` once ``stop`` is set;
+        what was copied is removed then.
         """
         partial = self._partial(handle)
         remove_tree(partial)
         partial.mkdir(parents=True, mode=0o700)
         try:
-            copy_tree(source, partial / "data", stop)
+            copy_tree(source, partial / "data", stop, live=live)
         except BaseException:
             remove_tree(partial)
             raise

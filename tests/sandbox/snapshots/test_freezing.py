@@ -43,14 +43,14 @@ async def test_the_pods_of_the_claim_stand_still_while_it_is_copied(site, monkey
     driver, handle = await driver_of(site, freezer)
     seen, whole = [], driver.storage.copy
 
-    def copy(*args):
-        seen.append(freezer.still)
-        whole(*args)
+    def copy(*args, live):
+        seen.append((freezer.still, live))
+        whole(*args, live=live)
 
     monkeypatch.setattr(driver.storage, "copy", copy)
     stored = await driver.cut("snapshot-1", handle, {})
     assert freezer.said == [[("shop", "data")]]
-    assert seen == [True]
+    assert seen == [(True, False)]
     assert not freezer.still
     assert stored.frozen_milliseconds >= 0
 
@@ -83,7 +83,7 @@ async def test_a_failed_copy_lets_the_pods_go_on(site, monkeypatch):
     freezer = Watched()
     driver, handle = await driver_of(site, freezer)
 
-    def fails(*_):
+    def fails(*_, live):
         raise OSError("no space left")
 
     monkeypatch.setattr(driver.storage, "copy", fails)
@@ -97,7 +97,7 @@ async def test_a_copy_that_takes_too_long_is_given_up_and_the_pods_go_on_before_
     driver, handle = await driver_of(site, freezer, freeze_most=0.02)
     seen = []
 
-    def slow(handle, source, stop):
+    def slow(handle, source, stop, live):
         stop.wait(5)
         time.sleep(0.002)
         seen.append(freezer.still)
@@ -123,10 +123,10 @@ async def test_a_cut_that_is_cancelled_lets_the_pods_go_on_and_leaves_nothing(si
     begun, whole = asyncio.Event(), driver.storage.copy
     loop = asyncio.get_running_loop()
 
-    def slow(handle, source, stop):
+    def slow(handle, source, stop, live):
         loop.call_soon_threadsafe(begun.set)
         stop.wait(5)
-        whole(handle, source, stop)
+        whole(handle, source, stop, live=live)
 
     monkeypatch.setattr(driver.storage, "copy", slow)
     cutting = asyncio.create_task(driver.cut("snapshot-1", handle, {}))

@@ -6,6 +6,7 @@ import pytest
 
 from lazarus_tui.model.resources import CLAIMS, PODS, VOLUMES
 from lazarus_tui.sandbox.api.errors import ApiError
+from lazarus_tui.sandbox.dataplane import copy
 from lazarus_tui.sandbox.snapshots.driver import DriverFault
 from lazarus_tui.sandbox.snapshots.names import CLONE_FINALIZER, CONTENTS, SNAPSHOTS
 
@@ -328,3 +329,25 @@ async def test_a_copy_that_fails_is_said_and_tried_again(site, monkeypatch):
     monkeypatch.setattr(site.driver, "restore", whole)
     await site.advance(5)
     assert (site.folder("copy") / "file").read_text() == "orders"
+
+
+async def test_a_snapshot_that_vanishes_while_it_is_copied_never_gives_half_a_volume(site, monkeypatch):
+    """Another content on the same handle may be deleted at any moment."""
+    folder = await site.filled()
+    for number in range(3):
+        (folder / f"more-{number}").write_text("more")
+    await site.ready()
+    handle, whole = site.handles()[0], copy.copy_file
+
+    def copy_file(source, target):
+        site.driver.storage.delete(handle)
+        return whole(source, target)
+
+    monkeypatch.setattr(copy, "copy_file", copy_file)
+    site.claim("copy", dataSource=source())
+    await site.settle()
+    assert "copy failed" in refusal(site, "copy")
+    await site.advance(5)
+    assert any("does not exist in the snapshots list" in one for one in site.messages("copy"))
+    assert phase(site, "copy") == "Pending"
+    assert len(list(site.volumes.handles())) == 1

@@ -10,8 +10,7 @@ import pytest
 from lazarus_tui.model.clock import parse_rfc3339
 from lazarus_tui.model.resources import VOLUMES
 from lazarus_tui.sandbox.api.errors import ApiError
-from lazarus_tui.sandbox.snapshots import storage
-from lazarus_tui.sandbox.snapshots.driver import DriverFault
+from lazarus_tui.sandbox.snapshots import driver, storage
 from lazarus_tui.sandbox.snapshots.names import (
     BEING_CREATED,
     CLASSES,
@@ -169,7 +168,7 @@ async def test_attempts_come_at_one_second_first_and_five_minutes_at_last(site, 
 
     async def fails(name, volume, parameters):
         moments.append(site.clock.monotonic())
-        raise DriverFault("Internal", "no")
+        raise driver.DriverFault("Internal", "no")
 
     monkeypatch.setattr(site.driver, "cut", fails)
     site.snapshot()
@@ -213,7 +212,7 @@ async def test_a_full_disk_is_an_error_and_leaves_no_half_copy(site, monkeypatch
     (folder / "more").write_text("more")
     whole = storage.copy_tree
 
-    def full(source, target, stop):
+    def full(source, target, stop, live):
         target.mkdir()
         (target / "file").write_text("ord")
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -228,6 +227,18 @@ async def test_a_full_disk_is_an_error_and_leaves_no_half_copy(site, monkeypatch
     assert site.status(SNAPSHOTS, "snap")["readyToUse"] is True
     copy = site.driver.storage.data(site.handles()[0])
     assert {one.name: one.read_text() for one in copy.iterdir()} == {"file": "orders", "more": "more"}
+
+
+async def test_a_copy_that_would_fill_the_disk_is_not_begun(site, monkeypatch):
+    folder = await site.filled(text="x" * 1000)
+    usage = driver.shutil.disk_usage(folder)
+    monkeypatch.setattr(driver.shutil, "disk_usage", lambda _: usage._replace(free=1999))
+    site.snapshot()
+    await site.settle()
+    assert "no room for a copy of 1000 bytes" in error(site)
+    monkeypatch.setattr(driver.shutil, "disk_usage", lambda _: usage._replace(free=2000))
+    await site.advance(10)
+    assert site.status(SNAPSHOTS, "snap")["readyToUse"] is True
 
 
 async def test_a_crash_between_copy_and_status_gives_the_same_snapshot_again(site):
