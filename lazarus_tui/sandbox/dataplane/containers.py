@@ -83,8 +83,8 @@ def continued(container: Object, statuses: Iterable[Object], now: datetime) -> R
         record.last = known.get("lastState") or {}
         state = known.get("state") or {}
         if ended := state.get("terminated"):
-            times = (parse_rfc3339(ended[one]) for one in ("startedAt", "finishedAt"))
-            record.state = Ended(ended["exitCode"], *times, record.container_id)
+            began, over = parse_rfc3339(ended["startedAt"]), parse_rfc3339(ended["finishedAt"])
+            record.state = Ended(ended["exitCode"], began, over, record.container_id)
         elif begun := state.get("running"):
             lost = Ended(128 + signal.SIGKILL, parse_rfc3339(begun["startedAt"]), now, record.container_id)
             record.last = lost.wire()

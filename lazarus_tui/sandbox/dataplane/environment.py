@@ -149,10 +149,11 @@ def environment(
     for source in container.get("envFrom") or ():
         own |= _env_from(api, pod, source)
     for entry in container.get("env") or ():
-        value = entry.get("value", "")
+        value: str | None = entry.get("value", "")
         if entry.get("valueFrom"):
             value = _value_from(api, pod, container, entry["valueFrom"], given)
-        own[entry["name"]] = expand(value, env | own)
+        if value is not None:
+            own[entry["name"]] = expand(value, env | own)
     return env | {name: value for name, value in own.items() if not _RESERVED.match(name)}
 
 
@@ -232,7 +233,8 @@ def _texts(resource: Resource, found: Object) -> dict[str, str]:
     return {key: base64.b64decode(value).decode("utf-8", "replace") for key, value in (found.get("data") or {}).items()}
 
 
-def _value_from(api: Reading, pod: Object, container: Object, source: Object, given: dict[str, str]) -> str:
+def _value_from(api: Reading, pod: Object, container: Object, source: Object, given: dict[str, str]) -> str | None:
+    """None for what is optional and not there: then there is no such variable."""
     if field := source.get("fieldRef"):
         return field_value(pod, field.get("fieldPath", ""), given.get("POD_IP", ""))
     if reference := source.get("resourceFieldRef"):
@@ -243,7 +245,7 @@ def _value_from(api: Reading, pod: Object, container: Object, source: Object, gi
     return ""
 
 
-def _key(api: Reading, namespace: str, resource: Resource, reference: Object) -> str:
+def _key(api: Reading, namespace: str, resource: Resource, reference: Object) -> str | None:
     found = api.get(resource, reference["name"], namespace)
     if found is None and not reference.get("optional"):
         raise NotMountable(f'{resource.kind.lower()} "{reference["name"]}" not found')
@@ -251,4 +253,4 @@ def _key(api: Reading, namespace: str, resource: Resource, reference: Object) ->
     if reference["key"] not in data and not reference.get("optional"):
         where = f"{resource.kind} {namespace}/{reference['name']}"
         raise NotMountable(f"couldn't find key {reference['key']} in {where}")
-    return data.get(reference["key"], "")
+    return data.get(reference["key"])

@@ -35,7 +35,7 @@ class Surroundings:
 
     def __init__(self):
         self.clock, self.catalog, self.launcher = VirtualClock(), standard_catalog(), self
-        self.started = []
+        self.started, self.told = [], []
 
     async def start(self, launch, log):
         self.started.append(Slow())
@@ -48,7 +48,7 @@ class Surroundings:
         pass
 
     def happened(self, worker, kind, reason, message):
-        pass
+        self.told.append((kind, reason, message))
 
 
 @pytest.fixture
@@ -82,3 +82,84 @@ async def test_a_second_end_while_the_first_waits_still_sees_the_process_out(aro
     await rounds(around.clock)
     assert pod.ended.is_set()
     assert isinstance(pod.mains[0].state, Ended)  # it was waited for to its end, not given up
+
+
+def sleeping(hook, seconds):
+    container = {"name": "main", "image": "lazarus.dev/pause:1", "lifecycle": {hook: {"sleep": {"seconds": seconds}}}}
+    return {"containers": [container]}
+
+
+async def test_a_pre_stop_hook_comes_before_sigterm_and_uses_up_the_grace(around, tmp_path):
+    pod = worker(around, tmp_path, **sleeping("preStop", 10))
+    await rounds(around.clock)
+    (running,) = around.started
+    pod.terminate(30)
+    await around.clock.advance(9)
+    assert running.heard == []
+    await around.clock.advance(1)
+    assert running.heard == [signal.SIGTERM]
+    await around.clock.advance(19)
+    assert running.heard == [signal.SIGTERM]
+    await around.clock.advance(1)
+    assert running.heard == [signal.SIGTERM, signal.SIGKILL]
+    running.code.set_result(137)
+    await rounds(around.clock)
+    assert pod.ended.is_set()
+
+
+async def test_a_hook_that_never_ends_leaves_the_container_two_seconds(around, tmp_path):
+    pod = worker(around, tmp_path, **sleeping("preStop", 600))
+    await rounds(around.clock)
+    (running,) = around.started
+    pod.terminate(5)
+    await around.clock.advance(5)
+    assert running.heard == [signal.SIGTERM]
+    await around.clock.advance(2)
+    assert running.heard == [signal.SIGTERM, signal.SIGKILL]
+    running.code.set_result(137)
+    await rounds(around.clock)
+
+
+async def test_without_grace_there_is_no_hook(around, tmp_path):
+    pod = worker(around, tmp_path, **sleeping("preStop", 10))
+    await rounds(around.clock)
+    pod.terminate(0)
+    await rounds(around.clock)
+    assert around.started[0].heard == [signal.SIGTERM, signal.SIGKILL]
+    around.started[0].code.set_result(137)
+    await rounds(around.clock)
+
+
+async def test_a_post_start_hook_that_fails_ends_the_container_and_is_told(around, tmp_path):
+    hook = {"postStart": {"exec": {"command": ["no-such-command"]}}}
+    container = {"name": "main", "image": "lazarus.dev/pause:1", "lifecycle": hook}
+    pod = worker(around, tmp_path, containers=[container])
+    await rounds(around.clock)
+    (running,) = around.started
+    assert running.heard == [signal.SIGTERM]
+    ((kind, reason, message),) = [one for one in around.told if one[1] != "Started"]
+    assert (kind, reason) == ("Warning", "FailedPostStartHook")
+    assert message.startswith("PostStartHook failed: ")
+    running.code.set_result(143)
+    await rounds(around.clock)
+    assert pod.mains[0].restarts == 1
+    pod.terminate(0)
+    around.started[1].code.set_result(137)
+    await rounds(around.clock)
+
+
+async def test_restarts_wait_ten_seconds_and_twice_as_long_each_time_up_to_five_minutes(around, tmp_path):
+    pod = worker(around, tmp_path)
+    waits = []
+    for number in range(8):
+        await rounds(around.clock)
+        began = around.clock.monotonic()
+        around.started[number].code.set_result(1)
+        await rounds(around.clock)
+        while len(around.started) == number + 1:
+            await around.clock.advance(1)
+        waits.append(around.clock.monotonic() - began)
+    assert waits == [0, 10, 20, 40, 80, 160, 300, 300]
+    pod.terminate(0)
+    around.started[-1].code.set_result(137)
+    await rounds(around.clock)
