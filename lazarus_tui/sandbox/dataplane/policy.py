@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lazarus_tui.sandbox.api.errors import ApiError
 from lazarus_tui.sandbox.api.selectors import from_selector
 
 Object = dict[str, Any]
@@ -58,15 +59,21 @@ class Block:
 
 
 EVERYWHERE = Block(ipaddress.ip_network("0.0.0.0/0"))
+_CLOSED: Object = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
 
 
 class Policies:
-    """The policies of one moment; ``namespaces`` gives the labels of each namespace."""
+    """The policies of one moment; ``namespaces`` gives the labels of each namespace.
+
+    A policy with something in it that no server would take (an address that is none) closes its whole namespace.
+    """
 
     def __init__(self, policies: Iterable[Object], namespaces: Mapping[str, Mapping[str, str]]) -> None:
         self._namespaces = namespaces
         self._by_namespace: dict[str, list[Object]] = {}
         for policy in policies:
+            if not _makes_sense(policy["spec"]):
+                policy = {**policy, "spec": _CLOSED}
             self._by_namespace.setdefault(policy["metadata"]["namespace"], []).append(policy)
 
     def refusal(self, source: Party, target: Party, port: int, protocol: str = "TCP") -> str:
@@ -134,6 +141,22 @@ def policy_types(spec: Object) -> tuple[str, ...]:
     if named := spec.get("policyTypes"):
         return tuple(named)
     return ("Ingress", "Egress") if spec.get("egress") else ("Ingress",)
+
+
+def _makes_sense(spec: Object) -> bool:
+    try:
+        from_selector(spec.get("podSelector"))
+        for rule in (*(spec.get("ingress") or ()), *(spec.get("egress") or ())):
+            for port in (rule or {}).get("ports") or ():
+                _port_matches({**port, "protocol": "TCP"}, Party(""), 65535, "TCP")
+            for peer in (*((rule or {}).get("from") or ()), *((rule or {}).get("to") or ())):
+                if peer.get("ipBlock"):
+                    Block.of(peer["ipBlock"])
+                from_selector(peer.get("podSelector"))
+                from_selector(peer.get("namespaceSelector"))
+    except (ApiError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+    return True
 
 
 def _rules(policies: Iterable[Object], direction: str) -> Iterator[Object]:

@@ -193,6 +193,23 @@ def test_allowing_dns_opens_names_and_nothing_else() -> None:
     assert not passes([closed, names], WEB, INTERNET, 53, "UDP")
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"from": [{"ipBlock": {"cidr": "300.0.0.0/8"}}]},
+        {"from": [{"ipBlock": {"cidr": "10.0.0.0/8", "except": ["ten"]}}]},
+        {"from": [{"podSelector": {"matchExpressions": [{"key": "app", "operator": "Like", "values": ["web"]}]}}]},
+        {"ports": [{"port": 80, "endPort": "many"}]},
+        {"from": "everybody"},
+    ],
+)
+def test_a_policy_that_makes_no_sense_closes_its_namespace_and_no_other(rule: dict[str, Any]) -> None:
+    broken = ingress(rule)
+    assert not passes([broken], LEDGER, WEB)
+    assert not passes([broken], WEB, INTERNET, 443)
+    assert passes([broken], LEDGER, DNS, 53, "UDP")
+
+
 def _policies(dice: random.Random) -> list[dict[str, Any]]:
     peers = [row[1] for row in PEERS]
     found = []
