@@ -10,6 +10,7 @@ import case_deletion
 import case_lists
 import case_objects
 import case_patches
+import case_rights
 import case_rules
 import case_watches
 from conformance_cases import Case
@@ -23,6 +24,7 @@ _AREAS = (
     case_lists,
     case_objects,
     case_patches,
+    case_rights,
     case_rules,
     case_watches,
 )

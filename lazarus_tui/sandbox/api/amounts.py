@@ -1,19 +1,18 @@
-"""Kubernetes quantities, exact: read, added, compared, and written in their canonical form."""
+"""Kubernetes quantities added, compared, and written in the canonical form of the real server."""
 
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import total_ordering
 from typing import Any, Literal
 
+from lazarus_tui.model.quantities import QuantityError, parse
 from lazarus_tui.sandbox.api.errors import bad_request
 
 Form = Literal["decimal", "binary", "exponent"]
 
-_QUANTITY = re.compile(r"([+-]?)(\d+\.?\d*|\.\d+)(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?\d{1,3}))?")
 _NANO = 10**9
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
@@ -76,17 +75,15 @@ def count(number: int) -> Amount:
 
 def amount(value: Any) -> Amount:
     """What a JSON string or number says, rounded up to billionths; 400 for what is no quantity."""
-    match = _QUANTITY.fullmatch(str(value)) if isinstance(value, str | int | float) else None
-    if match is None:
-        raise bad_request(f"quantities must match the regular expression {_PATTERN}, not {value!r}")
-    sign, digits, suffix, exponent = match.groups()
-    number = Fraction(digits)
-    form: Form = "decimal"
-    if exponent is not None:
-        number, form = number * Fraction(10) ** int(exponent), "exponent"
-    elif suffix in _BINARY and suffix:
-        number, form = number * 1024 ** _BINARY.index(suffix), "binary"
-    else:
-        number *= Fraction(10) ** _DECIMAL[suffix or ""]
-    nano = math.ceil(number * _NANO)
-    return Amount(-nano if sign == "-" else nano, form)
+    text = str(value) if isinstance(value, str | int | float) else ""
+    try:
+        number = parse(text)
+    except QuantityError:
+        raise bad_request(f"quantities must match the regular expression {_PATTERN}, not {value!r}") from None
+    return Amount(math.ceil(number * _NANO), _form(text.strip()))
+
+
+def _form(text: str) -> Form:
+    if text.endswith("i"):
+        return "binary"
+    return "exponent" if "e" in text.lower()[:-1] else "decimal"

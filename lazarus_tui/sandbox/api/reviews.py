@@ -9,7 +9,7 @@ from lazarus_tui.model.http import HttpRequest
 from lazarus_tui.sandbox.api.access import Access
 from lazarus_tui.sandbox.api.answers import Answer, json_answer
 from lazarus_tui.sandbox.api.bodies import decode_object
-from lazarus_tui.sandbox.api.errors import Cause, bad_request, method_not_allowed, no_such_route
+from lazarus_tui.sandbox.api.errors import Cause, bad_request, invalid, method_not_allowed, no_such_route
 from lazarus_tui.sandbox.api.identity import User
 from lazarus_tui.sandbox.api.kinds import Served
 from lazarus_tui.sandbox.api.rights import Attributes
@@ -49,12 +49,22 @@ def _others_access(access: Access, user: User, served: Served, spec: Object, nam
     causes = []
     if not spec.get("user") and not spec.get("groups"):
         causes.append(Cause("spec.user", 'Invalid value: "": at least one of user or group must be specified'))
+    if namespace:
+        causes += _elsewhere(spec, namespace)
     _check_question(served, spec, causes)
-    if namespace and (spec.get("resourceAttributes") or {}).get("namespace") != namespace:
-        raise bad_request(f"spec.resourceAttributes.namespace must match namespace: {namespace}")
     extra = {key: tuple(values) for key, values in (spec.get("extra") or {}).items()}
     asked = User(spec.get("user") or "", tuple(spec.get("groups") or ()), spec.get("uid") or "", extra)
     return _access(access, asked, spec)
+
+
+def _elsewhere(spec: Object, namespace: str) -> list[Cause]:
+    """A local review speaks of its own namespace alone."""
+    if spec.get("nonResourceAttributes") is not None:
+        return [Cause("spec.nonResourceAttributes", "Invalid value: disallowed on this kind of request")]
+    asked = (spec.get("resourceAttributes") or {}).get("namespace") or ""
+    if asked == namespace:
+        return []
+    return [Cause("spec.resourceAttributes.namespace", f'Invalid value: "{asked}": must match metadata.namespace')]
 
 
 def _check_question(served: Served, spec: Object, causes: list[Cause]) -> None:
@@ -65,8 +75,8 @@ def _check_question(served: Served, spec: Object, causes: list[Cause]) -> None:
     if resource is None and path is None:
         why = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
         causes.insert(0, Cause("spec.resourceAttributes", f'Invalid value: "null": {why}'))
-    if causes:
-        raise served.kind.invalid("", causes)
+    if causes:  # upstream forgets the kind
+        raise invalid("", served.kind.group, "", causes)
 
 
 def _access(access: Access, user: User, spec: Mapping[str, Any]) -> Object:

@@ -21,6 +21,30 @@ _GROUP = "rbac.authorization.k8s.io"
 _KINDS = ("ServiceAccount", "User", "Group")
 _QUANTITY_TEXT = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 _SYSTEM_PRIORITIES = ("system-cluster-critical", "system-node-critical")
+# What a quota may count of the pods in its scope, by scope; quotas with scopes count nothing else that has these names.
+_SIZED = frozenset({"pods", *(f"{part}{name}" for part in ("", "requests.", "limits.") for name in ("cpu", "memory"))})
+_SCOPES = {
+    "BestEffort": frozenset({"pods"}),
+    "NotBestEffort": _SIZED,
+    "Terminating": _SIZED,
+    "NotTerminating": _SIZED,
+    "PriorityClass": _SIZED,
+    "CrossNamespacePodAffinity": _SIZED,
+}
+_QUOTA_NAMES = _SIZED | {
+    "configmaps",
+    "ephemeral-storage",
+    "limits.ephemeral-storage",
+    "persistentvolumeclaims",
+    "replicationcontrollers",
+    "requests.ephemeral-storage",
+    "requests.storage",
+    "resourcequotas",
+    "secrets",
+    "services",
+    "services.loadbalancers",
+    "services.nodeports",
+}
 # Upstream keeps what is above for itself.
 _MAX_PRIORITY = 1_000_000_000
 
@@ -100,11 +124,24 @@ def quota(obj: Object) -> Causes:
     hard = part(spec_of(obj), "hard")
     found = ((name, value, _amount(value)) for name, value in hard.items())
     text = "must be greater than or equal to 0"
-    return [
+    return _scopes(spec_of(obj), hard) + [
         invalid_value(f"spec.hard[{name}]", value, _QUANTITY_TEXT if wrong is None else text)
         for name, value, wrong in found
         if wrong is None or wrong < 0
     ]
+
+
+def _scopes(spec: Object, hard: Object) -> Causes:
+    scopes = spec.get("scopes") or []
+    where, causes = "spec.scopes", []
+    if any(scope not in _SCOPES for scope in scopes):
+        causes.append(invalid_value(where, scopes, "unsupported scope"))
+    for name in sorted(hard):
+        if any(name in _QUOTA_NAMES and name not in _SCOPES.get(scope, _SIZED) for scope in scopes):
+            causes.append(invalid_value(where, scopes, "unsupported scope applied to resource"))
+    if any({scope, f"Not{scope}"} <= set(scopes) for scope in _SCOPES):
+        causes.append(invalid_value(where, scopes, "conflicting scopes"))
+    return causes
 
 
 def _amount(value: Any) -> float | None:
