@@ -9,7 +9,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from lazarus_tui.model.resources import PODS, SERVICEACCOUNTS
+from lazarus_tui.model.resources import CLAIMS, PODS, SERVICEACCOUNTS
+from lazarus_tui.sandbox.api.claim_growth import check_growth
 from lazarus_tui.sandbox.api.demands import containers, first_containers, quality
 from lazarus_tui.sandbox.api.kinds import Kind
 from lazarus_tui.sandbox.api.limits import LIMIT_RANGES, check_limits, fill_limit_range, fill_pod
@@ -56,6 +57,8 @@ def check(kind: Kind, obj: Object, old: Object | None, store: Store, now: dateti
     if not kind.namespaced:
         return
     changed = old is not None
+    if old is not None and kind.group_resource == CLAIMS.group_resource:
+        check_growth(kind, obj, old, store)
     if not kind.group and kind.plural in _LIMITED and not (changed and kind.plural == "pods"):
         check_limits(kind, obj, store)
     if not changed or kind.group_resource in GROWING:

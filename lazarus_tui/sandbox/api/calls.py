@@ -40,7 +40,7 @@ JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
-_WRITABLE_SUBRESOURCES = ("", "status", "finalize")
+_WRITABLE_SUBRESOURCES = ("", "status", "finalize", "approval", "ephemeralcontainers", "resize")
 # Bodies that duplicates are looked for in; a YAML decoder finds them by itself.
 _JSON_STARTS = (b"{", b"[")
 
@@ -276,6 +276,8 @@ class Call:
         method = self.request.method
         if method == "GET":
             return respond(self._accepted(), msgspec.json.encode(scale.scale_of(kind, entity.obj)))
+        if method == "PATCH" and media_type(self.request) == APPLY_PATCH:
+            return self._apply_scale()
         if method == "PUT":
             wanted = decode_object(self.request)
         elif method == "PATCH":
@@ -294,6 +296,18 @@ class Call:
             part="scale",
         )
         return respond(self._accepted(), msgspec.json.encode(scale.scale_of(kind, updated.obj)))
+
+    def _apply_scale(self) -> Answer:
+        force, dry = options.apply_options(self.query), options.dry_run(self.query, "PatchOptions")
+        applied = decode_value(self.request.body, yaml_body=True)
+        if not isinstance(applied, dict):
+            raise bad_request("error decoding YAML: the applied configuration is not an object")
+        route = self.route
+        check_applied(applied, route.name)
+        config = scale.applied(self.served, applied)
+        writer = self.verbs.writer(self.served, self._manager, subresource="scale", applies=True)
+        entity, _ = self.verbs.apply(self.served, route.namespace, route.name, config, writer, force=force, dry_run=dry)
+        return respond(self._accepted(), msgspec.json.encode(scale.scale_of(self.kind, entity.obj)))
 
 
 def _object(value: Any) -> Object:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lazarus_tui.sandbox.api.errors import Cause, bad_request
-from lazarus_tui.sandbox.api.kinds import Kind, ScalePaths
+from lazarus_tui.sandbox.api.kinds import Kind, ScalePaths, Served
 from lazarus_tui.sandbox.api.verbs import Object, Transform
 
 
@@ -40,6 +40,14 @@ def scale_of(kind: Kind, obj: Object) -> Object:
         "spec": {"replicas": replicas} if replicas else {},
         "status": status,
     }
+
+
+def applied(served: Served, scale: Object) -> Object:
+    """An applied ``Scale`` as a configuration of the object itself: its replicas and nothing else."""
+    if (scale.get("apiVersion"), scale.get("kind")) != ("autoscaling/v1", "Scale"):
+        raise bad_request(f"invalid object type: {scale.get('apiVersion')}, Kind={scale.get('kind')}")
+    made = setter(served.kind, scale)({"metadata": {}})
+    return {"apiVersion": served.api_version, "kind": served.kind.kind} | made
 
 
 def setter(kind: Kind, scale: Object) -> Transform:

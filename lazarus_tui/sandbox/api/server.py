@@ -188,7 +188,7 @@ class ApiServer:
             raise self.registry.absent(route.group)
         if route.subresource == "token":
             return token_request(self._verbs, self.access.tokens, request, route)
-        if route.subresource in ("binding", "eviction"):
+        if route.subresource in ("binding", "eviction") or served.kind.kind == "Binding":
             return pod_subresource(self._verbs, request, route)
         if is_review(served.kind.kind):
             return review(self.access, user, request, route, served)

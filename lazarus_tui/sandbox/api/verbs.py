@@ -8,49 +8,29 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from random import Random
-from typing import Any
-
-import msgspec
 
 from lazarus_tui.model.clock import Clock, rfc3339
 from lazarus_tui.model.resources import NAMESPACES
 from lazarus_tui.sandbox.api import admission, managed, names, schema
 from lazarus_tui.sandbox.api.apply import Application
+from lazarus_tui.sandbox.api.bounds import POD_PARTS, SERVER_META, bounded
 from lazarus_tui.sandbox.api.crd import definition_causes, fill_definition
 from lazarus_tui.sandbox.api.defaults import fill_defaults
 from lazarus_tui.sandbox.api.errors import ApiError, Cause, bad_request, not_found
 from lazarus_tui.sandbox.api.kinds import Kind, Served
 from lazarus_tui.sandbox.api.managed import OWN_MANAGER, Writer
+from lazarus_tui.sandbox.api.objects import Object as Object
+from lazarus_tui.sandbox.api.objects import clone as clone
+from lazarus_tui.sandbox.api.objects import same
 from lazarus_tui.sandbox.api.registry import Registry
 from lazarus_tui.sandbox.api.rules import create_causes, update_causes
 from lazarus_tui.sandbox.api.store import Entity, Store
 
 # How often a generated name may meet a taken one before the create is answered with 409 (upstream's figure).
 _NAME_ATTEMPTS = 8
-# Metadata only the server may set; what a client sends is replaced by what is stored.
-_SERVER_META = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
 
-Object = dict[str, Any]
 Transform = Callable[[Object], Object]
 """Makes the wanted object from a private copy of the stored one, in the requested version."""
-
-_sorted = msgspec.json.Encoder(order="sorted").encode
-
-
-def clone(obj: Object) -> Object:
-    """A private deep copy; anything that is not JSON is refused with 400."""
-    try:
-        copy = msgspec.json.decode(msgspec.json.encode(obj))
-    except (TypeError, msgspec.MsgspecError) as error:
-        raise bad_request(f"the object is not JSON: {error}") from None
-    if not isinstance(copy, dict):
-        raise bad_request("the object provided is unrecognized: not an object")
-    return copy
-
-
-def same(one: Object, other: Object) -> bool:
-    """Equal as JSON. Python alone would call 1 and true equal."""
-    return one == other and _sorted(one) == _sorted(other)
 
 
 class Verbs:
@@ -123,7 +103,7 @@ class Verbs:
         return self.store.commit(kind.group_resource, kind.key(namespace, meta["name"]), None, obj, managers)
 
     def _initialise(self, kind: Kind, meta: Object) -> None:
-        for field in (*_SERVER_META, "managedFields", "selfLink", "resourceVersion"):
+        for field in (*SERVER_META, "managedFields", "selfLink", "resourceVersion"):
             meta.pop(field, None)
         if not kind.namespaced:
             meta.pop("namespace", None)
@@ -141,11 +121,11 @@ class Verbs:
             why = f"unable to create new content in namespace {namespace} because it is being terminated"
             raise kind.forbidden(name, why, (Cause("metadata.namespace", text, "NamespaceTerminating"),))
 
-    def _finish(self, served: Served, obj: Object, old: Object | None) -> None:
+    def _finish(self, served: Served, obj: Object, old: Object | None, *, through: str = "") -> None:
         """Defaults, pruning and every rule; afterwards ``obj`` is what will be stored."""
         kind = served.kind
         meta = obj["metadata"]
-        causes = names.metadata_causes(meta, kind.name_rule if old is None else lambda _: "")
+        causes = names.metadata_causes(meta, kind.name_rule if old is None else lambda _: "", custom=kind.custom)
         if kind.custom:
             version = kind.definitions[served.version]
             causes += schema.apply(version.schema, obj)
@@ -158,7 +138,10 @@ class Verbs:
         else:
             fill_defaults(kind, obj, old, self.store)
             admission.complete(kind, obj, old, self.store)
-            causes += create_causes(kind, obj, self.store) if old is None else update_causes(kind, obj, old)
+            if old is None:
+                causes += create_causes(kind, obj, self.store)
+            elif through not in POD_PARTS:
+                causes += update_causes(kind, obj, old)
         if causes:
             raise kind.invalid(meta.get("name", ""), causes)
         admission.check(kind, obj, old, self.store, self.clock.now())
@@ -251,8 +234,8 @@ class Verbs:
         settle_namespace(kind, meta, namespace)
         _check_identity(kind, meta, old.obj["metadata"], name, patch=patch)
         sent = None if application or bound else managed.given(meta)
-        new = _bounded(kind, wanted, old.obj, bound)
-        self._finish(served, new, old.obj)
+        new = bounded(kind, wanted, old.obj, bound)
+        self._finish(served, new, old.obj, through=bound)
         _check_finalizers(kind, new["metadata"], old.obj["metadata"])
         if application:
             managers = application.packed()
@@ -322,34 +305,6 @@ def _check_identity(kind: Kind, meta: Object, old: Object, name: str, *, patch: 
         raise kind.conflict(name, why)
     if meta.get("resourceVersion") not in (None, "", old["resourceVersion"]):
         raise kind.stale(name)
-
-
-def _bounded(kind: Kind, wanted: Object, old: Object, subresource: str) -> Object:
-    """The part of ``wanted`` this request may change, on top of ``old``."""
-    if subresource == "status":
-        new = clone(old)
-        new.pop("status", None)
-        return new | ({"status": wanted["status"]} if "status" in wanted else {})
-    if subresource == "finalize":
-        return clone(old) | {"spec": wanted.get("spec", {})}
-    meta = wanted["metadata"]
-    meta.pop("selfLink", None)
-    for field in _SERVER_META:
-        if field in old["metadata"]:
-            meta[field] = old["metadata"][field]
-        else:
-            meta.pop(field, None)
-    meta["name"], meta["resourceVersion"] = old["metadata"]["name"], old["metadata"]["resourceVersion"]
-    for field in ("labels", "annotations", "finalizers", "ownerReferences"):
-        if not meta.get(field):
-            meta.pop(field, None)
-    if kind.has_status:
-        wanted.pop("status", None)
-        if "status" in old:
-            wanted["status"] = clone(old["status"])
-    if kind.plural == "namespaces" and not kind.group:
-        wanted["spec"] = clone(old.get("spec", {}))
-    return wanted
 
 
 def _check_finalizers(kind: Kind, meta: Object, old: Object) -> None:
