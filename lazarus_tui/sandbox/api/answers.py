@@ -27,10 +27,15 @@ class StreamAnswer:
 
 @dataclass(frozen=True, slots=True)
 class SocketAnswer:
-    """Upgrade with ``subprotocol``, then let ``run`` talk; it returns when the conversation is over."""
+    """Upgrade with ``subprotocol``, then let ``run`` talk; it returns when the conversation is over.
+
+    With ``raw`` somebody behind this server has upgraded: ``run`` sends the answer's head itself, and there are no
+    messages but bytes as they come, in both directions.
+    """
 
     subprotocol: str
     run: Callable[[WebSocket], Awaitable[None]]
+    raw: bool = False
 
 
 Answer = HttpResponse | StreamAnswer | SocketAnswer

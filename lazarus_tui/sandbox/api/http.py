@@ -26,6 +26,8 @@ _NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 # exec puts whole commands into the request line.
 _MAX_LINE = 256 * 1024
 _SHUTDOWN_SECONDS = 1.0
+# Bytes of an upgraded connection that may wait for whoever is behind this server.
+_KEPT = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,69 @@ class _Socket:
             await self._socket.close()
 
 
+class _Sent(web.StreamResponse):
+    """For aiohttp: an answer that has been given already."""
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        return None
+
+    async def write_eof(self, data: bytes | bytearray | memoryview = b"") -> None:
+        return None
+
+
+class _Bytes:
+    """A connection that speaks something else from now on, as the core sees it: messages are bytes as they come."""
+
+    subprotocol = ""
+
+    def __init__(self, request: web.BaseRequest) -> None:
+        assert request.transport is not None  # it goes with the request's task
+        self._transport = request.transport
+        # aiohttp's protocol has what the writer's drain needs.
+        protocol: Any = request.protocol
+        self._writer = asyncio.StreamWriter(self._transport, protocol, None, asyncio.get_running_loop())
+        self._heard: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._kept = 0
+        protocol.set_parser(self)
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        self._heard.put_nowait(bytes(data))
+        self._kept += len(data)
+        if self._kept > _KEPT and not self._transport.is_closing():
+            self._transport.pause_reading()
+        return False, b""
+
+    def feed_eof(self) -> None:
+        self._heard.put_nowait(None)
+
+    async def receive(self) -> bytes | None:
+        data = await self._heard.get()
+        before, self._kept = self._kept, self._kept - len(data or b"")
+        if before > _KEPT >= self._kept and not self._transport.is_closing():
+            self._transport.resume_reading()
+        return data
+
+    async def send(self, data: bytes) -> None:
+        if self._transport.is_closing():
+            raise ConnectionResetError("the client has gone")
+        self._writer.write(data)
+        await self._writer.drain()
+
+    async def close(self) -> None:
+        self._writer.close()
+
+
+async def _tunnel(request: web.BaseRequest, answer: SocketAnswer) -> web.StreamResponse:
+    with suppress(OSError):
+        pipe = _Bytes(request)
+        await answer.run(pipe)
+        await pipe.close()
+    return _Sent()
+
+
 async def _upgrade(request: web.BaseRequest, answer: SocketAnswer) -> web.StreamResponse:
+    if answer.raw:
+        return await _tunnel(request, answer)
     socket = web.WebSocketResponse(protocols=(answer.subprotocol,), timeout=1.0, max_msg_size=MAX_BODY)
     await socket.prepare(request)
     with suppress(OSError):

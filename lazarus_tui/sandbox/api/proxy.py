@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from lazarus_tui.model.http import HttpRequest
+from lazarus_tui.model.http import HttpRequest, WebSocket
 from lazarus_tui.model.resources import ENDPOINTS, PODS, SERVICES
-from lazarus_tui.sandbox.api.answers import Answer, StreamAnswer
+from lazarus_tui.sandbox.api.answers import Answer, SocketAnswer, StreamAnswer
+from lazarus_tui.sandbox.api.authentication import header
 from lazarus_tui.sandbox.api.errors import ApiError, bad_request, no_such_route
 from lazarus_tui.sandbox.api.routes import Route
 from lazarus_tui.sandbox.api.verbs import Verbs
@@ -128,6 +129,8 @@ async def proxy_answer(verbs: Verbs, runtime: PodRuntime | None, request: HttpRe
     except BaseException:
         await _close(writer)
         raise
+    if status == 101:
+        return SocketAnswer("", _Upgraded(reader, writer, _switching(headers)).run, raw=True)
     body = _body(reader, writer, headers, bodiless=request.method == "HEAD" or status in (204, 304))
     await anext(body)
     kept = {name: value for name, value in headers.items() if name not in _NOT_FORWARDED}
@@ -143,13 +146,50 @@ def _request_bytes(request: HttpRequest, route: Route, backend: Backend) -> byte
     if request.path.endswith("/") and not path.endswith("/"):
         path += "/"
     query = f"?{urlencode(request.query)}" if request.query else ""
-    lines = [f"{request.method} {path}{query} HTTP/1.1", f"Host: {backend.pod}:{backend.port}", "Connection: close"]
+    upgrade = header(request, "upgrade")
+    kept = ["Connection: Upgrade", f"Upgrade: {upgrade}"] if upgrade else ["Connection: close"]
+    lines = [f"{request.method} {path}{query} HTTP/1.1", f"Host: {backend.pod}:{backend.port}", *kept]
     lines += [f"{name}: {value}" for name, value in request.headers.items() if name.lower() not in _NOT_FORWARDED]
     if request.body or request.method in ("POST", "PUT", "PATCH"):
         lines.append(f"Content-Length: {len(request.body)}")
     if any("\r" in line or "\n" in line for line in lines):
         raise bad_request("a header or path holds a line break")
     return "\r\n".join([*lines, "", ""]).encode() + request.body
+
+
+def _switching(headers: dict[str, str]) -> bytes:
+    """The head of the backend's 101, for the client."""
+    lines = ["HTTP/1.1 101 Switching Protocols", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+    return "\r\n".join(lines).encode("latin-1")
+
+
+@dataclass(frozen=True, slots=True)
+class _Upgraded:
+    """A connection that both ends have agreed to use otherwise, a WebSocket for example: bytes are passed on."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    head: bytes
+
+    async def run(self, socket: WebSocket) -> None:
+        tasks = [asyncio.create_task(self._inward(socket)), asyncio.create_task(self._outward(socket))]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await _close(self.writer)
+
+    async def _inward(self, socket: WebSocket) -> None:
+        while (data := await socket.receive()) is not None:
+            self.writer.write(data)
+            await self.writer.drain()
+
+    async def _outward(self, socket: WebSocket) -> None:
+        await socket.send(self.head)
+        while data := await self.reader.read(_CHUNK):
+            await socket.send(data)
 
 
 async def _read_head(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 import yaml
+from aiohttp import web
 
 from lazarus_tui.model.http import HttpRequest, HttpResponse
 from lazarus_tui.sandbox.api.http import Serving, serve
@@ -161,3 +162,45 @@ def test_the_kubeconfig_leads_here() -> None:
         "certificate-authority-data": "UEVN",
     }
     assert document["users"][0] == {"name": "lazarus-admin", "user": {"token": "secret"}}
+
+
+async def test_a_websocket_through_the_proxy(client: aiohttp.ClientSession, serving: Serving) -> None:
+    """What a pod upgrades passes untouched: its subprotocol, large messages both ways, and the end."""
+    runtime, asked = Kubelet(), list[web.BaseRequest]()
+
+    async def talk(request: web.BaseRequest) -> web.StreamResponse:
+        asked.append(request)
+        if "plain" in request.path:
+            return web.Response(status=426, text="upgrade, please")
+        socket = web.WebSocketResponse(protocols=("chat",), max_msg_size=1 << 23)
+        await socket.prepare(request)
+        async for message in socket:
+            await socket.send_bytes(message.data[::-1])
+            if message.data == b"end":
+                break
+        await socket.close(code=4001)
+        return socket
+
+    backend = web.ServerRunner(web.Server(talk))
+    await backend.setup()
+    site = web.TCPSite(backend, "127.0.0.1", 0)
+    await site.start()
+    runtime.port = backend.addresses[0][1]
+    serving.server.runtime = runtime
+    async with client.post("/api/v1/namespaces/default/pods", json=pod("a", node="n1")) as made:
+        assert made.status == 201
+    base = "/api/v1/namespaces/default/pods/a:80/proxy"
+    async with client.ws_connect(f"{base}/chat?room=1", protocols=("chat",), max_msg_size=1 << 23) as socket:
+        assert socket.protocol == "chat"
+        for data in (b"abc", bytes(range(256)) * 12_000, b"end"):
+            await socket.send_bytes(data)
+            assert (await socket.receive(20)).data == data[::-1]
+        last = await socket.receive(20)
+        assert (last.type, last.data) == (aiohttp.WSMsgType.CLOSE, 4001)
+    assert (asked[0].path, asked[0].query["room"], "Authorization" in asked[0].headers) == ("/chat", "1", False)
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        await client.ws_connect(f"{base}/plain")
+    assert refused.value.status == 426
+    async with client.get("/healthz") as alive:
+        assert alive.status == 200
+    await backend.cleanup()
