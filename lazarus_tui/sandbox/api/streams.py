@@ -12,7 +12,15 @@ from lazarus_tui.model.http import HttpRequest
 from lazarus_tui.model.resources import PODS
 from lazarus_tui.sandbox.api import forwards, options, sessions
 from lazarus_tui.sandbox.api.answers import Answer, SocketAnswer, StreamAnswer, text_answer
-from lazarus_tui.sandbox.api.errors import ApiError, bad_request, forbidden, method_not_allowed, no_such_route
+from lazarus_tui.sandbox.api.errors import (
+    ApiError,
+    Cause,
+    bad_request,
+    forbidden,
+    invalid,
+    method_not_allowed,
+    no_such_route,
+)
 from lazarus_tui.sandbox.api.routes import Route
 from lazarus_tui.sandbox.api.verbs import Verbs
 from lazarus_tui.sandbox.runtime import ExecSession, PodRuntime, RuntimeRefused
@@ -59,6 +67,7 @@ def _container(pod: dict[str, Any], query: dict[str, str]) -> str:
 
 async def _log(verbs: Verbs, runtime: PodRuntime, request: HttpRequest, pod: dict[str, Any]) -> Answer:
     query, meta = dict(request.query), pod["metadata"]
+    _check_log_options(meta["name"], query)
     follow = options.flag(query, "follow")
     container = _container(pod, query)
     if not pod["spec"].get("nodeName"):
@@ -83,6 +92,25 @@ async def _log(verbs: Verbs, runtime: PodRuntime, request: HttpRequest, pod: dic
     chunks = _log_chunks(lines, first)
     await anext(chunks)
     return StreamAnswer(chunks, headers={"content-type": "text/plain"})
+
+
+def _check_log_options(pod: str, query: dict[str, str]) -> None:
+    """What a real server refuses of them, in its words (core/validation.ValidatePodLogOptions)."""
+    causes = []
+    for field, least, words in (
+        ("tailLines", 0, "greater than or equal to 0"),
+        ("limitBytes", 1, "greater than 0"),
+        ("sinceSeconds", 1, "greater than 0"),
+    ):
+        value = options.number(query, field)
+        if value is not None and value < least:
+            causes.append(Cause(field, f"Invalid value: {value}: must be {words}"))
+    if query.get("sinceSeconds") and query.get("sinceTime"):
+        why = "Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified"
+        causes = [cause for cause in causes if cause.field != "sinceSeconds"]
+        causes.append(Cause("", why, "FieldValueForbidden"))
+    if causes:
+        raise invalid("PodLogOptions", "", pod, causes)
 
 
 def _since(verbs: Verbs, query: dict[str, str]) -> int | None:

@@ -150,6 +150,27 @@ async def test_logs_of_nothing(world: World, kubelet: Kubelet, path: str, status
     assert (await world.call("GET", plain, **pairs)).status == status
 
 
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ({"tailLines": "-1"}, "tailLines: Invalid value: -1: must be greater than or equal to 0"),
+        ({"limitBytes": "0"}, "limitBytes: Invalid value: 0: must be greater than 0"),
+        ({"sinceSeconds": "0"}, "sinceSeconds: Invalid value: 0: must be greater than 0"),
+        (
+            {"sinceSeconds": "5", "sinceTime": "2026-01-01T00:00:00Z"},
+            "Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified",
+        ),
+    ],
+)
+async def test_log_options_that_make_no_sense(
+    world: World, kubelet: Kubelet, query: dict[str, str], words: str
+) -> None:
+    reply = await world.call("GET", f"{PODS}/a/log", **query)
+    assert (reply.status, reply.reason) == (422, "Invalid")
+    assert reply.body["message"] == f'PodLogOptions "a" is invalid: {words}'
+    assert kubelet.asked == []
+
+
 async def test_refusals_of_the_kubelet_are_answers(world: World, kubelet: Kubelet) -> None:
     kubelet.refusal = RuntimeRefused(400, "BadRequest", 'container "main" in pod "a" is waiting to start')
     for query in ({}, {"follow": "true"}):
