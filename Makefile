@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test test-conformance check bench clean lock format
+.PHONY: help run test test-conformance test-crash check bench clean lock format
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,6 +13,7 @@ help:
 	@echo "make run     console on the sandbox cluster (without a terminal: one rehearsal)"
 	@echo "make test    the default test suite"
 	@echo "make test-conformance  what Lazarus needs of Kubernetes, on the sandbox or LAZARUS_CONFORMANCE_KUBECONFIG"
+	@echo "make test-crash  restores of StatefulSets cut at every await; the last line is a JSON object of counts"
 	@echo "make check   lint, format, types and import contracts; writes nothing"
 	@echo "make bench   figures, side by side with a peer or a floor"
 	@echo "make clean   this clone's .venv, caches, sandbox and engine"
@@ -31,6 +32,10 @@ test: $(STAMP)
 # machine needs CONFIRM=<context>.
 test-conformance: $(STAMP)
 	@env -u KUBECONFIG CONFIRM="$(CONFIRM)" $(BIN)/python -m pytest -q tests/conformance
+
+# Every await of every operation on a StatefulSet is cut, and three kinds of engine go on. QUICK=1 takes every 40th.
+test-crash: $(STAMP)
+	@$(BIN)/python -m tests.crash
 
 check: $(STAMP)
 	@$(BIN)/ruff check --no-cache .

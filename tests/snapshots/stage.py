@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lazarus_tui import snapshots
+from lazarus_tui.model.http import HttpRequest
 from lazarus_tui.model.objects import record
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.plan import Plan
@@ -19,7 +20,7 @@ from lazarus_tui.model.snapshots import CONTENTS, SNAPSHOTS, Content, Snapshot
 from lazarus_tui.sandbox.clock import VirtualClock
 from lazarus_tui.sandbox.cluster import SandboxCluster
 from lazarus_tui.snapshots.members import member
-from tests.engine.world import Engine, fast_folder, step_on
+from tests.engine.world import WRITES, Engine, Sent, fast_folder, step_on
 from tests.sandbox.velero.conftest import Threads
 
 Object = dict[str, Any]
@@ -57,8 +58,10 @@ class Stage:
     def __init__(self, folder: Path, threads: Threads) -> None:
         self.folder, self.threads, self.clock = folder, threads, VirtualClock()
         self.cluster = SandboxCluster(
-            folder / "cluster", self.clock, shop=False, history=False, serve_bucket=False, token="t"
-        )
+            folder / "cluster", self.clock, shop=False, history=False, serve_bucket=False, token="t",
+            interceptor=self._arriving,
+        )  # fmt: skip
+        self.sent: list[Sent] = []
         self.api, self.server = self.cluster.api, self.cluster.server
         self.ids = itertools.count(1)
         self.armed, self.disposable, self.lease_namespace = True, False, SPACE
@@ -73,6 +76,13 @@ class Stage:
     async def boot(self) -> Engine:
         self.engine = await StageEngine.start(self, tuple(snapshots.OPERATIONS))  # type: ignore[arg-type]
         return self.engine
+
+    async def _arriving(self, request: HttpRequest) -> None:
+        """Note every write with how far the journal was by then."""
+        if request.method in WRITES and "/leases" not in request.path:
+            seq = self.engine.journal._seq if self.engine else 0
+            agent = str(request.headers.get("user-agent", ""))
+            self.sent.append(Sent(request.method, request.path, agent, "", seq))
 
     # --- looking
 

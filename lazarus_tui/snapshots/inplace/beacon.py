@@ -84,6 +84,11 @@ async def close_capsule(step: RestoreStep, context: StepContext) -> None:
         await annotate(step, context, CONFIGMAPS, found, {CLOSED: rfc3339(context.clock.now())}, "closed")
 
 
+async def capsule_closed(step: RestoreStep, context: StepContext) -> bool:
+    found = await context.reader.get(CONFIGMAPS, capsule_name(context.op), step.namespace, type=dict)
+    return found is None or bool(annotation(found, CLOSED))
+
+
 class Beacon(RestoreStep):
     """Annotations on the StatefulSet: who works on it, since when, and how many replicas it must get back."""
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.resources import VOLUMES
 from lazarus_tui.model.steps import Observation, Seen, StepContext, StepStopped
-from lazarus_tui.snapshots.inplace.beacon import Hold, annotate, close_capsule, extinguish, light
+from lazarus_tui.snapshots.inplace.beacon import Hold, annotate, capsule_closed, close_capsule, extinguish, light
 from lazarus_tui.snapshots.inplace.parachute import claim_policy, restore_policy, set_policy
 from lazarus_tui.snapshots.inplace.part import Object, RestoreStep, last_writer, wanted_replicas
 from lazarus_tui.snapshots.inplace.replace import Gate, PivotStep, newest_warning
@@ -111,14 +111,17 @@ class StartAll(Start):
 
 
 class Close(RestoreStep):
-    """Give back what was held, take the beacon off last. The old volumes stay until they are released."""
+    """Give back what was held, take the beacon off. The old volumes stay until they are released.
+
+    The capsule is closed last: until then whoever finds it looks at every step once more.
+    """
 
     name, title, mutates = "close", "Give back what was held", True
     limit = 300.0
     after_harm = True
 
     async def observe(self, context: StepContext) -> Observation:
-        if self.ours(await self.read(context), context):
+        if self.ours(await self.read(context), context) or not await capsule_closed(self, context):
             return Observation(Seen.ABSENT)
         until = rfc3339(context.clock.now() + timedelta(days=UNDO_DAYS))
         facts = {"undo.until": until, "undo.volumes": [part.volume for part in self.parts]}
@@ -136,8 +139,8 @@ class Close(RestoreStep):
                 await annotate(
                     self, context, VOLUMES, found, {KEPT_UNTIL: until, OP: context.op[:8]}, "undo is possible"
                 )
-        await close_capsule(self, context)
         await extinguish(self, context)
+        await close_capsule(self, context)
 
     async def undo(self, context: StepContext) -> None:
         """Before the old volumes come back: the beacon, the safe policy, and hands off, as before the first harm."""
