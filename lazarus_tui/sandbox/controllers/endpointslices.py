@@ -69,23 +69,41 @@ class EndpointSliceController(Controller):
             self.api.delete(SLICES, meta["name"], meta["namespace"], uid=meta["uid"])
 
     def _bring(self, service: Object, slices: list[Object], wanted: dict[Ports, list[Object]], manager: str) -> None:
-        """Makes the slices say what is wanted; an endpoint stays in the slice in which it is."""
+        """Makes the slices say what is wanted; an endpoint stays in the slice in which it is.
+
+        A service always has one slice of its controller's, if need be an empty one; what is no longer needed is made
+        over into what is.
+        """
         labels = labels_of(service) | {SERVICE_NAME: service["metadata"]["name"], MANAGED_BY: manager}
         left = {ports: {_identity(one): one for one in endpoints} for ports, endpoints in wanted.items()}
+        spare: list[Object] = []
         for one in slices:
             group = left.get(_ports_in(one), {})
             kept = [found for entry in one.get("endpoints") or () if (found := group.pop(_identity(entry), None))]
-            space = _MOST - len(kept)
-            kept += [group.pop(name) for name in list(group)[:space]]
-            if not kept:
-                self._remove([one])
-            elif kept != (one.get("endpoints") or []) or (one["metadata"].get("labels") or {}) != labels:
-                changed = {**one, "metadata": one["metadata"] | {"labels": labels}, "endpoints": kept}
-                self.api.update(SLICES, changed)
-        for ports, group in left.items():
-            rest = list(group.values())
-            for start in range(0, len(rest), _MOST):
-                self._make(service, labels, ports, rest[start : start + _MOST])
+            kept += [group.pop(name) for name in list(group)[: _MOST - len(kept)]]
+            if kept:
+                self._change(one, labels, _ports_in(one), kept)
+            else:
+                spare.append(one)
+        lacking = [(ports, part) for ports, group in left.items() for part in _parts(list(group.values()))]
+        if not lacking and len(spare) == len(slices) and manager == _OWN:
+            lacking = [((), [])]
+        for ports, part in lacking:
+            if spare:
+                self._change(spare.pop(0), labels, ports, part)
+            else:
+                self._make(service, labels, ports, part)
+        self._remove(spare)
+
+    def _change(self, one: Object, labels: dict[str, str], ports: Ports, endpoints: list[Object]) -> None:
+        changed = {
+            **one,
+            "metadata": one["metadata"] | {"labels": labels},
+            "endpoints": endpoints,
+            "ports": [_port(port) for port in ports],
+        }
+        if changed != one | {"endpoints": one.get("endpoints") or [], "ports": one.get("ports") or []}:
+            self.api.update(SLICES, changed)
 
     def _make(self, service: Object, labels: dict[str, str], ports: Ports, endpoints: list[Object]) -> None:
         meta = service["metadata"]
@@ -97,9 +115,18 @@ class EndpointSliceController(Controller):
             },
             "addressType": "IPv4",
             "endpoints": endpoints,
-            "ports": [{"name": name, "port": port, "protocol": protocol} for name, port, protocol in ports],
+            "ports": [_port(port) for port in ports],
         }
         self.api.create(SLICES, one, meta["namespace"])
+
+
+def _port(port: tuple[str, int, str]) -> Object:
+    name, number, protocol = port
+    return {"name": name, "port": number, "protocol": protocol}
+
+
+def _parts(endpoints: list[Object]) -> list[list[Object]]:
+    return [endpoints[start : start + _MOST] for start in range(0, len(endpoints), _MOST)]
 
 
 def _endpoints(service: Object, pods: list[Object]) -> dict[Ports, list[Object]]:

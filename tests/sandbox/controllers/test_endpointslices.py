@@ -55,9 +55,12 @@ async def test_it_follows_the_pods_and_goes_with_the_service(rig):
     assert agreement(rig)[0] == agreement(rig)[1]
     rig.scale("orders", 0)
     await rig.settle()
-    assert slices(rig) == []
+    (one,) = slices(rig)  # a service is never without
+    assert (one["metadata"]["name"], one["endpoints"], one["ports"]) == (name, [], [])
     rig.scale("orders", 1)
     await rig.settle()
+    (one,) = slices(rig)
+    assert (one["metadata"]["name"], len(one["endpoints"]), len(one["ports"])) == (name, 1, 1)
     rig.api.delete(SERVICES, "orders", "shop")
     await rig.settle()
     assert slices(rig) == []
