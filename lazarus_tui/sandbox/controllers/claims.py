@@ -139,6 +139,9 @@ class ClaimController(Controller):
         meta, class_name = claim["metadata"], storage["metadata"]["name"]
         if wait := self._retries.wait(meta["uid"]):
             return wait
+        self._recorder.normal(claim, "ExternalProvisioning", _waiting_for(DRIVER))
+        text = f'External provisioner is provisioning volume for claim "{meta["namespace"]}/{meta["name"]}"'
+        self._provisioner.normal(claim, "Provisioning", text)
         try:
             await self._make(claim, storage)
         except NotOurs:

@@ -144,7 +144,7 @@ async def test_a_data_source_never_turns_into_an_empty_volume(rig):
     await rig.settle()
     assert status(rig, CLAIMS, "data") == "Pending"
     assert list(rig.volumes.handles()) == []
-    assert reasons(rig, "data") == {"ProvisioningFailed"}
+    assert reasons(rig, "data") == {"ExternalProvisioning", "Provisioning", "ProvisioningFailed"}
 
 
 async def test_a_pod_of_a_pending_claim_says_why_it_waits_and_starts_later(rig):
