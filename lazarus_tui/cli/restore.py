@@ -11,6 +11,7 @@ from lazarus_tui.cli.artefact import show_artefact, show_object, show_results
 from lazarus_tui.cli.output import emit, grid, output_option
 from lazarus_tui.cli.running import OperationOptions, operation_options, run
 from lazarus_tui.cli.session import Session
+from lazarus_tui.cli.snapshot import split_workload
 from lazarus_tui.model.objects import Restore
 
 
@@ -96,6 +97,31 @@ def create(session: Session, /, backup: str, name: str | None, options: Operatio
     if spec["no_restore_volumes"]:
         params["restore_volumes"] = False
     return run(session, "velero.restore", params, options)
+
+
+@restore.command("statefulset")
+@click.argument("workload", metavar="NAMESPACE/NAME")
+@click.option("--from-set", "set_name", metavar="ID", help="A snapshot set; else the newest usable one.")
+@click.option("--replica", type=click.IntRange(min=0), metavar="N", help="Only this replica.")
+@click.option("--claim", metavar="NAME", help="Only this claim.")
+@click.option("--replicas", type=click.IntRange(min=1), metavar="N", help="How many to start, when it is at 0 now.")
+@click.option("--hold", is_flag=True, help="Agree that whoever would scale it up again is held meanwhile.")
+@click.option(
+    "--no-safety", is_flag=True, help="Take no safety snapshots first; the old volumes are kept all the same."
+)
+@click.option("--class", "class_name", metavar="NAME", help="Snapshot class for the safety snapshots.")
+@operation_options
+@click.pass_obj
+def statefulset(session: Session, /, workload: str, options: OperationOptions, **given: Any) -> int:
+    """Bring a StatefulSet back to a snapshot set, in place; undo brings the old volumes back."""
+    namespace, name = split_workload(workload)
+    wanted = {
+        "namespace": namespace, "statefulset": name, "set": given["set_name"], "ordinal": given["replica"],
+        "claim": given["claim"], "replicas": given["replicas"], "class": given["class_name"],
+        "hold": given["hold"] or None, "safety": False if given["no_safety"] else None,
+    }  # fmt: skip
+    params = {key: value for key, value in wanted.items() if value is not None}
+    return run(session, "snapshots.restore-in-place", params, options)
 
 
 @restore.command("delete")

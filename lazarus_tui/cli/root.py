@@ -29,6 +29,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "resume": ("operation", "resume", "Go on with a parked operation."),
     "sandbox": ("sandbox", "sandbox", "The cluster that Lazarus brings along."),
     "schedule": ("schedule", "schedule", "List, pause, unpause and run schedules."),
+    "snapshot": ("snapshot", "snapshot", "List, inspect and take snapshot sets of StatefulSets."),
     "undo": ("operation", "undo", "Take an operation back."),
     "watch": ("operation", "watch", "Follow an operation until it ends."),
 }

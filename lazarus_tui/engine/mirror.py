@@ -24,6 +24,7 @@ from lazarus_tui.model import resources as r
 from lazarus_tui.model.clock import Clock, rfc3339
 from lazarus_tui.model.objects import Backup, Claim, Location, Restore, Schedule, VolumeCopy, Workload
 from lazarus_tui.model.resources import Resource
+from lazarus_tui.model.snapshots import CONTENTS, SNAPSHOTS, Content, Snapshot
 from lazarus_tui.model.topics import Topic, WorkloadRow
 
 log = logging.getLogger(__name__)
@@ -81,6 +82,8 @@ SOURCES: tuple[Source, ...] = (
     Source(r.STATEFULSETS, Workload, velero=False),
     Source(r.DEPLOYMENTS, Workload, velero=False),
     Source(r.CLAIMS, Claim, velero=False),
+    Source(SNAPSHOTS, Snapshot, Topic.SNAPSHOTS, velero=False, optional=True),
+    Source(CONTENTS, Content, Topic.SNAPSHOT_CONTENTS, velero=False, optional=True),
 )
 
 
@@ -161,7 +164,7 @@ class Mirror:
 
     async def run(self) -> None:
         """Until cancelled (with a Velero); a kind that fails never ends the others."""
-        for topic in (Topic.OVERVIEW, Topic.BACKUPS, Topic.SCHEDULES, Topic.RESTORES, Topic.LOCATIONS, Topic.COPIES):
+        for topic in (Topic.OVERVIEW, *dict.fromkeys(source.topic for source in SOURCES if source.topic)):
             self._hub.open(self.topic(topic))
         tasks = [asyncio.create_task(self._keep_overview(), name=f"{self._context} overview")]
         if self._beside is not None:

@@ -9,6 +9,7 @@ import msgspec
 
 from lazarus_tui.model.objects import Backup, Location, Restore, Schedule, VolumeCopy
 from lazarus_tui.model.operation import Operation
+from lazarus_tui.model.snapshots import Content, Snapshot
 from lazarus_tui.model.verdict import Verdict
 
 
@@ -99,6 +100,8 @@ class Topic(StrEnum):
     RESTORES = "restores"  # /<context>: Restore
     LOCATIONS = "locations"  # /<context>: Location
     COPIES = "copies"  # /<context>: VolumeCopy (PodVolumeBackup/Restore, DataUpload/Download)
+    SNAPSHOTS = "snapshots"  # /<context>: Snapshot (VolumeSnapshot), by namespace/name
+    SNAPSHOT_CONTENTS = "snapshot-contents"  # /<context>: Content (VolumeSnapshotContent)
     OPERATIONS = "operations"  # Operation (steps included), newest first
     OPERATION_LOG = "oplog"  # /<operation id>: LogLine
 
@@ -111,6 +114,8 @@ RECORDS: dict[str, Any] = {
     Topic.RESTORES: Restore,
     Topic.LOCATIONS: Location,
     Topic.COPIES: VolumeCopy,
+    Topic.SNAPSHOTS: Snapshot,
+    Topic.SNAPSHOT_CONTENTS: Content,
     Topic.OPERATIONS: Operation,
     Topic.OPERATION_LOG: LogLine,
 }
