@@ -5,6 +5,7 @@ from __future__ import annotations
 import case_access
 import case_answers
 import case_apply
+import case_controllers
 import case_customs
 import case_deletion
 import case_lists
@@ -19,6 +20,7 @@ _AREAS = (
     case_access,
     case_answers,
     case_apply,
+    case_controllers,
     case_customs,
     case_deletion,
     case_lists,
