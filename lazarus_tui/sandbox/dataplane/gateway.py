@@ -40,29 +40,41 @@ class _Listener:
 
 
 class Gateway:
-    """``own`` are the ports the pod's programs listen on themselves, which nobody else in its namespace may take."""
+    """``own`` are the ports the pod's programs listen on themselves, which nobody else in its namespace may take.
+
+    ``atlas`` gives the cluster as it is at that moment.
+    """
 
     def __init__(
-        self, uid: str, namespace: Namespace, own: Iterable[int], made: Namespaces, *, connect: Connect, answer: Answer
+        self,
+        uid: str,
+        namespace: Namespace,
+        own: Iterable[int],
+        made: Namespaces,
+        *,
+        atlas: Callable[[], Atlas],
+        connect: Connect,
+        answer: Answer,
     ) -> None:
         self.uid, self.namespace, self.address = uid, namespace, namespace.address
-        self._own, self._made, self._connect, self._answer = frozenset(own), made, connect, answer
+        self._own, self._made, self._atlas = frozenset(own), made, atlas
+        self._connect, self._answer = connect, answer
         self._listeners: dict[tuple[str, int], _Listener] = {}
         self._names: asyncio.DatagramTransport | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
         self.closed = False
 
-    async def follow(self, atlas: Atlas) -> None:
+    async def follow(self) -> None:
         """Listens on what the cluster offers now, and has the kernel drop what policies refuse."""
         async with self._turn:
             if self.closed:
                 return
-            wanted = self._wanted(atlas)
+            wanted = self._wanted(self._atlas())
             for key in self._listeners.keys() - wanted:
                 self._listeners.pop(key).server.close()
             await self._listen(sorted(wanted - self._listeners.keys()))
-            self._set_filters(atlas)
+            self.heed()
 
     def _wanted(self, atlas: Atlas) -> set[tuple[str, int]]:
         ports = atlas.ports() | OUTSIDE_PORTS
@@ -84,7 +96,9 @@ class Gateway:
                 server = await asyncio.start_server(self._taken, sock=made)
                 self._listeners[wish.address, wish.port] = _Listener(server, made)
 
-    def _set_filters(self, atlas: Atlas) -> None:
+    def heed(self) -> None:
+        """Has the kernel drop what the policies refuse now."""
+        atlas = self._atlas()
         source = atlas.parties.get(self.uid)
         if source is None:
             return

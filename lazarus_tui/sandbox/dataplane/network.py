@@ -44,6 +44,8 @@ _NEAR_SECONDS, _FAR_SECONDS = 2.0, 10.0
 # The search for a name outside the cluster.
 _NAME_SECONDS = 5.0
 _ALL: Key = ("", "network")
+# Whoever was told that one of these has changed can rely on it: the kernel knows before the API answers.
+_AT_ONCE = (NETWORKPOLICIES, NAMESPACES, PODS)
 
 
 def _facts(resource: Resource, obj: Object) -> object:
@@ -95,7 +97,8 @@ class PodNetwork(Controller):
     @ignores_policies.setter
     def ignores_policies(self, ignores: bool) -> None:
         self._ignores_policies, self._atlas = ignores, None
-        self.enqueue(_ALL)
+        for gateway in self._gateways.values():
+            gateway.heed()
 
     # --- as a controller
 
@@ -105,6 +108,9 @@ class PodNetwork(Controller):
         if not self.state.enforced or (old is not None and self._unchanged(resource, obj, old)):
             return ()
         self._atlas = None
+        if resource in _AT_ONCE:
+            for gateway in self._gateways.values():
+                gateway.heed()
         return (_ALL,)
 
     def _unchanged(self, resource: Resource, obj: Object, old: Object) -> bool:
@@ -130,7 +136,7 @@ class PodNetwork(Controller):
     async def reconcile(self, key: Key) -> float | None:
         self._report()
         for gateway in list(self._gateways.values()):
-            await gateway.follow(self.atlas)
+            await gateway.follow()
         return None
 
     @property
@@ -173,13 +179,13 @@ class PodNetwork(Controller):
         if uid not in self._gateways:
             namespace = await self._namespaces.open(address)
             gateway = Gateway(
-                uid, namespace, self._own_ports(pod), self._namespaces,
+                uid, namespace, self._own_ports(pod), self._namespaces, atlas=lambda: self.atlas,
                 connect=lambda place, port: self._connect(uid, place, port),
                 answer=lambda data: self._answer(uid, data),
             )  # fmt: skip
             self._gateways[uid], self._atlas = gateway, None
             try:
-                await gateway.follow(self.atlas)
+                await gateway.follow()
             except BaseException:
                 await self.leave(uid)
                 raise

@@ -118,16 +118,13 @@ async def test_a_closed_namespace_is_closed_unless_the_cni_lies_and_opens_again(
     assert web.ready("web")
     said = web.api.get(NODES, "sandbox-node")["metadata"]["annotations"]
     web.network.ignores_policies = True  # a CNI that lies can only be found out by trying
-    await web.loop.settle()
     assert await each(web, places) == ["open"] * 4
     assert (await exchange(await web.kubelet.connect("shop", "web", 8080, outside=True), "/healthz")).endswith(b"ok")
     assert web.api.get(NODES, "sandbox-node")["metadata"]["annotations"] == said
     assert web.network.state.enforced
     web.network.ignores_policies = False
-    await web.loop.settle()
     assert await reach(web, *places[1]) == "Connection timed out"
     web.api.delete(NETWORKPOLICIES, "deny-all", "shop")
-    await web.loop.settle()
     assert await each(web, places) == ["open"] * 4
     assert (await exchange(await web.kubelet.connect("shop", "web", 8080, outside=True), "/")).startswith(
         b"HTTP/1.1 200"
@@ -144,11 +141,9 @@ async def test_policies_open_exactly_what_they_name(web: Any) -> None:
     policy(
         web, "out", {"podSelector": {"matchLabels": {"app": "web"}}, "policyTypes": ["Egress"], "egress": [to_orders]}
     )
-    await web.loop.settle()
     assert await reach(web, "orders", 8080) == "Connection timed out"  # the other end has not agreed
     by_web = {"from": [{"podSelector": {"matchLabels": {"app": "web"}}}]}
     policy(web, "in", {"podSelector": {"matchLabels": {"app": "orders"}}, "ingress": [by_web]})
-    await web.loop.settle()
     assert await reach(web, "orders", 8080) == "open"
     code, page, _ = await web.run("web", "wget", "-qO-", "http://orders:8080/stats")
     assert (code, json.loads(page)["orders"]) == (0, 0)
