@@ -118,7 +118,7 @@ class Controller:
             again = await self.reconcile(key)
         except Exception as fault:
             failures = self._failures[key] = self._failures.get(key, 0) + 1
-            if not isinstance(fault, ApiError) or fault.status not in (404, 409):
+            if not isinstance(fault, ApiError) or fault.status not in (403, 404, 409):  # 403: a quota, or a namespace that ends
                 log.warning("%s: %s failed (attempt %d)", self.name, "/".join(key), failures, exc_info=fault)
             self.enqueue_after(key, min(RETRY_FIRST * 2 ** (failures - 1), RETRY_MOST))
             return

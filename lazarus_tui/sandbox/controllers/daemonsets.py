@@ -62,17 +62,18 @@ class DaemonSetController(Controller):
         pods = adopt(self.api, PODS, owner, DAEMONSETS)
         nodes = self.api.list(NODES)
         fitting = [node["metadata"]["name"] for node in nodes if _takes(owner, node)]
-        self._place(owner, pods, fitting, digest)
+        kept = [node["metadata"]["name"] for node in nodes if _takes(owner, node, there=True)]
+        self._place(owner, pods, fitting, kept, digest)
         pods = adopt(self.api, PODS, owner, DAEMONSETS)
         self._roll(owner, pods, len(fitting), digest)
         self._tell(owner, pods, fitting, digest)
         revisions.prune({f"{key[1]}-{_hash(pod)}" for pod in pods})
         return soonest(seconds_to_available(pod, owner, self.clock.now()) for pod in pods)
 
-    def _place(self, owner: Object, pods: list[Object], fitting: list[str], digest: str) -> None:
-        """One pod on each node that takes it and none elsewhere; one that is over is made again."""
+    def _place(self, owner: Object, pods: list[Object], fitting: list[str], kept: list[str], digest: str) -> None:
+        """One pod on each node that takes it and none where it may not stay; one that is over is made again."""
         for pod in pods:
-            misplaced = _node(pod) not in ("", *fitting)
+            misplaced = _node(pod) not in ("", *kept)
             if not is_ending(pod) and (is_over(pod) or misplaced):
                 self._remove(owner, pod)
         for node in fitting:
@@ -115,7 +116,8 @@ class DaemonSetController(Controller):
         affinity = spec.get("affinity") or {}
         spec["affinity"] = affinity | {"nodeAffinity": (affinity.get("nodeAffinity") or {}) | required}
         spec["tolerations"] = [*(spec.get("tolerations") or ()), *_tolerations()]
-        made = self.api.create(PODS, pod, owner["metadata"]["namespace"])
+        with self._recorder.telling_refusals(owner, "Error creating"):
+            made = self.api.create(PODS, pod, owner["metadata"]["namespace"])
         self._recorder.normal(owner, "SuccessfulCreate", f"Created pod: {made['metadata']['name']}")
 
     def _remove(self, owner: Object, pod: Object) -> None:
@@ -156,10 +158,12 @@ def _tolerations() -> list[Object]:
     ]
 
 
-def _takes(owner: Object, node: Object) -> bool:
+def _takes(owner: Object, node: Object, *, there: bool = False) -> bool:
+    """Whether a daemon may start on the node, or if it is ``there`` already, may stay: only NoExecute drives it out."""
     template = owner["spec"]["template"]["spec"]
     pod = {"spec": {**template, "tolerations": [*(template.get("tolerations") or ()), *_tolerations()]}}
-    keeping = [one for one in node["spec"].get("taints") or () if one["effect"] != "PreferNoSchedule"]
+    effects = ("NoExecute",) if there else ("NoExecute", "NoSchedule")
+    keeping = [one for one in node["spec"].get("taints") or () if one["effect"] in effects]
     return wants(pod, node) and all(tolerates(pod, taint) for taint in keeping)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -36,6 +38,16 @@ class Recorder:
 
     def warning(self, obj: Object, reason: str, message: str) -> None:
         self._tell(obj, "Warning", reason, message)
+
+    @contextmanager
+    def telling_refusals(self, obj: Object, what: str) -> Iterator[None]:
+        """What the API server refuses (a quota, a limit, an account that is missing) is told before it is raised."""
+        try:
+            yield
+        except ApiError as error:
+            if error.status not in (404, 409):
+                self.warning(obj, "FailedCreate", f"{what}: {error}")
+            raise
 
     def _tell(self, obj: Object, kind: str, reason: str, message: str) -> None:
         meta = obj["metadata"]

@@ -156,7 +156,8 @@ class JobController(Controller):
                 if number >= len(free):
                     return
                 pod = indexed_pod(job, pod, free[number])
-            made = self.api.create(PODS, pod, meta["namespace"])
+            with recorder.telling_refusals(job, "Error creating"):
+                made = self.api.create(PODS, pod, meta["namespace"])
             recorder.normal(job, "SuccessfulCreate", f"Created pod: {made['metadata']['name']}")
 
     def _delete(self, job: Object, pods: list[Object], *, counted: bool) -> None:

@@ -128,15 +128,17 @@ class StatefulSetController(Controller):
             "statefulset.kubernetes.io/pod-name": name,
             "apps.kubernetes.io/pod-index": str(ordinal),
         }
-        own = StatefulClaims(self.api, owner).volumes(ordinal)
+        recorder, where = Recorder(self.api, self.clock, "statefulset-controller"), f"StatefulSet {meta['name']}"
+        with recorder.telling_refusals(owner, f"create Claim for Pod {name} in {where} failed error"):
+            own = StatefulClaims(self.api, owner).volumes(ordinal)
         if own is None:
             return  # the removal of the claim comes back as an event
         names = {one["name"] for one in own}
         volumes = [one for one in pod["spec"].get("volumes") or () if one["name"] not in names] + own
         pod["spec"] |= {"volumes": volumes, "hostname": name, "subdomain": owner["spec"].get("serviceName", "")}
-        self.api.create(PODS, pod, meta["namespace"])
-        text = f"create Pod {name} in StatefulSet {meta['name']} successful"
-        Recorder(self.api, self.clock, "statefulset-controller").normal(owner, "SuccessfulCreate", text)
+        with recorder.telling_refusals(owner, f"create Pod {name} in {where} failed error"):
+            self.api.create(PODS, pod, meta["namespace"])
+        recorder.normal(owner, "SuccessfulCreate", f"create Pod {name} in {where} successful")
 
     def _remove(self, owner: Object, pod: Object) -> None:
         meta = pod["metadata"]

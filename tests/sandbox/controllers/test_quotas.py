@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lazarus_tui.model.resources import CONFIGMAPS, EVENTS, PODS, REPLICASETS
+from lazarus_tui.model.resources import CLAIMS, CONFIGMAPS, EVENTS, PODS, REPLICASETS
 from lazarus_tui.sandbox.api.quota import QUOTAS
 
 from .conftest import Rig
@@ -63,3 +63,27 @@ async def test_a_controller_is_held_and_goes_on_when_there_is_room(rig: Rig) -> 
     rig.api.patch(QUOTAS, "q", {"spec": {"hard": {"pods": "3"}}}, "shop")
     await rig.advance(60)
     assert len(rig.names(PODS)) == 3
+
+
+async def test_a_statefulset_waits_for_room_for_its_claims_and_pods(rig: Rig) -> None:
+    """What a restore into a namespace with a quota meets: the reason is an Event, and it ends when there is room."""
+    limit(rig, requests__storage="0", pods="0")
+    rig.statefulset()
+    await rig.settle()
+    assert (rig.names(PODS), rig.names(CLAIMS)) == ([], [])
+    (told,) = [event for event in rig.api.list(EVENTS, "shop") if event["reason"] == "FailedCreate"]
+    assert told["message"] == (
+        'create Claim for Pod orders-0 in StatefulSet orders failed error: persistentvolumeclaims "data-orders-0" is '
+        "forbidden: exceeded quota: q, requested: requests.storage=1Gi, used: requests.storage=0, limited: "
+        "requests.storage=0"
+    )
+    rig.api.patch(QUOTAS, "q", {"spec": {"hard": {"requests.storage": "1Gi"}}}, "shop")
+    await rig.advance(60)
+    assert (rig.names(PODS), rig.names(CLAIMS)) == ([], ["data-orders-0"])
+    assert any(
+        event["message"].startswith('create Pod orders-0 in StatefulSet orders failed error: pods "orders-0" is')
+        for event in rig.api.list(EVENTS, "shop")
+    )
+    rig.api.delete(QUOTAS, "q", "shop")
+    await rig.advance(60)
+    assert rig.names(PODS) == ["orders-0"]
