@@ -173,7 +173,9 @@ class ControlPlane:
         )
 
     def start_controllers(self) -> None:
-        """Returns when they have made the first thing that only they make."""
+        """Returns when they have made the first thing that only they make; without the program there are none."""
+        if not (self.programs / "kube-controller-manager").exists():
+            return
         version = self.version()
         keys = f"{self.folder / 'accounts.pem'}"
         self._run(
@@ -272,7 +274,7 @@ def main(arguments: list[str]) -> int:
         with tempfile.TemporaryDirectory(prefix="lzk") as folder, ControlPlane(Path(programs), Path(folder)) as plane:
             plane.grow_old()
             environ = {**os.environ, "LAZARUS_CONFORMANCE_KUBECONFIG": str(plane.kubeconfig)}
-            return subprocess.run(command, env=environ, check=False).returncode
+            return subprocess.run(command, env=environ, check=False, preexec_fn=_die_with_parent).returncode
     except Broken as error:
         sys.stderr.write(f"The real API server could not be started: {error}\n")
         return 1

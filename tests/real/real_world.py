@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.kube.contexts import Context, load_kubeconfig
-from lazarus_tui.kube.errors import Conflict, NotFound
+from lazarus_tui.kube.errors import AlreadyExists, Conflict, NotFound
 from lazarus_tui.kube.kubeconfig import UserEntry
 from lazarus_tui.kube.watch import Batch, follow
 from lazarus_tui.model.objects import Meta, Wire
@@ -77,12 +77,9 @@ class World:
         return None if found is None else found.data or {}
 
     async def own_account(self) -> None:
-        """Pods are refused until a controller has made the namespace's service account."""
-
-        async def made() -> bool:
-            return await self.cluster.get(SERVICEACCOUNTS, "default", self.ns, type=Config) is not None
-
-        await eventually(made)
+        """Pods are refused until their namespace has its service account, which a controller makes if there is one."""
+        with suppress(AlreadyExists):
+            await self.cluster.create(SERVICEACCOUNTS, {"metadata": {"name": "default"}}, self.ns)
 
     # --- somebody else
 

@@ -1,0 +1,44 @@
+"""What this folder stands on ends with its user, however that ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import control_plane
+import pytest
+from real_world import eventually
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(("ends", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+async def test_nothing_is_left_when_the_starter_is_ended(tmp_path: Path, ends: signal.Signals, code: int) -> None:
+    told = tmp_path / "told"
+    command = ["sh", "-c", 'echo $$ >"$0.part"; mv "$0.part" "$0"; exec sleep 1000', str(told)]
+    starter = [sys.executable, control_plane.__file__, os.environ["LAZARUS_APISERVER"], *command]
+    with subprocess.Popen(starter, env={**os.environ, "TMPDIR": str(tmp_path)}) as process:
+
+        async def started() -> bool:
+            return told.exists()
+
+        await eventually(started)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        process.send_signal(ends)
+        assert process.wait() == code
+    assert int(told.read_text()) in map(int, children)
+    assert len(children) >= 3
+
+    async def gone() -> bool:
+        return not any(alive(int(pid)) for pid in children)
+
+    await eventually(gone)
