@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 # How kube-apiserver names the schemas of a group's types.
 PACKAGES: Mapping[str, str] = {
-    "meta": "io.k8s.apimachinery.pkg.apis.meta",
+    "meta": "io.k8s.apimachinery.pkg.apis",
     "resource": "io.k8s.apimachinery.pkg.api",
     "intstr": "io.k8s.apimachinery.pkg.util",
     "runtime": "io.k8s.apimachinery.pkg",
-    "apiextensions": "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions",
-    "apiregistration": "io.k8s.kube-aggregator.pkg.apis.apiregistration",
+    "apiextensions": "io.k8s.apiextensions-apiserver.pkg.apis",
+    "apiregistration": "io.k8s.kube-aggregator.pkg.apis",
 }
 OTHER_PACKAGES = "io.k8s.api"
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal, Protocol
 
+from lazarus_tui.sandbox.api.component_facts import MERGED
+
 Mode = Literal["atomic", "parts", "set", "map"]
 """``parts``: an object field by field; ``set``: a list by value; ``map``: a list by the keys of its items."""
 
@@ -42,25 +44,9 @@ def _named(*names: str) -> Keys:
 
 _NAME = _named("name")
 _ITEM_KEYS: Mapping[str, Keys] = {
-    "containers": _NAME,
-    "initContainers": _NAME,
-    "ephemeralContainers": _NAME,
-    "env": _NAME,
-    "volumes": _NAME,
-    "volumeMounts": _named("mountPath"),
-    "volumeDevices": _named("devicePath"),
+    **{field: _named(*keys) for field, keys in MERGED.items() if "." not in field},
     "imagePullSecrets": _NAME,
     "secrets": _NAME,
-    "hostAliases": _named("ip"),
-    "topologySpreadConstraints": _named("topologyKey", "whenUnsatisfiable"),
-    "ownerReferences": _named("uid"),
-    "conditions": _named("type"),
-    "podIPs": _named("ip"),
-    "hostIPs": _named("ip"),
-    "resourceClaims": _NAME,
-    "schedulingGates": _NAME,
-    "webhooks": _NAME,
-    "drivers": _NAME,
 }
 _PORT_KEYS: Mapping[str, Keys] = {
     "containers": (("containerPort", None), ("protocol", "TCP")),

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from lazarus_tui.sandbox.api.component_facts import MERGED
 from lazarus_tui.sandbox.api.errors import bad_request
 
-# Facts of Kubernetes' API types (patchMergeKey): which lists merge, and by which field.
-_MERGE_KEYS = {
-    "containers": "name",
-    "initContainers": "name",
-    "ephemeralContainers": "name",
-    "env": "name",
-    "volumes": "name",
-    "volumeMounts": "mountPath",
-    "volumeDevices": "devicePath",
+# Which lists merge, and by which field.
+_MERGE_KEYS: Mapping[str, str] = {
+    **{field: keys[0] for field, keys in MERGED.items() if "." not in field},
     "imagePullSecrets": "name",
     "secrets": "name",
-    "hostAliases": "ip",
-    "topologySpreadConstraints": "topologyKey",
-    "ownerReferences": "uid",
-    "conditions": "type",
-    "podIPs": "ip",
-    "hostIPs": "ip",
-    "taints": "key",
-    "resourceClaims": "name",
-    "schedulingGates": "name",
-    "webhooks": "name",
 }
 # Lists of plain values that merge as sets.
 _MERGED_SETS = frozenset({"finalizers"})
