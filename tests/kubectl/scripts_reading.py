@@ -69,7 +69,7 @@ DISCOVERY = Script(
         run("api-resources -o wide --api-group=apps", r"Deployment +create,delete,deletecollection,get,list,patch,update,watch +all"),
         run("api-resources --categories=all -o name", r"^pods$", r"^services$", lacks="configmaps"),
         run("api-versions", r"^apps/v1$", r"^velero.io/v1$", r"^v1$"),
-        run("cluster-info", "Kubernetes control plane .*is running at .*https://127.0.0.1:"),
+        run("cluster-info", "Kubernetes control plane.*is running at .*https://127.0.0.1:"),
         run("version", r"Server Version: v1\.\d+"),
         run("explain configmap", r"^KIND: +ConfigMap$", r"^VERSION: +v1$", r"^  data\t?.*<map\[string\]string>"),
         run("explain deployment.spec.replicas", r"^FIELD: replicas <integer>$", "GROUP: +apps"),
