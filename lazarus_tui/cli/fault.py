@@ -13,8 +13,8 @@ from lazarus_tui.link.protocol import Fault as Failure
 from lazarus_tui.model.paths import StateRoot
 
 if TYPE_CHECKING:
-    from lazarus_tui.sandbox.faults.kinds import Kind, Parameter
     from lazarus_tui.sandbox.faults.model import Fault, Told
+    from lazarus_tui.sandbox.faults.parameters import Kind, Parameter
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -133,8 +133,9 @@ def _filters(kind: Kind) -> list[click.Parameter]:
 
 def _add(kind: Kind, given: dict[str, Any]) -> int:
     from lazarus_tui.sandbox.faults import client
-    from lazarus_tui.sandbox.faults.kinds import check, seconds
+    from lazarus_tui.sandbox.faults.kinds import check
     from lazarus_tui.sandbox.faults.model import FaultRefused, Match, Wanted
+    from lazarus_tui.sandbox.faults.parameters import seconds
 
     output = given.pop("output")
     named = {one.name: given[one.name.replace("-", "_")] for one in kind.parameters}
@@ -194,6 +195,10 @@ def _parameters(one: Fault) -> str:
 
 
 def _target(one: Fault) -> str:
+    from lazarus_tui.sandbox.faults.kinds import kind_named
+
+    if not kind_named(one.kind).requests:
+        return "-"
     match = one.match
     parts = (match.verbs, match.resources, match.namespaces, match.names, (match.user_agent,) * bool(match.user_agent))
     return " ".join(",".join(part) for part in parts if part) or "everything"

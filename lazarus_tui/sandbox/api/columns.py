@@ -203,7 +203,7 @@ def _event_source(obj: Object, now: datetime) -> str:
 
 def _node_status(obj: Object, now: datetime) -> str:
     ready = next((one for one in at(obj, "status", "conditions") or () if one.get("type") == "Ready"), None)
-    text = {"True": "Ready", "False": "NotReady"}.get((ready or {}).get("status", ""), "Unknown")
+    text = "Unknown" if ready is None else "Ready" if ready.get("status") == "True" else "NotReady"
     return text + (",SchedulingDisabled" if at(obj, "spec", "unschedulable") else "")
 
 

@@ -10,8 +10,8 @@ from lazarus_tui.model.http import HttpRequest
 from lazarus_tui.sandbox.api.answers import Answer, json_answer
 from lazarus_tui.sandbox.api.errors import ApiError, bad_request, method_not_allowed
 from lazarus_tui.sandbox.faults.faults import Faults
-from lazarus_tui.sandbox.faults.kinds import meant
 from lazarus_tui.sandbox.faults.model import FaultRefused, Match, Told, Wanted
+from lazarus_tui.sandbox.faults.parameters import meant
 
 
 class Endpoint:

@@ -10,8 +10,8 @@ from lazarus_tui.sandbox.api.store import Store
 from lazarus_tui.sandbox.bucket import Outage
 from lazarus_tui.sandbox.controllers.base import Controller, Loop
 from lazarus_tui.sandbox.faults.effects import Done
-from lazarus_tui.sandbox.faults.kinds import meant
 from lazarus_tui.sandbox.faults.model import Fault, FaultRefused
+from lazarus_tui.sandbox.faults.parameters import meant
 from lazarus_tui.sandbox.velero.installation import STORE_HOST, Installation
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from fault_bench import MAPS, Bench, config_map
 
 from lazarus_tui.sandbox.clock import VirtualClock
 from lazarus_tui.sandbox.faults.faults import LOG_SIZE, Faults
-from lazarus_tui.sandbox.faults.kinds import KINDS, seconds
+from lazarus_tui.sandbox.faults.kinds import KINDS
 from lazarus_tui.sandbox.faults.model import PATH, FaultRefused, Hit, Match, Wanted
+from lazarus_tui.sandbox.faults.parameters import seconds
 
 ENDPOINT = PATH
 
