@@ -41,6 +41,7 @@ class ClaimController(Controller):
 
     name = "claim"
     watches: ClassVar[Sequence[Resource]] = (CLAIMS, VOLUMES, STORAGECLASSES)
+    workers: ClassVar[int] = 4  # so that one large copy does not keep all other claims waiting
 
     def __init__(self, api: LocalApi, clock: Clock, driver: DirectoryDriver) -> None:
         super().__init__(api, clock)

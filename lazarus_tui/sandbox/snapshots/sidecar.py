@@ -46,6 +46,7 @@ class ContentSidecar(Controller):
 
     name = "snapshot-sidecar"
     watches: ClassVar[Sequence[Resource]] = (CONTENTS,)
+    workers: ClassVar[int] = 4  # so that one large copy does not keep all other snapshots waiting
 
     def __init__(self, api: LocalApi, clock: Clock, driver: DirectoryDriver) -> None:
         super().__init__(api, clock)

@@ -144,7 +144,7 @@ def _handles(told: dict) -> set[str]:
     return {one["snapshotHandle"] for one in infos if one.get("snapshotHandle")}
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(
     st.lists(st.sampled_from(["directory", "kept"]), min_size=3, max_size=3), st.lists(MOVES, min_size=4, max_size=14)
 )

@@ -39,7 +39,7 @@ async def test_a_broken_snapshot_blocks_the_deletion_of_its_claim_until_it_is_de
     site.snapshot()
     await site.settle()
     site.api.delete(CLAIMS, "data", "shop")
-    await site.advance(24 * 3600)
+    await site.advance(4 * 3600)
     assert held(site.get(CLAIMS, "data")) == {CLAIM_FINALIZER}
     site.api.delete(SNAPSHOTS, "snap", "shop")
     await site.advance(600)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from lazarus_tui.model.resources import CLAIMS, PODS, VOLUMES
@@ -351,3 +353,23 @@ async def test_a_snapshot_that_vanishes_while_it_is_copied_never_gives_half_a_vo
     assert any("does not exist in the snapshots list" in one for one in site.messages("copy"))
     assert phase(site, "copy") == "Pending"
     assert len(list(site.volumes.handles())) == 1
+
+
+async def test_a_large_copy_does_not_keep_other_claims_waiting(site, monkeypatch):
+    await site.filled()
+    await site.ready()
+    whole, go = site.driver.restore, asyncio.Event()
+
+    async def slow(handle, name):
+        await go.wait()
+        await whole(handle, name)
+
+    monkeypatch.setattr(site.driver, "restore", slow)
+    site.claim("large", dataSource=source())
+    site.claim("small")
+    while phase(site, "small") != "Bound":
+        await asyncio.sleep(0)
+    assert phase(site, "large") == "Pending"
+    go.set()
+    await site.settle()
+    assert phase(site, "large") == "Bound"
