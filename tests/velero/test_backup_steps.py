@@ -28,7 +28,7 @@ GOOD = {
 
 
 def packed(value: Any) -> bytes:
-    return gzip.compress(json.dumps(value).encode())
+    return gzip.compress(json.dumps(value).encode(), mtime=0)
 
 
 async def created(lab: Lab) -> dict[str, Any]:
