@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from lazarus_tui.sandbox.api.causes import Causes, forbidden, part, spec_of
+from lazarus_tui.sandbox.api.causes import part, spec_of
 from lazarus_tui.sandbox.api.kinds import Kind
 from lazarus_tui.sandbox.api.objects import Object, clone
 
 # Metadata only the server may set; what a client sends is replaced by what is stored.
 SERVER_META = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
-# Subresources that own a part of a pod's spec, which its other rules hold still.
-POD_PARTS = ("ephemeralcontainers", "resize")
+# The subresource that owns a part of a pod's spec, which other updates leave still.
+RESIZE = "resize"
 
 
 def bounded(kind: Kind, wanted: Object, old: Object, subresource: str) -> Object:
@@ -25,8 +25,8 @@ def bounded(kind: Kind, wanted: Object, old: Object, subresource: str) -> Object
     if subresource == "approval":
         status = {**part(old, "status"), "conditions": part(wanted, "status").get("conditions") or []}
         return clone(old) | {"status": clone(status)}
-    if subresource in POD_PARTS:
-        return _pod_part(kind, wanted, clone(old), subresource)
+    if subresource == RESIZE:
+        return _resized(wanted, clone(old))
     return _all_but_the_servers(kind, wanted, old)
 
 
@@ -51,13 +51,9 @@ def _all_but_the_servers(kind: Kind, wanted: Object, old: Object) -> Object:
     return wanted
 
 
-def _pod_part(kind: Kind, wanted: Object, new: Object, subresource: str) -> Object:
+def _resized(wanted: Object, new: Object) -> Object:
+    """Resources of containers that are there, and nothing else."""
     spec, asked = new["spec"], spec_of(wanted)
-    if subresource == "ephemeralcontainers":
-        _check_kept(kind, new, asked)
-        if asked.get("ephemeralContainers"):
-            spec["ephemeralContainers"] = asked["ephemeralContainers"]
-        return new
     for field in ("containers", "initContainers"):
         found: dict[Any, Object] = {one.get("name"): one for one in asked.get(field) or ()}
         for container in spec.get(field) or ():
@@ -65,17 +61,3 @@ def _pod_part(kind: Kind, wanted: Object, new: Object, subresource: str) -> Obje
             if "resources" in resized:
                 container["resources"] = resized["resources"]
     return new
-
-
-def _check_kept(kind: Kind, pod: Object, asked: Object) -> None:
-    """Debugging containers are only ever added."""
-    found = {one.get("name"): one for one in asked.get("ephemeralContainers") or ()}
-    causes: Causes = []
-    for index, one in enumerate(pod["spec"].get("ephemeralContainers") or ()):
-        other, what = found.get(one["name"]), f'existing ephemeral containers "{one["name"]}" may not be'
-        if other is None:
-            causes.append(forbidden("spec.ephemeralContainers", f"{what} removed"))
-        elif any(other.get(key, value) != value for key, value in one.items()):
-            causes.append(forbidden(f"spec.ephemeralContainers[{index}]", f"{what} changed"))
-    if causes:
-        raise kind.invalid(pod["metadata"]["name"], causes)

@@ -40,7 +40,7 @@ JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
-_WRITABLE_SUBRESOURCES = ("", "status", "finalize", "approval", "ephemeralcontainers", "resize")
+_WRITABLE_SUBRESOURCES = ("", "status", "finalize", "approval", "resize")
 # Bodies that duplicates are looked for in; a YAML decoder finds them by itself.
 _JSON_STARTS = (b"{", b"[")
 

@@ -13,7 +13,7 @@ from lazarus_tui.model.clock import Clock, rfc3339
 from lazarus_tui.model.resources import NAMESPACES
 from lazarus_tui.sandbox.api import admission, managed, names, schema
 from lazarus_tui.sandbox.api.apply import Application
-from lazarus_tui.sandbox.api.bounds import POD_PARTS, SERVER_META, bounded
+from lazarus_tui.sandbox.api.bounds import RESIZE, SERVER_META, bounded
 from lazarus_tui.sandbox.api.crd import definition_causes, fill_definition
 from lazarus_tui.sandbox.api.defaults import fill_defaults
 from lazarus_tui.sandbox.api.errors import ApiError, Cause, bad_request, not_found
@@ -140,7 +140,7 @@ class Verbs:
             admission.complete(kind, obj, old, self.store)
             if old is None:
                 causes += create_causes(kind, obj, self.store)
-            elif through not in POD_PARTS:
+            elif through != RESIZE:
                 causes += update_causes(kind, obj, old)
         if causes:
             raise kind.invalid(meta.get("name", ""), causes)
