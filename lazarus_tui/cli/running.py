@@ -165,7 +165,7 @@ def operation_text(operation: Operation) -> str:
     if untested := operation.facts.get("checks.untested"):
         lines.append(f"  not tested: {', '.join(map(str, untested))}")
     figures = operation.figures
-    if figures is not None:
+    if figures is not None and figures.measured:
         rta = "unknown" if figures.rta_seconds is None else f"{figures.rta_seconds:.1f} s"
         rpa = "unknown" if figures.rpa_seconds is None else f"{figures.rpa_seconds:.1f} s"
         lost = "unknown" if figures.orders_lost is None else str(figures.orders_lost)

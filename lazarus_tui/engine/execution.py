@@ -301,13 +301,13 @@ class Execution:
             self.gate.step = step.name
             self.ledger.step(n, detail="undoing")
             try:
-                await self._patiently(lambda step=step: step.undo(context), max(API_PATIENCE, step.limit))  # type: ignore[misc]
+                left = await self._patiently(lambda step=step: step.undo(context), max(API_PATIENCE, step.limit))  # type: ignore[misc]
             except StepStopped as stop:
                 if stop.park:
                     raise
                 await self._not_undone(n, step, stop, why)
                 return
-            self.ledger.step(n, state=StepState.UNDONE, detail="")
+            self.ledger.step(n, state=StepState.UNDONE, detail=redact(left or ""))
             await self.ledger.save(("step.undone", {"step": step.name}))
         await self._end(OpState.UNDONE, why, "", 2)
 

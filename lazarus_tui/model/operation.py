@@ -96,6 +96,12 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     rpa_definition: str = ""
     lost_definition: str = ""
 
+    @property
+    def measured(self) -> bool:
+        """Whether there is anything to show of the recovery: a figure, or why one is not known."""
+        figures = (self.rta_seconds, self.rpa_seconds, self.watermark, self.orders_lost)
+        return any(figure is not None for figure in figures) or bool(self.rta_definition or self.lost_definition)
+
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One operation with its steps, newest first in lists. ``exit_code`` is what a waiting command returns."""

@@ -24,8 +24,9 @@ class BaseStep:
     async def act(self, context: StepContext) -> None:
         """Nothing to do: the step only waits or looks."""
 
-    async def undo(self, context: StepContext) -> None:
+    async def undo(self, context: StepContext) -> str | None:
         """Nothing was changed."""
+        return None
 
 
 def planned(steps: Iterable[Step]) -> tuple[PlannedStep, ...]:

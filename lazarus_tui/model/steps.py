@@ -227,8 +227,11 @@ class Step(Protocol):
 
     async def act(self, context: StepContext) -> None: ...
 
-    async def undo(self, context: StepContext) -> None:
-        """Take the step back; a step that changed nothing does nothing. Raises StepStopped if it cannot."""
+    async def undo(self, context: StepContext) -> str | None:
+        """Take the step back; a step that changed nothing does nothing. Raises StepStopped if it cannot.
+
+        What it leaves on purpose it says in a sentence.
+        """
         ...
 
 

@@ -132,8 +132,13 @@ class Stage:
         """Let all happen that takes no time."""
         rounds = 0
         while rounds < 30:
-            rounds = 0 if self.threads.busy else rounds + 1
+            rounds = 0 if self.threads.busy or self._writing() else rounds + 1
             await asyncio.sleep(0 if rounds else 0.0005)
+
+    def _writing(self) -> bool:
+        """Whether the engine's journal is at work: real time passes there, so none may pass here."""
+        journal = self.engine.journal if self.engine else None
+        return journal is not None and bool(journal._running or journal._turn.locked())
 
     async def until(self, seen: Any, what: str) -> None:
         for _ in range(2000):

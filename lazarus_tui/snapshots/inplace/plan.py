@@ -88,6 +88,7 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
         "uid": found.metadata.uid,
         "replicas": replicas,
         "set": point.id,
+        "cut": rfc3339(point.taken, micro=True) if point.taken else "",
         "parts": msgspec.to_builtins(parts),
         "expected": {target.claim: claims[target.claim]["metadata"]["uid"] for target in every},
         "policy": dict((raw.get("spec") or {}).get("persistentVolumeClaimRetentionPolicy") or {}),

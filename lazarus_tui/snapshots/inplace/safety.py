@@ -71,5 +71,9 @@ class Safety(RestoreStep):
             elif content is not None and content.spec.deletion_policy != RETAIN:
                 await self.change(context, keeping(content))
 
+    async def undo(self, context: StepContext) -> str:
+        """The snapshots stay: nobody deletes a copy of the data in the middle of getting it back."""
+        return f"its snapshots stay as set {safety_id(context.op)}, until they are pruned"
+
     def _name(self, context: StepContext, claim: str) -> str:
         return member_name(safety_id(context.op), claim)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from lazarus_tui.model.clock import rfc3339
+from lazarus_tui.model.clock import parse_rfc3339, rfc3339
+from lazarus_tui.model.operation import Figures
 from lazarus_tui.model.resources import VOLUMES
 from lazarus_tui.model.steps import Observation, Seen, StepContext, StepStopped
 from lazarus_tui.snapshots.inplace.beacon import Hold, annotate, capsule_closed, close_capsule, extinguish, light
@@ -103,11 +104,26 @@ class First(Start):
 
 
 class StartAll(Start):
+    """All of them. When they are ready the recovery is over, and is measured."""
+
     name, title = "start", "Start all replicas"
 
     def __init__(self, params: object) -> None:
         super().__init__(params, 0)
         self.count = self.replicas
+
+    async def observe(self, context: StepContext) -> Observation:
+        seen = await super().observe(context)
+        if seen.seen is Seen.DONE and (stopped := context.facts.get("stop.at")):
+            down = (context.clock.now() - parse_rfc3339(str(stopped))).total_seconds()
+            cut = str(self.params.get("cut") or "")
+            lost = (parse_rfc3339(str(stopped)) - parse_rfc3339(cut)).total_seconds() if cut else None
+            figures = Figures(
+                rta_seconds=down, rta_definition="from the scale-down until all replicas were ready",
+                rpa_seconds=lost, rpa_definition="from the set's oldest cut to the scale-down",
+            )  # fmt: skip
+            await context.measured(figures)
+        return seen
 
 
 class Close(RestoreStep):

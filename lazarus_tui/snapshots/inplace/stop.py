@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.resources import PODS, STATEFULSETS
 from lazarus_tui.model.steps import Observation, Seen, StepContext, StepStopped, Write
 from lazarus_tui.snapshots.inplace.part import RestoreStep, preconditions, wanted_replicas
@@ -54,7 +55,8 @@ class Stop(RestoreStep):
     async def observe(self, context: StepContext) -> Observation:
         wanted = wanted_replicas(await self.read(context))
         if wanted == 0:
-            return Observation(Seen.DONE, f"from {self.replicas}", facts={"stop.done": True})
+            at = context.facts.get("stop.at") or rfc3339(context.clock.now(), micro=True)
+            return Observation(Seen.DONE, f"from {self.replicas}", facts={"stop.at": at})
         if await self.replaced(context):
             return Observation(Seen.DONE, "the volumes are replaced already")
         if wanted != self.replicas:
