@@ -15,7 +15,10 @@ from lazarus_tui.engine.errors import Refused
 
 def tarball(*names: str) -> bytes:
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+    with (
+        gzip.GzipFile(fileobj=out, mode="wb", mtime=0) as zipped,
+        tarfile.open(fileobj=zipped, mode="w") as archive,
+    ):
         for name in names:
             info = tarfile.TarInfo(name)
             info.size = 2
@@ -56,7 +59,7 @@ def test_results_are_json_without_secrets() -> None:
         ("BackupResults", b"<html>login</html>"),
         ("BackupResults", b"[" * 100_000),
         ("BackupContents", b"not a tarball at all, but long enough to look like one" * 40),
-        ("BackupContents", gzip.compress(b"x" * 600)),
+        ("BackupContents", gzip.compress(b"x" * 600, mtime=0)),
         ("BackupContents", tarball("a")[:60]),
         ("BackupContents", b"\x1f\x8b\x08junk"),
     ],
