@@ -95,6 +95,9 @@ def test_exec_with_input_output_and_codes(there: Kubectl) -> None:
     assert "cat: " in answer.err
     assert "command terminated with exit code 42" in answer.err
     assert there.run("exec box -- true").code == 0
+    shop = there.within("shop")
+    assert shop.run("exec statefulset/orders -- orders-cli integrity").out == "ok\n"
+    assert shop.run("exec service/web -- echo here").out == "here\n"
     assert there.run("exec deployment/absent -- true").code == 1
 
 
@@ -140,8 +143,8 @@ def test_a_pod_that_is_run_attached_and_removed(there: Kubectl) -> None:
 
 def test_attach_hears_a_running_container(there: Kubectl) -> None:
     ready(there, "talk", image="task", more="--stdin --attach=false --restart=Never -- cat -")
-    with started(there, "attach talk") as heard:
-        heard.until("If you don't see a command prompt")
+    with started(there, "attach talk -v=6") as heard:
+        heard.until(r"101 Switching Protocols")
         answer = there.run("attach talk -i", stdin="hello\n")
         assert answer.code == 0, answer
         assert "hello" in answer.out
@@ -159,6 +162,17 @@ def test_attach_on_a_terminal(there: Kubectl) -> None:
         person.type("\x04")
         assert person.code() == 0
     assert there.run("wait --for=jsonpath={.status.phase}=Succeeded pod/talk --timeout=20s").code == 0
+
+
+def test_a_pod_that_is_run_on_a_terminal(there: Kubectl) -> None:
+    with Person(there, "run talk --image=lazarus.dev/task:1 --restart=Never --rm -it -- cat - exit 3") as person:
+        person.see("If you don't see a command prompt, try pressing enter.")
+        person.type("hello\r")
+        person.see("hello\r\n")
+        person.see("hello\r\n")
+        person.type("\x04")
+        assert person.code() == 3
+    assert there.run("get pod talk").code == 1
 
 
 def test_a_forwarded_port_carries_many_connections(there: Kubectl) -> None:
@@ -233,8 +247,8 @@ def test_a_watch_tells_what_happens(there: Kubectl) -> None:
 )
 def test_logs_are_followed_to_the_end_of_the_container(there: Kubectl, wanted: str) -> None:
     ready(there, "talk", image="task", more="--stdin --attach=false --restart=Never -- cat - say end")
-    with started(there, wanted) as follow:
-        time.sleep(0.7)  # until kubectl is connected: nothing tells
+    with started(there, f"{wanted} -v=6") as follow:
+        follow.until(r"/log\?.*follow=true.*200 OK")
         answer = there.run("attach talk -i", stdin="hello\n")
         assert answer.code == 0, answer
         follow.until(r"hello$")
@@ -243,13 +257,13 @@ def test_logs_are_followed_to_the_end_of_the_container(there: Kubectl, wanted: s
 
 
 def test_waiting_for_what_comes(there: Kubectl) -> None:
-    with started(there, "wait --for=create configmap/late --timeout=30s") as wait:
-        time.sleep(0.3)
+    with started(there, "wait --for=create configmap/late --timeout=30s -v=6") as wait:
+        wait.until(r"configmaps.*200 OK|configmaps.*404 Not Found")
         assert there.run("create configmap late").code == 0
         wait.until("configmap/late condition met")
         assert wait.process.wait(10) == 0
-    with started(there, "wait --for=delete configmap/late --timeout=30s") as wait:
-        time.sleep(0.3)
+    with started(there, "wait --for=delete configmap/late --timeout=30s -v=6") as wait:
+        wait.until(r"watch=true.*200 OK")
         assert there.run("delete configmap late").code == 0
         wait.until("configmap/late condition met")
         assert wait.process.wait(10) == 0
