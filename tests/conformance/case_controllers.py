@@ -49,7 +49,8 @@ async def deployment_makes_a_replica_set_of_the_first_revision(api: Api) -> None
 
     async def told() -> bool:
         found = (await api.get(f"{DEPLOYMENTS}/a")).ok()
-        return found["metadata"]["annotations"].get(_REVISION) == "1" and found["status"].get("observedGeneration") == 1
+        noted = found["metadata"].get("annotations", {}).get(_REVISION)
+        return noted == "1" and found.get("status", {}).get("observedGeneration") == 1
 
     await api.eventually(told)
 
@@ -90,8 +91,9 @@ async def stateful_set_keeps_its_templates(api: Api) -> None:
     async def updated(*numbers: int) -> Any:
         status = (await api.get(f"{STATEFULSETS}/a")).ok().get("status", {})
         found = {one["metadata"]["name"]: one for one in await items(api, REVISIONS)}
+        newest = found.get(status.get("updateRevision"), {}).get("revision") == max(numbers)
         fits = sorted(one["revision"] for one in found.values()) == [*numbers]
-        return found.get(status.get("updateRevision")) if fits else None
+        return found[status["updateRevision"]] if fits and newest else None
 
     first = await api.eventually(lambda: updated(1))
     assert first["data"]["spec"]["template"]["$patch"] == "replace"
