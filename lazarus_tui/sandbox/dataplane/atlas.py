@@ -57,6 +57,7 @@ class Atlas:
         self._declared = {party.address: party.tcp_ports for party in self._at.values()}
         spaces = {one["metadata"]["name"]: one["metadata"].get("labels") or {} for one in api.list(NAMESPACES)}
         self._policies = Policies(api.list(NETWORKPOLICIES) if heed else (), spaces)
+        self._closed_to_some = any(self._policies.selecting(party, "Ingress") for party in self._at.values())
 
     def ports(self) -> set[int]:
         """Every TCP port that something in the cluster is known to answer on."""
@@ -93,6 +94,8 @@ class Atlas:
 
         A service without a ready endpoint passes: whoever takes the connection refuses it, as kube-proxy does.
         """
+        if not self._policies.selecting(source, "Egress") and not self._closed_to_some:
+            return None
         blocks = self._policies.open_blocks(source, port)
         known = []
         for address in sorted(self.places(port) | self._at.keys()):

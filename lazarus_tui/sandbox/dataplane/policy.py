@@ -8,12 +8,12 @@ own node and the pod itself are never refused. Addresses are those after service
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from lazarus_tui.sandbox.api.errors import ApiError
-from lazarus_tui.sandbox.api.selectors import from_selector
+from lazarus_tui.sandbox.api.selectors import LabelSelector, from_selector
 
 Object = dict[str, Any]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -41,6 +41,9 @@ class Party:
         return {number for _, protocol, number in self.ports if protocol == "TCP"}
 
 
+_NOBODY = Party("")
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """An address range without its exceptions."""
@@ -59,81 +62,163 @@ class Block:
 
 
 EVERYWHERE = Block(ipaddress.ip_network("0.0.0.0/0"))
-_CLOSED: Object = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+
+
+@dataclass(frozen=True, slots=True)
+class _Peer:
+    """Addresses, or pods: of the namespaces that ``spaces`` selects, or of the policy's own when that is None."""
+
+    block: Block | None = None
+    spaces: LabelSelector | None = None
+    pods: LabelSelector = field(default_factory=LabelSelector)
+
+    @classmethod
+    def of(cls, peer: Object) -> _Peer:
+        if peer.get("ipBlock"):
+            return cls(Block.of(peer["ipBlock"]))
+        spaces = peer.get("namespaceSelector")
+        return cls(None, None if spaces is None else from_selector(spaces), from_selector(peer.get("podSelector")))
+
+
+@dataclass(frozen=True, slots=True)
+class _Port:
+    """All ports from ``first`` to ``last``, or one that the target has a ``name`` for."""
+
+    protocol: str
+    first: int = 0
+    last: int = 65535
+    name: str = ""
+
+    @classmethod
+    def of(cls, port: Object) -> _Port:
+        protocol, first = str(port.get("protocol") or "TCP"), port.get("port")
+        if isinstance(first, str):
+            return cls(protocol, name=first)
+        return cls(protocol) if first is None else cls(protocol, int(first), int(port.get("endPort") or first))
+
+    def holds(self, target: Party, port: int, protocol: str) -> bool:
+        if self.name:
+            return protocol == self.protocol and (self.name, protocol, port) in target.ports
+        return protocol == self.protocol and self.first <= port <= self.last
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """No peers stand for everybody, no ports for all."""
+
+    peers: tuple[_Peer, ...]
+    ports: tuple[_Port, ...]
+
+    @classmethod
+    def of(cls, rule: Object | None, side: str) -> _Rule:
+        rule = rule or {}
+        return cls(
+            tuple(_Peer.of(one) for one in rule.get(side) or ()),
+            tuple(_Port.of(one) for one in rule.get("ports") or ()),
+        )
+
+    def is_about(self, target: Party, port: int, protocol: str) -> bool:
+        return not self.ports or any(one.holds(target, port, protocol) for one in self.ports)
+
+
+@dataclass(frozen=True, slots=True)
+class _Policy:
+    name: str
+    selector: LabelSelector
+    rules: Mapping[str, tuple[_Rule, ...]]
+    """By direction; one that is not here is none of the policy's business."""
+
+    @classmethod
+    def of(cls, policy: Object) -> _Policy:
+        """A policy with something in it that no server would take closes its whole namespace."""
+        name, spec = policy["metadata"]["name"], policy["spec"]
+        try:
+            rules = {
+                direction: tuple(_Rule.of(rule, side) for rule in spec.get(direction.lower()) or ())
+                for direction, side in (("Ingress", "from"), ("Egress", "to"))
+                if direction in policy_types(spec)
+            }
+            return cls(name, from_selector(spec.get("podSelector")), rules)
+        except (ApiError, ValueError, KeyError, TypeError, AttributeError):
+            return cls(name, LabelSelector(), {"Ingress": (), "Egress": ()})
 
 
 class Policies:
-    """The policies of one moment; ``namespaces`` gives the labels of each namespace.
-
-    A policy with something in it that no server would take (an address that is none) closes its whole namespace.
-    """
+    """The policies of one moment; ``namespaces`` gives the labels of each namespace."""
 
     def __init__(self, policies: Iterable[Object], namespaces: Mapping[str, Mapping[str, str]]) -> None:
         self._namespaces = namespaces
-        self._by_namespace: dict[str, list[Object]] = {}
+        self._by_namespace: dict[str, list[_Policy]] = {}
+        # What has been found out already: parties of one moment differ by their addresses.
+        self._selected: dict[tuple[str, str], list[_Policy]] = {}
         for policy in policies:
-            if not _makes_sense(policy["spec"]):
-                policy = {**policy, "spec": _CLOSED}
-            self._by_namespace.setdefault(policy["metadata"]["namespace"], []).append(policy)
+            self._by_namespace.setdefault(policy["metadata"]["namespace"], []).append(_Policy.of(policy))
 
     def refusal(self, source: Party, target: Party, port: int, protocol: str = "TCP") -> str:
         """Why a connection is not let through, naming the policies; ``""`` when it is."""
         if source.node or source.address == target.address:
             return ""
-        return self._closed("Egress", source, target, target, port, protocol) or self._closed(
-            "Ingress", target, source, target, port, protocol
-        )
+        for direction, subject, other in (("Egress", source, target), ("Ingress", target, source)):
+            selecting = self.selecting(subject, direction)
+            if selecting and not self._opened(selecting, direction, subject, other, target, port, protocol):
+                names = ", ".join(sorted(policy.name for policy in selecting))
+                return f"{direction.lower()} of a pod in {subject.namespace} is closed by {names}"
+        return ""
 
     def open_blocks(self, source: Party, port: int, protocol: str = "TCP") -> list[Block]:
         """Where outside the cluster a pod may go on ``port``, as far as its own side is concerned."""
-        selecting = self._selecting(source, "Egress")
+        selecting = self.selecting(source, "Egress")
         if not selecting:
             return [EVERYWHERE]
         found: list[Block] = []
-        for rule in _rules(selecting, "Egress"):
-            if not _ports_match(rule, Party(""), port, protocol):
-                continue
-            if not rule.get("to"):
-                return [EVERYWHERE]
-            found += [Block.of(peer["ipBlock"]) for peer in rule["to"] if peer.get("ipBlock")]
+        for policy in selecting:
+            for rule in policy.rules["Egress"]:
+                if not rule.is_about(_NOBODY, port, protocol):
+                    continue
+                if not rule.peers:
+                    return [EVERYWHERE]
+                found += [peer.block for peer in rule.peers if peer.block]
         return found
 
-    def _closed(self, direction: str, subject: Party, other: Party, target: Party, port: int, protocol: str) -> str:
-        """Why ``subject`` refuses ``other`` in ``direction``."""
-        selecting = self._selecting(subject, direction)
-        if not selecting:
-            return ""
-        for rule in _rules(selecting, direction):
-            peers = rule.get("to" if direction == "Egress" else "from")
-            if not _ports_match(rule, target, port, protocol):
-                continue
-            if not peers or any(self._is_peer(peer, subject.namespace, other) for peer in peers):
-                return ""
-        names = ", ".join(sorted(policy["metadata"]["name"] for policy in selecting))
-        return f"{direction.lower()} of a pod in {subject.namespace} is closed by {names}"
-
-    def _selecting(self, subject: Party, direction: str) -> list[Object]:
-        if not subject.is_pod:
+    def selecting(self, subject: Party, direction: str) -> list[_Policy]:
+        """The policies that close ``subject`` in ``direction``, but for what they list."""
+        if not subject.is_pod or subject.namespace not in self._by_namespace:
             return []
-        return [
-            policy
-            for policy in self._by_namespace.get(subject.namespace, ())
-            if direction in policy_types(policy["spec"])
-            and from_selector(policy["spec"].get("podSelector")).matches(subject.labels)
-        ]
+        key = (subject.address, direction)
+        if key not in self._selected:
+            self._selected[key] = [
+                policy
+                for policy in self._by_namespace[subject.namespace]
+                if direction in policy.rules and policy.selector.matches(subject.labels)
+            ]
+        return self._selected[key]
 
-    def _is_peer(self, peer: Object, home: str, other: Party) -> bool:
-        if block := peer.get("ipBlock"):
-            return Block.of(block).holds(other.address)
+    def _opened(
+        self,
+        selecting: list[_Policy],
+        direction: str,
+        subject: Party,
+        other: Party,
+        target: Party,
+        port: int,
+        protocol: str,
+    ) -> bool:
+        return any(
+            not rule.peers or any(self._is_peer(peer, subject.namespace, other) for peer in rule.peers)
+            for policy in selecting
+            for rule in policy.rules[direction]
+            if rule.is_about(target, port, protocol)
+        )
+
+    def _is_peer(self, peer: _Peer, home: str, other: Party) -> bool:
+        if peer.block:
+            return peer.block.holds(other.address)
         if not other.is_pod:
             return False
-        if (selector := peer.get("namespaceSelector")) is None:
-            namespace_fits = other.namespace == home
-        else:
-            labels = {"kubernetes.io/metadata.name": other.namespace} | dict(self._namespaces.get(other.namespace, {}))
-            namespace_fits = from_selector(selector).matches(labels)
-        pods = peer.get("podSelector")
-        return namespace_fits and (pods is None or from_selector(pods).matches(other.labels))
+        if peer.spaces is None:
+            return other.namespace == home and peer.pods.matches(other.labels)
+        labels = {"kubernetes.io/metadata.name": other.namespace} | dict(self._namespaces.get(other.namespace, {}))
+        return peer.spaces.matches(labels) and peer.pods.matches(other.labels)
 
 
 def policy_types(spec: Object) -> tuple[str, ...]:
@@ -141,42 +226,3 @@ def policy_types(spec: Object) -> tuple[str, ...]:
     if named := spec.get("policyTypes"):
         return tuple(named)
     return ("Ingress", "Egress") if spec.get("egress") else ("Ingress",)
-
-
-def _makes_sense(spec: Object) -> bool:
-    try:
-        from_selector(spec.get("podSelector"))
-        for rule in (*(spec.get("ingress") or ()), *(spec.get("egress") or ())):
-            for port in (rule or {}).get("ports") or ():
-                _port_matches({**port, "protocol": "TCP"}, Party(""), 65535, "TCP")
-            for peer in (*((rule or {}).get("from") or ()), *((rule or {}).get("to") or ())):
-                if peer.get("ipBlock"):
-                    Block.of(peer["ipBlock"])
-                from_selector(peer.get("podSelector"))
-                from_selector(peer.get("namespaceSelector"))
-    except (ApiError, ValueError, KeyError, TypeError, AttributeError):
-        return False
-    return True
-
-
-def _rules(policies: Iterable[Object], direction: str) -> Iterator[Object]:
-    for policy in policies:
-        for rule in policy["spec"].get(direction.lower()) or ():
-            yield rule or {}
-
-
-def _ports_match(rule: Object, target: Party, port: int, protocol: str) -> bool:
-    """No ports stand for all. A named port is looked up at the target; outside the cluster there are no names."""
-    wanted = rule.get("ports")
-    return not wanted or any(_port_matches(one, target, port, protocol) for one in wanted)
-
-
-def _port_matches(wanted: Object, target: Party, port: int, protocol: str) -> bool:
-    if wanted.get("protocol", "TCP") != protocol:
-        return False
-    first = wanted.get("port")
-    if first is None:
-        return True
-    if isinstance(first, str):
-        return (first, protocol, port) in target.ports
-    return int(first) <= port <= int(wanted.get("endPort") or first)
