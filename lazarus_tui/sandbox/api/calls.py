@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -29,7 +29,7 @@ from lazarus_tui.sandbox.api.managed import check_applied, manager_name
 from lazarus_tui.sandbox.api.patches import json_patch, merge
 from lazarus_tui.sandbox.api.render import Accepted, View, negotiate, respond, view_of
 from lazarus_tui.sandbox.api.routes import Route
-from lazarus_tui.sandbox.api.selectors import matcher
+from lazarus_tui.sandbox.api.selectors import matcher, renamed_fields
 from lazarus_tui.sandbox.api.store import Entity
 from lazarus_tui.sandbox.api.strategic import strategic_merge
 from lazarus_tui.sandbox.api.verbs import Object, Transform, Verbs, clone
@@ -124,13 +124,18 @@ class Call:
         return respond(accepted, self._view(accepted).single(entity), status)
 
     def _list(self) -> Answer:
-        wanted = options.list_options(self.query, watching=self.route.watching)
+        wanted = self._list_options(watching=self.route.watching)
         accepted = self._accepted()
         view = self._view(accepted)
         if wanted.watch:
             return self._watch(wanted, view)
         page = list_page(self.verbs.store, self.kind, self.route.namespace, wanted)
         return respond(accepted, view.collection(page.entities, page.meta))
+
+    def _list_options(self, *, watching: bool = False) -> options.ListOptions:
+        wanted = options.list_options(self.query, watching=watching)
+        view = self.served.view
+        return replace(wanted, fields=renamed_fields(wanted.fields, view.fields)) if view else wanted
 
     def _watch_or_get(self) -> Answer:
         if self.route.watching or options.flag(self.query, "watch"):
@@ -263,7 +268,7 @@ class Call:
         return self._single(done.entity)
 
     def _delete_collection(self) -> Answer:
-        wanted = options.list_options(self.query)
+        wanted = self._list_options()
         how = deletion.parse_options(decode_options(self.request), dict(self.query))
         page = list_page(self.verbs.store, self.kind, self.route.namespace, wanted)
         gone = deletion.delete_collection(self.verbs, self.kind, page.entities, how)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lazarus_tui.sandbox.api.causes import invalid_value, unchanged
 from lazarus_tui.sandbox.api.errors import Cause
 from lazarus_tui.sandbox.api.kinds import Kind, ScalePaths, Version
 from lazarus_tui.sandbox.api.validations import rule_tree, unreadable_rules
@@ -95,11 +96,27 @@ def fill_definition(obj: dict[str, Any], now: str) -> None:
     }
 
 
-def definition_causes(obj: dict[str, Any]) -> list[Cause]:
-    """What is wrong with a definition."""
+def _definition_changes(spec: dict[str, Any], old: dict[str, Any]) -> list[Cause]:
+    """Where objects are found never changes, and versions stay that some of them were stored in."""
+    names, before = spec.get("names") or {}, old["spec"]["names"]
+    causes = unchanged(spec, old["spec"], "spec", "group", "scope") + unchanged(
+        names, before, "spec.names", "plural", "kind"
+    )
+    listed = [version.get("name") for version in spec.get("versions") or ()]
+    for index, name in enumerate((old.get("status") or {}).get("storedVersions") or ()):
+        if name not in listed:
+            where = f"status.storedVersions[{index}]"
+            causes.append(invalid_value(where, name, "must appear in spec.versions"))
+    return causes
+
+
+def definition_causes(obj: dict[str, Any], old: dict[str, Any] | None = None) -> list[Cause]:
+    """What is wrong with a definition, and with what became of an ``old`` one."""
     spec = obj.get("spec")
     if not isinstance(spec, dict):
         return [Cause("spec", "Required value", "FieldValueRequired")]
+    if old is not None and (causes := _definition_changes(spec, old)):
+        return causes
     names, versions = spec.get("names") or {}, spec.get("versions") or []
     causes = [
         Cause(f"spec.names.{part}", "Required value", "FieldValueRequired")

@@ -54,6 +54,7 @@ class Conversion:
     version: str
     outward: Rewrite
     inward: Rewrite
+    fields: Mapping[str, str] = field(default_factory=dict)  # shown name → stored name, where selectors may use it
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lazarus_tui.sandbox.api.causes import forbidden, unsupported
 from lazarus_tui.sandbox.api.errors import ApiError, Cause, bad_request, invalid
 
 Query = Mapping[str, str]
 
 _TRUE = ("1", "t", "T", "TRUE", "true", "True")
 _FALSE = ("0", "f", "F", "FALSE", "false", "False", "")
-_MATCHES = ("", "Exact", "NotOlderThan")
+_MATCH = "resourceVersionMatch"
+_MATCHES = ("Exact", "NotOlderThan", "")
 _VALIDATIONS = ("", "Ignore", "Warn", "Strict")
 _MAX_MANAGER = 128
 
@@ -87,26 +89,41 @@ def list_options(query: Query, *, watching: bool = False) -> ListOptions:
 
 
 def _check_match(options: ListOptions, initial_given: bool) -> None:
+    causes = _watch_causes(options, initial_given) if options.watch else _list_causes(options, initial_given)
+    if causes:
+        raise invalid("ListOptions", "meta.k8s.io", "", causes)
+
+
+def _list_causes(options: ListOptions, initial_given: bool) -> list[Cause]:
+    causes = []
+    if options.match:
+        if not options.revision_text:
+            causes.append(forbidden(_MATCH, "resourceVersionMatch is forbidden unless resourceVersion is provided"))
+        if options.token:
+            causes.append(forbidden(_MATCH, "resourceVersionMatch is forbidden when continue is provided"))
+        if options.match not in _MATCHES:
+            causes.append(unsupported(_MATCH, options.match, _MATCHES))
+        if options.match == "Exact" and options.revision_text == "0":
+            causes.append(forbidden(_MATCH, 'resourceVersionMatch "Exact" is forbidden for resourceVersion "0"'))
     if initial_given:
-        if not options.watch:
-            raise _refused("sendInitialEvents", "Forbidden: sendInitialEvents is forbidden for list")
+        causes.append(forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"))
+    return causes
+
+
+def _watch_causes(options: ListOptions, initial_given: bool) -> list[Cause]:
+    causes = []
+    if initial_given and options.match != "NotOlderThan":
+        why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+        causes.append(forbidden(_MATCH, why))
+    if options.match:
+        if not initial_given:
+            why = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+            causes.append(forbidden(_MATCH, why))
         if options.match != "NotOlderThan":
-            why = "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-            raise _refused("resourceVersionMatch", why)
-        return
-    if not options.match:
-        return
-    if options.watch:
-        raise _refused("resourceVersionMatch", "Forbidden: resourceVersionMatch is forbidden for watch")
-    if options.match not in _MATCHES:
-        why = f'Unsupported value: "{options.match}": supported values: "Exact", "NotOlderThan", ""'
-        raise _refused("resourceVersionMatch", why)
-    if not options.revision_text:
-        why = "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided"
-        raise _refused("resourceVersionMatch", why)
-    if options.match == "Exact" and options.revision_text == "0":
-        why = 'Forbidden: resourceVersionMatch "Exact" is forbidden for resourceVersion "0"'
-        raise _refused("resourceVersionMatch", why)
+            causes.append(unsupported(_MATCH, options.match, ("NotOlderThan",)))
+        if options.token:
+            causes.append(forbidden(_MATCH, "resourceVersionMatch is forbidden when continue is provided"))
+    return causes
 
 
 def _refused(field: str, why: str, options: str = "ListOptions") -> ApiError:

@@ -219,6 +219,12 @@ def parse_fields(text: str, kind: Kind) -> tuple[FieldTest, ...]:
     return tuple(tests)
 
 
+def renamed_fields(text: str, names: Mapping[str, str]) -> str:
+    """A field selector with other names for the first part of its paths."""
+    parts = (re.match(r"([^.=!]*)(.*)", part, re.DOTALL) for part in _split_fields(text))
+    return ",".join(names.get(found[1], found[1]) + found[2] for found in parts if found)
+
+
 def _split_fields(text: str) -> list[str]:
     return [part for part in re.split(r"(?<!\\),", text) if part]
 

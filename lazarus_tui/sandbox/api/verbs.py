@@ -132,7 +132,7 @@ class Verbs:
             if version.rules is not None and not causes:
                 causes += version.rules.causes(obj, old)
         elif kind.plural == "customresourcedefinitions":
-            causes += definition_causes(obj)
+            causes += definition_causes(obj, old)
             if not causes:
                 fill_definition(obj, self.stamp())
         else:

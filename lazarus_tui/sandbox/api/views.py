@@ -49,6 +49,7 @@ EVENTS = Conversion(
     "v1",
     lambda obj: _renamed(obj, _EVENT_FIELDS),
     lambda obj: _renamed(obj, _EVENT_FIELDS_BACK),
+    _EVENT_FIELDS_BACK,
 )
 
 

@@ -164,3 +164,36 @@ def test_a_registry_learns_from_a_store_that_was_loaded(widgets: World) -> None:
     other = LocalApi(widgets.store, Registry(), widgets.clock)
     other.create(WIDGET, widget(), "default")
     assert widgets.api.get(WIDGET, "w", "default") is not None
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "field"),
+    [
+        ("scope", "Cluster", "spec.scope"),
+        ("names", {"plural": "widgets", "kind": "Gadget"}, "spec.names.kind"),
+        ("versions", "v2", "status.storedVersions[0]"),
+    ],
+)
+async def test_where_objects_are_found_never_changes(widgets: World, part: str, value: Any, field: str) -> None:
+    await widgets.call("POST", WIDGETS, widget())
+    body = (await widgets.call("GET", f"{DEFINITIONS}/widgets.example.com")).body
+    if part == "versions":
+        value = [body["spec"]["versions"][0] | {"name": "v2"}]
+    body["spec"][part] = value
+    refused = await widgets.call("PUT", f"{DEFINITIONS}/widgets.example.com", body)
+    assert (refused.status, [one["field"] for one in refused.body["details"]["causes"]]) == (422, [field])
+    assert len((await widgets.call("GET", WIDGETS)).body["items"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "text"),
+    [
+        ({"speck": {}}, 400, 'unknown field "speck"'),
+        ({"spec": {"group": 1}}, 400, "cannot unmarshal number"),
+    ],
+)
+async def test_definitions_have_types_too(world: World, change: dict[str, Any], status: int, text: str) -> None:
+    body = widget_definition()
+    wrong = body | {key: (body.get(key) or {}) | value for key, value in change.items()}
+    refused = await world.call("POST", DEFINITIONS, wrong, fieldValidation="Strict")
+    assert (refused.status, text in refused.body["message"]) == (status, True), refused.raw

@@ -52,6 +52,10 @@ async def test_one_event_in_two_groups(world: World) -> None:
     assert (kept["apiVersion"], kept["message"], kept["reportingComponent"]) == ("v1", "n", "c")
     await world.call("PATCH", f"{NEW_EVENTS}/b", {"note": "later"}, type=MERGE)
     assert (await world.call("GET", f"{EVENTS}/b")).body["message"] == "later"
+    about_p = {"fieldSelector": "regarding.name=p,type!=Warning"}
+    assert len((await world.call("GET", NEW_EVENTS, **about_p)).body["items"]) == 2
+    assert (await world.call("GET", NEW_EVENTS, fieldSelector="regarding.name=q")).body["items"] == []
+    assert (await world.call("GET", NEW_EVENTS, fieldSelector="note=n")).status == 400
     listed = (await world.call("GET", NEW_EVENTS)).body
     assert [one["note"] for one in listed["items"]] == ["m", "later"]
     assert [event["object"]["message"] for event in watching.events if event["object"]["metadata"]["name"] == "b"] == [
