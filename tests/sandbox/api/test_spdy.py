@@ -30,20 +30,17 @@ from lazarus_tui.sandbox.api.spdy import (
 from lazarus_tui.sandbox.api.spdy_dictionary import DICTIONARY
 
 NUMBER, STREAM = st.integers(0, 0xFFFFFFFF), st.integers(1, 0x7FFFFFFF)
-NAME = st.text(st.characters(codec="utf-8", exclude_categories=("Lu", "Lt", "Cs")), min_size=1).filter(
-    lambda text: text == text.lower()
-)
-HEADERS = st.dictionaries(NAME, st.text(st.characters(codec="utf-8")), max_size=8)
+HEADERS = st.dictionaries(st.text("aboöß-\x00", min_size=1, max_size=9), st.text(max_size=9), max_size=4)
 FRAMES = st.one_of(
     st.builds(SynStream, STREAM, HEADERS, st.booleans(), st.booleans(), st.integers(0, 0x7FFFFFFF), st.integers(0, 7)),
     st.builds(SynReply, STREAM, HEADERS, st.booleans()),
     st.builds(MoreHeaders, STREAM, HEADERS, st.booleans()),
     st.builds(Reset, STREAM, NUMBER),
-    st.builds(Settings, st.lists(st.tuples(st.integers(0, 0xFFFFFF), NUMBER), max_size=9).map(tuple)),
+    st.builds(Settings, st.lists(st.tuples(st.integers(0, 0xFFFFFF), NUMBER), max_size=4).map(tuple)),
     st.builds(Ping, NUMBER),
     st.builds(GoAway, st.integers(0, 0x7FFFFFFF), NUMBER),
     st.builds(WindowUpdate, STREAM, STREAM),
-    st.builds(Data, STREAM, st.binary(max_size=300), st.booleans()),
+    st.builds(Data, STREAM, st.binary(max_size=99), st.booleans()),
 )
 
 
@@ -80,8 +77,8 @@ def test_a_stream_as_it_stands_on_the_wire() -> None:
     assert data[8 + length :] == b"\0\0\0\3\0\0\0\2ab" + b"\x80\x03\0\6\0\0\0\4\0\0\0\7"
 
 
-@settings(max_examples=80, deadline=None)
-@given(st.lists(FRAMES, max_size=6), st.lists(st.integers(1, 60), min_size=1, max_size=8))
+@settings(max_examples=50, deadline=None)
+@given(st.lists(FRAMES, max_size=4), st.lists(st.integers(1, 60), min_size=1, max_size=4))
 def test_frames_come_back_however_they_are_cut(frames: Sequence[Frame], cuts: Sequence[int]) -> None:
     data, decoder, found = encoded(*frames), Decoder(), []
     place = turn = 0
@@ -139,7 +136,7 @@ def test_hostile_frames_are_refused(data: bytes) -> None:
 
 
 def test_a_header_block_that_inflates_without_end_costs_no_memory() -> None:
-    bomb = block(struct.pack(">II", 1, 1) + b"a" + struct.pack(">I", 60 << 20) + b"\0" * (60 << 20))
+    bomb = block(struct.pack(">II", 1, 1) + b"a" + struct.pack(">I", 8 << 20) + b"\0" * (8 << 20))
     data = control(2, b"\0\0\0\1" + bomb[: spdy.MAX_CONTROL - 4])
     tracemalloc.start()
     try:
