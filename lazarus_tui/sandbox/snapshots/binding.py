@@ -14,6 +14,7 @@ from lazarus_tui.sandbox.controllers.base import Controller, Key, Object, key_of
 from lazarus_tui.sandbox.controllers.events import Recorder
 from lazarus_tui.sandbox.controllers.pods import is_ending
 from lazarus_tui.sandbox.controllers.retries import Retries
+from lazarus_tui.sandbox.snapshots.credentials import secret_marks
 from lazarus_tui.sandbox.snapshots.marks import (
     Unfinished,
     add_finalizers,
@@ -210,6 +211,7 @@ class SnapshotController(Controller):
         try:
             kind = get_class(self.api, CLASSES, snapshot["spec"]["volumeSnapshotClassName"])
             volume = volume_of(self.api, claim_of(self.api, snapshot))
+            marks = secret_marks(kind.get("parameters") or {}, content_name(snapshot), snapshot)
         except Unfinished as fault:
             text = f'failed to get input parameters to create snapshot {meta["name"]}: "{fault}"'
             raise Unfinished(text) from fault
@@ -231,7 +233,8 @@ class SnapshotController(Controller):
             "driver": kind["driver"],
             "sourceVolumeMode": volume["spec"].get("volumeMode", "Filesystem"),
         }
-        return {"metadata": {"name": content_name(snapshot)}, "spec": spec}
+        own = {"name": content_name(snapshot)} | ({"annotations": marks} if marks else {})
+        return {"metadata": own, "spec": spec}
 
     def _check(self, snapshot: Object) -> None:
         """A ready snapshot whose content is gone or somebody else's is not ready."""

@@ -12,6 +12,7 @@ from lazarus_tui.sandbox.controllers.events import Recorder
 from lazarus_tui.sandbox.controllers.pods import is_ending
 from lazarus_tui.sandbox.controllers.retries import Retries
 from lazarus_tui.sandbox.dataplane.volumes import DRIVER
+from lazarus_tui.sandbox.snapshots.credentials import check_secret
 from lazarus_tui.sandbox.snapshots.driver import DirectoryDriver, DriverFault
 from lazarus_tui.sandbox.snapshots.marks import (
     Unfinished,
@@ -130,6 +131,7 @@ class ContentSidecar(Controller):
             if not class_name:
                 raise Unfinished(f"failed to take snapshot {name} without a snapshot class")
             kind = get_class(self.api, CLASSES, class_name)
+            check_secret(self.api, content)
         except Unfinished as fault:
             text = f"failed to get input parameters to create snapshot for content {name}: {quoted(str(fault))}"
             raise Unfinished(text) from fault
@@ -175,6 +177,11 @@ class ContentSidecar(Controller):
         told = status(content)
         alone = not told.get("volumeGroupSnapshotHandle")
         if content["spec"]["deletionPolicy"] == "Delete" and told.get("snapshotHandle") and alone:
+            try:
+                check_secret(self.api, content)
+            except Unfinished:
+                self._recorder.warning(content, "SnapshotDeleteError", "Failed to get snapshot credentials")
+                raise
             try:
                 await self._driver.delete([told["snapshotHandle"]])
             except DriverFault as fault:
