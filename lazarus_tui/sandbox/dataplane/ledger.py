@@ -29,10 +29,17 @@ def is_stopped(pid: int) -> bool:
         return True
     try:
         state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0]
-        below = Path(f"/proc/{pid}/task/{pid}/children").read_bytes().split()
     except OSError:
         return True
-    return state in (b"T", b"t", b"Z", b"X") and all(is_stopped(int(child)) for child in below)
+    return state in (b"T", b"t", b"Z", b"X") and all(is_stopped(child) for child in _children(pid))
+
+
+def _children(pid: int) -> list[int]:
+    """What a process started, where the kernel tells (CONFIG_PROC_CHILDREN)."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_bytes().split()]
+    except OSError:
+        return []
 
 
 def signal_group(pid: int, signum: int) -> None:
