@@ -25,6 +25,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "overview": ("overview", "overview", "What would be lost now, per workload."),
     "park": ("operation", "park", "Stop an operation at its next safe step."),
     "rehearse": ("rehearse", "rehearse", "Lose the sandbox's shop, bring it back, measure."),
+    "release": ("snapshot", "release", "Delete the old volumes that a restore in place kept."),
     "restore": ("restore", "restore", "List, inspect and make restores."),
     "resume": ("operation", "resume", "Go on with a parked operation."),
     "sandbox": ("sandbox", "sandbox", "The cluster that Lazarus brings along."),

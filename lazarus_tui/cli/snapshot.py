@@ -144,3 +144,12 @@ def create(session: Session, /, workload: str, options: OperationOptions, **give
         "together": together,
     }  # fmt: skip
     return run(session, "snapshots.create", {key: value for key, value in wanted.items() if value}, options)
+
+
+@click.command()
+@click.argument("id")
+@operation_options
+@click.pass_obj
+def release(session: Session, id: str, options: OperationOptions) -> int:
+    """Delete the old volumes that restore ID kept; after that it cannot be undone."""
+    return run(session, "snapshots.release", {"operation": id}, options)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from lazarus_tui.model.resources import STATEFULSETS, VOLUMES
+from lazarus_tui.model.snapshots import RETAIN
 from lazarus_tui.model.steps import Observation, Seen, StepContext, Write
-from lazarus_tui.snapshots.inplace.part import Object, Part, RestoreStep, preconditions
+from lazarus_tui.snapshots.inplace.part import Object, Part, RestoreStep, preconditions, safe
 from lazarus_tui.snapshots.names import OP, ORIGINAL_RECLAIM, annotation
 
-RETAIN = "Retain"
 _OWNERS = ("Pod", "StatefulSet")
 _SAFE = {"whenDeleted": RETAIN, "whenScaled": RETAIN}
 
@@ -118,10 +118,6 @@ class Retain(RestoreStep):
     async def undo(self, context: StepContext) -> None:
         for part in self.parts:
             await release_volume(self, context, part)
-
-
-def safe(volume: Object) -> bool:
-    return (volume.get("spec") or {}).get("persistentVolumeReclaimPolicy") == RETAIN
 
 
 async def release_volume(step: RestoreStep, context: StepContext, part: Part) -> None:

@@ -13,6 +13,7 @@ import msgspec
 
 from lazarus_tui.model.objects import Pod
 from lazarus_tui.model.resources import CLAIMS, PODS, STATEFULSETS, VOLUMES
+from lazarus_tui.model.snapshots import RETAIN
 from lazarus_tui.model.stepping import BaseStep
 from lazarus_tui.model.steps import Observation, Outcome, Seen, StepContext, StepStopped, Write
 from lazarus_tui.model.storage import ATTACHMENTS, Attachment
@@ -74,6 +75,18 @@ class RestoreStep(BaseStep):
                 park=True,
             )
         return found
+
+    async def way_back(self, context: StepContext) -> None:
+        """Every old volume is there and kept; raises ``StepStopped`` before anything is taken back if one is not."""
+        for part in self.parts:
+            found = await context.reader.get(VOLUMES, part.volume, type=dict)
+            there = found is not None and found["metadata"].get("uid") == part.volume_uid
+            if not there or found is None or not safe(found):
+                what = "is gone" if not there else "is not kept any more"
+                raise StepStopped(
+                    f"the old volume {part.volume} of claim {part.claim} {what}: there is nothing to go back to",
+                    hint=f"the safety snapshots are set {safety_id(context.op)}: restore from that",
+                )
 
     async def pods(self, context: StepContext) -> tuple[list[Pod], list[Pod]]:
         """The pods of the workload, and other pods that use one of its claims; those that end are still there."""
@@ -180,6 +193,11 @@ class RestoreStep(BaseStep):
             if left:
                 await context.clock.sleep(self.poll)
                 left = await look()
+
+
+def safe(volume: Mapping[str, Any]) -> bool:
+    """Whether a volume outlives its claim."""
+    return (volume.get("spec") or {}).get("persistentVolumeReclaimPolicy") == RETAIN
 
 
 def used_claims(pod: Pod) -> set[str]:

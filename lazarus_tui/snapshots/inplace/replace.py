@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from lazarus_tui.model.resources import CLAIMS, EVENTS, VOLUMES
 from lazarus_tui.model.steps import Observation, Outcome, Seen, StepContext, StepStopped, Write
 from lazarus_tui.snapshots.claimspec import rebound, restored, snapshot_of
-from lazarus_tui.snapshots.inplace.parachute import safe
-from lazarus_tui.snapshots.inplace.part import Object, Part, RestoreStep, preconditions
+from lazarus_tui.snapshots.inplace.part import Object, Part, RestoreStep, preconditions, safe
 from lazarus_tui.snapshots.inplace.stop import empty
 from lazarus_tui.snapshots.members import read_member, sound
 from lazarus_tui.snapshots.names import member_name, safety_id
@@ -170,7 +169,7 @@ class Create(PivotStep):
                 raise StepStopped(f"claim {part.claim} was refused: {result.reason}", hint=hint, park=True)
 
     async def undo(self, context: StepContext) -> None:
-        """Delete what this operation made, by uid; what was there before is not touched."""
+        """Delete what this operation made, by uid, once the old volumes are seen to be there."""
 
         async def present() -> list[Object]:
             found = [await self.claim(context, part.claim) for part in self.parts]
@@ -189,6 +188,8 @@ class Create(PivotStep):
                         context, Write("delete", CLAIMS, self.namespace, meta["name"], uid=meta["uid"])
                     )  # fmt: skip
 
+        if await present():
+            await self.way_back(context)
         await self.until(context, look, act, limit=self.limit)
 
 

@@ -81,6 +81,7 @@ class Start(PivotStep):
 
     async def undo(self, context: StepContext) -> None:
         if not await self.untouched(context):
+            await self.way_back(context)
             await stop_again(self, context)
 
 
@@ -162,6 +163,7 @@ class Close(RestoreStep):
         """Before the old volumes come back: the beacon, the safe policy, and hands off, as before the first harm."""
         if await self.untouched(context):
             return
+        await self.way_back(context)
 
         async def look() -> str:
             found = await self.read(context)
