@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import json
 import os
 import signal
@@ -43,7 +44,9 @@ def _libc(name: str, *args: int) -> None:
     library = ctypes.CDLL(None, use_errno=True)
     if getattr(library, name)(*args):
         code = ctypes.get_errno()
-        raise OSError(code, f"{name}: {os.strerror(code)}")
+        # What the kernel says when the number of namespaces is at its limit has nothing to do with a disk.
+        text = "no more namespaces (user.max_*_namespaces)" if code == errno.ENOSPC else os.strerror(code)
+        raise OSError(code, f"{name}: {text}")
 
 
 def _map_oneself(uid: int, gid: int, *, outermost: bool) -> None:

@@ -162,7 +162,7 @@ async def test_what_a_pod_is_and_what_it_meets_where_nobody_is(web: Any) -> None
     assert await reach(web, orders, 4) == "Connection refused"
     code, _, said = await web.run("web", "wget", "-T", "20", "http://127.43.200.1:443/")
     assert (code, b"Connection reset by peer" in said) == (1, True)  # an address of the cluster without an owner
-    with pytest.raises(RuntimeRefused, match="nothing answers on port 5432"):
+    with pytest.raises(RuntimeRefused, match=r"dial tcp [0-9.]+:5432: connect: connection refused"):
         await web.kubelet.connect("shop", "web", 5432)
     code, _, said = await web.run("web", "nslookup", "nobody")
     assert (code, b"NXDOMAIN" in said) == (1, True)
@@ -207,7 +207,7 @@ async def test_a_machine_without_namespaces_says_why(tmp_path: Any, monkeypatch:
 def test_no_privilege_is_needed() -> None:
     program = Path(__file__).with_name("unprivileged.py")
     done = subprocess.run([sys.executable, "-I", "-B", program, KEEPER], capture_output=True, text=True, check=True)
-    if sys.platform == "linux":
+    if sys.platform == "linux":  # elsewhere nothing of this exists
         assert done.stdout.strip() == asyncio.run(_possible())
 
 
