@@ -231,6 +231,14 @@ async def test_a_write_is_sent_once_and_its_end_is_known_for_what_it_is(place: P
     assert kept == (done if line.applied else {"deleted": "0", "merged": "0", "patched": "0"})
 
 
+async def assert_rests(place: Place) -> None:
+    """While time stands still, no request follows another for ever."""
+    before = len(place.wire.sent)
+    for _ in range(400):
+        await asyncio.sleep(0)
+    assert len(place.wire.sent) - before <= 3
+
+
 def assert_no_hot_loop(place: Place, most: int = 20) -> None:
     """Never more than ``most`` requests in any second."""
     times = [at for at, _ in place.wire.sent]
@@ -334,13 +342,16 @@ WATCHED: list[tuple[str, tuple[str, ...], dict[str, Any], bool]] = [
 async def test_a_watch_gets_over_it(
     place: Place, following: Following, kind: str, verbs: tuple[str, ...], parameters: dict[str, Any], told: bool
 ) -> None:
+    place.api.create(NAMESPACES, {"metadata": {"name": "other"}})  # the newest version is not one of ours
     if kind != "gone" and kind != "stall":  # so that the watch that runs meets the fault
         await place.add("reset", ("watch",), times=1)
     await place.add(kind, verbs, **parameters)
     wanted = await changes(place)
     before = len(following.batches)
     lasts = parameters.get("lasts", 5.0)
-    await place.clock.advance(lasts - 1)
+    await place.clock.advance(lasts / 2)
+    await assert_rests(place)
+    await place.clock.advance(lasts / 2 - 1)
     seen = following.batches[before:]
     if told:
         assert any(batch.kind == "stale" and batch.reason for batch in seen)
@@ -373,6 +384,9 @@ async def test_a_watch_cut_at_every_byte_of_an_event_loses_nothing(place: Place)
         assert following.held[f"m{offset}"] == "ü"
         assert sorted(following.held) == sorted(place.names())
         await following.close()
+        # The half line is dropped and the watch resumed behind the last whole one: nothing is listed again.
+        lists = [request for _, request in place.wire.sent if ("watch", "true") not in request.query]
+        assert len(lists) == 1 + offset // 7
 
 
 async def test_a_storm_of_failures_slows_down_and_ends(place: Place, following: Following) -> None:
