@@ -15,6 +15,11 @@ class RuntimeRefused(Exception):
         self.status, self.reason, self.message = status, reason, message
 
 
+def not_reached(address: str, port: int, why: str) -> RuntimeRefused:
+    """A pod's port that does not answer, worded as Go's dialler does it."""
+    return RuntimeRefused(503, "ServiceUnavailable", f"dial tcp {address}:{port}: {why}")
+
+
 class ExecSession(Protocol):
     """A running exec. ``stdin`` is None when it was not asked for."""
 

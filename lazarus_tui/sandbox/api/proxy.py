@@ -115,6 +115,8 @@ async def proxy_answer(verbs: Verbs, runtime: PodRuntime | None, request: HttpRe
     try:
         reader, writer = await runtime.connect(backend.namespace, backend.pod, backend.port, outside=True)
     except RuntimeRefused as refused:
+        if refused.status == 503:
+            raise _unreachable(refused) from None
         raise ApiError(refused.status, refused.reason, refused.message) from None
     except OSError as error:
         raise _unreachable(error) from None

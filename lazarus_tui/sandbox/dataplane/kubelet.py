@@ -38,7 +38,7 @@ from lazarus_tui.sandbox.dataplane.proxy import read_hosts
 from lazarus_tui.sandbox.dataplane.relay import Streams
 from lazarus_tui.sandbox.dataplane.sources import mentions
 from lazarus_tui.sandbox.dataplane.volumes import VolumeStore
-from lazarus_tui.sandbox.runtime import ExecSession, RuntimeRefused
+from lazarus_tui.sandbox.runtime import ExecSession, RuntimeRefused, not_reached
 
 if TYPE_CHECKING:
     from lazarus_tui.sandbox.api.local import LocalApi
@@ -352,14 +352,13 @@ class Kubelet(Controller):
         if outside and (why := self._network.refusal_from_outside(address, port)):
             log.info("from outside to %s:%d: %s", address, port, why)
             await self.clock.sleep(DROPPED_SECONDS)
-            text = f"error trying to reach service: dial tcp {address}:{port}: i/o timeout"
-            raise RuntimeRefused(503, "ServiceUnavailable", text)
+            raise not_reached(address, port, "i/o timeout")
         try:
             async with asyncio.timeout(5):
                 return await self._network.dial(address, port)
         except OSError as fault:
-            text = f'nothing answers on port {port} of pod "{pod}": {fault}'
-            raise RuntimeRefused(502, "BadGateway", text) from fault
+            why = "connect: connection refused" if isinstance(fault, ConnectionRefusedError) else "i/o timeout"
+            raise not_reached(address, port, why) from fault
 
     def _find_running(self, namespace: str, pod: str, container: str) -> tuple[PodWorker, Object]:
         """As a kubelet sees it: what does not run is not there."""

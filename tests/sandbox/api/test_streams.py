@@ -439,8 +439,11 @@ async def test_proxy_targets_that_are_none(world: World, kubelet: Kubelet, targe
 
 async def test_no_endpoints_and_no_answer(world: World, kubelet: Kubelet) -> None:
     await _service(world)
-    kubelet.refusal = RuntimeRefused(503, "ServiceUnavailable", "not ready")
-    assert (await world.call("GET", PROXY.format("web"))).body["message"] == "not ready"
+    kubelet.refusal = RuntimeRefused(503, "ServiceUnavailable", "dial tcp 127.42.0.1:80: connect: connection refused")
+    told = (await world.call("GET", PROXY.format("web"))).body["message"]
+    assert told == "error trying to reach service: dial tcp 127.42.0.1:80: connect: connection refused"
+    kubelet.refusal = RuntimeRefused(400, "BadRequest", "no such pod")
+    assert (await world.call("GET", PROXY.format("web"))).body["message"] == "no such pod"
     kubelet.refusal = None
     server = await _serve(_http(b"", []))
     kubelet.port = server.sockets[0].getsockname()[1]
