@@ -229,6 +229,9 @@ class PodWorker:
         record.started = not (probed and container.get("startupProbe"))
         record.ready = not init and record.started and not (probed and container.get("readinessProbe"))
         kubelet.changed(self)
+        present = f'Container image "{record.image}" already present on machine'
+        for reason, text in (("Pulled", present), ("Created", f"Created container: {record.name}")):
+            kubelet.happened(self, "Normal", reason, text)
         kubelet.happened(self, "Normal", "Started", f"Started container {record.name}")
         if self.ending:
             running.signal(signal.SIGTERM)

@@ -137,7 +137,7 @@ async def test_a_post_start_hook_that_fails_ends_the_container_and_is_told(aroun
     await rounds(around.clock)
     (running,) = around.started
     assert running.heard == [signal.SIGTERM]
-    ((kind, reason, message),) = [one for one in around.told if one[1] != "Started"]
+    ((kind, reason, message),) = [one for one in around.told if one[0] == "Warning"]
     assert (kind, reason) == ("Warning", "FailedPostStartHook")
     assert message.startswith("PostStartHook failed: ")
     running.code.set_result(143)
