@@ -23,6 +23,7 @@ from lazarus_tui.sandbox.api.store import Store
 from lazarus_tui.sandbox.bucket import BucketServer, ObjectStore
 from lazarus_tui.sandbox.controllers.base import Controller, Loop
 from lazarus_tui.sandbox.controllers.roster import roster
+from lazarus_tui.sandbox.controllers.token_secrets import TokenSecrets
 from lazarus_tui.sandbox.dataplane.addresses import Addresses
 from lazarus_tui.sandbox.dataplane.catalog import standard_catalog
 from lazarus_tui.sandbox.dataplane.kubelet import Kubelet
@@ -102,6 +103,7 @@ class SandboxCluster:
         self.driver = DirectoryDriver(self.api, clock, self.volumes, freezer=self.kubelet)
         own: list[Controller] = [
             *roster(self.api, clock, volumes=self.volumes, kinds=self.kinds, ca=ca, driver=self.driver),
+            TokenSecrets(self.api, clock, self.server.access.tokens, ca),
             *snapshot_controller(self.api, clock),
             *snapshot_sidecar(self.api, clock, self.driver),
         ]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64decode
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,6 +31,7 @@ from lazarus_tui.sandbox.accounts import kubeconfig_as
 from lazarus_tui.sandbox.api.http import serve
 from lazarus_tui.sandbox.api.kubeconfig import kubeconfig
 from lazarus_tui.sandbox.api.store import Store
+from lazarus_tui.sandbox.api.tokens import TokenRefused
 from lazarus_tui.sandbox.cluster import SandboxCluster
 from lazarus_tui.sandbox.process import SandboxFailed, kubeconfig_path
 
@@ -118,3 +121,39 @@ async def test_a_cluster_of_before_gets_the_roles_every_cluster_has(tmp_path: Pa
     await again.stop()
     names = {entity.key[1] for entity in made.store.select("clusterrolebindings.rbac.authorization.k8s.io")}
     assert {"cluster-admin", "system:discovery", "system:basic-user", "system:public-info-viewer"} <= names
+
+
+def token_secret(name: str, account: str, **annotations: str) -> dict[str, Any]:
+    told = {"kubernetes.io/service-account.name": account, **annotations}
+    return {"metadata": {"name": name, "annotations": told}, "type": "kubernetes.io/service-account-token"}
+
+
+async def test_a_secret_gets_the_token_of_its_account_and_ends_with_it(sandbox: SandboxCluster) -> None:
+    account = sandbox.api.create(SERVICEACCOUNTS, {"metadata": {"name": "mine"}}, "shop")
+    sandbox.api.create(SECRETS, token_secret("kept", "mine"), "shop")
+    sandbox.api.create(SECRETS, token_secret("foreign", "mine") | {"data": {"token": "YS5iLmM="}}, "shop")
+    await sandbox.settle()
+    tokens = sandbox.server.access.tokens
+    for name in ("kept", "foreign"):
+        found = sandbox.api.get(SECRETS, name, "shop")
+        assert found is not None
+        assert found["metadata"]["annotations"]["kubernetes.io/service-account.uid"] == account["metadata"]["uid"]
+        assert b64decode(found["data"]["namespace"]) == b"shop"
+        token = b64decode(found["data"]["token"]).decode()
+        assert tokens.user(token).name == "system:serviceaccount:shop:mine"
+    sandbox.api.delete(SECRETS, "foreign", "shop")
+    with pytest.raises(TokenRefused, match="Secret foreign"):
+        tokens.user(token)
+    sandbox.api.delete(SERVICEACCOUNTS, "mine", "shop")
+    await sandbox.settle()
+    assert sandbox.api.get(SECRETS, "kept", "shop") is None
+
+
+async def test_a_secret_of_another_account_of_the_same_name_is_removed(sandbox: SandboxCluster) -> None:
+    """As a restore into another cluster brings it."""
+    sandbox.api.create(SERVICEACCOUNTS, {"metadata": {"name": "mine"}}, "shop")
+    wrong = {"kubernetes.io/service-account.uid": "11111111-2222-4333-8444-555555555555"}
+    sandbox.api.create(SECRETS, token_secret("old", "mine", **wrong), "shop")
+    sandbox.api.create(SECRETS, token_secret("orphan", "nobody"), "shop")
+    await sandbox.settle()
+    assert [sandbox.api.get(SECRETS, name, "shop") for name in ("old", "orphan")] == [None, None]
