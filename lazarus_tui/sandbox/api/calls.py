@@ -27,7 +27,9 @@ from lazarus_tui.sandbox.api.kinds import Kind, Served
 from lazarus_tui.sandbox.api.lists import list_page
 from lazarus_tui.sandbox.api.managed import check_applied, manager_name
 from lazarus_tui.sandbox.api.patches import json_patch, merge
-from lazarus_tui.sandbox.api.render import Accepted, View, negotiate, respond, view_of
+from lazarus_tui.sandbox.api.protobuf import PROTOBUF
+from lazarus_tui.sandbox.api.protobuf_answers import encodes
+from lazarus_tui.sandbox.api.render import Accepted, View, negotiate, not_acceptable, respond, view_of
 from lazarus_tui.sandbox.api.routes import Route
 from lazarus_tui.sandbox.api.selectors import matcher, renamed_fields
 from lazarus_tui.sandbox.api.store import Entity
@@ -113,7 +115,7 @@ class Call:
         raise method_not_allowed()
 
     def _accepted(self) -> Accepted:
-        return negotiate(self.accept)
+        return negotiate(self.accept, protobuf=PROTOBUF in self.accept and encodes(self.served))
 
     def _view(self, accepted: Accepted) -> View:
         include = self.query.get("includeObject", "")
@@ -127,6 +129,8 @@ class Call:
         wanted = self._list_options(watching=self.route.watching)
         accepted = self._accepted()
         view = self._view(accepted)
+        if wanted.watch and accepted.protobuf:
+            raise not_acceptable()
         if wanted.watch:
             return self._watch(wanted, view)
         page = list_page(self.verbs.store, self.kind, self.route.namespace, wanted)

@@ -16,6 +16,8 @@ from lazarus_tui.sandbox.api.answers import JSON, NOT_KEPT, json_answer
 from lazarus_tui.sandbox.api.errors import ApiError
 from lazarus_tui.sandbox.api.kinds import Served
 from lazarus_tui.sandbox.api.printers import table
+from lazarus_tui.sandbox.api.protobuf import PROTOBUF
+from lazarus_tui.sandbox.api.protobuf_answers import encode_protobuf
 from lazarus_tui.sandbox.api.store import Entity
 
 _encode = msgspec.json.encode
@@ -29,10 +31,15 @@ class Accepted:
 
     form: str = "full"
     yaml: bool = False
+    protobuf: bool = False
 
 
-def negotiate(accept: str) -> Accepted:
-    """The first form of an Accept header this server has; 406 when there is none. Protobuf is passed over."""
+def negotiate(accept: str, *, protobuf: bool = False) -> Accepted:
+    """The first form of an Accept header this server has; 406 when there is none.
+
+    Protobuf is the last resort, and only for what can be written in it: everything else costs less here.
+    """
+    only = False
     for part in accept.split(",") if accept else ("*/*",):
         media, *params = (piece.strip() for piece in part.split(";"))
         wanted = dict(param.split("=", 1) for param in params if "=" in param)
@@ -40,6 +47,7 @@ def negotiate(accept: str) -> Accepted:
         if media in (YAML, "application/x-yaml") and not shape:
             return Accepted(yaml=True)
         if media not in (JSON, "*/*", "application/*"):
+            only = only or (media == PROTOBUF and not shape)
             continue
         if not shape:
             return Accepted()
@@ -48,15 +56,21 @@ def negotiate(accept: str) -> Accepted:
                 return Accepted("table")
             if shape in ("PartialObjectMetadata", "PartialObjectMetadataList"):
                 return Accepted("partial")
-    raise ApiError(
-        406,
-        "NotAcceptable",
-        "only the following media types are accepted: application/json, application/yaml",
-    )
+    if only and protobuf:
+        return Accepted(protobuf=True)
+    raise not_acceptable()
+
+
+def not_acceptable() -> ApiError:
+    listed = "application/json, application/yaml"
+    return ApiError(406, "NotAcceptable", f"only the following media types are accepted: {listed}")
 
 
 def respond(accepted: Accepted, body: bytes, status: int = 200) -> HttpResponse:
-    """``body`` is JSON; it leaves as YAML when that was asked for."""
+    """``body`` is JSON; it leaves as YAML or protobuf when that was asked for."""
+    if accepted.protobuf:
+        data = encode_protobuf(msgspec.json.decode(body))
+        return HttpResponse(status, {"content-type": PROTOBUF, **NOT_KEPT}, data)
     if not accepted.yaml:
         return json_answer(body, status)
     text = yaml.safe_dump(msgspec.json.decode(body), sort_keys=False, allow_unicode=True)

@@ -17,7 +17,7 @@ from lazarus_tui.sandbox.api.schema import unknown_fields
 
 _INLINED = 2
 # Inlined upstream, though its generated description does not say so.
-_ALSO_INLINED = frozenset({"ephemeralContainerCommon"})
+ALSO_INLINED = frozenset({"ephemeralContainerCommon"})
 _SCALARS: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
     "bytes": (str,),
@@ -75,7 +75,7 @@ def fields_of_message(message: str) -> Mapping[str, tuple[str, int]]:
     """JSON name → (type, shape), with inlined messages opened. ``shape`` is 0 for one value, 1 for a list."""
     found: dict[str, tuple[str, int]] = {}
     for label, kind, shape in field_table()[message].values():
-        if shape == _INLINED or label in _ALSO_INLINED:
+        if shape == _INLINED or label in ALSO_INLINED:
             found |= fields_of_message(kind)
         else:
             found[label] = (kind, shape)

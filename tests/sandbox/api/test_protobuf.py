@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from lazarus_tui.sandbox.api.errors import ApiError
 from lazarus_tui.sandbox.api.protobuf import PROTOBUF, decode_protobuf
+from lazarus_tui.sandbox.api.protobuf_answers import encode_protobuf
 
 from .conftest import World, config_map
 
@@ -168,3 +169,52 @@ async def test_over_the_wire(world: World) -> None:
     assert (await world.call("DELETE", f"{path}/a", options, type=PROTOBUF)).status == 409
     wrong = await world.call("POST", path, NAMESPACE, type=PROTOBUF)
     assert (wrong.status, wrong.reason) == (400, "BadRequest")
+
+
+EVERYTHING: list[dict[str, Any]] = [
+    {"kind": "ConfigMap", "metadata": {"name": "a", "labels": {"b": "c", "a": "ü"}}, "binaryData": {"x": "AAH/"}},
+    {"kind": "Secret", "metadata": {"name": "a"}, "data": {"x": "MQ=="}, "immutable": True, "type": "Opaque"},
+    {
+        "kind": "Pod",
+        "metadata": {"name": "p", "generation": 3, "deletionGracePeriodSeconds": -1},
+        "spec": {
+            "containers": [
+                {
+                    "name": "c",
+                    "resources": {"limits": {"cpu": "500m"}},
+                    "livenessProbe": {"httpGet": {"path": "/", "port": "http"}, "periodSeconds": 3},
+                    "readinessProbe": {"tcpSocket": {"port": 80}},
+                }
+            ],
+            "volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "d"}}],
+            "tolerations": [{"key": "k", "tolerationSeconds": -5}],
+        },
+        "status": {"phase": "Running", "startTime": "2026-01-02T03:04:05Z"},
+    },
+    {"kind": "Event", "metadata": {"name": "e"}, "eventTime": "2026-01-02T03:04:05.000006Z", "count": 2},
+]
+
+
+@pytest.mark.parametrize("obj", EVERYTHING, ids=lambda one: one["kind"])
+def test_what_is_written_is_read_again(obj: dict[str, Any]) -> None:
+    whole = {"apiVersion": "v1"} | obj
+    assert decode_protobuf(encode_protobuf(whole)) == whole
+
+
+async def test_protobuf_for_those_who_take_nothing_else(widgets: World) -> None:
+    await widgets.call("POST", "/api/v1/namespaces/default/configmaps", config_map("a", {"x": "1"}))
+    path = "/api/v1/namespaces/default/configmaps"
+    one = await widgets.call("GET", f"{path}/a", accept=PROTOBUF)
+    assert (one.status, one.headers["content-type"]) == (200, PROTOBUF)
+    read = decode_protobuf(one.raw)
+    shown = (await widgets.call("GET", f"{path}/a")).body
+    assert read["metadata"]["managedFields"][0]["fieldsV1"] == shown["metadata"]["managedFields"][0]["fieldsV1"]
+    assert (read["data"], read["metadata"]["uid"]) == ({"x": "1"}, shown["metadata"]["uid"])
+    listed = await widgets.call("GET", path, accept=PROTOBUF)
+    assert listed.raw.startswith(b"k8s\x00")
+    assert b"ConfigMapList" in listed.raw
+    both = await widgets.call("GET", path, accept=f"{PROTOBUF},application/json")
+    assert both.headers["content-type"] == "application/json"
+    custom = await widgets.call("GET", "/apis/example.com/v1/namespaces/default/widgets", accept=PROTOBUF)
+    assert (custom.status, custom.reason) == (406, "NotAcceptable")
+    assert (await widgets.call("GET", path, accept=PROTOBUF, watch="1")).status == 406
