@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from typing import Any
 
 import pytest
 
+from lazarus_tui.engine.hub import Hub
+from lazarus_tui.engine.mirror import Mirror
 from lazarus_tui.kube.retry import READ
+from lazarus_tui.kube.watch import follow
 from lazarus_tui.model.http import HttpRequest, HttpResponse
 from lazarus_tui.model.operation import Operation, OpState
-from lazarus_tui.model.resources import CONFIGMAPS
+from lazarus_tui.model.resources import BACKUPS, CONFIGMAPS, CRDS, NAMESPACES
 from lazarus_tui.sandbox.faults.faults import Faults
 from lazarus_tui.sandbox.faults.model import Match, Wanted
 from lazarus_tui.sandbox.faults.requests import Interference
+from tests.engine.fakes import look
 from tests.engine.world import Engine, World, laboratory, plan_for
 
 MAPS, LEASES = "configmaps", "leases.coordination.k8s.io"
@@ -219,3 +224,58 @@ async def test_renewals_of_the_lease_that_fail_for_less_than_its_freshness_stop_
         assert trial.faults.log
         trial.check_one_effect()
         await trial.faults.close()
+
+
+async def test_what_is_shown_says_that_it_is_old_and_since_when_and_is_new_again() -> None:
+    """A silent API: the topic keeps its data, says so after 70 s without a byte, and recovers by itself."""
+    async with laboratory() as (world, engine):
+        trial, clock = Trial(world, engine), world.clock
+        hub = Hub(clock)
+
+        async def at_once(work: Any) -> Any:
+            return work()
+
+        mirror = Mirror(
+            hub,
+            clock,
+            engine.cluster,
+            "lab",
+            velero="velero",
+            follow=follow,
+            overview=lambda sight: list,
+            aside=at_once,
+        )
+        world.api.create(NAMESPACES, {"metadata": {"name": "velero"}})
+        world.api.create(CRDS, backups_definition())
+        world.api.create(BACKUPS, {"metadata": {"name": "kept"}, "spec": {}}, "velero")
+        task = asyncio.create_task(mirror.run())
+        await clock.advance(2)
+
+        async def shown() -> tuple[str, str, list[str]]:
+            update, records = await look(hub, "backups/lab")
+            return update.state, update.as_of, sorted(records)
+
+        state, seen, names = await shown()
+        assert (state, names) == ("ready", ["kept"])
+        await trial.add("stall", resources="", lasts=300.0)
+        world.api.create(BACKUPS, {"metadata": {"name": "late"}, "spec": {}}, "velero")
+        await clock.advance(60)
+        assert (await shown())[0] == "ready"
+        await clock.advance(60)
+        assert await shown() == ("stale", seen, ["kept"])
+        await clock.advance(300)
+        state, again, names = await shown()
+        assert (state, names) == ("ready", ["kept", "late"])
+        assert again > seen
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await hub.stop()
+        await trial.faults.close()
+
+
+def backups_definition() -> dict[str, Any]:
+    names = {"plural": "backups", "kind": "Backup", "singular": "backup", "listKind": "BackupList"}
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    version = {"name": "v1", "served": True, "storage": True, "schema": schema}
+    spec = {"group": "velero.io", "names": names, "scope": "Namespaced", "versions": [version]}
+    return {"metadata": {"name": "backups.velero.io"}, "spec": spec}
