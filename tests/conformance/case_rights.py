@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from typing import Any
 
-from conformance_api import ACCOUNTS, CLAIMS, CM, MERGE, PODS, SERVICES, Api, Reply, claim, cm, pod, service
+from conformance_api import ACCOUNTS, CLAIMS, CM, MERGE, PODS, SECRETS, SERVICES, Api, Reply, claim, cm, pod, service
 from conformance_cases import Table
 from conformance_target import CONTROLLERS
 
@@ -300,6 +301,36 @@ async def a_token_ends_with_its_account(api: Api) -> None:
     await api.eventually(over)
 
 
+TOKEN_SECRET = {"type": "kubernetes.io/service-account-token"}
+OF = "kubernetes.io/service-account.name"
+
+
+@story(CONTROLLERS)
+async def a_secret_is_filled_with_a_token(api: Api) -> None:
+    await api.make(ACCOUNTS, {"metadata": {"name": "robot"}})
+    await api.make(SECRETS, {"metadata": {"name": "s", "annotations": {OF: "robot"}}, **TOKEN_SECRET})
+
+    async def filled() -> Any:
+        data = (await api.get(f"{SECRETS}/s")).ok().get("data") or {}
+        return data if data.get("token") else None
+
+    data = await api.eventually(filled)
+    assert b64decode(data["namespace"]).decode() == api.ns
+    told = await api.make(TOKEN_REVIEWS, {"spec": {"token": b64decode(data["token"]).decode()}})
+    assert told["status"]["user"]["username"] == f"system:serviceaccount:{api.ns}:robot"
+    await api.delete(f"{ACCOUNTS}/robot")
+    await api.gone(f"{SECRETS}/s")
+
+
+row(
+    "token-secret-of-nobody",
+    "POST",
+    SECRETS,
+    {"metadata": {"name": "s"}, **TOKEN_SECRET},
+    status=422,
+    reason="Invalid",
+    text=f"metadata.annotations[{OF}]: Required value",
+)
 row(
     "token-for-a-moment",
     "POST",
