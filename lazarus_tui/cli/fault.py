@@ -227,6 +227,9 @@ def _run(
         say_error("the sandbox is down, so it can have no faults")
         say_error("next: lazarus sandbox up")
         return DOWN
+    except OSError as error:
+        what = f"the sandbox does not answer: {error}"
+        raise Refused(Failure("unreachable", what, "", "lazarus sandbox down, then up")) from None
     except FaultRefused as error:
         raise Refused(Failure("usage", str(error), "", "lazarus sandbox fault list says which are active")) from None
     found = records(told)

@@ -17,6 +17,9 @@ from lazarus_tui.model.paths import StateRoot
 if TYPE_CHECKING:
     from lazarus_tui.config import Settings
 
+# Seconds that ``status`` gives a sandbox which is up to say what is wrong with it.
+_STATUS_SECONDS = 2.0
+
 
 @click.group()
 def sandbox() -> None:
@@ -109,7 +112,7 @@ def _faults() -> list[str]:
     from lazarus_tui.sandbox.faults.model import FaultRefused
 
     try:
-        return [one.id for one in client.told(root()).faults]
+        return [one.id for one in client.told(root(), _STATUS_SECONDS).faults]
     except (client.SandboxDown, FaultRefused, OSError):
         return []
 

@@ -32,7 +32,7 @@ from lazarus_tui.sandbox.dataplane.network import PodNetwork
 from lazarus_tui.sandbox.dataplane.pod_tokens import PodTokens
 from lazarus_tui.sandbox.dataplane.proxy import ServiceProxy
 from lazarus_tui.sandbox.dataplane.volumes import VolumeStore
-from lazarus_tui.sandbox.faults.site import install
+from lazarus_tui.sandbox.faults.site import install, sweep
 from lazarus_tui.sandbox.scenarios.manifests import apply, define
 from lazarus_tui.sandbox.scenarios.orderbook import OrderBook
 from lazarus_tui.sandbox.scenarios.seed import History, install_shop
@@ -85,7 +85,14 @@ class SandboxCluster:
         self.network = PodNetwork(self.api, clock, catalog=standard_catalog(), separate=launcher.processes)
         self.kubelet, proxy = self._node(clock, launcher)
         self.server = ApiServer(
-            self.store, self.registry, clock, token=token, runtime=self.kubelet, interceptor=interceptor, wire=clock
+            self.store,
+            self.registry,
+            clock,
+            token=token,
+            runtime=self.kubelet,
+            interceptor=interceptor,
+            wire=clock,
+            signing=_secret(root).hex(),  # not the token: that one can be renewed
         )
         self.kubelet.issue = PodTokens(self.api, clock, self.server.access.tokens)
         settings = settings or Settings(kubernetes_version=KUBERNETES_VERSION)
@@ -142,6 +149,7 @@ class SandboxCluster:
         if self.api.get(NAMESPACES, self.velero.namespace) is None:
             self._fill()
         self._tell_bucket_address()
+        sweep(self.api)
         await self.loop.start()
 
     def _fill(self) -> None:

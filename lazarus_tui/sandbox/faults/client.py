@@ -22,9 +22,9 @@ class SandboxDown(Exception):
     """No sandbox runs there."""
 
 
-def told(root: Path) -> Told:
-    """What is active and what was hit; raises ``SandboxDown`` or ``OSError``."""
-    return _ask(root, "GET", PATH)
+def told(root: Path, seconds: float = _SECONDS) -> Told:
+    """What is active and what was hit; raises ``SandboxDown`` or, after ``seconds`` at the latest, ``OSError``."""
+    return _ask(root, "GET", PATH, seconds=seconds)
 
 
 def add(root: Path, wanted: Wanted) -> Told:
@@ -37,7 +37,7 @@ def clear(root: Path, name: str = "") -> Told:
     return _ask(root, "DELETE", f"{PATH}?id={quote(name, safe='')}" if name else PATH)
 
 
-def _ask(root: Path, method: str, target: str, body: bytes | None = None) -> Told:
+def _ask(root: Path, method: str, target: str, body: bytes | None = None, *, seconds: float = _SECONDS) -> Told:
     if not process.status(root).server:
         raise SandboxDown
     try:
@@ -47,7 +47,7 @@ def _ask(root: Path, method: str, target: str, body: bytes | None = None) -> Tol
     cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
     trust = ssl.create_default_context(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
     address = urlsplit(cluster["server"])
-    connection = http.client.HTTPSConnection(address.hostname or "", address.port, timeout=_SECONDS, context=trust)
+    connection = http.client.HTTPSConnection(address.hostname or "", address.port, timeout=seconds, context=trust)
     try:
         connection.request(method, target, body, {"authorization": f"Bearer {user['token']}"})
         answer = connection.getresponse()

@@ -62,11 +62,9 @@ class NodeOutage:
         return [pod for pod in self._api.list(PODS) if pod["spec"].get("nodeName") == NODE]
 
     def _taint(self, taints: list[dict[str, str]]) -> None:
-        node = self._api.get(NODES, NODE)
-        if node is None:
+        if self._api.get(NODES, NODE) is None:
             raise FaultRefused("there is no node yet")
-        others = [one for one in node["spec"].get("taints") or () if one["key"] != _UNREACHABLE]
-        self._api.patch(NODES, NODE, {"spec": {"taints": [*others, *taints] or None}})
+        set_taints(self._api, taints)
 
     def _condition(self) -> None:
         node = self._api.get(NODES, NODE)
@@ -91,6 +89,15 @@ class NodeOutage:
         await self._clock.sleep(seconds)
         meta = pod["metadata"]
         self._api.delete(PODS, meta["name"], meta["namespace"], uid=meta["uid"])
+
+
+def set_taints(api: LocalApi, taints: list[dict[str, str]]) -> None:
+    """The node's taints of being unreachable; those of others stay."""
+    node = api.get(NODES, NODE)
+    had = (node or {"spec": {}})["spec"].get("taints") or ()
+    wanted = [*(one for one in had if one["key"] != _UNREACHABLE), *taints]
+    if node is not None and wanted != list(had):
+        api.patch(NODES, NODE, {"spec": {"taints": wanted or None}})
 
 
 def tolerated(pod: Object) -> float | None:

@@ -17,6 +17,9 @@ from lazarus_tui.sandbox.velero.installation import STORE_HOST, Installation
 if TYPE_CHECKING:
     from lazarus_tui.sandbox.api.local import LocalApi
 
+FAULT_LABEL = "sandbox.lazarus.dev/fault"
+"""On objects that a fault made: its id."""
+
 QUOTAS = Resource("", "v1", "resourcequotas", "ResourceQuota")
 
 # etcd's text once its quota is used up (NOSPACE alarm).
@@ -141,7 +144,8 @@ class Quota:
             names = tuple(str(one["metadata"]["name"]) for one in self._api.list(NAMESPACES))
             raise FaultRefused(f"there is no namespace {namespace!r}{meant(namespace, names)}")
         hard = {kind.plural: str(len(self._api.list(kind, namespace))) for kind in (PODS, CLAIMS)}
-        self._api.create(QUOTAS, {"metadata": {"name": fault.id}, "spec": {"hard": hard}}, namespace)
+        meta = {"name": fault.id, "labels": {FAULT_LABEL: fault.id}}
+        self._api.create(QUOTAS, {"metadata": meta, "spec": {"hard": hard}}, namespace)
         return [(f"namespace {namespace}", f"quota {fault.id} is used up")]
 
     async def end(self, fault: Fault) -> Done:

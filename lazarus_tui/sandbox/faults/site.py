@@ -11,14 +11,15 @@ from lazarus_tui.sandbox.faults.effects import BrokenWatches, Compaction, Expiry
 from lazarus_tui.sandbox.faults.endpoint import Endpoint
 from lazarus_tui.sandbox.faults.faults import Effect, Faults
 from lazarus_tui.sandbox.faults.model import PATH, Fault, FaultRefused
-from lazarus_tui.sandbox.faults.nodes import Crashing, NodeOutage, Unpullable
-from lazarus_tui.sandbox.faults.parts import Full, Quota, StoreOutage, Switch, VeleroRestart
+from lazarus_tui.sandbox.faults.nodes import Crashing, NodeOutage, Unpullable, set_taints
+from lazarus_tui.sandbox.faults.parts import FAULT_LABEL, QUOTAS, Full, Quota, StoreOutage, Switch, VeleroRestart
 from lazarus_tui.sandbox.faults.requests import Interference
 from lazarus_tui.sandbox.velero import server as velero
 from lazarus_tui.sandbox.velero.controller import VeleroController
 from lazarus_tui.sandbox.velero.node import KubeletNode
 
 if TYPE_CHECKING:
+    from lazarus_tui.sandbox.api.local import LocalApi
     from lazarus_tui.sandbox.cluster import SandboxCluster
 
 
@@ -30,6 +31,13 @@ def install(cluster: SandboxCluster) -> Faults:
     server.around = Interference(faults, server)
     server.private[PATH] = Endpoint(faults)
     return faults
+
+
+def sweep(api: LocalApi) -> None:
+    """Faults end with their process: remove what those of an earlier one left among the objects."""
+    set_taints(api, [])
+    for quota in api.list(QUOTAS, labels=FAULT_LABEL):
+        api.delete(QUOTAS, quota["metadata"]["name"], quota["metadata"]["namespace"])
 
 
 def _of_server(cluster: SandboxCluster) -> dict[str, Effect]:

@@ -19,7 +19,9 @@ from lazarus_tui.model.resources import (
     PODS,
 )
 from lazarus_tui.sandbox.api.errors import ApiError
+from lazarus_tui.sandbox.cluster import SandboxCluster
 from lazarus_tui.sandbox.faults.model import FaultRefused, Wanted
+from lazarus_tui.sandbox.faults.parts import QUOTAS
 from lazarus_tui.sandbox.velero.installation import Settings, phase
 
 
@@ -229,6 +231,35 @@ async def test_a_workload_crashes_until_it_may_live_and_an_image_is_missing_unti
     await lab.cluster.faults.clear()
     await lab.clock.advance(30, between=lab.cluster.settle)
     assert ready(pod_of(lab, "web-")) == "True"
+
+
+async def test_a_quota_that_is_used_up_refuses_what_comes_next(lab: Lab) -> None:
+    fault = await lab.add("quota", namespace="shop")
+    await lab.cluster.settle()
+    pod = {"metadata": {"name": "more"}, "spec": {"containers": [{"name": "app", "image": "lazarus.dev/pause:1"}]}}
+    with pytest.raises(ApiError, match=f"exceeded quota: {fault.id}, requested: pods=1, used: pods=3, limited: pods=3"):
+        lab.api.create(PODS, pod, "shop")
+    lab.api.create(PODS, pod, "default")
+    await lab.cluster.faults.clear()
+    lab.api.create(PODS, pod, "shop")
+
+
+async def test_what_faults_left_among_the_objects_ends_with_the_process(tmp_path: Path) -> None:
+    async with open_lab(tmp_path) as lab:
+        await lab.add("quota", namespace="shop")
+        await lab.add("node-not-ready")
+        lab.api.patch(NODES, "sandbox-node", {"metadata": {"labels": {"kept": "yes"}}})
+        await lab.cluster.stop()
+        again = SandboxCluster(tmp_path, lab.clock, store=lab.cluster.store, serve_bucket=False)
+        await again.start()
+        await lab.clock.advance(5, between=again.settle)
+        node = again.api.get(NODES, "sandbox-node")
+        assert node is not None
+        assert ("taints" in node["spec"], ready(node), node["metadata"]["labels"]["kept"]) == (False, "True", "yes")
+        assert again.api.list(QUOTAS, "shop") == []
+        assert again.faults.active() == []
+        assert ready(next(one for one in again.api.list(PODS, "shop"))) == "True"
+        await again.stop()
 
 
 async def test_settle_returns_whatever_is_wrong(lab: Lab) -> None:
