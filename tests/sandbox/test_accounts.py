@@ -157,3 +157,16 @@ async def test_a_secret_of_another_account_of_the_same_name_is_removed(sandbox: 
     sandbox.api.create(SECRETS, token_secret("orphan", "nobody"), "shop")
     await sandbox.settle()
     assert [sandbox.api.get(SECRETS, name, "shop") for name in ("old", "orphan")] == [None, None]
+
+
+async def test_tokens_outlive_a_restart_and_another_administrators_token(tmp_path: Path) -> None:
+    made = SandboxCluster(tmp_path, SystemClock(), token="one", history=False, shop=False, serve_bucket=False)
+    await made.start()
+    account = made.api.create(SERVICEACCOUNTS, {"metadata": {"name": "mine"}}, "default")
+    token = made.server.access.tokens.issue(account, 600)
+    await made.stop()
+    again = SandboxCluster(tmp_path, SystemClock(), store=made.store, token="two", shop=False, serve_bucket=False)
+    assert again.server.access.tokens.user(token).name == "system:serviceaccount:default:mine"
+    elsewhere = SandboxCluster(tmp_path / "dr", SystemClock(), store=made.store, token="one", serve_bucket=False)
+    with pytest.raises(TokenRefused, match="invalid bearer token"):
+        elsewhere.server.access.tokens.user(token)

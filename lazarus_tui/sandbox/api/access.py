@@ -26,9 +26,11 @@ from lazarus_tui.sandbox.api.tokens import AUDIENCE, Tokens
 class Access:
     """Authentication, impersonation and authorisation of one API server, in the order of the real one."""
 
-    def __init__(self, store: Store, clock: Clock, token: str, ids: Callable[[], str] | None = None) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, token: str, ids: Callable[[], str] | None = None, signing: str = ""
+    ) -> None:
         self.rights = Rights(store)
-        self.tokens = Tokens(store, clock, token, ids)
+        self.tokens = Tokens(store, clock, signing or token, ids)
         self._credentials = Credentials(token, self.tokens)
 
     def renew(self, token: str) -> None:

@@ -56,7 +56,7 @@ class ApiServer:
 
     ``token`` is the administrator's (``""`` lets everybody in as such); ``runtime`` serves logs, exec and connections
     into pods; ``wire`` times watches and defaults to ``clock`` — with a scaled clock hand in real time, because
-    clients count real seconds.
+    clients count real seconds. ``signing`` makes the key of service accounts' tokens, by default ``token`` does.
     """
 
     def __init__(
@@ -72,6 +72,7 @@ class ApiServer:
         wire: Clock | None = None,
         ids: Callable[[], str] = lambda: str(uuid.uuid4()),
         rng: Random | None = None,
+        signing: str = "",
     ) -> None:
         self.store, self.registry, self.clock = store, registry, clock
         self.token, self.runtime, self.version = token, runtime, version
@@ -81,7 +82,7 @@ class ApiServer:
         self.address = "127.0.0.1:443"  # what /api tells; a front end puts its own here
         self._wire = wire or clock
         self._verbs = Verbs(store, registry, clock, ids=ids, rng=rng)
-        self.access = Access(store, clock, token, ids)
+        self.access = Access(store, clock, token, ids, signing)
         self._openapi = OpenApi(registry, version)
         self._stopping = False
 
