@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from lazarus_tui.sandbox.api.protobuf import field_table
+
 from .conftest import MERGE, WIDGETS, World, config_map, pod, workload
 
 NS = "/api/v1/namespaces/default"
@@ -93,3 +95,14 @@ async def test_null_is_nothing(world: World) -> None:
     await world.call("PATCH", f"{NS}/configmaps/n", {"metadata": {"labels": {"x": "y"}}}, type=MERGE)
     bare = await world.call("PATCH", f"{NS}/configmaps/n", patch, type="application/json-patch+json")
     assert (bare.status, "labels" in bare.body["metadata"]) == (200, False)
+
+
+def test_names_of_fields_are_those_of_json() -> None:
+    """Upstream's own descriptions give a few by their Go names; only a daemon's port really is written like that."""
+    large = {
+        (message, label)
+        for message, fields in field_table().items()
+        for label, _, _ in fields.values()
+        if label[:1].isupper()
+    }
+    assert large == {("core.v1.DaemonEndpoint", "Port"), ("meta.v1.FieldsV1", "Raw")}
