@@ -12,6 +12,7 @@ Amounts = dict[str, Amount]
 
 # What decides about the class of service; other resources do not.
 _COMPUTE = ("cpu", "memory")
+_PARTS = ("requests", "limits")
 
 
 def amounts(values: Mapping[str, Any] | None) -> Amounts:
@@ -67,13 +68,9 @@ def of_container(container: Object, part: str) -> Amounts:
 
 def quality(pod: Object) -> str:
     """The class of service: Guaranteed, Burstable or BestEffort."""
-    asked = [
-        ({name: one.get(name, Amount()) for name in _COMPUTE}, {name: most.get(name, Amount()) for name in _COMPUTE})
-        for container in (*containers(pod), *first_containers(pod))
-        for one, most in [(of_container(container, "requests"), of_container(container, "limits"))]
-    ]
-    if not any(any(requests.values()) or any(limits.values()) for requests, limits in asked):
+    every = [*containers(pod), *first_containers(pod)]
+    asked = [[of_container(one, part).get(name, Amount()) for name in _COMPUTE] for one in every for part in _PARTS]
+    requests, limits = asked[::2], asked[1::2]
+    if not any(any(values) for values in asked):
         return "BestEffort"
-    if all(all(limits.values()) and requests == limits for requests, limits in asked):
-        return "Guaranteed"
-    return "Burstable"
+    return "Guaranteed" if requests == limits and all(all(values) for values in limits) else "Burstable"
