@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,9 @@ import pytest
 
 from lazarus_tui.model.resources import NETWORKPOLICIES, NODES, PODS, SERVICES
 from lazarus_tui.sandbox.dataplane import kubelet
-from lazarus_tui.sandbox.dataplane.namespaces import KEEPER, Namespaces, NotPossible
+from lazarus_tui.sandbox.dataplane.atlas import Atlas
+from lazarus_tui.sandbox.dataplane.gateway import Gateway
+from lazarus_tui.sandbox.dataplane.namespaces import KEEPER, Namespaces, NotPossible, Wanted
 from lazarus_tui.sandbox.dataplane.network import CONDITION, ENFORCEMENT
 from lazarus_tui.sandbox.runtime import RuntimeRefused
 
@@ -182,6 +185,43 @@ async def test_what_a_pod_is_and_what_it_meets_where_nobody_is(web: Any) -> None
     await process.wait()
     assert (await exchange(await web.kubelet.connect("shop", "web", 8080), "/healthz")).endswith(b"ok")
     assert await reach(web, "orders", 8080) == "open"
+
+
+async def test_the_other_end_sees_who_calls(node: Any) -> None:
+    if not node.network.state.enforced:
+        assert node.network.state.why
+        return
+    namespaces = node.network._namespaces
+    place = await namespaces.open("127.42.0.2")
+
+    async def nobody(*_: object) -> None:
+        return None
+
+    gateway = Gateway(
+        "uid", place, {8080}, namespaces, atlas=lambda: Atlas(NoObjects(), {}), connect=nobody, answer=nobody
+    )
+    try:
+        (app,) = await namespaces.sockets(place.net, [Wanted("listen", "127.42.0.2", 8080)])
+        assert isinstance(app, socket.socket)
+        with app:
+            _, writer = await gateway.dial(8080, "127.42.0.77")
+            taken, caller = app.accept()
+            taken.close()
+            writer.close()
+            await writer.wait_closed()
+        assert caller[0] == "127.42.0.77"
+        with pytest.raises(ConnectionRefusedError):  # the program has ended
+            await gateway.dial(8080, "127.42.0.77")
+    finally:
+        await gateway.close()
+
+
+class NoObjects:
+    def get(self, *_: object) -> None:
+        return None
+
+    def list(self, *_: object) -> list[Any]:
+        return []
 
 
 async def test_pods_that_share_the_loopback_are_reported(shared_node: Any) -> None:
