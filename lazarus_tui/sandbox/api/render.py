@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import methodcaller
@@ -101,29 +101,34 @@ class FullView:
         return _encode(self.served.outward(entity.shown))
 
     def collection(self, entities: Sequence[Entity], meta: dict[str, Any]) -> bytes:
-        items = b",".join(map(self.single, entities)) if self.served.converts else self._items(entities)
         head = _encode(
             {"kind": f"{self.served.kind.kind}List", "apiVersion": self.served.api_version, "metadata": meta}
         )
-        return head[:-1] + b',"items":[' + items + b"]}"
+        start, items = head[:-1] + b',"items":[', self._items(entities)
+        if not items:
+            return start + b"]}"
+        items[0] = start + b"{" + items[0]  # joined once: a list may be megabytes
+        items[-1] += b"]}"
+        return b",{".join(items)
 
-    def _items(self, entities: Sequence[Entity]) -> bytes:
-        """Only custom kinds say in each item again what it is."""
+    def _items(self, entities: Sequence[Entity]) -> list[bytes]:
+        """Each behind its opening brace. Only custom kinds say in each item again what it is."""
+        served = self.served
+        if served.kind.custom:
+            return [self.single(one)[1:] for one in entities]
+        head = _encode({"apiVersion": served.api_version, "kind": served.kind.kind})[:-1] + b","
         bodies = [one.body for one in entities]
-        if self.served.kind.custom or not bodies:
-            return b",".join(bodies)
-        head = _encode({"apiVersion": self.served.api_version, "kind": self.served.kind.kind})[:-1] + b","
-        if not all(map(methodcaller("startswith", head), bodies)):
-            return b",".join(map(_bare, entities))
+        if served.converts or not all(map(methodcaller("startswith", head), bodies)):
+            return [_bare(served.outward(one.shown)) for one in entities]
         size = len(head)
-        return b"{" + b",{".join([body[size:] for body in bodies])
+        return [body[size:] for body in bodies]
 
     def event(self, entity: Entity) -> bytes:
         return self.single(entity)
 
 
-def _bare(entity: Entity) -> bytes:
-    return _encode({key: value for key, value in entity.shown.items() if key not in ("apiVersion", "kind")})
+def _bare(obj: Mapping[str, Any]) -> bytes:
+    return _encode({key: value for key, value in obj.items() if key not in ("apiVersion", "kind")})[1:]
 
 
 def _partial(obj: dict[str, Any]) -> dict[str, Any]:
