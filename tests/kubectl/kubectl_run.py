@@ -89,7 +89,7 @@ class Command:
     until: float = 0.0
     environment: dict[str, str] = field(default_factory=dict)
 
-    def complaint(self, answer: Answer) -> str:
+    def complaint(self, answer: Answer, namespace: str) -> str:
         """What is wrong with an answer; empty when it is right."""
         if answer.code != self.code:
             return f"exit code {answer.code}, not {self.code}"
@@ -99,7 +99,7 @@ class Command:
             if not re.search(pattern, text, re.MULTILINE):
                 return f"no {pattern!r}"
         for pattern in self.lacks:
-            if re.search(pattern, answer.out + answer.err, re.MULTILINE):
+            if re.search(pattern.replace("{ns}", namespace), answer.out + answer.err, re.MULTILINE):
                 return f"there is {pattern!r}"
         return ""
 
@@ -108,7 +108,7 @@ class Command:
         while True:
             more = {name: value.replace("{dir}", str(kubectl.folder)) for name, value in self.environment.items()}
             answer = kubectl.run(self.line, stdin=self.stdin, **more)
-            complaint = self.complaint(answer)
+            complaint = self.complaint(answer, kubectl.namespace)
             if not complaint or time.monotonic() >= end:
                 break
             time.sleep(0.2)

@@ -10,9 +10,10 @@ from .kubectl_run import Kubectl, Script
 from .scripts_access import SCRIPTS as ACCESS
 from .scripts_objects import SCRIPTS as OBJECTS
 from .scripts_reading import SCRIPTS as READING
+from .scripts_storage import SCRIPTS as STORAGE
 from .scripts_workloads import SCRIPTS as WORKLOADS
 
-ALL: tuple[Script, ...] = (*OBJECTS, *READING, *WORKLOADS, *ACCESS)
+ALL: tuple[Script, ...] = (*OBJECTS, *READING, *WORKLOADS, *STORAGE, *ACCESS)
 # Oldest kubectl whose exec, attach and port-forward are WebSockets.
 OLDEST = (1, 31)
 
