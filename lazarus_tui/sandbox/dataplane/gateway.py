@@ -112,11 +112,14 @@ class Gateway:
                 code = None
             if code == listener.filter:
                 continue
-            if code:
-                attach(listener.held, code)
-            else:
-                detach(listener.held)
-            listener.filter = code
+            try:
+                if code:
+                    attach(listener.held, code)
+                else:
+                    detach(listener.held)
+                listener.filter = code
+            except OSError as fault:  # the relay refuses what the kernel lets through
+                log.warning("what leaves %s for port %d is not filtered: %s", self.address, port, fault)
 
     async def _taken(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import socket
@@ -83,17 +84,17 @@ class Namespaces:
     async def sockets(self, net: int, wanted: Sequence[Wanted]) -> list[socket.socket | str]:
         """What is wanted, non-blocking, or instead of a socket what was wrong with it. Raises ``OSError``."""
         found: list[socket.socket | str] = []
-        for start in range(0, len(wanted), _AT_ONCE):
-            part = [[one.kind, one.address, one.port] for one in wanted[start : start + _AT_ONCE]]
-            reply, descriptors = await self._ask({"do": "sockets", "wanted": part}, (net,))
-            made = iter(descriptors)
-            for error in reply["errors"]:
-                if error:
-                    found.append(error)
-                    continue
-                one = socket.socket(fileno=next(made))
-                one.setblocking(False)
-                found.append(one)
+        try:
+            for start in range(0, len(wanted), _AT_ONCE):
+                part = [[one.kind, one.address, one.port] for one in wanted[start : start + _AT_ONCE]]
+                reply, descriptors = await self._ask({"do": "sockets", "wanted": part}, (net,))
+                made = iter(descriptors)
+                found += [error or _non_blocking(next(made)) for error in reply["errors"]]
+        except BaseException:
+            for one in found:
+                if isinstance(one, socket.socket):
+                    one.close()
+            raise
         return found
 
     async def stop(self) -> None:
@@ -156,16 +157,24 @@ class Namespaces:
         while True:
             assert self._wire is not None
             await _readable(self._wire)
-            data, descriptors, _, _ = socket.recv_fds(self._wire, _MESSAGE, _AT_ONCE)
+            data, descriptors, flags, _ = socket.recv_fds(self._wire, _MESSAGE, _AT_ONCE)
             if not data:
                 raise ConnectionResetError("the keeper of the pods' namespaces ended")
             reply: dict[str, Any] = json.loads(data)
-            if reply["number"] == number:
+            if reply["number"] == number and not flags & socket.MSG_CTRUNC:
                 if "error" in reply:
                     raise OSError(0, reply["error"])
                 return reply, descriptors
             for descriptor in descriptors:
                 os.close(descriptor)
+            if reply["number"] == number:
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
+def _non_blocking(descriptor: int) -> socket.socket:
+    made = socket.socket(fileno=descriptor)
+    made.setblocking(False)
+    return made
 
 
 async def _readable(wire: socket.socket) -> None:
