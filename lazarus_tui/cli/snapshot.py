@@ -146,6 +146,26 @@ def create(session: Session, /, workload: str, options: OperationOptions, **give
     return run(session, "snapshots.create", {key: value for key, value in wanted.items() if value}, options)
 
 
+@snapshot.command("prune")
+@click.argument("workload", metavar="NAMESPACE/NAME")
+@click.option("--keep-last", type=int, metavar="N", help="Complete sets to keep, newest first.")
+@click.option("--keep-hourly", type=int, metavar="N", help="The newest of each of N hours with a set.")
+@click.option("--keep-daily", type=int, metavar="N", help="The newest of each of N days with a set.")
+@click.option("--keep-weekly", type=int, metavar="N")
+@click.option("--keep-monthly", type=int, metavar="N")
+@click.option("--keep-yearly", type=int, metavar="N")
+@click.option("--keep-within", metavar="DURATION", help="Everything younger than this, like 48h.")
+@click.option("--all", "every", is_flag=True, help="Remove more sets in one run than is usual.")
+@operation_options
+@click.pass_obj
+def prune(session: Session, /, workload: str, every: bool, options: OperationOptions, **keeps: Any) -> int:
+    """Remove sets that no rule keeps; the newest good and the newest proven one always stay (--dry-run shows why)."""
+    namespace, name = split_workload(workload)
+    given = {key: value for key, value in keeps.items() if value is not None}
+    params = {"namespace": namespace, "statefulset": name, **given, **({"all": True} if every else {})}
+    return run(session, "snapshots.prune", params, options)
+
+
 @click.command()
 @click.argument("id")
 @operation_options

@@ -1,12 +1,13 @@
 """CSI snapshot sets and the restore of StatefulSets (design.md §3)."""
 
 from lazarus_tui.model.steps import OperationType
-from lazarus_tui.snapshots import release
+from lazarus_tui.snapshots import prune, release
 from lazarus_tui.snapshots.inplace import plan as inplace
 from lazarus_tui.snapshots.taking import plan as taking
 
 OPERATIONS = (
     OperationType(taking.KIND, taking.plan, taking.steps, undo="auto"),
+    OperationType(prune.KIND, prune.plan, prune.steps),
     OperationType(release.KIND, release.plan, release.steps),
     OperationType(inplace.KIND, inplace.plan, inplace.steps, undo="auto", pivot=inplace.PIVOT),
 )

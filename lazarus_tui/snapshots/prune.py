@@ -1,0 +1,176 @@
+"""Pruning: sets that no rule keeps are removed whole, each with a reason; the plan is the dry run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lazarus_tui.model.clock import Clock, parse_rfc3339, rfc3339
+from lazarus_tui.model.durations import DurationError, parse
+from lazarus_tui.model.plan import Danger, Effect, Params, Plan, PlanRefused
+from lazarus_tui.model.quantities import size
+from lazarus_tui.model.resources import CONFIGMAPS, STATEFULSETS
+from lazarus_tui.model.retention import Decision, Outcome, Point, Policy, Situation, decide
+from lazarus_tui.model.sets import SAFETY_ROLE, SnapshotSet
+from lazarus_tui.model.snapshots import CONTENTS, SNAPSHOTS, Content, Snapshot
+from lazarus_tui.model.stepping import BaseStep, carry_out, planned
+from lazarus_tui.model.steps import Catalog, Observation, Reader, Seen, Step, StepContext, Write
+from lazarus_tui.snapshots.members import keeping
+from lazarus_tui.snapshots.names import CAPSULE, CLOSED, OP, annotation
+from lazarus_tui.snapshots.reading import sets_of
+
+KIND = "snapshots.prune"
+_COUNTS = ("keep_last", "keep_hourly", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly")
+
+
+def policy_of(params: Params) -> Policy:
+    """A policy from the numbers a person gave; raises ``PlanRefused``."""
+    given: dict[str, Any] = {}
+    for name in _COUNTS:
+        if params.get(name) is not None:
+            given[name] = int(params[name])
+            if given[name] < 0:
+                raise PlanRefused(f"{name.replace('_', '-')} cannot be {given[name]}", where=name)
+    if params.get("keep_within"):
+        try:
+            given["keep_within"] = parse(str(params["keep_within"]))
+        except DurationError as error:
+            raise PlanRefused(str(error), where="keep-within", hint="write for example 48h") from error
+    policy = Policy(**given)
+    if policy.empty:
+        raise PlanRefused(
+            "nothing says what to keep", hint="for example --keep-last 7, or --keep-daily 7 --keep-weekly 4"
+        )
+    return policy
+
+
+async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
+    """``params``: namespace, statefulset, the numbers of ``Policy``, all (more removals than usual in one run)."""
+    namespace, name = str(params.get("namespace") or ""), str(params.get("statefulset") or "")
+    if not namespace or not name:
+        raise PlanRefused("which StatefulSet?", where="statefulset", hint="name it as NAMESPACE/NAME")
+    policy = policy_of(params)
+    found = await sets_of(reader, namespace, f"StatefulSet/{name}")
+    blocked = await _blocked(reader, namespace, name)
+    ends = await _ends(reader, namespace)
+    points = [_point(one, ends) for one in found]
+    outcome = decide(points, policy, Situation(now=clock.now(), blocked=blocked), confirmed=bool(params.get("all")))
+    going = {point.id: _members(one) for point in outcome.removed for one in found if one.id == point.id}
+    if not going:
+        why = "; ".join(outcome.blocked) or "every set is kept by a rule"
+        raise PlanRefused(f"nothing to remove: {why}", hint="lazarus snapshot list shows the sets", code="nothing")
+    frozen: dict[str, Any] = {"namespace": namespace, "sets": going, "lease_namespace": namespace}
+    return Plan(
+        kind=KIND,
+        context=reader.context,
+        cluster_uid=await reader.cluster_uid(),
+        target=f"{namespace}/{name}",
+        title=f"Remove {len(going)} snapshot sets of {namespace}/{name}",
+        danger=Danger.DESTROYS,
+        params=frozen,
+        steps=planned(_steps(frozen)),
+        effects=tuple(_effect(decision) for decision in outcome.decisions),
+        losses=tuple(f"set {point.id}, {_when(point)}" for point in outcome.removed),
+        warnings=tuple(_warnings(outcome)),
+        undo="",
+        made=rfc3339(clock.now()),
+    )
+
+
+async def _blocked(reader: Reader, namespace: str, name: str) -> tuple[str, ...]:
+    found = await reader.get(STATEFULSETS, name, namespace, type=dict)
+    holder = annotation(found, OP)
+    return (f"operation {holder} works on it",) if holder else ()
+
+
+async def _ends(reader: Reader, namespace: str) -> dict[str, str]:
+    """When operations with a capsule ended (RFC 3339, "" for not yet), by eight characters of their id."""
+    found = await reader.list(CONFIGMAPS, namespace, type=dict, label_selector=f"{CAPSULE}=true")
+    return {str((one.get("data") or {}).get("operation", ""))[:8]: annotation(one, CLOSED) for one in found}
+
+
+def _point(found: SnapshotSet, ends: Mapping[str, str]) -> Point:
+    """A safety set belongs to the operation it is named after; without a capsule that one was undone or released."""
+    closed = found.taken
+    op = found.id.removeprefix("before-")
+    if op in ends:
+        closed = parse_rfc3339(ends[op]) if ends[op] else None
+    return Point(
+        id=found.id, taken=found.taken, sound=found.usable, hold=found.hold, safety=found.role == SAFETY_ROLE,
+        closed=closed, size=found.size,
+    )  # fmt: skip
+
+
+def _members(found: SnapshotSet) -> dict[str, dict[str, str]]:
+    """What the set is made of on the cluster: snapshot names with their uid and their content."""
+    return {
+        one.snapshot.metadata.name: {
+            "uid": one.snapshot.metadata.uid,
+            "content": one.content.metadata.name if one.content else "",
+        }
+        for one in found.members.values()
+    }
+
+
+def _effect(decision: Decision) -> Effect:
+    verb = "skip" if decision.keep else "delete"
+    return Effect(verb, f"set {decision.point.id}", f"{_when(decision.point)}; {'; '.join(decision.reasons)}")
+
+
+def _when(point: Point) -> str:
+    return f"taken {rfc3339(point.taken)}" if point.taken else "not taken yet"
+
+
+def _warnings(outcome: Outcome) -> list[str]:
+    freed = f"about {size(outcome.freed)} at most are freed; snapshots may share their blocks"
+    return [freed] if not outcome.unknown_sizes else []
+
+
+def _steps(params: Mapping[str, Any]) -> list[Step]:
+    return [Remove(str(params["namespace"]), name, members) for name, members in sorted(params["sets"].items())]
+
+
+def steps(plan: Plan, catalog: Catalog) -> Sequence[Step]:
+    return _steps(plan.params)
+
+
+class Remove(BaseStep):
+    """One set: its contents are let go, its snapshots deleted by uid, and both are seen to be gone."""
+
+    mutates = True
+    poll, limit = 2.0, 600.0
+
+    def __init__(self, namespace: str, set_name: str, members: Mapping[str, Mapping[str, str]]) -> None:
+        self.namespace, self.members = namespace, dict(members)
+        self.name, self.title = f"remove-{set_name}", f"Remove set {set_name}"
+
+    async def _left(self, context: StepContext) -> list[tuple[Snapshot | None, Content | None]]:
+        found = []
+        for name, told in self.members.items():
+            snapshot = await context.reader.get(SNAPSHOTS, name, self.namespace, type=Snapshot)
+            if snapshot is not None and snapshot.metadata.uid != told["uid"]:
+                snapshot = None
+            content = await context.reader.get(CONTENTS, told["content"], type=Content) if told["content"] else None
+            if content is not None and content.spec.volume_snapshot_ref.uid != told["uid"]:
+                content = None
+            if snapshot is not None or content is not None:
+                found.append((snapshot, content))
+        return found
+
+    async def observe(self, context: StepContext) -> Observation:
+        left = await self._left(context)
+        if not left:
+            return Observation(Seen.DONE, f"{len(self.members)} snapshots")
+        held = [one.metadata.name for one, _ in left if one is not None and not one.metadata.deletion_timestamp]
+        loose = any(content is not None and content.spec.deletion_policy != "Delete" for _, content in left)
+        if held or loose:
+            return Observation(Seen.ABSENT)
+        return Observation(Seen.WAITING, f"{len(left)} are being deleted", hint="see the snapshots' events")
+
+    async def act(self, context: StepContext) -> None:
+        for snapshot, content in await self._left(context):
+            if content is not None and content.spec.deletion_policy != "Delete":
+                await carry_out(context, keeping(content, "Delete"))
+            if snapshot is not None and not snapshot.metadata.deletion_timestamp:
+                meta = snapshot.metadata
+                await carry_out(context, Write("delete", SNAPSHOTS, self.namespace, meta.name, uid=meta.uid))
