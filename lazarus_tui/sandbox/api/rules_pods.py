@@ -46,7 +46,8 @@ def pod_spec_causes(spec: Object, field: str, *, claims: Collection[str] | None 
             where = f"{field}.{part}[{index}]"
             causes += _container_causes(container, where, seen, volumes)
             seen.add(container.get("name"))
-    causes += chosen(spec, field, restartPolicy=RESTARTS, dnsPolicy=_DNS)
+    if spec.get("restartPolicy", RESTARTS[0]) not in RESTARTS or spec.get("dnsPolicy", _DNS[0]) not in _DNS:
+        causes += chosen(spec, field, restartPolicy=RESTARTS, dnsPolicy=_DNS)
     return causes + not_negative(spec, field, "terminationGracePeriodSeconds")
 
 
@@ -81,14 +82,9 @@ def _container_causes(container: Object, where: str, seen: set[Any], volumes: se
         causes.append(invalid_value(f"{where}.name", name, wrong))
     if not container.get("image"):
         causes.append(required(f"{where}.image"))
-    causes += chosen(container, where, imagePullPolicy=_PULLS)
-    for index, port in enumerate(container.get("ports") or ()):
-        at = f"{where}.ports[{index}]"
-        if port.get("containerPort") is None:
-            causes.append(required(f"{at}.containerPort"))
-        elif not is_port(port["containerPort"]):
-            causes.append(invalid_value(f"{at}.containerPort", port["containerPort"], PORT_TEXT))
-        causes += chosen(port, at, protocol=_PROTOCOLS)
+    if container.get("imagePullPolicy", _PULLS[0]) not in _PULLS:
+        causes += chosen(container, where, imagePullPolicy=_PULLS)
+    causes += _port_causes(container, where)
     for index, variable in enumerate(container.get("env") or ()):
         if not variable.get("name"):
             causes.append(required(f"{where}.env[{index}].name"))
@@ -96,6 +92,19 @@ def _container_causes(container: Object, where: str, seen: set[Any], volumes: se
             text = "may not be specified when `value` is not empty"
             causes.append(invalid_value(f"{where}.env[{index}].valueFrom", "", text))
     return causes + _mount_causes(container, where, volumes)
+
+
+def _port_causes(container: Object, where: str) -> Causes:
+    causes: Causes = []
+    for index, port in enumerate(container.get("ports") or ()):
+        at = f"{where}.ports[{index}]"
+        if port.get("containerPort") is None:
+            causes.append(required(f"{at}.containerPort"))
+        elif not is_port(port["containerPort"]):
+            causes.append(invalid_value(f"{at}.containerPort", port["containerPort"], PORT_TEXT))
+        if port.get("protocol", _PROTOCOLS[0]) not in _PROTOCOLS:
+            causes += chosen(port, at, protocol=_PROTOCOLS)
+    return causes
 
 
 def _mount_causes(container: Object, where: str, volumes: set[Any] | None) -> Causes:

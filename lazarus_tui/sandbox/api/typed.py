@@ -118,7 +118,7 @@ def _fits(message: str, obj: dict[str, Any]) -> bool:
                 return False
             values = value.values() if isinstance(value, dict) else value
             if types is not None:
-                if not all(type(one) in types for one in values):
+                if not types.issuperset(map(type, values)):
                     return False
             elif not all(type(one) is dict and _fits(inner, one) for one in values):
                 return False

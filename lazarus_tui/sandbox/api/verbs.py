@@ -92,25 +92,27 @@ class Verbs:
                 raise kind.already_exists(meta["name"])
         if kind.namespaced:
             self._check_namespace(kind, namespace or "", meta.get("name", ""))
-        self._initialise(kind, meta)
+        at = self._initialise(kind, meta)
         if kind.has_status and kind.plural != "nodes":  # a node's kubelet brings its status along
             obj.pop("status", None)
         self._finish(served, obj, None)
         if managers is None:
-            managers = managed.created(kind, obj, self.writer(served, manager))
+            managers = managed.created(kind, obj, Writer(manager, served.api_version, at))
         if dry_run:
             return Entity(obj, self.store.revision, managers=managers)
         return self.store.commit(kind.group_resource, kind.key(namespace, meta["name"]), None, obj, managers)
 
-    def _initialise(self, kind: Kind, meta: Object) -> None:
+    def _initialise(self, kind: Kind, meta: Object) -> str:
+        """Fills in what the server says of a new object; returns when that was."""
         for field in (*SERVER_META, "managedFields", "selfLink", "resourceVersion"):
             meta.pop(field, None)
         if not kind.namespaced:
             meta.pop("namespace", None)
         meta["uid"] = self._ids()
-        meta["creationTimestamp"] = self.stamp()
+        meta["creationTimestamp"] = at = self.stamp()
         if kind.generation:
             meta["generation"] = 1
+        return at
 
     def _check_namespace(self, kind: Kind, namespace: str, name: str) -> None:
         found = self.store.get(NAMESPACES.group_resource, ("", namespace))
