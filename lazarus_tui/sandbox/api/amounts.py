@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import total_ordering
+from functools import lru_cache, total_ordering
 from typing import Any, Literal
 
 from lazarus_tui.model.quantities import QuantityError, parse
@@ -75,12 +75,16 @@ def count(number: int) -> Amount:
 
 def amount(value: Any) -> Amount:
     """What a JSON string or number says, rounded up to billionths; 400 for what is no quantity."""
-    text = str(value) if isinstance(value, str | int | float) else ""
     try:
-        number = parse(text)
+        return _read(str(value) if isinstance(value, str | int | float) else "")
     except QuantityError:
         raise bad_request(f"quantities must match the regular expression {_PATTERN}, not {value!r}") from None
-    return Amount(math.ceil(number * _NANO), _form(text.strip()))
+
+
+@lru_cache(maxsize=1024)
+def _read(text: str) -> Amount:
+    """The same few texts come again and again: every pod that is made says what it needs."""
+    return Amount(math.ceil(parse(text) * _NANO), _form(text.strip()))
 
 
 def _form(text: str) -> Form:

@@ -69,6 +69,8 @@ def of_container(container: Object, part: str) -> Amounts:
 def quality(pod: Object) -> str:
     """The class of service: Guaranteed, Burstable or BestEffort."""
     every = [*containers(pod), *first_containers(pod)]
+    if not any(one.get("resources") for one in every):
+        return "BestEffort"
     asked = [[of_container(one, part).get(name, Amount()) for name in _COMPUTE] for one in every for part in _PARTS]
     requests, limits = asked[::2], asked[1::2]
     if not any(any(values) for values in asked):
