@@ -93,7 +93,9 @@ async def test_a_version_that_etcd_has_forgotten_is_expired(world: World, plane:
     """Events are watched in etcd itself: the API server keeps no cache of them."""
     made = await world.config("a")
     await world.put("a", x="1")
-    assert plane.compact() > int(made["metadata"]["resourceVersion"])
+    await world.put("a", x="2")
+    # A watch begins at the version behind the one it names, and that one has to be gone too.
+    assert plane.compact() > int(made["metadata"]["resourceVersion"]) + 1
     with pytest.raises(Expired) as caught:
         async for _ in stream_events(world.cluster, EVENTS, world.ns, Config, made["metadata"]["resourceVersion"]):
             pass
@@ -126,6 +128,7 @@ async def test_after_an_expired_version_the_list_says_what_the_stream_could_not(
     await world.cluster.delete(EVENTS, "goes", world.ns)
     await world.cluster.create(EVENTS, event(world, "new"), world.ns)
     await world.config("later")  # compaction keeps what is newest, so that must be something else
+    await world.put("later", x="1")
     plane.compact()
     with pytest.raises(Expired):
         await follow_to_the_end()
