@@ -105,6 +105,9 @@ def create(session: Session, /, backup: str, name: str | None, options: Operatio
 @click.option("--replica", type=click.IntRange(min=0), metavar="N", help="Only this replica.")
 @click.option("--claim", metavar="NAME", help="Only this claim.")
 @click.option("--replicas", type=click.IntRange(min=1), metavar="N", help="How many to start, when it is at 0 now.")
+@click.option("--beside", is_flag=True, help="Into another namespace; what runs is not touched.")
+@click.option("--into", metavar="NAMESPACE", help="That namespace; else one of its own is made.")
+@click.option("--run", "run_copy", is_flag=True, help="With --beside: start a stripped copy on the claims.")
 @click.option("--hold", is_flag=True, help="Agree that whoever would scale it up again is held meanwhile.")
 @click.option(
     "--no-safety", is_flag=True, help="Take no safety snapshots first; the old volumes are kept all the same."
@@ -113,8 +116,14 @@ def create(session: Session, /, backup: str, name: str | None, options: Operatio
 @operation_options
 @click.pass_obj
 def statefulset(session: Session, /, workload: str, options: OperationOptions, **given: Any) -> int:
-    """Bring a StatefulSet back to a snapshot set, in place; undo brings the old volumes back."""
+    """Bring a StatefulSet back to a snapshot set: in place, where undo brings the old volumes back, or beside it."""
     namespace, name = split_workload(workload)
+    if given["beside"] or given["into"]:
+        wanted = {
+            "namespace": namespace, "statefulset": name, "set": given["set_name"], "into": given["into"],
+            "run": given["run_copy"] or None, "replicas": given["replicas"],
+        }  # fmt: skip
+        return run(session, "snapshots.restore-beside", {k: v for k, v in wanted.items() if v is not None}, options)
     wanted = {
         "namespace": namespace, "statefulset": name, "set": given["set_name"], "ordinal": given["replica"],
         "claim": given["claim"], "replicas": given["replicas"], "class": given["class_name"],
