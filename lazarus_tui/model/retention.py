@@ -158,7 +158,7 @@ def _good(sound: Sequence[Point]) -> list[Point]:
     """Newest first. One that was never tested counts only while no proven one is newer than it (R1)."""
     proven = [point for point in sound if point.verdict is Verdict.PASSED]
     if not proven:
-        return sound
+        return list(sound)
     newest = proven[0].taken
     return [p for p in sound if p.verdict is Verdict.PASSED or p.taken is None or newest is None or p.taken > newest]
 
