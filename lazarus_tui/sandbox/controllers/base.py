@@ -27,6 +27,8 @@ Object: TypeAlias = dict[str, Any]
 
 # Seconds before the first and between later attempts at a key that failed.
 RETRY_FIRST, RETRY_MOST = 0.1, 30.0
+# Answers that are no fault of a controller: a quota or a namespace that ends, something that went, somebody who was first.
+_EXPECTED = (403, 404, 409)
 # settle() waits for retries that are due within this many seconds of real time; later ones count as quiet.
 _SHORT_RETRY = 1.0
 
@@ -118,7 +120,7 @@ class Controller:
             again = await self.reconcile(key)
         except Exception as fault:
             failures = self._failures[key] = self._failures.get(key, 0) + 1
-            if not isinstance(fault, ApiError) or fault.status not in (403, 404, 409):  # 403: a quota, or a namespace that ends
+            if not isinstance(fault, ApiError) or fault.status not in _EXPECTED:
                 log.warning("%s: %s failed (attempt %d)", self.name, "/".join(key), failures, exc_info=fault)
             self.enqueue_after(key, min(RETRY_FIRST * 2 ** (failures - 1), RETRY_MOST))
             return
