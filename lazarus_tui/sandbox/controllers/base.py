@@ -27,7 +27,7 @@ Object: TypeAlias = dict[str, Any]
 
 # Seconds before the first and between later attempts at a key that failed.
 RETRY_FIRST, RETRY_MOST = 0.1, 30.0
-# Answers that are no fault of a controller: a quota or a namespace that ends, something that went, somebody who was first.
+# Answers that are no fault of a controller: a quota or a namespace that ends, what went, what somebody else did first.
 _EXPECTED = (403, 404, 409)
 # settle() waits for retries that are due within this many seconds of real time; later ones count as quiet.
 _SHORT_RETRY = 1.0
