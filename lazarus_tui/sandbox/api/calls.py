@@ -272,6 +272,7 @@ class Call:
         return self._single(done.entity)
 
     def _delete_collection(self) -> Answer:
+        options.dry_run({**self.query, "fieldValidation": ""}, "DeleteOptions")
         wanted = self._list_options()
         how = deletion.parse_options(decode_options(self.request), dict(self.query))
         page = list_page(self.verbs.store, self.kind, self.route.namespace, wanted)

@@ -131,7 +131,8 @@ def _bare(obj: Mapping[str, Any]) -> bytes:
     return _encode({key: value for key, value in obj.items() if key not in ("apiVersion", "kind")})[1:]
 
 
-def _partial(obj: dict[str, Any]) -> dict[str, Any]:
+def partial(obj: dict[str, Any]) -> dict[str, Any]:
+    """An object as nothing but its metadata."""
     return {"kind": "PartialObjectMetadata", "apiVersion": f"{_META_GROUP}/v1", "metadata": obj["metadata"]}
 
 
@@ -140,10 +141,10 @@ class PartialView:
     """Metadata only."""
 
     def single(self, entity: Entity) -> bytes:
-        return _encode(_partial(entity.shown))
+        return _encode(partial(entity.shown))
 
     def collection(self, entities: Sequence[Entity], meta: dict[str, Any]) -> bytes:
-        items = [_partial(entity.shown) for entity in entities]
+        items = [partial(entity.shown) for entity in entities]
         head = {"kind": "PartialObjectMetadataList", "apiVersion": f"{_META_GROUP}/v1", "metadata": meta}
         return _encode(head | {"items": items})
 
@@ -174,7 +175,7 @@ class TableView:
     def _object(self, obj: dict[str, Any]) -> dict[str, Any]:
         if self.include == "None":
             return {}
-        return {"object": obj if self.include == "Object" else _partial(obj)}
+        return {"object": obj if self.include == "Object" else partial(obj)}
 
     def single(self, entity: Entity) -> bytes:
         return self._table([entity], {"resourceVersion": entity.obj["metadata"].get("resourceVersion", "")})

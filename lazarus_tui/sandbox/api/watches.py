@@ -13,7 +13,7 @@ from lazarus_tui.model.clock import Clock
 from lazarus_tui.sandbox.api.errors import ApiError
 from lazarus_tui.sandbox.api.kinds import Kind, Served
 from lazarus_tui.sandbox.api.options import ListOptions
-from lazarus_tui.sandbox.api.render import FullView, View
+from lazarus_tui.sandbox.api.render import FullView, PartialView, View, partial
 from lazarus_tui.sandbox.api.selectors import ObjectTest, matcher
 from lazarus_tui.sandbox.api.store import Event, Store, Watcher
 
@@ -132,7 +132,9 @@ class Watch:
         meta: dict[str, Any] = {"resourceVersion": str(revision)}
         if annotations:
             meta["annotations"] = annotations
-        body = {"kind": self._kind.kind, "apiVersion": self.served.api_version, "metadata": meta}
+        body: dict[str, Any] = {"kind": self._kind.kind, "apiVersion": self.served.api_version, "metadata": meta}
+        if isinstance(self.view, PartialView):
+            body = partial({"metadata": meta})
         return event_line("BOOKMARK", _encode(body))
 
     def _lines_of(self, events: Iterable[Event], test: ObjectTest | None) -> Iterable[bytes]:

@@ -120,6 +120,17 @@ async def test_delete_collection_takes_what_the_selector_takes(world: World) -> 
     assert (await world.call("DELETE", "/api/v1/configmaps")).status == 405
 
 
+async def test_a_pretended_delete_of_a_collection_takes_nothing(world: World) -> None:
+    await world.call("POST", CM, config_map("a"))
+    pretended = await world.call("DELETE", CM, dryRun="All")
+    assert (pretended.status, [one["metadata"]["name"] for one in pretended.body["items"]]) == (200, ["a"])
+    assert (await world.call("GET", f"{CM}/a")).status == 200
+    assert (await world.call("DELETE", CM, dryRun="Maybe")).status == 422
+    assert (await world.call("DELETE", CM, labelSelector="a in (")).status == 400
+    assert (await world.call("DELETE", CM, fieldSelector="metadata.name=b")).body["items"] == []
+    assert (await world.call("GET", f"{CM}/a")).status == 200
+
+
 async def test_eviction_and_binding(world: World) -> None:
     await world.call("POST", PODS, pod("a"))
     binding = {"metadata": {"name": "a"}, "target": {"name": "n1"}}

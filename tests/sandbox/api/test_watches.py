@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 
 import pytest
@@ -187,3 +188,19 @@ async def test_tables_can_be_watched(world: World) -> None:
         line = await anext(aiter(stream.chunks()))
     assert b'"kind":"Table"' in line
     assert line.startswith(b'{"type":"ADDED"')
+
+
+async def test_metadata_alone_is_marked_as_such_to_the_end(world: World) -> None:
+    accept = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
+    query = {"watch": "true", "sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
+    query |= {"allowWatchBookmarks": "true", "timeoutSeconds": "1"}
+    await world.call("POST", CM, config_map("a"))
+    reply = asyncio.ensure_future(world.call("GET", CM, accept=accept, timeout=1e6, **query))
+    await quiet()
+    await world.clock.advance(2)
+    lines = [json.loads(line) for line in (await reply).raw.splitlines()]
+    assert [(line["type"], line["object"]["kind"]) for line in lines] == [
+        ("ADDED", "PartialObjectMetadata"),
+        ("BOOKMARK", "PartialObjectMetadata"),
+    ]
+    assert "data" not in lines[0]["object"]
