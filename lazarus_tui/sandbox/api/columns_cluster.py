@@ -233,7 +233,7 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
         Column("Message", lambda o, now: ""),
         Column("Error", lambda o, now: ""),
     ),
-    "controllerrevisions.apps": (NAME, Column("Controller", _controller), count("Revision", "revision"), AGE),
+    "controllerrevisions.apps": (NAME, Column("Controller", _controller), shown("Revision", "revision"), AGE),
     f"networkpolicies.{_NETWORK}": (
         NAME,
         Column("Pod-Selector", lambda obj, now: selector_text(at(obj, "spec", "podSelector"))),
