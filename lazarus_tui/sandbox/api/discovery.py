@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
+import msgspec
+
+from lazarus_tui.model.http import HttpResponse
+from lazarus_tui.sandbox.api.answers import NOT_KEPT
 from lazarus_tui.sandbox.api.kinds import Kind, Served
 from lazarus_tui.sandbox.api.registry import Registry
 
@@ -127,6 +132,15 @@ def _subresource(kind: Kind, sub: str) -> dict[str, Any]:
         "namespaced": kind.namespaced,
         "verbs": _SUB_VERBS[sub],
     } | _sub_kind(kind, sub)
+
+
+def aggregated_answer(registry: Registry, path: str, known: str) -> HttpResponse:
+    """``/api`` or ``/apis`` in the aggregated form, or 304 for who has it already under its tag."""
+    body = msgspec.json.encode(aggregated(registry, core=path == "/api"))
+    tag = f'"{sha256(body).hexdigest().upper()}"'
+    headers = {"content-type": AGGREGATED_TYPE, "etag": tag, "vary": "Accept", **NOT_KEPT}
+    same = tag.strip('"') in known
+    return HttpResponse(304 if same else 200, headers, b"" if same else body)
 
 
 def aggregated(registry: Registry, *, core: bool) -> dict[str, Any]:

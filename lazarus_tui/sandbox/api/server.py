@@ -148,8 +148,7 @@ class ApiServer:
             return json_answer(self._version())
         accept = header(request, "accept")
         if path in ("/api", "/apis") and discovery.wants_aggregated(accept):
-            body = discovery.aggregated(self.registry, core=path == "/api")
-            return json_answer(body, headers={"content-type": discovery.AGGREGATED_TYPE})
+            return discovery.aggregated_answer(self.registry, path, header(request, "if-none-match"))
         if path == "/api":
             return json_answer(discovery.api_versions(self.address))
         if path == "/apis":

@@ -40,6 +40,16 @@ async def test_both_forms_of_discovery_agree(widgets: World) -> None:
                 )
 
 
+async def test_discovery_is_sent_again_only_when_it_has_changed(world: World) -> None:
+    first = await world.call("GET", "/apis", accept=AGGREGATED_TYPE)
+    known = {"if-none-match": first.headers["etag"]}
+    again = await world.call("GET", "/apis", accept=AGGREGATED_TYPE, headers=known)
+    assert (again.status, again.raw, again.headers["etag"]) == (304, b"", first.headers["etag"])
+    world.api.create(resources.CRDS, widget_definition())
+    changed = await world.call("GET", "/apis", accept=AGGREGATED_TYPE, headers=known)
+    assert (changed.status, b"widgets" in changed.raw) == (200, True)
+
+
 async def test_old_clients_get_the_plain_form(world: World) -> None:
     old = "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json"
     assert (await world.call("GET", "/apis", accept=old)).body["kind"] == "APIGroupList"
