@@ -43,8 +43,6 @@ MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 _WRITABLE_SUBRESOURCES = ("", "status", "finalize", "approval", "resize")
-# Bodies that duplicates are looked for in; a YAML decoder finds them by itself.
-_JSON_STARTS = (b"{", b"[")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +181,7 @@ class Call:
         how = self.query.get("fieldValidation") or default
         body = self.request.body
         told = how != "Ignore"
-        twice = duplicate_fields(body, sent) if told and body.startswith(_JSON_STARTS) else []
+        twice = duplicate_fields(body, sent) if told else []
         unknown = typed.check(self.served, obj, told=told)
         if not told:
             return

@@ -17,8 +17,12 @@ def duplicate_fields(body: bytes, value: Any) -> list[str]:
     """Paths of the fields that ``body`` has more than once; ``value`` is what a decoder made of it.
 
     A text that encoding ``value`` makes again has none: that is most of them, and costs next to nothing to find out.
+    A body that is no JSON is not looked at.
     """
-    if msgspec.json.format(body, indent=-1) == msgspec.json.encode(value):
+    try:
+        if msgspec.json.format(body, indent=-1) == msgspec.json.encode(value):
+            return []
+    except msgspec.DecodeError:
         return []
     return list(_walk(json.loads(body, object_pairs_hook=_Pairs), ""))
 

@@ -47,12 +47,18 @@ async def test_repeated_fields_are_refused_when_asked_to(world: World, method: s
     "body",
     [
         b'{"metadata":{"name":"a"},"data":{"x":"\\u00fc\\/"}}\n',
-        b'{ "metadata" : { "name" : "a" }, "data" : { "x" : "1" } }',
+        b'\n { "metadata" : { "name" : "a" }, "data" : { "x" : "1" } }',
         b'{"metadata":{"name":"a","generation":1e2},"data":{}}',
     ],
 )
 async def test_other_ways_to_write_the_same_are_not_repeated_fields(world: World, body: bytes) -> None:
     assert (await world.call("POST", CM, body, **STRICT)).headers.get("warning", "") == ""
+
+
+@pytest.mark.parametrize("body", [b"{metadata: {name: y}, data: {x: a}}", b"metadata:\n  name: y\n"])
+async def test_bodies_that_are_no_json_are_read_as_before(world: World, body: bytes) -> None:
+    made = await world.call("POST", CM, body, type="application/yaml", **STRICT)
+    assert (made.status, made.body["metadata"]["name"]) == (201, "y")
 
 
 async def test_repeated_fields_inside_lists(world: World) -> None:
