@@ -8,6 +8,7 @@ the disk itself: the sandbox promises to survive kill -9, not a power cut.
 from __future__ import annotations
 
 import base64
+import os
 import subprocess
 import sys
 import tempfile
@@ -36,6 +37,15 @@ class Target:
     def resident(self) -> int:
         """Bytes of memory that its processes have."""
         return sum(_resident(pid) for pid in self.pids)
+
+    def busy(self) -> float:
+        """Seconds of processor time that they have taken."""
+        return sum(_busy(pid) for pid in self.pids)
+
+
+def _busy(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _resident(pid: int) -> int:
