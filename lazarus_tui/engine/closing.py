@@ -39,3 +39,12 @@ def closed(operation: Operation, events: Sequence[Event], by: str, reason: str, 
         ended=at,
     )
     return ended, {"by": by, "reason": reason, "left": changed, "state": state.value, "exit_code": code}
+
+
+def verdict_code(verdict: Verdict, required: bool) -> int:
+    """The exit code of an operation that is done; ``required``: only what passed is a success."""
+    if verdict is Verdict.FAILED:
+        return 2
+    if verdict is Verdict.INCONCLUSIVE or (required and verdict is not Verdict.PASSED):
+        return 4
+    return 0

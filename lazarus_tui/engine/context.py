@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,6 +80,7 @@ class OperationContext:
         self.reader: steps.Reader = reader
         self.clock: Clock = reader.clock
         self.facts: Mapping[str, Any] = _Facts(ledger)
+        self.held: MutableMapping[str, steps.Closing] = {}
 
     async def remember(self, **facts: Any) -> None:
         kept = journal_facts(facts)

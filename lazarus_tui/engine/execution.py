@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from lazarus_tui.engine.closing import verdict_code
 from lazarus_tui.engine.connection import for_operation
 from lazarus_tui.engine.context import OperationContext, Surroundings, journal_facts
 from lazarus_tui.engine.effort import API_PATIENCE, LONGEST_PAUSE, MAX_ACTS, Effort
@@ -15,6 +16,7 @@ from lazarus_tui.engine.failpoint import fp
 from lazarus_tui.engine.gate import Gate, write_lease
 from lazarus_tui.engine.lease import Lease
 from lazarus_tui.engine.ledger import Ledger
+from lazarus_tui.engine.letting_go import closed, freed_or, let_go
 from lazarus_tui.engine.resume import past_pivot, untouched, written
 from lazarus_tui.journal import JournalError
 from lazarus_tui.kube.errors import Ambiguous as Unknown
@@ -46,6 +48,7 @@ class Execution:
         self._wanted = ""
         self._wake = asyncio.Event()
         self.gate: Gate | None = None
+        self._context: OperationContext | None = None
 
     def request(self, what: str) -> None:
         self._wanted = what
@@ -69,11 +72,10 @@ class Execution:
                 await self._forward(context)
         except ClusterGone as gone:
             await self._end(OpState.FAILED, gone.what, gone.hint, 2)
-        except StepStopped as stop:
-            await self._park(stop.what, stop.hint)
-        except JournalError as error:
-            await self._park(error.what, error.hint)
+        except (StepStopped, JournalError) as stop:
+            await self._park(*await freed_or(stop, self._kind, self._context))
         finally:
+            await closed(self._kind, self._context)
             if keeper is not None:
                 keeper.cancel()
                 await asyncio.gather(keeper, return_exceptions=True)
@@ -81,8 +83,18 @@ class Execution:
                 await lease.release()
             self.ledger.publish_now()
 
-    async def _connect(self) -> OperationContext:
-        """The operation's own view of its cluster, its gate and, where one can be had, its lease."""
+    async def free(self) -> None:
+        """For a parked operation: let go of what it holds; raises what keeps it from that."""
+        try:
+            await self._connect(lease=False)
+        finally:
+            await closed(self._kind, self._context)
+
+    async def _connect(self, *, lease: bool = True) -> OperationContext:
+        """The operation's own view of its cluster, its gate and, where one can be had, its lease.
+
+        What an earlier run held is let go of before anything else, a wait for the lease included.
+        """
         around, ledger = self._around, self.ledger
         cluster = await self._patiently(lambda: around.clusters(self.plan.context), API_PATIENCE)
         reader = for_operation(cluster, ledger.operation.id, around.clock, ledger.meter, self._retrying)
@@ -94,18 +106,21 @@ class Execution:
                 f"context {self.plan.context} leads to another cluster than the one the plan was made for",
                 hint="point the context back to that cluster, then resume",
             )
-        namespace = around.lease_namespace(self.plan)
-        lease: Lease | None = None
+        namespace = around.lease_namespace(self.plan) if lease else ""
+        found: Lease | None = None
         if namespace:
-            lease = Lease(reader, namespace, self.plan.target, around.holder, around.clock, write_lease, ledger.say)
-            await self._patiently(lease.acquire, API_PATIENCE)
+            found = Lease(reader, namespace, self.plan.target, around.holder, around.clock, write_lease, ledger.say)
         self.gate = Gate(
             reader, around.journal, ledger.operation.id, self.plan, approved=ledger.operation.plan_digest,
-            clock=reader.clock, permitted=self._permitted, lease=lease, on_wait=self._waiting, rng=cluster.rng,
+            clock=reader.clock, permitted=self._permitted, lease=found, on_wait=self._waiting, rng=cluster.rng,
         )  # fmt: skip
-        if ledger.operation.state is OpState.RUNNING:
+        self._context = OperationContext(ledger, self.plan, self.gate, reader, around)
+        await let_go(self._kind, self._context)
+        if found is not None:
+            await self._patiently(found.acquire, API_PATIENCE)
+        if lease and ledger.operation.state is OpState.RUNNING:
             ledger.change(message="", hint="")
-        return OperationContext(ledger, self.plan, self.gate, reader, around)
+        return self._context
 
     async def _forward(self, context: OperationContext) -> None:
         try:
@@ -127,9 +142,10 @@ class Execution:
 
     def _done_code(self) -> int:
         required = self._kind.verdict_required or self.plan.params.get("require") == Verdict.PASSED.value
-        return _verdict_code(self.ledger.operation.verdict, required)
+        return verdict_code(self.ledger.operation.verdict, required)
 
     async def _failed(self, context: OperationContext, stop: StepStopped) -> None:
+        await let_go(self._kind, context)
         changed = await self._written()
         if not changed:
             await self._end(OpState.FAILED, stop.what, stop.hint, 2)
@@ -293,6 +309,7 @@ class Execution:
     async def _undo(self, context: OperationContext) -> None:
         """Take back every step that may have changed something, newest first."""
         assert self.gate is not None
+        await let_go(self._kind, context)
         self.gate.undoing = True
         changed, why = await self._written(), self.ledger.operation.message
         for n, step in reversed(list(enumerate(self.steps))):
@@ -376,11 +393,3 @@ class Execution:
 
 def _words(error: BaseException) -> str:
     return redact(str(error) or type(error).__name__)
-
-
-def _verdict_code(verdict: Verdict, required: bool) -> int:
-    if verdict is Verdict.FAILED:
-        return 2
-    if verdict is Verdict.INCONCLUSIVE or (required and verdict is not Verdict.PASSED):
-        return 4
-    return 0

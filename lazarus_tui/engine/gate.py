@@ -16,9 +16,11 @@ from lazarus_tui.engine.failpoint import fp
 from lazarus_tui.engine.lease import Lease, LeaseRecord
 from lazarus_tui.journal import Journal, JournalError
 from lazarus_tui.kube.cluster import Cluster
-from lazarus_tui.kube.errors import AuthError, Forbidden, KubeError, Pushback, QuotaExceeded, outcome
+from lazarus_tui.kube.errors import AuthError, Forbidden, KubeError, Pushback, QuotaExceeded
+from lazarus_tui.kube.errors import outcome as outcome_of
 from lazarus_tui.model.clock import Clock
 from lazarus_tui.model.plan import Plan, digest
+from lazarus_tui.model.redact import redact
 from lazarus_tui.model.resources import LEASES
 from lazarus_tui.model.steps import Outcome, StepStopped, Write, WriteResult
 
@@ -93,6 +95,20 @@ class Gate:
             raise RightMissing(_missing(write, error), hint=error.hint)
         return result
 
+    async def announce(self, write: Write) -> int:
+        """See ``model.steps.Gate``; raises as ``write`` does. What is announced and not settled may have happened."""
+        await self._check()
+        fp("gate.before_intent")
+        intent = await self._keep("gate.intent", self._intent(write))
+        fp("gate.after_intent")
+        await self._check()
+        return intent
+
+    async def settled(self, intent: int, outcome: Outcome, reason: str = "") -> None:
+        body = {"intent": intent, "step": self.step, "outcome": outcome.value, "reason": redact(reason)}
+        await self._keep("gate.result", body)
+        fp("gate.after_result")
+
     async def _send_until_known(self, write: Write) -> tuple[WriteResult, KubeError | None]:
         """Send; again only while the server surely did nothing, with the same preconditions and checks."""
         began, tries = self._clock.monotonic(), 0
@@ -110,7 +126,7 @@ class Gate:
         if isinstance(error, Forbidden):
             again = not isinstance(error, QuotaExceeded) and tries < FORBIDDEN_TRIES
             return FORBIDDEN_PAUSE if again else None
-        if error is None or outcome(error) not in _NOT_DONE:
+        if error is None or outcome_of(error) not in _NOT_DONE:
             return None
         if isinstance(error, Pushback):
             return max(0.5, error.retry_after) * (1 + 0.2 * self._rng())
@@ -166,7 +182,7 @@ class Gate:
         try:
             answer = await self._call(write)
         except KubeError as error:
-            return WriteResult(outcome(error), status=error.status, reason=error.message), error
+            return WriteResult(outcome_of(error), status=error.status, reason=error.message), error
         return WriteResult(Outcome.APPLIED, object=answer, status=200), None
 
     async def _call(self, write: Write) -> Mapping[str, Any]:

@@ -102,7 +102,7 @@ def past_pivot(steps: Sequence[Step], pivot: str, changed: set[str]) -> bool:
     return pivot in names and bool(changed & set(names[names.index(pivot) :]))
 
 
-_DID = {"create": "created", "delete": "deleted"}
+_DID = {"create": "created", "delete": "deleted", "exec": "ran a command in"}
 
 
 def left(events: Iterable[Event]) -> list[str]:

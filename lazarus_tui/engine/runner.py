@@ -12,19 +12,21 @@ from typing import Any
 import msgspec
 
 from lazarus_tui.engine.adoption import Capsule, adopted
+from lazarus_tui.engine.beginning import begun
 from lazarus_tui.engine.closing import closed
 from lazarus_tui.engine.context import Surroundings
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.engine.execution import Execution
 from lazarus_tui.engine.ledger import Ledger
+from lazarus_tui.engine.letting_go import keep_trying
 from lazarus_tui.engine.registry import Registry
 from lazarus_tui.engine.resume import decide, mismatch
 from lazarus_tui.journal import JournalError
 from lazarus_tui.kube.errors import KubeError
 from lazarus_tui.model.clock import parse_rfc3339, rfc3339
-from lazarus_tui.model.operation import Operation, OpState, StepState, StepView
+from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.plan import Danger, Plan
-from lazarus_tui.model.steps import OperationType, Step
+from lazarus_tui.model.steps import HELD, OperationType, Step
 from lazarus_tui.model.topics import LogLine
 
 log = logging.getLogger(__name__)
@@ -48,6 +50,7 @@ class Runner:
         self._targets: dict[Target, str] = {}
         self._revoked: set[str] = set()
         self._deciding: set[str] = set()
+        self._freeing: dict[str, asyncio.Task[None]] = {}
         self._closing = False
 
     # --- looking
@@ -92,8 +95,7 @@ class Runner:
         key = (plan.context, plan.target)
         holder = self._targets.get(key)
         if holder is not None:
-            held = next((o for o in self.open if o.id == holder), None)
-            what = f"{held.title} ({held.state.value})" if held else "another operation"
+            what = next((f"{o.title} ({o.state.value})" for o in self.open if o.id == holder), "another operation")
             raise Refused(
                 f"operation {holder[:8]} works on {plan.target}: {what}",
                 where=plan.context,
@@ -103,7 +105,7 @@ class Runner:
         self._targets[key] = op
         try:
             await self._check_cluster(plan)
-            operation = self._new(op, plan, digest)
+            operation = begun(op, plan, digest, rfc3339(self._around.clock.now(), micro=True))
             body = {"plan_digest": digest, "confirmed": bool(confirm), "kind": plan.kind, "target": plan.target}
             await self._around.journal.begin(operation, plan, ("op.begun", body))
         except BaseException as error:
@@ -145,26 +147,6 @@ class Runner:
                 hint="check the kubeconfig, then make the plan again",
             )
 
-    def _new(self, op: str, plan: Plan, digest: str) -> Operation:
-        now = rfc3339(self._around.clock.now(), micro=True)
-        steps = tuple(StepView(s.name, s.title, StepState.PLANNED, s.mutates) for s in plan.steps)
-        estimate = plan.estimate
-        return Operation(
-            id=op,
-            kind=plan.kind,
-            context=plan.context,
-            target=plan.target,
-            title=plan.title,
-            state=OpState.RUNNING,
-            plan_digest=digest,
-            started=now,
-            changed=now,
-            steps=steps,
-            estimate_seconds=(estimate.low + estimate.high) / 2 if estimate else None,
-            estimate_basis=estimate.basis if estimate else "no basis",
-            undo=plan.undo,
-        )
-
     def _launch(self, operation: Operation, plan: Plan, kind: OperationType, steps: Sequence[Step]) -> None:
         around = self._around
         ledger = Ledger(operation, around.journal, around.clock, around.on_change, around.on_lines)
@@ -172,6 +154,8 @@ class Runner:
             ledger.add_seconds((around.clock.now() - parse_rfc3339(operation.changed)).total_seconds())
         execution = Execution(ledger, plan, kind, steps, around, lambda: plan.context not in self._revoked)
         self._parked.pop(operation.id, None)
+        if (freeing := self._freeing.pop(operation.id, None)) is not None:
+            freeing.cancel()
         self._running[operation.id] = execution
         self._targets[(operation.context, operation.target)] = operation.id
         ledger.publish_now()
@@ -193,15 +177,31 @@ class Runner:
                 await ledger.save(("op.parked", {"was": OpState.RUNNING.value, "message": what}))
             ledger.publish_now()
         finally:
-            self._settled(ledger.operation)
+            self._settled(ledger.operation, execution.plan)
 
-    def _settled(self, operation: Operation) -> None:
+    def _settled(self, operation: Operation, plan: Plan | None = None) -> None:
         self._running.pop(operation.id, None)
         self._tasks.pop(operation.id, None)
         if operation.state is OpState.PARKED:
-            self._parked[operation.id] = operation
+            self._stands(operation, plan)
         elif not operation.state.open:
             self._targets.pop((operation.context, operation.target), None)
+
+    def _stands(self, operation: Operation, plan: Plan | None) -> None:
+        """A parked operation; what it still holds in a workload does not wait for a person."""
+        self._parked[operation.id] = operation
+        kind, _ = self._known(plan) if operation.facts.get(HELD) else (None, None)
+        if plan is not None and kind is not None and not self._closing:
+            self._freeing[operation.id] = asyncio.create_task(self._free(operation, plan, kind))
+
+    async def _free(self, operation: Operation, plan: Plan, kind: OperationType) -> None:
+        around = self._around
+        ledger = Ledger(operation, around.journal, around.clock, around.on_change, around.on_lines)
+        try:
+            await keep_trying(Execution(ledger, plan, kind, (), around, lambda: False), around.clock)
+        finally:
+            if operation.id in self._parked:
+                self._parked[operation.id] = ledger.operation
 
     # --- after a crash
 
@@ -226,7 +226,7 @@ class Runner:
                     operation, state=OpState.PARKED, message=decision.why, hint=decision.hint
                 )
                 await journal.save(operation, ("op.parked", body))
-            self._parked[operation.id] = operation
+            self._stands(operation, plan)
             self._around.on_change(operation)
             return operation
         assert plan is not None
@@ -394,7 +394,7 @@ class Runner:
         for execution in list(self._running.values()):
             if execution.gate is not None:
                 execution.gate.cancelled = True
-        tasks = list(self._tasks.values())
+        tasks = [*self._tasks.values(), *self._freeing.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -92,21 +92,38 @@ async def _send_stdin(request: HttpRequest, socket: WebSocket, stdin: bytes) -> 
     await socket.send(bytes([CLOSE, STDIN]))
 
 
-async def _collect(request: HttpRequest, socket: WebSocket) -> ExecResult:
-    out, err = _Sink(STDOUT_LIMIT), _Sink(STDERR_LIMIT)
-    status = bytearray()
-    while (frame := await socket.receive()) is not None:
+class Hearing:
+    """What has come from a command so far, by its frames."""
+
+    def __init__(self) -> None:
+        self.out, self.err = _Sink(STDOUT_LIMIT), _Sink(STDERR_LIMIT)
+        self._status = bytearray()
+
+    def feed(self, frame: bytes) -> bool:
+        """True when the command is over."""
         channel, data = (frame[0], frame[1:]) if frame else (CLOSE, b"")
         if channel == STDOUT:
-            out.feed(data)
+            self.out.feed(data)
         elif channel == STDERR:
-            err.feed(data)
+            self.err.feed(data)
         elif channel == STATUS:
-            status += data[: STDERR_LIMIT - len(status)]
-            if parse_status(bytes(status)) or _bare(bytes(status)):
-                break
-    code = _exit_code(request, bytes(status))
-    return ExecResult(code, bytes(out.data), bytes(err.data), bool(out.dropped or err.dropped))
+            self._status += data[: STDERR_LIMIT - len(self._status)]
+            return bool(parse_status(bytes(self._status)) or _bare(bytes(self._status)))
+        return False
+
+    def result(self, request: HttpRequest) -> ExecResult:
+        """Raises ``Unreachable`` when no exit code was heard, and what kept the command from being started."""
+        dropped = bool(self.out.dropped or self.err.dropped)
+        code = _exit_code(request, bytes(self._status))
+        return ExecResult(code, bytes(self.out.data), bytes(self.err.data), dropped)
+
+
+async def _collect(request: HttpRequest, socket: WebSocket) -> ExecResult:
+    hearing = Hearing()
+    while (frame := await socket.receive()) is not None:
+        if hearing.feed(frame):
+            break
+    return hearing.result(request)
 
 
 def _bare(body: bytes) -> Status | None:

@@ -6,7 +6,7 @@ A subject (velero, prove, drill …) never writes to a cluster by itself. It def
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -97,11 +97,25 @@ class StepStopped(Exception):
         self.what, self.hint, self.park = what, hint, park
 
 
+class Closing(Protocol):
+    """Something that must not outlive whoever opened it."""
+
+    async def close(self) -> None: ...
+
+
 class Gate(Protocol):
     """The one function through which every change to a cluster goes."""
 
     async def write(self, write: Write) -> WriteResult:
         """Journal the intent, send with preconditions, journal the result. NOT_SENT and PUSHBACK are retried inside."""
+        ...
+
+    async def announce(self, write: Write) -> int:
+        """All checks, and the intent of a change that is no API write: a command in a container (verb ``exec``)."""
+        ...
+
+    async def settled(self, intent: int, outcome: Outcome, reason: str = "") -> None:
+        """Journal how what was announced ended."""
         ...
 
 
@@ -111,6 +125,27 @@ class Exec(Protocol):
     stdout: bytes
     stderr: bytes
     exit_code: int
+
+
+class Session(Protocol):
+    """A command in a container whose stdin stays open; its end, however it comes, ends what it holds.
+
+    ``heard`` returns when the bytes stand in the output, and raises a KubeError when the command ends before.
+    """
+
+    @property
+    def alive(self) -> bool: ...
+
+    @property
+    def stderr(self) -> bytes: ...
+
+    async def say(self, text: bytes) -> None: ...
+
+    async def heard(self, marker: bytes) -> None: ...
+
+    async def end(self) -> Exec: ...
+
+    async def close(self) -> None: ...
 
 
 class Reader(Protocol):
@@ -150,6 +185,10 @@ class Reader(Protocol):
         timeout: float = 30.0,
     ) -> Exec: ...
 
+    async def hold(
+        self, namespace: str, pod: str, container: str, argv: Sequence[str], *, timeout: float = 30.0
+    ) -> Session: ...
+
     def logs(
         self,
         namespace: str,
@@ -185,6 +224,7 @@ class StepContext(Protocol):
     reader: Reader
     clock: Clock
     facts: Mapping[str, Any]  # journalled results of earlier steps (and of this one, after remember)
+    held: MutableMapping[str, Closing]  # what this run keeps open over several steps; the engine closes it at its end
 
     async def remember(self, **facts: Any) -> None:
         """Journal facts now (before an act that depends on them): names, uids, chosen points, clock readings."""
@@ -243,6 +283,11 @@ class Planner(Protocol):
 
 StepBuilder = Callable[[Plan, "Catalog"], Sequence[Step]]
 
+# The fact that names what an operation keeps from working in a workload: {name: {…}}; absent or empty: nothing.
+HELD = "held"
+# Lets go of that, from plan and facts alone: without the steps, a lease, or the right to write. Raises StepStopped.
+LetGo = Callable[[StepContext], Awaitable[None]]
+
 
 class Catalog(Protocol):
     """Steps of other subjects by kind, so that a drill can be composed without importing them."""
@@ -257,6 +302,8 @@ class OperationType:
     ``undo`` is "auto" (a failure undoes the finished steps by itself), "ask" (park and offer it) or "none".
     ``pivot`` names the step from which on a failure asks although ``undo`` is "auto".
     ``verdict_required``: an operation that ends without PASSED or FAILED was not proven (exit code 4).
+    ``let_go`` is called whenever the operation does not go on: when a run begins, before it parks or is undone, at its
+    end, and for what a parked one still holds.
     """
 
     kind: str
@@ -265,3 +312,4 @@ class OperationType:
     undo: str = "none"
     pivot: str = ""
     verdict_required: bool = False
+    let_go: LetGo | None = None
