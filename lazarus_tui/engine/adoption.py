@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 CAPSULE_LABEL = "lazarus.io/capsule"
 # Set on the capsule when its operation ended well and is kept for an undo.
 CLOSED = "lazarus.io/closed"
+# What the plan knows and a screen wants: without the journal no step has told it.
+KNOWN = ("set", "replicas")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ def adopted(capsule: Capsule, context: str, steps: Sequence[Step], now: str) -> 
         message="" if capsule.closed else f"found by its capsule {where}: begun by another Lazarus, and not finished",
         hint="" if capsule.closed else "resume looks at every step and goes on; undo brings back what was there before",
         can_undo=True,
+        facts={key: plan.params[key] for key in KNOWN if key in plan.params},
         undo=plan.undo,
         exit_code=0 if capsule.closed else 3,
     )

@@ -18,6 +18,7 @@ from lazarus_tui.engine.lease import Lease
 from lazarus_tui.engine.ledger import Ledger
 from lazarus_tui.engine.letting_go import closed, freed_or, let_go
 from lazarus_tui.engine.resume import past_pivot, untouched, written
+from lazarus_tui.engine.telling import tell
 from lazarus_tui.journal import JournalError
 from lazarus_tui.kube.errors import Ambiguous as Unknown
 from lazarus_tui.kube.errors import AuthError, Forbidden, KubeError, NotSent, Pushback
@@ -73,6 +74,7 @@ class Execution:
         except ClusterGone as gone:
             await self._end(OpState.FAILED, gone.what, gone.hint, 2)
         except (StepStopped, JournalError) as stop:
+            await tell(stop, self._kind, self._context)
             await self._park(*await freed_or(stop, self._kind, self._context))
         finally:
             await closed(self._kind, self._context)
@@ -152,6 +154,7 @@ class Execution:
         elif self._kind.undo == "auto" and not past_pivot(self.steps, self._kind.pivot, changed):
             await self._begin_undo(context, stop.what)
         elif self._kind.undo != "none":
+            await tell(stop, self._kind, context)
             await self._park(stop.what, stop.hint or "undo it, or mend the cause and resume")
         else:
             await self._end(OpState.LEFT_CHANGED, stop.what, stop.hint, 3)

@@ -304,6 +304,7 @@ class OperationType:
     ``verdict_required``: an operation that ends without PASSED or FAILED was not proven (exit code 4).
     ``let_go`` is called whenever the operation does not go on: when a run begins, before it parks or is undone, at its
     end, and for what a parked one still holds.
+    ``waits`` tells in the cluster, with the reason in words, that a person is waited for; what fails there fails nothing.
     """
 
     kind: str
@@ -313,3 +314,4 @@ class OperationType:
     pivot: str = ""
     verdict_required: bool = False
     let_go: LetGo | None = None
+    waits: Callable[[StepContext, str], Awaitable[None]] | None = None

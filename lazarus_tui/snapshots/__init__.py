@@ -11,5 +11,5 @@ OPERATIONS = (
     OperationType(beside.KIND, beside.plan, beside.steps, undo="auto"),
     OperationType(prune.KIND, prune.plan, prune.steps),
     OperationType(release.KIND, release.plan, release.steps),
-    OperationType(inplace.KIND, inplace.plan, inplace.steps, undo="auto", pivot=inplace.PIVOT),
+    OperationType(inplace.KIND, inplace.plan, inplace.steps, undo="auto", pivot=inplace.PIVOT, waits=inplace.waits),
 )

@@ -46,6 +46,11 @@ def capsule_name(op: str) -> str:
     return f"lazarus-capsule-{op[:8]}"
 
 
+def event_name(workload: str, op: str, reason: str) -> str:
+    """The Event that tells ``reason`` about a workload: the same again for whoever goes on."""
+    return shortened(f"{workload}.lazarus-{op[:8]}", f"-{reason.lower()}", _LONGEST_NAME)
+
+
 def shortened(text: str, end: str, longest: int) -> str:
     """``text + end``, with the middle replaced by six hex digits of its hash when it is too long."""
     if len(text) + len(end) <= longest:

@@ -38,7 +38,8 @@ class Capsule(RestoreStep):
             return Observation(Seen.ABSENT)
         if (found.get("data") or {}).get("operation") != context.op:
             return Observation(Seen.DIVERGED, f"ConfigMap {capsule_name(context.op)} is of another operation")
-        return Observation(Seen.DONE, f"{self.namespace}/{capsule_name(context.op)}")
+        facts = {"set": str(self.params["set"]), "replicas": self.replicas}
+        return Observation(Seen.DONE, f"{self.namespace}/{capsule_name(context.op)}", facts=facts)
 
     async def act(self, context: StepContext) -> None:
         name = capsule_name(context.op)

@@ -12,6 +12,7 @@ from typing import Any, TypedDict
 import msgspec
 
 from lazarus_tui.model.objects import Pod
+from lazarus_tui.model.operation import StageProgress
 from lazarus_tui.model.resources import CLAIMS, PODS, STATEFULSETS, VOLUMES
 from lazarus_tui.model.snapshots import RETAIN
 from lazarus_tui.model.stepping import BaseStep
@@ -21,6 +22,8 @@ from lazarus_tui.snapshots.claimspec import snapshot_of
 from lazarus_tui.snapshots.names import OP, annotation, safety_id
 
 Object = dict[str, Any]
+# The stage and the unit of the number of replicas in a step's progress.
+REPLICAS = "replicas"
 _AGAIN = (Outcome.CONFLICT, Outcome.AMBIGUOUS, Outcome.EXPIRED)
 
 
@@ -157,6 +160,19 @@ class RestoreStep(BaseStep):
             Seen.DIVERGED,
             f"somebody{who} scaled {self.namespace}/{self.workload} to {wanted} while its volumes are being replaced",
             hint=f"keep it from doing so, scale {self.workload} to 0, then resume; or undo",
+        )
+
+    # --- telling
+
+    def present(self, ready: int) -> StageProgress:
+        """How many replicas there are now, of those there were."""
+        return StageProgress(REPLICAS, ready, self.replicas, REPLICAS)
+
+    def by_volume(self, left: Mapping[str, str], done: str) -> tuple[StageProgress, ...]:
+        """A line per claim: ``done`` (a word), unless ``left`` says what it still waits for."""
+        return tuple(
+            StageProgress(part.claim, int(part.claim not in left), 1, left.get(part.claim) or done)
+            for part in self.parts
         )
 
     # --- writing

@@ -17,14 +17,15 @@ from lazarus_tui.model.resources import CLAIMS, PODS, STATEFULSETS, STORAGECLASS
 from lazarus_tui.model.sets import SnapshotSet
 from lazarus_tui.model.snapshots import SNAPSHOT_CLASSES, SNAPSHOTS, Snapshot, SnapshotClass, cut_at
 from lazarus_tui.model.stepping import planned
-from lazarus_tui.model.steps import Catalog, Reader, Step
+from lazarus_tui.model.steps import Catalog, Reader, Step, StepContext
 from lazarus_tui.model.storage import WAITS_FOR_CONSUMER, StorageClass, Volume
 from lazarus_tui.snapshots.claimspec import kept, largest
 from lazarus_tui.snapshots.classes import choose_class
 from lazarus_tui.snapshots.fighters import find_fighters
 from lazarus_tui.snapshots.inplace.beacon import Beacon, Capsule, Hold
+from lazarus_tui.snapshots.inplace.events import warn
 from lazarus_tui.snapshots.inplace.parachute import Policy, Retain
-from lazarus_tui.snapshots.inplace.part import Part, used_claims
+from lazarus_tui.snapshots.inplace.part import Part, RestoreStep, used_claims
 from lazarus_tui.snapshots.inplace.replace import Bind, Create, Gate, Remove
 from lazarus_tui.snapshots.inplace.safety import Safety
 from lazarus_tui.snapshots.inplace.start import UNDO_DAYS, Close, First, StartAll
@@ -61,6 +62,13 @@ def _steps(params: Mapping[str, Any]) -> list[Step]:
 
 def steps(plan: Plan, catalog: Catalog) -> Sequence[Step]:
     return _steps(plan.params)
+
+
+async def waits(context: StepContext, why: str) -> None:
+    """Tell on the workload that a person is waited for, as long as the beacon is on it."""
+    step = RestoreStep(context.plan.params)
+    if step.ours(await step.read(context), context):
+        await warn(step, context, "RestoreWaits", f"the restore stopped and waits for a person: {why}")
 
 
 async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:

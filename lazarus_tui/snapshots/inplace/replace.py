@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from lazarus_tui.model.resources import CLAIMS, EVENTS, VOLUMES
 from lazarus_tui.model.steps import Observation, Outcome, Seen, StepContext, StepStopped, Write
 from lazarus_tui.snapshots.claimspec import rebound, restored, snapshot_of
+from lazarus_tui.snapshots.inplace.events import warn
 from lazarus_tui.snapshots.inplace.part import Object, Part, RestoreStep, preconditions, safe
-from lazarus_tui.snapshots.inplace.stop import empty
+from lazarus_tui.snapshots.inplace.stop import UNDOING, empty
 from lazarus_tui.snapshots.members import read_member, sound
 from lazarus_tui.snapshots.names import member_name, safety_id
 
@@ -42,7 +43,7 @@ class Remove(PivotStep):
             return Observation(Seen.DONE, "they are replaced already")
         if (fight := await self.stopped(context)) is not None:
             return fight
-        waiting: list[str] = []
+        waiting: dict[str, str] = {}
         for part in self.parts:
             if not safe(await self.volume(context, part)):
                 return Observation(Seen.DIVERGED, f"volume {part.volume} is not kept any more", hint="undo")
@@ -54,13 +55,17 @@ class Remove(PivotStep):
                 return self.foreign(part, claim)
             if not meta.get("deletionTimestamp"):
                 return Observation(Seen.ABSENT)
-            waiting.append(f"{part.claim} ({', '.join(meta.get('finalizers') or ()) or 'ending'})")
+            waiting[part.claim] = f"({', '.join(meta.get('finalizers') or ()) or 'ending'})"
+        progress = self.by_volume(waiting, "removed")
         if waiting:
             hint = "a pod or an unfinished snapshot uses it: end that; finalizers are never removed by Lazarus"
-            return Observation(Seen.WAITING, f"being deleted: {', '.join(waiting)}", hint=hint)
-        return Observation(Seen.DONE, f"{len(self.parts)} claims; their volumes are kept")
+            words = ", ".join(f"{claim} {why}" for claim, why in waiting.items())
+            return Observation(Seen.WAITING, f"being deleted: {words}", progress, hint=hint)
+        return Observation(Seen.DONE, f"{len(self.parts)} claims; their volumes are kept", progress)
 
     async def act(self, context: StepContext) -> None:
+        what = f"its claims are being replaced by those of set {self.params['set']}; the old volumes are kept"
+        await warn(self, context, "RestoreReplaces", what)
         await self._last_look(context)
         for part in self.parts:
             claim = await self.claim(context, part.claim)
@@ -85,6 +90,7 @@ class Remove(PivotStep):
                     raise StepStopped(f"snapshot {name} {why}", hint="undo, or resume when it is ready", park=True)
 
     async def undo(self, context: StepContext) -> None:
+        await warn(self, context, "RestoreUndone", UNDOING)
         for part in self.parts:
             await self._rebind(context, part)
 
@@ -200,7 +206,7 @@ class Bind(PivotStep):
     poll, limit = 2.0, 1800.0
 
     async def observe(self, context: StepContext) -> Observation:
-        waiting: list[str] = []
+        waiting: dict[str, str] = {}
         for part in self.parts:
             claim = await self.claim(context, part.claim)
             if claim is None:
@@ -209,11 +215,13 @@ class Bind(PivotStep):
                 return self.foreign(part, claim)
             phase = (claim.get("status") or {}).get("phase")
             if phase != "Bound" and not part.waits:
-                waiting.append(f"{part.claim} is {phase or 'new'}{await self._why(context, claim)}")
+                waiting[part.claim] = f"is {phase or 'new'}{await self._why(context, claim)}"
+        progress = self.by_volume(waiting, "made")
         if waiting:
-            return Observation(Seen.WAITING, "; ".join(waiting), hint="see the claim's events; or undo")
+            words = "; ".join(f"{claim} {why}" for claim, why in waiting.items())
+            return Observation(Seen.WAITING, words, progress, hint="see the claim's events; or undo")
         late = sum(part.waits for part in self.parts)
-        return Observation(Seen.DONE, f"{late} bind when their pods start" if late else "all bound")
+        return Observation(Seen.DONE, f"{late} bind when their pods start" if late else "all bound", progress)
 
     async def _why(self, context: StepContext, claim: Mapping[str, object]) -> str:
         return await newest_warning(self, context, claim)

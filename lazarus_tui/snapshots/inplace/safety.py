@@ -31,7 +31,8 @@ class Safety(RestoreStep):
             return Observation(Seen.DONE, "left out on request; the old volumes themselves are kept")
         if not await self.untouched(context):
             return Observation(Seen.DONE, "the volumes are being replaced already")
-        troubles, missing, late = [], False, False
+        troubles: dict[str, str] = {}
+        missing, late = False, False
         now = context.clock.monotonic()
         self._began = now if self._began is None else self._began
         for part in self.parts:
@@ -42,16 +43,21 @@ class Safety(RestoreStep):
                 missing = True
             late |= snapshot is not None and not snapshot.status.creation_time and now - self._began > CUT_WITHIN
             if why:
-                troubles.append(f"{part.claim} {why}")
+                troubles[part.claim] = why
+        words, progress = (
+            "; ".join(f"{claim} {why}" for claim, why in troubles.items()),
+            self.by_volume(troubles, "kept"),
+        )
         if late:
-            what = f"no snapshot within {CUT_WITHIN:.0f} s: {'; '.join(troubles)}"
+            what = f"no snapshot within {CUT_WITHIN:.0f} s: {words}"
             return Observation(Seen.FAILED, what, hint="see the snapshot's events, or restore without safety snapshots")
         if missing:
-            return Observation(Seen.ABSENT, "; ".join(troubles))
+            return Observation(Seen.ABSENT, words, progress)
         if troubles:
-            return Observation(Seen.WAITING, "; ".join(troubles), hint="see the snapshot's events, or choose no safety")
+            hint = "see the snapshot's events, or choose no safety"
+            return Observation(Seen.WAITING, words, progress, hint=hint)
         name = safety_id(context.op)
-        return Observation(Seen.DONE, f"set {name}", facts={"safety.set": name})
+        return Observation(Seen.DONE, f"set {name}", progress, facts={"safety.set": name})
 
     async def act(self, context: StepContext) -> None:
         claims = tuple(part.claim for part in self.parts)

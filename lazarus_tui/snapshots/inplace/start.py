@@ -9,10 +9,11 @@ from lazarus_tui.model.operation import Figures
 from lazarus_tui.model.resources import VOLUMES
 from lazarus_tui.model.steps import Observation, Seen, StepContext, StepStopped
 from lazarus_tui.snapshots.inplace.beacon import Hold, annotate, capsule_closed, close_capsule, extinguish, light
+from lazarus_tui.snapshots.inplace.events import warn
 from lazarus_tui.snapshots.inplace.parachute import claim_policy, restore_policy, set_policy
 from lazarus_tui.snapshots.inplace.part import Object, RestoreStep, last_writer, wanted_replicas
 from lazarus_tui.snapshots.inplace.replace import Gate, PivotStep, newest_warning
-from lazarus_tui.snapshots.inplace.stop import scale, stop_again
+from lazarus_tui.snapshots.inplace.stop import UNDOING, scale, stop_again
 from lazarus_tui.snapshots.names import KEPT_UNTIL, OP, annotation
 
 # How long undo is promised after a restore in place (design.md §10).
@@ -41,14 +42,14 @@ class Start(PivotStep):
         if int(status.get("observedGeneration") or 0) < int(meta.get("generation") or 0):
             return Observation(Seen.WAITING, "the controller has not seen the change yet")
         ready = int(status.get("readyReplicas") or 0)
+        there = (self.present(ready),)
         if ready < self.count:
-            return Observation(
-                Seen.WAITING, f"{ready} of {self.count} ready{await self._why(context)}", hint=_UNHEALTHY
-            )
+            words = f"{ready} of {self.count} ready{await self._why(context)}"
+            return Observation(Seen.WAITING, words, there, hint=_UNHEALTHY)
         unbound = await self._unbound(context)
         if unbound:
-            return Observation(Seen.WAITING, f"not bound: {', '.join(unbound)}")
-        return Observation(Seen.DONE, f"{ready} ready")
+            return Observation(Seen.WAITING, f"not bound: {', '.join(unbound)}", there)
+        return Observation(Seen.DONE, f"{ready} ready", there)
 
     @property
     def _before(self) -> tuple[int, ...]:
@@ -82,6 +83,7 @@ class Start(PivotStep):
     async def undo(self, context: StepContext) -> None:
         if not await self.untouched(context):
             await self.way_back(context)
+            await warn(self, context, "RestoreUndone", UNDOING)
             await stop_again(self, context)
 
 

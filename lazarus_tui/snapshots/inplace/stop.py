@@ -5,8 +5,10 @@ from __future__ import annotations
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.resources import PODS, STATEFULSETS
 from lazarus_tui.model.steps import Observation, Seen, StepContext, StepStopped, Write
+from lazarus_tui.snapshots.inplace.events import warn
 from lazarus_tui.snapshots.inplace.part import RestoreStep, preconditions, wanted_replicas
 
+UNDOING = "the restore is being taken back: the old volumes are bound again"
 # Seconds without a pod less, beyond the grace period, after which a stalled scale-down is helped along.
 STALLED = 60.0
 
@@ -68,12 +70,15 @@ class Stop(RestoreStep):
         return Observation(Seen.ABSENT)
 
     async def act(self, context: StepContext) -> None:
+        what = f"scaled from {self.replicas} to 0 replicas, to be restored from set {self.params['set']}"
+        await warn(self, context, "RestoreStops", what)
         await scale(self, context, 0)
 
     async def undo(self, context: StepContext) -> None:
         """Back to the old number, but only when every claim is there: a missing one would be made anew, and empty."""
         if wanted_replicas(await self.read(context)) == self.replicas:
             return
+        await warn(self, context, "RestoreUndone", UNDOING)
         for part in self.parts:
             claim = await self.claim(context, part.claim)
             if claim is None or claim["metadata"].get("deletionTimestamp"):
@@ -112,16 +117,17 @@ class Drain(RestoreStep):
             return Observation(Seen.DONE, "the volumes are replaced already")
         left = await empty(self, context)
         if not left:
-            return Observation(Seen.DONE, "no pod, no other user, nothing attached")
+            return Observation(Seen.DONE, "no pod, no other user, nothing attached", (self.present(0),))
         own, others = await self.pods(context)
         hint = f"end {', '.join(sorted(pod.metadata.name for pod in others))}, then resume" if others else ""
+        there = (self.present(len(own)),)
         now = context.clock.monotonic()
         if self._seen is None or self._seen[1] != len(own):
             self._seen = (now, len(own))
         stalled = now - self._seen[0] > self.grace + STALLED
         if own and stalled and not any(pod.metadata.deletion_timestamp for pod in own):
-            return Observation(Seen.ABSENT, f"stalled: {left}")
-        return Observation(Seen.WAITING, left, hint=hint)
+            return Observation(Seen.ABSENT, f"stalled: {left}", there)
+        return Observation(Seen.WAITING, left, there, hint=hint)
 
     async def act(self, context: StepContext) -> None:
         if self._seen is None or wanted_replicas(await self.read(context)) != 0:

@@ -1,0 +1,76 @@
+"""A restore in place tells what it does on the StatefulSet, and counts its replicas while it runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lazarus_tui.model.http import HttpRequest, HttpResponse
+from lazarus_tui.model.operation import OpState
+from lazarus_tui.model.resources import EVENTS, STATEFULSETS
+from tests.snapshots.stage import NAME, SPACE, Stage, staged
+
+
+def told(stage: Stage) -> dict[str, Any]:
+    """Lazarus's warnings about the workload by reason."""
+    uid = stage.workload()["metadata"]["uid"]
+    found = [one for one in stage.api.list(EVENTS, SPACE) if one["reason"].startswith("Restore")]
+    assert all(one["involvedObject"]["uid"] == uid and one["type"] == "Warning" for one in found)
+    return {one["reason"]: one for one in found}
+
+
+async def test_stop_pivot_and_undo_are_told_on_the_workload() -> None:
+    async with staged(replicas=2) as (stage, engine):
+        await stage.cut("s1")
+        done = await stage.restore(engine)
+        assert set(told(stage)) == {"RestoreStops", "RestoreReplaces"}
+        note = told(stage)["RestoreStops"]["message"]
+        assert note.startswith("scaled from 2 to 0 replicas, to be restored from set s1; ")
+        assert f"lazarus resume {done.id[:8]}, to go back: lazarus undo {done.id[:8]}" in note
+        assert {key: done.facts[key] for key in ("set", "replicas")} == {"set": "s1", "replicas": 2}
+        counts = {
+            step.name: step.progress for step in done.steps if step.progress and step.progress[0].unit == "replicas"
+        }
+        assert [(each.done, each.total) for each in counts["drain"]] == [(0, 2)]
+        assert [(each.done, each.total) for each in counts["start"]] == [(2, 2)]
+        safety = next(step for step in done.steps if step.name == "safety")
+        assert [(each.stage, each.done, each.unit) for each in safety.progress] == [
+            ("data-db-0", 1, "kept"), ("data-db-1", 1, "kept"),
+        ]  # fmt: skip
+        await engine.passing(engine.runner.undo(done.id, done.target))
+        await engine.finish(done.id)
+        assert "RestoreUndone" in told(stage)
+
+
+async def test_a_restore_that_waits_says_why() -> None:
+    async with staged(replicas=2) as (stage, engine):
+        await stage.cut("s1")
+        plan = await stage.plan(engine)
+        stop = stage.api.subscribe(lambda kind, resource, found, old: _fight(stage, kind, found))
+        parked = await engine.run(plan, plan.target)
+        stop()
+        assert parked.state is OpState.PARKED
+        assert parked.message in told(stage)["RestoreWaits"]["message"]
+
+
+def _fight(stage: Stage, kind: str, found: dict[str, Any]) -> None:
+    """Somebody scales it up as soon as its claims begin to go."""
+    gone = kind == "DELETED" and found.get("kind") == "PersistentVolumeClaim"
+    if gone and stage.workload()["spec"]["replicas"] == 0:
+        stage.api.patch(STATEFULSETS, NAME, {"spec": {"replicas": 2}}, SPACE)
+
+
+async def test_events_that_are_refused_stop_nothing_and_are_tried_once() -> None:
+    async with staged(replicas=1) as (stage, engine):
+        await stage.cut("s1")
+        tried: list[str] = []
+
+        async def refuse(request: HttpRequest) -> HttpResponse | None:
+            if request.method == "POST" and request.path.endswith("/events"):
+                tried.append(request.path)
+                return HttpResponse(403, {}, b'{"kind":"Status","reason":"Forbidden","message":"no events for you"}')
+            return None
+
+        stage.server.interceptor = refuse
+        done = await stage.restore(engine)
+        assert done.state is OpState.DONE, done.message
+        assert len(tried) == 3, "one event, with the gate's patience for false refusals; the next is not tried"
