@@ -56,19 +56,25 @@ class Follow(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One kind to follow. ``topic`` "": it only feeds the Overview; ``optional``: the server may not serve it."""
+    """One kind to follow. ``topic`` "": it only feeds the Overview; ``optional``: the server may not serve it.
+
+    ``absent`` says that then, beside a topic that is ready and empty.
+    """
 
     resource: Resource
     type: type[Any]
     topic: str = ""
     velero: bool = True
     optional: bool = False
+    absent: str = ""
 
     def key(self, name: str) -> str:
         """The key in the topic of the object ``namespace/name``; volume copies of four kinds share one topic."""
         short = name.partition("/")[2] if self.velero else name
         return f"{self.resource.plural}/{short}" if self.topic == Topic.COPIES else short
 
+
+NO_SNAPSHOTS = "this cluster has no snapshot API (snapshot.storage.k8s.io)"
 
 SOURCES: tuple[Source, ...] = (
     Source(r.BACKUPS, Backup, Topic.BACKUPS),
@@ -82,8 +88,8 @@ SOURCES: tuple[Source, ...] = (
     Source(r.STATEFULSETS, Workload, velero=False),
     Source(r.DEPLOYMENTS, Workload, velero=False),
     Source(r.CLAIMS, Claim, velero=False),
-    Source(SNAPSHOTS, Snapshot, Topic.SNAPSHOTS, velero=False, optional=True),
-    Source(CONTENTS, Content, Topic.SNAPSHOT_CONTENTS, velero=False, optional=True),
+    Source(SNAPSHOTS, Snapshot, Topic.SNAPSHOTS, velero=False, optional=True, absent=NO_SNAPSHOTS),
+    Source(CONTENTS, Content, Topic.SNAPSHOT_CONTENTS, velero=False, optional=True, absent=NO_SNAPSHOTS),
 )
 
 
@@ -225,7 +231,7 @@ class Mirror:
         kind.as_of = rfc3339(self._clock.now())
         if source.topic:
             self._hub.publish(self.topic(source.topic), items, removed, as_of=kind.as_of)
-        if batch.complete and kind.state != "ready":
+        if batch.complete and (kind.state != "ready" or kind.reason):
             kind.state, kind.reason, kind.hint = "ready", "", ""
             self._dirty.set()
         self._show_state(source.topic)
@@ -237,7 +243,7 @@ class Mirror:
         source = kind.source
         if isinstance(error, NotFound) and source.optional:
             # This server has no such kind: there are none, which is an answer.
-            kind.state, kind.reason, kind.hint = "ready", "", ""
+            kind.state, kind.reason, kind.hint = "ready", source.absent, ""
             self._show_state(source.topic)
             self._dirty.set()
             return

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from lazarus_tui.engine.hub import Hub
-from lazarus_tui.engine.mirror import LOOK_AGAIN, NO_VELERO, SOURCES, Mirror, Sight
+from lazarus_tui.engine.mirror import LOOK_AGAIN, NO_SNAPSHOTS, NO_VELERO, SOURCES, Mirror, Sight
 from lazarus_tui.kube.errors import Forbidden, NotFound, Unreachable
 from lazarus_tui.kube.watch import Batch
 from lazarus_tui.model import resources as r
 from lazarus_tui.model.objects import Backup, Claim, VolumeCopy, Workload
+from lazarus_tui.model.snapshots import CONTENTS, SNAPSHOTS, Snapshot
 from lazarus_tui.model.topics import WorkloadRow
 from lazarus_tui.sandbox.clock import VirtualClock
 from tests.engine.fakes import ScriptedFollow, look, meta
@@ -155,6 +156,17 @@ async def test_volume_copies_of_four_kinds_share_a_topic(scene: Scene) -> None:
     update, records = await look(scene.hub, "copies/prod")
     assert update.state == "ready"
     assert sorted(records) == ["podvolumebackups/x", "podvolumerestores/x"]
+
+
+async def test_a_cluster_without_a_snapshot_api_says_so_until_it_has_one(scene: Scene) -> None:
+    for resource in (SNAPSHOTS, CONTENTS):
+        scene.follow.put(resource, Batch("stale", error=NotFound("not served", status=404)))
+    await scene.settle()
+    assert await scene.state("snapshots") == ("ready", NO_SNAPSHOTS)
+    assert await scene.state("snapshot-contents") == ("ready", NO_SNAPSHOTS)
+    scene.follow.put(SNAPSHOTS, Batch("snapshot", [Snapshot(metadata=meta("s1"))]))
+    await scene.settle()
+    assert await scene.state("snapshots") == ("ready", "")
 
 
 async def test_a_watcher_that_dies_of_a_defect_comes_back(scene: Scene) -> None:
