@@ -52,9 +52,9 @@ STAGES = [
 ]
 
 
-async def interrupted(stage: Stage, engine: Engine, match: str) -> str:
+async def interrupted(stage: Stage, engine: Engine, match: str, **params: Any) -> str:
     """The engine dies at ``match``; the operation's id."""
-    plan = await stage.plan(engine)
+    plan = await stage.plan(engine, **params)
     cut = Cut(engine, match)
     engine.wire.before = cut
     operation = await engine.passing(engine.runner.start(plan, plan.digest(), plan.target))

@@ -229,12 +229,10 @@ async def _held(context: StepContext, hold: Mapping[str, Any]) -> Object | None:
 
 
 def fits(patch: Any, found: Any) -> bool:
-    """Whether a merge patch would change nothing (RFC 7386)."""
+    """Whether a merge patch would change nothing (RFC 7386); what is absent is as good as empty."""
     if not isinstance(patch, Mapping):
         return bool(patch == found)
-    if not isinstance(found, Mapping):
-        return False
+    found = found if isinstance(found, Mapping) else {}
     return all(
-        key not in found or found[key] is None if value is None else key in found and fits(value, found[key])
-        for key, value in patch.items()
+        found.get(key) is None if value is None else fits(value, found.get(key)) for key, value in patch.items()
     )

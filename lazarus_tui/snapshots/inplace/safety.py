@@ -31,6 +31,8 @@ class Safety(RestoreStep):
             return Observation(Seen.DONE, "left out on request; the old volumes themselves are kept")
         if not await self.untouched(context):
             return Observation(Seen.DONE, "the volumes are being replaced already")
+        if (fight := await self.stopped(context)) is not None:
+            return fight
         troubles: dict[str, str] = {}
         missing, late = False, False
         now = context.clock.monotonic()

@@ -115,6 +115,8 @@ class Drain(RestoreStep):
     async def observe(self, context: StepContext) -> Observation:
         if await self.replaced(context):
             return Observation(Seen.DONE, "the volumes are replaced already")
+        if (fight := await self.stopped(context)) is not None:
+            return fight
         left = await empty(self, context)
         if not left:
             return Observation(Seen.DONE, "no pod, no other user, nothing attached", (self.present(0),))
