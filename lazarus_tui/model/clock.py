@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Coroutine
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
 
 
 class Clock(Protocol):
@@ -37,6 +40,20 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(max(0.0, seconds))
+
+
+async def within(clock: Clock, seconds: float, work: Coroutine[Any, Any, T]) -> T:
+    """The result of ``work``; ``TimeoutError`` when it is not there after ``seconds`` on ``clock``, and it is ended."""
+    task, timer = asyncio.ensure_future(work), asyncio.ensure_future(clock.sleep(seconds))
+    try:
+        await asyncio.wait({task, timer}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise TimeoutError(f"not within {seconds:g} s")
+        return task.result()
+    finally:
+        timer.cancel()
+        task.cancel()
+        await asyncio.gather(task, timer, return_exceptions=True)
 
 
 def rfc3339(moment: datetime, *, micro: bool = False, milli: bool = False) -> str:

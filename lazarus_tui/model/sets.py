@@ -37,7 +37,8 @@ BACKUP_ROLE, SAFETY_ROLE = "backup", "pre-restore"
 
 
 class SetAbout(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What every member knows of its whole set. ``consistency`` by claim: application, crash, unknown."""
+    """What every member knows of its whole set. ``consistency`` by claim: application; crash; skewed (of several
+    moments, and not held still); unknown (a hook failed)."""
 
     workload: str = ""
     replicas: int = 0
@@ -165,9 +166,9 @@ class SnapshotSet:
 
     @property
     def consistency(self) -> str:
-        """The weakest word among the volumes: unknown, crash, application."""
+        """The weakest word among the volumes: unknown, skewed, crash, application."""
         words = set(self.about.consistency.values()) or {"crash"}
-        return next((word for word in ("unknown", "crash", "application") if word in words), "unknown")
+        return next((word for word in ("unknown", "skewed", "crash", "application") if word in words), "unknown")
 
     def describe(self) -> str:
         """``orders-20260131-0200 (READY, 2 volumes, cut 2026-01-31T02:00:05Z)``."""

@@ -3,11 +3,12 @@
 from lazarus_tui.model.steps import OperationType
 from lazarus_tui.snapshots import prune, release
 from lazarus_tui.snapshots.beside import plan as beside
+from lazarus_tui.snapshots.hooks.freezing import let_go
 from lazarus_tui.snapshots.inplace import plan as inplace
 from lazarus_tui.snapshots.taking import plan as taking
 
 OPERATIONS = (
-    OperationType(taking.KIND, taking.plan, taking.steps, undo="auto"),
+    OperationType(taking.KIND, taking.plan, taking.steps, undo="auto", let_go=let_go),
     OperationType(beside.KIND, beside.plan, beside.steps, undo="auto"),
     OperationType(prune.KIND, prune.plan, prune.steps),
     OperationType(release.KIND, release.plan, release.steps),

@@ -8,6 +8,7 @@ from lazarus_tui.model.sets import ABOUT, ROLE_LABEL, SET_LABEL
 from lazarus_tui.model.snapshots import SNAPSHOTS, GroupSnapshot, Snapshot, group_snapshots
 from lazarus_tui.model.stepping import OPERATION_LABEL, carry_out
 from lazarus_tui.model.steps import Observation, Seen, StepContext, StepStopped, Write
+from lazarus_tui.snapshots.hooks.freezing import freeze, let_go
 from lazarus_tui.snapshots.members import labels_of, reason
 from lazarus_tui.snapshots.names import OP
 from lazarus_tui.snapshots.taking.steps import CUT_WITHIN, SetStep, cut_facts, cut_words
@@ -55,8 +56,10 @@ class CutGroup(SetStep):
     async def act(self, context: StepContext) -> None:
         group = await self._group(context)
         if group is None:
+            await freeze(context)  # what an earlier run held, it did not hold until here
             await self._make(context)
             return
+        await let_go(context, cut=True)  # marking may take a while, and the cut is there
         labels = labels_of(
             self.set_name, self.about(), str(self.params["role"]), str(self.params.get("schedule") or "")
         )  # fmt: skip

@@ -18,6 +18,9 @@ from lazarus_tui.model.steps import Catalog, Reader, Step
 from lazarus_tui.model.storage import Volume
 from lazarus_tui.snapshots.classes import choose_class
 from lazarus_tui.snapshots.discover import group_class, group_version, taken_by
+from lazarus_tui.snapshots.hooks.planning import hook_effects, plan_hooks
+from lazarus_tui.snapshots.hooks.spec import hooks_of
+from lazarus_tui.snapshots.hooks.steps import Freeze, Mark, Thaw
 from lazarus_tui.snapshots.names import set_id, shortened
 from lazarus_tui.snapshots.reading import sets_of
 from lazarus_tui.snapshots.taking.group import CutGroup
@@ -28,7 +31,11 @@ KIND = "snapshots.create"
 
 
 def _steps(params: Mapping[str, Any]) -> list[Step]:
-    return [CutGroup(params) if params.get("group") else Cut(params), Ready(params), Keep(params)]
+    hooks = hooks_of(params)
+    before = [Freeze(params)] if hooks else []
+    after = [Thaw(params)] if hooks and hooks.holds else []
+    cut = CutGroup(params) if params.get("group") else Cut(params)
+    return [*before, cut, *after, Mark(params), Ready(params), Keep(params)]
 
 
 def steps(plan: Plan, catalog: Catalog) -> Sequence[Step]:
@@ -37,7 +44,7 @@ def steps(plan: Plan, catalog: Catalog) -> Sequence[Step]:
 
 async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
     """``params``: namespace, statefulset, name ("" for one by the time), class ("" for the driver's default),
-    together ("auto", "group" or "each"), schedule. Raises ``PlanRefused``."""
+    together ("auto", "group" or "each"), schedule, and those of ``hooks.planning``. Raises ``PlanRefused``."""
     namespace, name = str(params.get("namespace") or ""), str(params.get("statefulset") or "")
     if not namespace or not name:
         raise PlanRefused("which StatefulSet?", where="statefulset", hint="name it as NAMESPACE/NAME")
@@ -57,6 +64,8 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
     classes = await _classes(reader, set(drivers.values()), params)
     group, notices = await _group(reader, raw, claims, every, drivers, str(params.get("together") or "auto"))
     notices += [choice.notice for choice in classes.values() if choice.notice and not group]
+    hooks, said = await plan_hooks(reader, params, namespace, every, raw)
+    notices += said
     if old := strays(found, claims):
         notices.append(f"claims of earlier replicas are left out: {', '.join(old)}")
     frozen: dict[str, Any] = {
@@ -67,6 +76,7 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
         "set": set_name,
         "claims": {target.claim: classes[drivers[target.claim]].name for target in every},
         "group": group,
+        "hooks": hooks,
         "role": BACKUP_ROLE,
         "schedule": str(params.get("schedule") or ""),
         "lease_namespace": namespace,
@@ -145,7 +155,8 @@ async def _group(reader: Reader, raw: Mapping[str, Any], claims: Mapping[str, Cl
 
 def _effects(params: Mapping[str, Any]) -> list[Effect]:
     how = f"together, by group class {params['group']['class']}" if params["group"] else ""
-    return [
+    made = [
         Effect("create", f"volumesnapshot of {claim}", how or f"class {name}")
         for claim, name in sorted(params["claims"].items())
     ]
+    return [*made, *hook_effects(hooks_of(params))]

@@ -19,6 +19,7 @@ from lazarus_tui.model.snapshots import (
 )
 from lazarus_tui.model.stepping import OPERATION_LABEL, BaseStep, carry_out
 from lazarus_tui.model.steps import Observation, Seen, StepContext, Write
+from lazarus_tui.snapshots.hooks.freezing import freeze
 from lazarus_tui.snapshots.members import keeping, member, reason
 from lazarus_tui.snapshots.names import member_name
 from lazarus_tui.snapshots.reading import sets_of
@@ -86,8 +87,10 @@ class Cut(SetStep):
         return Observation(Seen.DONE, cut_words(found), facts=cut_facts(found))
 
     async def act(self, context: StepContext) -> None:
-        about = self.about()
-        for claim in (await self.read(context)).missing:
+        about, found = self.about(), await self.read(context)
+        if not found.members:
+            await freeze(context)  # what an earlier run held, it did not hold until here
+        for claim in found.missing:
             body = member(
                 self.set_name, self.namespace, claim, about, class_name=self.classes[claim],
                 role=str(self.params["role"]), schedule=str(self.params.get("schedule") or ""),
