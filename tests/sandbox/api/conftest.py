@@ -21,6 +21,8 @@ from lazarus_tui.sandbox.api.server import ApiServer
 from lazarus_tui.sandbox.api.store import Store
 from lazarus_tui.sandbox.clock import VirtualClock
 
+from .scripted_kubelet import PODS, Kubelet
+
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 MERGE = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
@@ -154,6 +156,15 @@ def config_map(name: str, data: Mapping[str, str] | None = None, **meta: Any) ->
 def pod(name: str, *, node: str = "", **meta: Any) -> dict[str, Any]:
     spec: dict[str, Any] = {"containers": [{"name": "main", "image": "lazarus.dev/pause:1"}]}
     return {"metadata": {"name": name, **meta}, "spec": spec | ({"nodeName": node} if node else {})}
+
+
+@pytest.fixture
+async def kubelet(world: World) -> Kubelet:
+    """It runs pod ``a``."""
+    made = Kubelet()
+    world.server.runtime = made
+    await world.call("POST", PODS, pod("a", node="n1"))
+    return made
 
 
 def workload(kind: str, name: str, **spec: Any) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from lazarus_tui.sandbox.api.kubeconfig import kubeconfig
 from lazarus_tui.sandbox.api.pki import authority_pem, load_authority
 
 from .conftest import World, config_map, pod
-from .test_streams import V5, Cat, Kubelet
+from .scripted_kubelet import V5, Cat, Kubelet
 
 CM = "/api/v1/namespaces/default/configmaps"
 AUTH = {"Authorization": "Bearer secret"}
