@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from faulty_place import Place
 from kube_fakes import ManualClock, Script, ScriptedTransport
 
 from lazarus_tui.kube.cluster import Cluster
@@ -28,3 +29,10 @@ def scripted(clock: ManualClock) -> Callable[..., Cluster]:
         return Cluster(ScriptedTransport(*script), "test", clock, rng=lambda: 1.0)
 
     return make
+
+
+@pytest.fixture
+async def place() -> AsyncIterator[Place]:
+    made = Place()
+    yield made
+    await made.close()
