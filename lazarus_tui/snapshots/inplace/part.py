@@ -204,7 +204,10 @@ class RestoreStep(BaseStep):
         while left:
             if context.clock.monotonic() - began > limit:
                 raise StepStopped(f"{self.title}: not taken back within {limit:.0f} s: {left}", park=True)
-            await act()
+            try:
+                await act()
+            except StepStopped as stop:  # half taken back is no end: a person mends the cause, and the undo goes on
+                raise StepStopped(stop.what, hint=stop.hint or "mend the cause, then resume", park=True) from stop
             left = await look()
             if left:
                 await context.clock.sleep(self.poll)
