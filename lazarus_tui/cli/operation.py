@@ -113,11 +113,15 @@ def undo(session: Session, id: str, confirm: str | None, output: str) -> int:
 
 @click.command()
 @click.argument("id")
+@click.option("--confirm", metavar="NAME", help="The target's name; needed to take over from another Lazarus.")
 @output_option
 @click.pass_obj
-def resume(session: Session, id: str, output: str) -> int:
+def resume(session: Session, id: str, confirm: str | None, output: str) -> int:
     """Go on with parked operation ID: observe first, then decide."""
-    found = session.call("operation.resume", {"id": id}, Operation)
+    found = session.call("operation.get", {"id": id}, Operation)
+    if found.foreign:
+        confirm = _typed(found, confirm, f"it was {found.foreign}; going on takes it over")
+    found = session.call("operation.resume", {"id": found.id, "confirm": confirm or ""}, Operation)
     return followed(session, found.id, output)
 
 

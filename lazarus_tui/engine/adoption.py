@@ -102,6 +102,7 @@ def adopted(capsule: Capsule, context: str, steps: Sequence[Step], now: str) -> 
         facts={key: plan.params[key] for key in KNOWN if key in plan.params},
         undo=plan.undo,
         exit_code=0 if capsule.closed else 3,
+        foreign="" if capsule.closed else f"begun by another Lazarus, known by its capsule {where}",
     )
     mutating = [step.name for step in steps if step.mutates]
     return operation, plan, {"capsule": where, "steps": mutating, "digest": capsule.plan.digest()}

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from lazarus_tui.engine.errors import Refused
 from lazarus_tui.engine.resume import left
 from lazarus_tui.journal import Event
 from lazarus_tui.model.operation import Operation, OpState
@@ -48,3 +49,10 @@ def verdict_code(verdict: Verdict, required: bool) -> int:
     if verdict is Verdict.INCONCLUSIVE or (required and verdict is not Verdict.PASSED):
         return 4
     return 0
+
+
+def named(operation: Operation, confirm: str, verb: str, what: str) -> None:
+    """Raises ``Refused`` unless a person typed the target's name; ``verb`` is the command that takes it."""
+    if confirm != operation.target:
+        hint = f"lazarus {verb} {operation.id[:8]} --confirm {operation.target}"
+        raise Refused(f"{what} needs the name {operation.target!r}", where=operation.title, hint=hint)

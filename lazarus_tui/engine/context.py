@@ -80,7 +80,12 @@ class OperationContext:
         self.reader: steps.Reader = reader
         self.clock: Clock = reader.clock
         self.facts: Mapping[str, Any] = _Facts(ledger)
+        self._own_gate = gate
         self.held: MutableMapping[str, steps.Closing] = {}
+
+    @property
+    def fence(self) -> int:
+        return self._own_gate.fence
 
     async def remember(self, **facts: Any) -> None:
         kept = journal_facts(facts)

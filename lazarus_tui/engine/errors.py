@@ -20,6 +20,10 @@ class GateClosed(StepStopped):
         super().__init__(what, hint=hint, park=True)
 
 
+class Overtaken(GateClosed):
+    """Another engine took the operation over: this one writes nothing more until a person decides."""
+
+
 class RightMissing(StepStopped):
     """401 or 403: the operation waits for a person; the sentence names the missing right."""
 

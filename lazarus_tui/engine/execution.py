@@ -13,6 +13,7 @@ from lazarus_tui.engine.context import OperationContext, Surroundings, journal_f
 from lazarus_tui.engine.effort import API_PATIENCE, LONGEST_PAUSE, MAX_ACTS, Effort
 from lazarus_tui.engine.errors import ClusterGone, GateClosed, RightMissing
 from lazarus_tui.engine.failpoint import fp
+from lazarus_tui.engine.fence import Fencing
 from lazarus_tui.engine.gate import Gate, write_lease
 from lazarus_tui.engine.lease import Lease
 from lazarus_tui.engine.ledger import Ledger
@@ -46,6 +47,7 @@ class Execution:
     ) -> None:  # fmt: skip
         self.ledger, self.plan, self._kind, self.steps = ledger, plan, kind, steps
         self._around, self._permitted = around, permitted
+        self.seize = False  # a person decided to go on, whoever was at it since
         self._wanted = ""
         self._wake = asyncio.Event()
         self.gate: Gate | None = None
@@ -120,6 +122,10 @@ class Execution:
         await let_go(self._kind, self._context)
         if found is not None:
             await self._patiently(found.acquire, API_PATIENCE)
+        if lease and self._kind.fence is not None:
+            self.gate.undoing = ledger.operation.state is OpState.UNDOING
+            fencing = Fencing(self._kind.fence, self._context, self.gate)
+            await self._patiently(lambda: fencing.take(seize=self.seize), API_PATIENCE)
         if lease and ledger.operation.state is OpState.RUNNING:
             ledger.change(message="", hint="")
         return self._context
@@ -137,10 +143,7 @@ class Execution:
                 raise
             await self._failed(context, stop)
         else:
-            await self._done()
-
-    async def _done(self) -> None:
-        await self._end(OpState.DONE, "", "", self._done_code())
+            await self._end(OpState.DONE, "", "", self._done_code())
 
     def _done_code(self) -> int:
         required = self._kind.verdict_required or self.plan.params.get("require") == Verdict.PASSED.value
@@ -182,16 +185,16 @@ class Execution:
 
     async def _park(self, message: str, hint: str) -> None:
         """Stop where it is safe and wait for a person; without a journal only the published record can say so."""
-        changed = False
+        changed, was = False, self.ledger.operation.state
         try:
             changed = bool(await self._written())
         except JournalError:
             log.warning("the journal cannot be read while parking")
-        was = self.ledger.operation.state
         undo = self._kind.undo != "none" and changed
         self.ledger.change(
-            state=OpState.PARKED, message=redact(message), hint=hint, can_undo=undo, exit_code=3 if changed else 4
-        )
+            state=OpState.PARKED, message=redact(message), hint=hint, can_undo=undo, exit_code=3 if changed else 4,
+            foreign=self.gate.taken if self.gate else "",
+        )  # fmt: skip
         try:
             await self.ledger.save(("op.parked", {"was": was.value, "message": redact(message)}))
         except JournalError as error:
@@ -378,9 +381,8 @@ class Execution:
             try:
                 return await call()
             except (AuthError, Forbidden) as error:
-                raise RightMissing(
-                    f"missing right: {error.request} ({error.status}: {error.message})", hint=error.hint
-                ) from error
+                what = f"missing right: {error.request} ({error.status}: {error.message})"
+                raise RightMissing(what, hint=error.hint) from error
             except _AWAY as error:
                 silent = self._around.clock.monotonic() - began
                 if silent > patience:

@@ -8,7 +8,7 @@ decides.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from lazarus_tui.engine.errors import GateClosed, RightMissing
@@ -69,6 +69,9 @@ class Gate:
         self.cancelled = False
         self.step = ""
         self.undoing = False
+        self.fence = 0  # this engine's number, see ``engine.fence``
+        self.overtaken: Callable[[], Awaitable[None]] | None = None  # raises ``Overtaken``
+        self.taken = ""  # by whom this engine was overtaken, in words
         self.doubt = ""  # why nobody knows whether the last write was carried out
 
     def freeze(self, why: str) -> None:
@@ -138,6 +141,7 @@ class Gate:
             await self.lease.renew()
         if self.lease is not None and self.lease.lost:
             self.freeze(self.lease.lost)
+            self.taken = self.taken or (f"taken over: {self.lease.lost}" if self.overtaken is not None else "")
         if self.frozen:
             raise GateClosed(self.frozen, hint="see who works on the target, then resume")
         if self.lease is not None and not self.lease.fresh:
@@ -153,6 +157,15 @@ class Gate:
                 f"context {self._plan.context} leads to another cluster than the one the plan was made for",
                 hint="point the context back to that cluster, then resume",
             )
+        await self._check_fence()
+
+    async def _check_fence(self) -> None:
+        """Nothing is awaited between this and the sending, but for a lease that went stale in the meantime."""
+        if self.overtaken is None:
+            return
+        await self.overtaken()
+        if self.lease is not None and not self.lease.fresh:
+            await self._check()
 
     async def _keep(self, kind: str, body: Mapping[str, Any]) -> int:
         """A row in the journal, or no change at all."""

@@ -19,13 +19,17 @@ import msgspec
 from lazarus_tui.engine.errors import GateClosed
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.kube.errors import AuthError, Conflict, Forbidden, KubeError, NotFound
-from lazarus_tui.model.clock import Clock, rfc3339
+from lazarus_tui.model.clock import Clock, parse_rfc3339, rfc3339
 from lazarus_tui.model.objects import Meta, Wire
 from lazarus_tui.model.resources import LEASES
 
 DURATION = 30.0
 RENEW = 5.0
 WRITES_STOP = 15.0
+# After the 30 s another host's late requests may still be on their way (reliability §4.3).
+QUARANTINE = 60.0
+# A record that says it was last renewed so long ago, more than clocks differ, is only watched for two renewals.
+EXPIRED = 600.0
 
 
 class LeaseSpec(Wire, frozen=True):
@@ -53,6 +57,10 @@ def holder_name(journal: Path) -> str:
     return f"{socket.gethostname()}/{hashlib.sha256(os.fsencode(journal)).hexdigest()[:8]}"
 
 
+def _host(holder: str) -> str:
+    return holder.partition("/")[0]
+
+
 class Lease:
     """``holder`` must stay the same over restarts of one engine: its journal's lock proves the old one is dead."""
 
@@ -74,7 +82,10 @@ class Lease:
         return not self.lost and (self.unavailable or young)
 
     async def acquire(self) -> None:
-        """Take the lease; waits 30 s for a holder that may be dead. Raises ``GateClosed`` or KubeError."""
+        """Take the lease; waits 30 s for a holder that may be dead, 90 s for one of another host.
+
+        One that was let go is taken at once. Raises ``GateClosed`` or KubeError.
+        """
         seen, since = "", self._clock.monotonic()
         while not await self._try():
             record = self._record
@@ -88,11 +99,27 @@ class Lease:
                     )
                 seen, since = record.metadata.resource_version, self._clock.monotonic()
                 self._say(f"{record.spec.holder_identity} holds the lease {self.name}; waiting to see whether it lives")
-            elif self._clock.monotonic() - since > DURATION:
-                self._say(f"the lease of {record.spec.holder_identity} was not renewed for {DURATION:.0f} s: taking it")
+            elif (unseen := self._clock.monotonic() - since) > self._patience(record):
+                self._say(f"the lease of {record.spec.holder_identity} was not renewed for {unseen:.0f} s: taking it")
                 await self._put(record, taken=True)
                 return
             await self._clock.sleep(RENEW)
+
+    def _patience(self, record: LeaseRecord) -> float:
+        """Seconds without a change after which the lease may be taken."""
+        try:
+            silent = (self._clock.now() - parse_rfc3339(record.spec.renew_time or "")).total_seconds()
+        except ValueError:
+            silent = 0.0
+        if silent > EXPIRED:
+            return 2 * RENEW
+        same_host = _host(record.spec.holder_identity or "") == _host(self._holder)
+        return DURATION if same_host else DURATION + QUARANTINE
+
+    @property
+    def transitions(self) -> int:
+        """How often the lease has changed hands, as of our last look."""
+        return (self._record.spec.lease_transitions or 0) if self._record else 0
 
     async def _try(self) -> bool:
         """True when the lease is ours now, or cannot be used at all."""
@@ -137,8 +164,8 @@ class Lease:
 
     async def renew(self) -> None:
         """Renew once; marks the lease lost when somebody else has it. KubeError when it cannot be known."""
-        if self.unavailable or self.lost:
-            return
+        if self.unavailable or self.lost or self._renewed == float("-inf"):
+            return  # what was never taken is not renewed: that would be taking it from whoever has it
         try:
             await self._put(self._record)
         except Conflict:

@@ -13,7 +13,7 @@ import msgspec
 
 from lazarus_tui.engine.adoption import Capsule, adopted
 from lazarus_tui.engine.beginning import begun
-from lazarus_tui.engine.closing import closed
+from lazarus_tui.engine.closing import closed, named
 from lazarus_tui.engine.context import Surroundings
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.engine.execution import Execution
@@ -147,7 +147,7 @@ class Runner:
                 hint="check the kubeconfig, then make the plan again",
             )
 
-    def _launch(self, operation: Operation, plan: Plan, kind: OperationType, steps: Sequence[Step]) -> None:
+    def _launch(self, operation: Operation, plan: Plan, kind: OperationType, steps: Sequence[Step]) -> Execution:
         around = self._around
         ledger = Ledger(operation, around.journal, around.clock, around.on_change, around.on_lines)
         if operation.recoveries and operation.changed:
@@ -160,6 +160,7 @@ class Runner:
         self._targets[(operation.context, operation.target)] = operation.id
         ledger.publish_now()
         self._tasks[operation.id] = self._spawn(self._guard(execution))
+        return execution
 
     def _spawn(self, work: Any) -> asyncio.Task[None]:
         return asyncio.get_running_loop().create_task(work)
@@ -279,11 +280,16 @@ class Runner:
         execution.request("park")
         return execution.ledger.operation
 
-    async def resume(self, prefix: str) -> Operation:
-        """Go on with a parked operation where it stopped: by looking first."""
+    async def resume(self, prefix: str, confirm: str = "") -> Operation:
+        """Go on with a parked operation where it stopped: by looking first.
+
+        One that another engine may be at is taken over, which needs the target's name in ``confirm``.
+        """
         operation = await self.get(prefix)
         if operation.state is not OpState.PARKED:
             raise Refused(f"operation {operation.id[:8]} is {operation.state.value}, not parked")
+        if operation.foreign:
+            named(operation, confirm, "resume", f"it was {operation.foreign}; taking it over")
         parked = await self._around.journal.events(operation.id, "op.parked")
         undoing = bool(parked) and parked[-1].body.get("was") == OpState.UNDOING.value
         return await self._restart(operation, OpState.UNDOING if undoing else OpState.RUNNING, "op.resumed")
@@ -303,11 +309,8 @@ class Runner:
         done = operation.state is OpState.DONE and operation.can_undo
         if operation.state not in (OpState.PARKED, OpState.LEFT_CHANGED) and not done:
             raise Refused(f"operation {operation.id[:8]} is {operation.state.value}: there is nothing to undo")
-        if confirm != operation.target:
-            hint = f"lazarus undo {operation.id[:8]} --confirm {operation.target}"
-            means = f" ({operation.undo})" if operation.undo else ""
-            what = f"it is {operation.state.value}, and taking it back{means} needs the name {operation.target!r}"
-            raise Refused(what, where=operation.title, hint=hint)
+        means = f" ({operation.undo})" if operation.undo else ""
+        named(operation, confirm, "undo", f"it is {operation.state.value}, and taking it back{means}")
         return await self._restart(operation, OpState.UNDOING, "op.undoing")
 
     async def close_operation(self, prefix: str, confirm: str, reason: str = "") -> Operation:
@@ -321,10 +324,7 @@ class Runner:
             raise Refused(f"operation {operation.id[:8]} is {operation.state.value}", where=operation.title, hint=hint)
         if operation.state is not OpState.PARKED:
             raise Refused(f"operation {operation.id[:8]} has ended: it is {operation.state.value}")
-        if confirm != operation.target:
-            hint = f"lazarus operation close {operation.id[:8]} --confirm {operation.target}"
-            what = f"closing it leaves everything as it is, and needs the name {operation.target!r}"
-            raise Refused(what, where=operation.title, hint=hint)
+        named(operation, confirm, "operation close", "closing it leaves everything as it is, and")
         with self._alone(operation):
             journal, now = self._around.journal, rfc3339(self._around.clock.now(), micro=True)
             events = await journal.events(operation.id)
@@ -359,20 +359,20 @@ class Runner:
         if holder != operation.id:
             raise Refused(f"operation {holder[:8]} works on {operation.target}", hint="wait for it")
         if not self._around.armed(operation.context):
-            raise Refused(
-                f"context {operation.context} is read-only", code="read-only", hint="use --write, or arm it first"
-            )
+            what = f"context {operation.context} is read-only"
+            raise Refused(what, code="read-only", hint="use --write, or arm it first")
         now = rfc3339(self._around.clock.now(), micro=True)
         operation = msgspec.structs.replace(
-            operation, state=state, hint="", ended="", exit_code=None, can_undo=False, changed=now, message=""
-        )
+            operation, state=state, exit_code=None, can_undo=False, changed=now, message="", hint="", ended="",
+            foreign="",
+        )  # fmt: skip
         self._targets[(operation.context, operation.target)] = operation.id
         try:
             await self._around.journal.save(operation, (event, {"by": "request"}))
         except JournalError as error:
             raise Refused(error.what, hint=error.hint) from error
         self._revoked.discard(operation.context)
-        self._launch(operation, plan, kind, steps)
+        self._launch(operation, plan, kind, steps).seize = True
         return operation
 
     def revoke(self, context: str) -> None:

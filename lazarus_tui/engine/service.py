@@ -55,7 +55,7 @@ class Operations(Protocol):
 
     async def undo(self, prefix: str, confirm: str = "") -> Operation: ...
 
-    async def resume(self, prefix: str) -> Operation: ...
+    async def resume(self, prefix: str, confirm: str = "") -> Operation: ...
 
     async def park(self, prefix: str) -> Operation: ...
 
@@ -119,7 +119,7 @@ class IdParams(msgspec.Struct):
     id: str
 
 
-class UndoParams(msgspec.Struct):
+class ConfirmedParams(msgspec.Struct):
     id: str
     confirm: str = ""
 
@@ -198,8 +198,8 @@ class Service:
             "plan.make": (PlanParams, self._plan),
             "operation.start": (StartParams, self._start),
             "operation.get": (IdParams, self._get),
-            "operation.undo": (UndoParams, self._undo),
-            "operation.resume": (IdParams, self._resume),
+            "operation.undo": (ConfirmedParams, self._undo),
+            "operation.resume": (ConfirmedParams, self._resume),
             "operation.park": (IdParams, self._park),
             "operation.close": (CloseParams, self._close),
             "object.get": (ObjectParams, self._object),
@@ -312,11 +312,11 @@ class Service:
     async def _get(self, peer: Peer, wanted: IdParams) -> Operation:
         return await self._operations.get(wanted.id)
 
-    async def _undo(self, peer: Peer, wanted: UndoParams) -> Operation:
+    async def _undo(self, peer: Peer, wanted: ConfirmedParams) -> Operation:
         return await self._operations.undo(wanted.id, wanted.confirm)
 
-    async def _resume(self, peer: Peer, wanted: IdParams) -> Operation:
-        return await self._operations.resume(wanted.id)
+    async def _resume(self, peer: Peer, wanted: ConfirmedParams) -> Operation:
+        return await self._operations.resume(wanted.id, wanted.confirm)
 
     async def _park(self, peer: Peer, wanted: IdParams) -> Operation:
         return await self._operations.park(wanted.id)

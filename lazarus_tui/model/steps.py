@@ -226,6 +226,11 @@ class StepContext(Protocol):
     facts: Mapping[str, Any]  # journalled results of earlier steps (and of this one, after remember)
     held: MutableMapping[str, Closing]  # what this run keeps open over several steps; the engine closes it at its end
 
+    @property
+    def fence(self) -> int:
+        """The number this engine writes to the cluster as its own (see ``Fence``); 0 where there is none."""
+        ...
+
     async def remember(self, **facts: Any) -> None:
         """Journal facts now (before an act that depends on them): names, uids, chosen points, clock readings."""
         ...
@@ -275,6 +280,21 @@ class Step(Protocol):
         ...
 
 
+class Fence(Protocol):
+    """Where an operation's fence is kept in the cluster, for operations that another engine may take over.
+
+    The step that makes that place says so with the fact ``capsule``: without it, it was taken away by somebody.
+    """
+
+    async def read(self, context: StepContext) -> int | None:
+        """The number that is written, by a fresh read; None when there is no place for it."""
+        ...
+
+    async def write(self, context: StepContext) -> None:
+        """Write ``context.fence`` through the gate; raises ``StepStopped`` when somebody else is ahead."""
+        ...
+
+
 class Planner(Protocol):
     """Makes the plan of one kind of operation from parameters, reading the cluster; raises ``PlanRefused``."""
 
@@ -301,10 +321,11 @@ class OperationType:
 
     ``undo`` is "auto" (a failure undoes the finished steps by itself), "ask" (park and offer it) or "none".
     ``pivot`` names the step from which on a failure asks although ``undo`` is "auto".
+    ``fence`` keeps out an engine whose operation was taken over by another one.
     ``verdict_required``: an operation that ends without PASSED or FAILED was not proven (exit code 4).
     ``let_go`` is called whenever the operation does not go on: when a run begins, before it parks or is undone, at its
     end, and for what a parked one still holds.
-    ``waits`` tells in the cluster, with the reason in words, that a person is waited for; what fails there fails nothing.
+    ``waits`` tells in the cluster, with the reason in words, that a person is waited for; its failure fails nothing.
     """
 
     kind: str
@@ -313,5 +334,6 @@ class OperationType:
     undo: str = "none"
     pivot: str = ""
     verdict_required: bool = False
+    fence: Fence | None = None
     let_go: LetGo | None = None
     waits: Callable[[StepContext, str], Awaitable[None]] | None = None

@@ -5,6 +5,7 @@ from lazarus_tui.snapshots import prune, release
 from lazarus_tui.snapshots.beside import plan as beside
 from lazarus_tui.snapshots.hooks.freezing import let_go
 from lazarus_tui.snapshots.inplace import plan as inplace
+from lazarus_tui.snapshots.inplace.fence import CapsuleFence
 from lazarus_tui.snapshots.taking import plan as taking
 
 OPERATIONS = (
@@ -12,5 +13,13 @@ OPERATIONS = (
     OperationType(beside.KIND, beside.plan, beside.steps, undo="auto"),
     OperationType(prune.KIND, prune.plan, prune.steps),
     OperationType(release.KIND, release.plan, release.steps),
-    OperationType(inplace.KIND, inplace.plan, inplace.steps, undo="auto", pivot=inplace.PIVOT, waits=inplace.waits),
+    OperationType(
+        inplace.KIND,
+        inplace.plan,
+        inplace.steps,
+        undo="auto",
+        pivot=inplace.PIVOT,
+        waits=inplace.waits,
+        fence=CapsuleFence(),
+    ),
 )

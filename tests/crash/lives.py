@@ -163,7 +163,7 @@ class Case:
         if operation.state is OpState.DONE and not self.scene.undo:
             return operation
         if self.k % 2 and not self.scene.undo:
-            await engine.passing(engine.runner.resume(operation.id))
+            await engine.passing(engine.runner.resume(operation.id, operation.target))
         else:
             await engine.passing(engine.runner.undo(operation.id, operation.target))
         return await engine.finish(operation.id)

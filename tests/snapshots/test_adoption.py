@@ -9,6 +9,7 @@ import pytest
 
 from lazarus_tui import snapshots
 from lazarus_tui.engine.adoption import BadCapsule, capsules, opened
+from lazarus_tui.engine.errors import Refused
 from lazarus_tui.model.operation import OpState
 from lazarus_tui.model.resources import CONFIGMAPS
 from tests.engine.world import Engine
@@ -80,7 +81,10 @@ async def test_another_lazarus_goes_on_or_takes_it_back(match: str, way: str) ->
             assert volumes(stage) == old
             assert all_say(stage, "after")
         else:
-            await engine.passing(engine.runner.resume(op))
+            with pytest.raises(Refused, match="needs the name 'prod/db'") as refused:
+                await engine.passing(engine.runner.resume(op))
+            assert refused.value.hint == f"lazarus resume {op[:8]} --confirm prod/db"
+            await engine.passing(engine.runner.resume(op, "prod/db"))
             ended = await engine.finish(op)
             assert ended.state is OpState.DONE, ended.message
             assert all_say(stage, "before")

@@ -127,7 +127,7 @@ async def test_whoever_takes_over_gives_back_what_the_first_one_held(way: str) -
         if way == "undo":
             await engine.passing(engine.runner.undo(op, adopted.target))
         else:
-            await engine.passing(engine.runner.resume(op))
+            await engine.passing(engine.runner.resume(op, adopted.target))
         ended = await engine.finish(op)
         assert ended.state is (OpState.UNDONE if way == "undo" else OpState.DONE), ended.message
         assert all_say(stage, "after" if way == "undo" else "before")

@@ -14,6 +14,7 @@ from lazarus_tui.snapshots.names import (
     BEACON,
     CAPSULE,
     CLOSED,
+    FENCE,
     OP,
     ORIGINAL_REPLICAS,
     OWNER,
@@ -38,7 +39,7 @@ class Capsule(RestoreStep):
             return Observation(Seen.ABSENT)
         if (found.get("data") or {}).get("operation") != context.op:
             return Observation(Seen.DIVERGED, f"ConfigMap {capsule_name(context.op)} is of another operation")
-        facts = {"set": str(self.params["set"]), "replicas": self.replicas}
+        facts = {"set": str(self.params["set"]), "replicas": self.replicas, "capsule": True}
         return Observation(Seen.DONE, f"{self.namespace}/{capsule_name(context.op)}", facts=facts)
 
     async def act(self, context: StepContext) -> None:
@@ -50,7 +51,8 @@ class Capsule(RestoreStep):
             "plan": canonical(context.plan).decode(),
             "instruction": f"lazarus resume {context.op[:8]}   or   lazarus undo {context.op[:8]}",
         }
-        meta = {"name": name, "namespace": self.namespace, "labels": {CAPSULE: "true"}}
+        marks = {FENCE: str(context.fence)}
+        meta = {"name": name, "namespace": self.namespace, "labels": {CAPSULE: "true"}, "annotations": marks}
         body = {"apiVersion": CONFIGMAPS.api_version, "kind": CONFIGMAPS.kind, "metadata": meta, "data": data}
         await self.change(
             context, Write("create", CONFIGMAPS, self.namespace, name, body, expect="the capsule is there")
@@ -127,6 +129,7 @@ async def light(step: RestoreStep, context: StepContext) -> None:
         ORIGINAL_REPLICAS: str(step.replicas),
         SINCE: rfc3339(context.clock.now()),
         OWNER: str(step.params.get("owner") or ""),
+        FENCE: str(context.fence),
     }
     await annotate(step, context, STATEFULSETS, found, marks, "the beacon is on")
 
@@ -233,6 +236,4 @@ def fits(patch: Any, found: Any) -> bool:
     if not isinstance(patch, Mapping):
         return bool(patch == found)
     found = found if isinstance(found, Mapping) else {}
-    return all(
-        found.get(key) is None if value is None else fits(value, found.get(key)) for key, value in patch.items()
-    )
+    return all(found.get(key) is None if value is None else fits(value, found.get(key)) for key, value in patch.items())
