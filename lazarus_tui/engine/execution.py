@@ -17,7 +17,7 @@ from lazarus_tui.engine.fence import Fencing
 from lazarus_tui.engine.gate import Gate, write_lease
 from lazarus_tui.engine.lease import Lease
 from lazarus_tui.engine.ledger import Ledger
-from lazarus_tui.engine.letting_go import closed, freed_or, let_go
+from lazarus_tui.engine.letting_go import closed, freed_or, let_go, shut
 from lazarus_tui.engine.resume import past_pivot, untouched, written
 from lazarus_tui.engine.telling import tell
 from lazarus_tui.journal import JournalError
@@ -92,7 +92,7 @@ class Execution:
         try:
             await self._connect(lease=False)
         finally:
-            await closed(self._kind, self._context)
+            await shut(self._context)
 
     async def _connect(self, *, lease: bool = True) -> OperationContext:
         """The operation's own view of its cluster, its gate and, where one can be had, its lease.

@@ -57,9 +57,15 @@ async def closed(kind: OperationType, context: StepContext | None) -> None:
     except StepStopped as still:
         log.error("%s: %s", context.op, still.what)
     finally:
-        held = list(context.held.values())
+        await shut(context)
+
+
+async def shut(context: StepContext | None) -> None:
+    """Nothing is open any more."""
+    held = list(context.held.values()) if context else []
+    if context is not None:
         context.held.clear()
-        await asyncio.gather(*(one.close() for one in held), return_exceptions=True)
+    await asyncio.gather(*(one.close() for one in held), return_exceptions=True)
 
 
 async def keep_trying(execution: Execution, clock: Clock) -> None:

@@ -2,7 +2,7 @@
 
 Facts: ``held`` (``model.steps.HELD``; by pod: uid, container, restarts, since) is journalled before anything is run in
 a pod, and a pod leaves it when its post hook succeeded or the pod is gone. ``hooks.words`` is the consistency by pod,
-``hooks.results`` what the hooks gave.
+``hooks.results`` what the hooks gave, ``hooks.cut`` whether all was cut when the end of the freeze began.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lazarus_tui.snapshots.hooks.post import Freed, free
 from lazarus_tui.snapshots.hooks.pre import announce, begin
 from lazarus_tui.snapshots.hooks.spec import EXEC, ONCE, Hooks, hooks_of
 
-WORDS, RESULTS = "hooks.words", "hooks.results"
+WORDS, RESULTS, CUT = "hooks.words", "hooks.results", "hooks.cut"
 _HOLD = "hooks"
 # Seconds between attempts of the alarm at an application that does not let itself be freed.
 _AGAIN = 2.0
@@ -157,7 +157,7 @@ async def let_go(context: StepContext, *, cut: bool = False) -> None:
         held = dict(context.facts.get(HELD) or {})
         if hooks is None or not held:
             return
-        cut = cut or "set.cuts" in context.facts
+        cut = cut or "set.cuts" in context.facts or bool(context.facts.get(CUT))
         namespace = str(context.plan.params["namespace"])
         freed = await asyncio.gather(*(
             free(context, hooks, (namespace, pod, str(held[pod]["container"])), held[pod], hold.sessions.pop(pod, None),
@@ -176,7 +176,8 @@ async def _note(
         results[pod] = {**(results.get(pod) or {}), "post": msgspec.to_builtins(one.ran)}
         if not one.stuck:
             words.setdefault(pod, hooks.gives if cut and one.sound else "crash")
-    await context.remember(**{HELD: {pod: held[pod] for pod in stuck}, WORDS: words, RESULTS: results})
+    left = {pod: held[pod] for pod in stuck}
+    await context.remember(**{HELD: left, WORDS: words, RESULTS: results, CUT: cut})
     for pod, one in freed.items():
         await context.say(f"{pod}: post hook: {one.ran.words()}" + (f" ({one.note})" if one.note else ""))
     if stuck:
