@@ -9,11 +9,25 @@ import msgspec
 
 from lazarus_tui.sandbox.api import managed
 from lazarus_tui.sandbox.api.errors import ApiError
-from lazarus_tui.sandbox.api.fieldsets import Fields, Unkeyed, compare, entries, fields_of, item_key, member, under
+from lazarus_tui.sandbox.api.fieldsets import (
+    Fields,
+    Unkeyed,
+    compare,
+    entries,
+    fields_of,
+    item_key,
+    member,
+    minus,
+    under,
+)
 from lazarus_tui.sandbox.api.fieldsets import union as both
 from lazarus_tui.sandbox.api.kinds import Served
 from lazarus_tui.sandbox.api.managed import Entry, Object, Writer
 from lazarus_tui.sandbox.api.shapes import Shape
+
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+# The manager that may go on where client-side apply ended.
+_KUBECTL = "kubectl"
 
 
 class Application:
@@ -59,10 +73,23 @@ class Application:
         except Unkeyed as error:
             raise self._untyped(error) from None
         if not self._force:
-            managed.refuse_conflicts(others, self._writer, changed)
+            managed.refuse_conflicts(others, self._writer, minus(changed, self._given_up(stored)))
+        if self._writer.manager == _KUBECTL and _last_applied(stored):
+            wanted = _noted(wanted, self.config)
         left = managed.without(others, both(changed, removed))
         self.entries = self._with_mine(left, mine)
         return wanted
+
+    def _given_up(self, stored: Object) -> Fields | None:
+        """What client-side apply said last and is so still: kubectl takes that over without a conflict."""
+        said = _last_applied(stored) if self._writer.manager == _KUBECTL else ""
+        try:
+            before = managed.owned(msgspec.json.decode(said, type=dict)) if said else {}
+            fields = fields_of(before, self._shape, marked=False)
+            changed, removed = compare(before, managed.owned(stored), self._shape)
+        except (msgspec.MsgspecError, Unkeyed, AttributeError, KeyError):
+            return None
+        return minus(minus(fields or None, changed), removed)
 
     def _split(self, before: Iterable[Entry]) -> tuple[Entry | None, list[Entry]]:
         me = managed.identity(self._writer.entry)
@@ -86,6 +113,17 @@ class Application:
         for entry in others:
             kept = both(kept, entry["fieldsV1"])
         _drop(wanted, mine["fieldsV1"], kept or {"": {}}, self._shape)
+
+
+def _last_applied(obj: Object) -> str:
+    return str((obj["metadata"].get("annotations") or {}).get(LAST_APPLIED) or "")
+
+
+def _noted(wanted: Object, config: Object) -> Object:
+    """With the configuration in the annotation of client-side apply, which otherwise would undo it."""
+    told = msgspec.json.encode(config, order="sorted").decode() + "\n"
+    meta = wanted["metadata"]
+    return wanted | {"metadata": meta | {"annotations": meta["annotations"] | {LAST_APPLIED: told}}}
 
 
 def _stated(value: Any) -> Any:

@@ -21,6 +21,7 @@ from lazarus_tui.sandbox.api.errors import (
     invalid,
     method_not_allowed,
     no_such_route,
+    too_large,
     unsupported_media_type,
 )
 from lazarus_tui.sandbox.api.kinds import Kind, Served
@@ -144,6 +145,8 @@ class Call:
             query = dict(self.query) | {"fieldSelector": f"metadata.name={self.route.name}"}
             wanted = options.list_options(query, watching=True)
             return self._watch(wanted, self._view(self._accepted()))
+        if (asked := options.revision(self.query.get("resourceVersion", ""))) > self.verbs.store.revision:
+            raise too_large(asked, self.verbs.store.revision)
         return self._single(self.verbs.get(self.kind, self.route.namespace, self.route.name))
 
     def _watch(self, wanted: options.ListOptions, view: View) -> Answer:

@@ -245,14 +245,18 @@ def _secret(obj: Object, store: Store, old: Object | None) -> None:
     if plain:
         data = _dict(obj, "data")
         data |= {key: base64.b64encode(str(value).encode()).decode() for key, value in plain.items()}
-    for value in (obj.get("data") or {}).values():
+    _encoded("Secret", obj.get("data"))
+    _fill(obj, type="Opaque")
+
+
+def _encoded(kind: str, data: Object | None) -> None:
+    for value in (data or {}).values():
         try:
             base64.b64decode(value or "", validate=True)
         except (ValueError, TypeError):
             raise bad_request(
-                'Secret in version "v1" cannot be handled as a Secret: illegal base64 data at input byte 0'
+                f'{kind} in version "v1" cannot be handled as a {kind}: illegal base64 data at input byte 0'
             ) from None
-    _fill(obj, type="Opaque")
 
 
 def _config_map(obj: Object, store: Store, old: Object | None) -> None:
@@ -260,6 +264,7 @@ def _config_map(obj: Object, store: Store, old: Object | None) -> None:
         if not all(isinstance(value, str) for value in (obj.get(field) or {}).values()):
             where = f"ConfigMap.{field} of type string"
             raise bad_request(f"ConfigMap cannot be handled: json: cannot unmarshal into Go struct field {where}")
+    _encoded("ConfigMap", obj.get("binaryData"))
 
 
 def _namespace(obj: Object, store: Store, old: Object | None) -> None:

@@ -100,13 +100,14 @@ def label_value(value: str) -> str:
 
 
 def _map_causes(field: str, values: Any, value_rule: NameRule | None) -> list[Cause]:
+    """Of labels with a ``value_rule``, of annotations without; the case of an annotation's key is of no matter."""
     if values is None:
         return []
     if not isinstance(values, Mapping):
         return [Cause(field, "Invalid value: must be a map of strings")]
     causes = []
     for key, value in values.items():
-        if wrong := qualified_key(key):
+        if wrong := qualified_key(key if value_rule else key.lower()):
             causes.append(Cause(field, f'Invalid value: "{key}": {wrong}'))
         if not isinstance(value, str):
             causes.append(Cause(f"{field}.{key}", "Invalid value: must be a string", "FieldValueTypeInvalid"))

@@ -127,12 +127,13 @@ def test_who_counts_processors_has_them_said(world: World) -> None:
     )
 
 
-def test_a_pod_that_is_over_uses_nothing_but_is_there(world: World) -> None:
+@pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
+def test_a_pod_that_is_over_uses_nothing_but_is_there(world: World, phase: str) -> None:
     quota(world, pods="1")
     quota(world, "all", count_pods="2")
     first = world.api.create(PODS, pod("a"), "default")
     assert "exceeded quota: q" in refused(world, PODS, pod("b"))
-    world.api.update_status(PODS, {**first, "status": {"phase": "Succeeded"}})
+    world.api.update_status(PODS, {**first, "status": {"phase": phase}})
     world.api.create(PODS, pod("b"), "default")
     assert "exceeded quota: all, requested: count/pods=1, used: count/pods=2" in refused(world, PODS, pod("c"))
 
@@ -280,3 +281,20 @@ def test_a_pod_needs_its_account(world: World) -> None:
     )
     world.api.create(SERVICEACCOUNTS, {"metadata": {"name": "robot"}}, "default")
     world.api.create(PODS, pod("p", serviceAccountName="robot"), "default")
+
+
+def test_a_quota_with_several_scopes_is_for_pods_in_all_of_them(world: World) -> None:
+    quota(world, scopes=("BestEffort", "Terminating"), pods="0")
+    world.api.create(PODS, pod("a"), "default")
+    world.api.create(PODS, pod("b", container(limits={"cpu": "1"}), activeDeadlineSeconds=5), "default")
+    assert "exceeded quota" in refused(world, PODS, pod("c", activeDeadlineSeconds=5))
+
+
+async def test_a_pod_that_should_long_be_gone_uses_nothing(world: World) -> None:
+    quota(world, pods="1")
+    world.api.create(PODS, pod("a", nodeName="n") | {"metadata": {"name": "a", "finalizers": ["x/y"]}}, "default")
+    world.api.delete(PODS, "a", "default")
+    grace = world.api.get(PODS, "a", "default")["metadata"]["deletionGracePeriodSeconds"]  # type: ignore[index]
+    assert "exceeded quota" in refused(world, PODS, pod("b"))
+    await world.clock.advance(2 * grace + 1)
+    world.api.create(PODS, pod("b"), "default")

@@ -251,3 +251,20 @@ async def test_rules_are_told_to_whom_they_concern(world: World) -> None:
     elsewhere = (await call_as(world, "jane", "POST", path, {"spec": {"namespace": "shop"}})).body["status"]
     assert all(one["resources"] != ["configmaps"] for one in elsewhere["resourceRules"])
     assert (await call_as(world, "jane", "POST", path, {"spec": {}})).status == 400
+
+
+async def test_an_account_of_another_namespace_may_be_named(world: World) -> None:
+    """A subject's namespace is its own; only one that names none is of the binding's."""
+    world.api.create(ROLES, role("reader", rule("list", "configmaps")), "default")
+    subject = {"kind": "ServiceAccount", "name": "robot", "namespace": "kube-system"}
+    world.api.create(ROLE_BINDINGS, binding("b", "Role", "reader") | {"subjects": [subject]}, "default")
+    for namespace, status in (("kube-system", 200), ("default", 403)):
+        user = f"system:serviceaccount:{namespace}:robot"
+        assert (await call_as(world, user, "GET", CM)).status == status
+
+
+async def test_a_path_with_a_star_begins_where_it_says(world: World) -> None:
+    world.api.create(CLUSTER_ROLES, role("logs", {"nonResourceURLs": ["/metrics/*"], "verbs": ["get"]}))
+    world.api.create(CLUSTER_ROLE_BINDINGS, binding("logs", "ClusterRole", "logs", "jane"))
+    assert (await call_as(world, "jane", "GET", "/metrics")).status == 403
+    assert (await call_as(world, "jane", "GET", "/metrics/slis")).status != 403

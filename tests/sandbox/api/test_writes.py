@@ -208,3 +208,25 @@ async def test_routes(world: World, method: str, path: str, status: int) -> None
     await world.call("POST", CM, config_map("a"))
     reply = await world.call(method, path, {} if method in ("POST", "PUT") else None)
     assert reply.status == status
+
+
+async def test_an_annotation_may_have_capitals_in_its_prefix(world: World) -> None:
+    made = await world.call("POST", CM, config_map("a", annotations={"Example.COM/Key": "\x1b[31m"}))
+    assert (made.status, made.body["metadata"]["annotations"]) == (201, {"Example.COM/Key": "\x1b[31m"})
+    refused = await world.call("POST", CM, config_map("b", labels={"Example.COM/Key": "x"}))
+    assert (refused.status, refused.body["details"]["causes"][0]["field"]) == (422, "metadata.labels")
+
+
+async def test_binary_data_is_base64(world: World) -> None:
+    refused = await world.call("POST", CM, config_map("a") | {"binaryData": {"k": "!!"}})
+    assert (refused.status, refused.reason) == (400, "BadRequest")
+    assert refused.body["message"].endswith("illegal base64 data at input byte 0")
+    assert (await world.call("POST", CM, config_map("a") | {"binaryData": {"k": "AP8="}})).status == 201
+
+
+async def test_a_single_object_of_the_future_cannot_be_had(world: World) -> None:
+    first = (await world.call("POST", CM, config_map("a"))).body["metadata"]["resourceVersion"]
+    assert (await world.call("GET", f"{CM}/a", resourceVersion=first)).status == 200
+    early = await world.call("GET", f"{CM}/a", resourceVersion=str(int(first) + 1000))
+    assert (early.status, early.reason) == (504, "Timeout")
+    assert early.body["details"]["causes"][0]["reason"] == "ResourceVersionTooLarge"
