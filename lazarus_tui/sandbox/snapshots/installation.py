@@ -15,6 +15,7 @@ import yaml
 from lazarus_tui.model.clock import Clock
 from lazarus_tui.model.resources import CRDS
 from lazarus_tui.sandbox.controllers.base import Controller
+from lazarus_tui.sandbox.scenarios import manifests
 from lazarus_tui.sandbox.snapshots.binding import ContentController, SnapshotController
 from lazarus_tui.sandbox.snapshots.driver import DirectoryDriver
 from lazarus_tui.sandbox.snapshots.group_sidecar import GroupSidecar
@@ -30,9 +31,7 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 def definitions() -> list[dict[str, Any]]:
     """The CustomResourceDefinitions of the six kinds."""
-    folder = files(__package__).joinpath("crds")
-    texts = sorted((entry.name, entry.read_text(encoding="utf-8")) for entry in folder.iterdir())
-    return [yaml.load(text, _LOADER) for _, text in texts]
+    return manifests.definitions(__package__)
 
 
 def install(api: LocalApi, defined: Iterable[dict[str, Any]] | None = None) -> None:
