@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import lazarus_tui
 
 PACKAGE = Path(lazarus_tui.__file__).parent
@@ -16,8 +18,11 @@ WRITES = {"create", "merge_patch", "json_patch", "delete"}
 ALLOWED = ("lazarus_tui/kube/", "lazarus_tui/engine/gate.py", "lazarus_tui/sandbox/")
 
 
-def sources() -> list[Path]:
-    return [file for part in ("lazarus_tui", "screens", "widgets") for file in sorted((ROOT / part).rglob("*.py"))]
+@pytest.fixture(scope="module")
+def sources() -> list[tuple[str, ast.Module]]:
+    """Every module by its path from the root, parsed once."""
+    files = [file for part in ("lazarus_tui", "screens", "widgets") for file in sorted((ROOT / part).rglob("*.py"))]
+    return [(file.relative_to(ROOT).as_posix(), ast.parse(file.read_text())) for file in files]
 
 
 def cluster_writes(tree: ast.AST) -> list[int]:
@@ -33,8 +38,8 @@ def cluster_writes(tree: ast.AST) -> list[int]:
         node.lineno
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute)
-        and ast.unparse(node.value).rpartition(".")[2].strip("_").removesuffix("()") in clusters
         and (node.attr in WRITES or _sends(node, parents.get(node)))
+        and ast.unparse(node.value).rpartition(".")[2].strip("_").removesuffix("()") in clusters
     ]
 
 
@@ -46,12 +51,11 @@ def _sends(node: ast.Attribute, parent: ast.AST | None) -> bool:
     return not (isinstance(first, ast.Constant) and first.value in ("GET", "HEAD"))
 
 
-def test_only_the_gate_writes_to_a_cluster() -> None:
+def test_only_the_gate_writes_to_a_cluster(sources: list[tuple[str, ast.Module]]) -> None:
     found = []
-    for file in sources():
-        name = file.relative_to(ROOT).as_posix()
+    for name, tree in sources:
         if not name.startswith(ALLOWED):
-            found += [f"{name}:{line}" for line in cluster_writes(ast.parse(file.read_text()))]
+            found += [f"{name}:{line}" for line in cluster_writes(tree)]
     assert found == []
 
 
@@ -73,14 +77,14 @@ def test_the_search_finds_what_it_looks_for() -> None:
     )
 
 
-def test_only_the_transport_knows_the_client_library() -> None:
+def test_only_the_transport_knows_the_client_library(sources: list[tuple[str, ast.Module]]) -> None:
     found = set()
-    for file in sources():
-        for node in ast.walk(ast.parse(file.read_text())):
+    for file, tree in sources:
+        for node in ast.walk(tree):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             if any(name.partition(".")[0] == "kubernetes_asyncio" for name in names):
-                found.add(file.relative_to(ROOT).as_posix())
+                found.add(file)
     assert found == {"lazarus_tui/kube/transport.py"}
 
 
