@@ -2,7 +2,7 @@
 
 Engines disagree, so a rule is named: ``velero`` (Velero up to 1.18, robfig/cron v3), ``velero-1.19`` (the library
 Velero's later releases use) and ``kubernetes`` (CronJob, robfig/cron v3 too). croniter expands the fields into
-numbers; which of the minutes count is decided here.
+numbers; which of the minutes count is decided here. ``lazarus`` is the rule of Lazarus's own schedules.
 
 The definition: a line fires at every whole UTC minute whose wall time in its zone matches all fields. Under the
 1.19 rule a fixed hour that a clock change skips runs at once after it, and one that comes twice runs once.
@@ -57,6 +57,8 @@ RULES = {
     "velero": _ROBFIG,
     "velero-1.19": Rule(both_days=True, sunday_is_seven=True, wraps=True, repairs_dst=True, zone_prefix=True),
     "kubernetes": replace(_ROBFIG, zone_prefix=False),  # the API server refuses TZ=: spec.timeZone is the way
+    # Lazarus's own schedules: days as a CronJob reads them, and no night without a run, or with two.
+    "lazarus": Rule(both_days=False, sunday_is_seven=True, wraps=False, repairs_dst=True, zone_prefix=False),
 }
 
 

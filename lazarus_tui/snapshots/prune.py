@@ -11,7 +11,7 @@ from lazarus_tui.model.plan import Danger, Effect, Params, Plan, PlanRefused
 from lazarus_tui.model.quantities import size
 from lazarus_tui.model.resources import CONFIGMAPS, STATEFULSETS
 from lazarus_tui.model.retention import Decision, Outcome, Point, Policy, Situation, decide
-from lazarus_tui.model.sets import SAFETY_ROLE, SnapshotSet
+from lazarus_tui.model.sets import HOLD, SAFETY_ROLE, SnapshotSet
 from lazarus_tui.model.snapshots import CONTENTS, SNAPSHOTS, Content, Snapshot
 from lazarus_tui.model.stepping import BaseStep, carry_out, planned
 from lazarus_tui.model.steps import Catalog, Observation, Reader, Seen, Step, StepContext, Write
@@ -36,7 +36,8 @@ def policy_of(params: Params) -> Policy:
             given["keep_within"] = parse(str(params["keep_within"]))
         except DurationError as error:
             raise PlanRefused(str(error), where="keep-within", hint="write for example 48h") from error
-    policy = Policy(**given)
+    given |= {name: int(params[name]) for name in ("min_good", "most") if params.get(name)}
+    policy = Policy(**given, timezone=str(params.get("timezone") or "UTC"))
     if policy.empty:
         raise PlanRefused(
             "nothing says what to keep", hint="for example --keep-last 7, or --keep-daily 7 --keep-weekly 4"
@@ -45,12 +46,15 @@ def policy_of(params: Params) -> Policy:
 
 
 async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
-    """``params``: namespace, statefulset, the numbers of ``Policy``, all (more removals than usual in one run)."""
+    """``params``: namespace, statefulset, the numbers of ``Policy``, all (more removals than usual in one run),
+    schedule (only the sets of this policy count and go)."""
     namespace, name = str(params.get("namespace") or ""), str(params.get("statefulset") or "")
     if not namespace or not name:
         raise PlanRefused("which StatefulSet?", where="statefulset", hint="name it as NAMESPACE/NAME")
     policy = policy_of(params)
     found = await sets_of(reader, namespace, f"StatefulSet/{name}")
+    if only := str(params.get("schedule") or ""):
+        found = [one for one in found if one.schedule == only]
     blocked = await _blocked(reader, namespace, name)
     ends = await _ends(reader, namespace)
     points = [_point(one, ends) for one in found]
@@ -161,6 +165,9 @@ class Remove(BaseStep):
         left = await self._left(context)
         if not left:
             return Observation(Seen.DONE, f"{len(self.members)} snapshots")
+        kept = [one for one, _ in left if one is not None and HOLD in (one.metadata.annotations or {})]
+        if kept and not any(one.metadata.deletion_timestamp for one, _ in left if one is not None):
+            return Observation(Seen.DIVERGED, "it was put on legal hold meanwhile", hint="make the plan again")
         held = [one.metadata.name for one, _ in left if one is not None and not one.metadata.deletion_timestamp]
         loose = any(content is not None and content.spec.deletion_policy != "Delete" for _, content in left)
         if held or loose:

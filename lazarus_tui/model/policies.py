@@ -1,0 +1,177 @@
+"""Policies for snapshot sets: when a set is taken by itself, of what, and what is kept; and which runs are owed.
+
+Pure: what a policy is owed at a moment follows from its line, the last nominal time that was settled, and the clock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from lazarus_tui.model import cron
+
+SKIP, RUN_ONCE, RUN_ALL = "skip", "run_once", "run_all"
+CATCH_UPS = (SKIP, RUN_ONCE, RUN_ALL)
+# What a person agrees to so that runs may write although nobody armed the context.
+WRITES = "schedules"
+# Runs that ``run_all`` makes up for, and missed runs that are counted one by one (reference: data §8.2).
+MOST_RUNS, MOST_COUNTED = 3, 1000
+# A run that begins within this time is on time: the engine looks every few seconds, and a cluster may be slow.
+GRACE = timedelta(minutes=5)
+
+
+class SnapshotPolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a policy file means. ``schedule`` "" means once. ``jitter``: seconds; ``kind``: as it was written.
+
+    ``create`` and ``retention`` are parameters of snapshots.create and snapshots.prune; an empty retention keeps all.
+    ``writes`` is "schedules" where a person agreed to it.
+    """
+
+    name: str
+    namespace: str
+    statefulset: str
+    kind: str = "SnapshotPolicy"
+    schedule: str = ""
+    rule: str = "lazarus"
+    time_zone: str = "UTC"
+    run_on_create: bool = False
+    catch_up: str = RUN_ONCE
+    jitter: float = 0.0
+    writes: str = ""
+    create: dict[str, Any] = {}
+    retention: dict[str, Any] = {}
+    notes: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """``namespace/name``; one of each in a context."""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def target(self) -> str:
+        return f"{self.namespace}/{self.statefulset}"
+
+    @property
+    def allowed(self) -> bool:
+        """Whether it may write on its own."""
+        return self.writes == WRITES
+
+    @property
+    def offset(self) -> timedelta:
+        """How much later than its nominal time a run begins: the same for each run of this policy."""
+        seconds = int(self.jitter)
+        number = int.from_bytes(hashlib.sha256(self.key.encode()).digest()[:8], "big")
+        return timedelta(seconds=number % seconds if seconds else 0)
+
+    def line(self) -> cron.Cron | None:
+        """None for a policy that runs once. Raises ``CronError``."""
+        return cron.parse(self.schedule, self.rule, zone=self.time_zone) if self.schedule else None
+
+    def taking(self) -> dict[str, Any]:
+        """Parameters of snapshots.create, but for the name of the set."""
+        return {"namespace": self.namespace, "statefulset": self.statefulset, **self.create, "schedule": self.name}
+
+    def pruning(self) -> dict[str, Any]:
+        """Parameters of snapshots.prune: only the policy's own sets are looked at."""
+        return {"namespace": self.namespace, "statefulset": self.statefulset, **self.retention, "schedule": self.name}
+
+
+class PolicyRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A policy as lists show it. Times are RFC 3339, "" where there is none.
+
+    ``source``: "engine" (stored and run here) or "cluster" (an object nobody runs here). ``trouble``: why its next run
+    will not happen, or why it cannot be read. ``would_remove``: sets a first run of its retention would have removed;
+    ``dry_run``: the digest a person accepts it by.
+    """
+
+    name: str
+    namespace: str
+    source: str
+    policy: SnapshotPolicy | None = None
+    means: str = ""
+    next: str = ""
+    stored: str = ""
+    last: str = ""
+    last_outcome: str = ""
+    last_operation: str = ""
+    missed: int = 0
+    failures: int = 0
+    trouble: str = ""
+    would_remove: tuple[str, ...] = ()
+    dry_run: str = ""
+    kept_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """``runs``: nominal times to run now, oldest first. ``missed``: how many others have passed (at most
+    ``MOST_COUNTED`` are counted), all of them up to ``newest``."""
+
+    runs: tuple[datetime, ...] = ()
+    missed: int = 0
+    newest: datetime | None = None
+
+
+def owed(policy: SnapshotPolicy, since: datetime, now: datetime) -> Owed:
+    """What is owed at ``now`` when everything up to the nominal time ``since`` is settled. Raises ``CronError``."""
+    line, at = policy.line(), now - policy.offset
+    first = next_nominal(policy, since)
+    if line is None or first is None or first > at:
+        return Owed()
+    passed, more = _passed(line, since, at)
+    newest = passed[-1]
+    count = {SKIP: 0, RUN_ONCE: 1, RUN_ALL: MOST_RUNS}[policy.catch_up]
+    if at - newest <= GRACE:
+        count = max(1, count)
+    runs = passed[-count:] if count else ()
+    return Owed(runs, MOST_COUNTED if more else len(passed) - len(runs), newest)
+
+
+def _passed(line: cron.Cron, since: datetime, at: datetime) -> tuple[tuple[datetime, ...], bool]:
+    """Nominal times after ``since`` and up to ``at``; with very many only the newest, and True."""
+    if line.every is not None:
+        count = int((at - since) / line.every)
+        first = max(0, count - MOST_COUNTED)
+        return tuple(since + line.every * n for n in range(first + 1, count + 1)), first > 0
+    passed: list[datetime] = []
+    moment = line.next(since)
+    while moment is not None and moment <= at and len(passed) <= MOST_COUNTED:
+        passed.append(moment)
+        moment = line.next(moment)
+    if len(passed) <= MOST_COUNTED:
+        return tuple(passed), False
+    newest: list[datetime] = []
+    moment = line.previous(at + timedelta(microseconds=1))
+    while moment is not None and len(newest) < MOST_RUNS:
+        newest.append(moment)
+        moment = line.previous(moment)
+    return tuple(reversed(newest)), True
+
+
+@lru_cache(maxsize=256)
+def _next(schedule: str, rule: str, zone: str, after: datetime) -> datetime | None:
+    return cron.parse(schedule, rule, zone=zone).next(after)
+
+
+def next_nominal(policy: SnapshotPolicy, since: datetime) -> datetime | None:
+    """The first nominal time after ``since``; None: never. Raises ``CronError``."""
+    return _next(policy.schedule, policy.rule, policy.time_zone, since) if policy.schedule else None
+
+
+# Keeps with a count, and what is counted; used to tell whether a retention keeps less than another one.
+_COUNTS = ("keep_last", "keep_hourly", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly", "min_good")
+
+
+def keeps_less(new: dict[str, Any], old: dict[str, Any] | None) -> bool:
+    """Whether ``new`` might remove what ``old`` kept (parameters of snapshots.prune); None: nothing was agreed to."""
+    if old is None:
+        return True
+    if any(int(new.get(name) or 0) < int(old.get(name) or 0) for name in _COUNTS):
+        return True
+    same = ("keep_within", "timezone", "most")
+    return any(new.get(name) != old.get(name) for name in same)
