@@ -11,6 +11,7 @@ import case_deletion
 import case_lists
 import case_objects
 import case_patches
+import case_quotas
 import case_rights
 import case_rules
 import case_watches
@@ -26,6 +27,7 @@ _AREAS = (
     case_lists,
     case_objects,
     case_patches,
+    case_quotas,
     case_rights,
     case_rules,
     case_watches,
