@@ -89,9 +89,9 @@ class Runner:
 
     # --- starting
 
-    async def start(self, plan: Plan, digest: str, confirm: str = "") -> Operation:
-        """Begin an approved plan; returns as soon as the journal has it."""
-        kind, steps = self._approve(plan, digest, confirm)
+    async def start(self, plan: Plan, digest: str, confirm: str = "", *, by: str = "") -> Operation:
+        """Begin an approved plan; returns as soon as the journal has it. ``by``: whose consent stands for arming."""
+        kind, steps = self._approve(plan, digest, confirm, by)
         key = (plan.context, plan.target)
         holder = self._targets.get(key)
         if holder is not None:
@@ -106,32 +106,30 @@ class Runner:
         try:
             await self._check_cluster(plan)
             operation = begun(op, plan, digest, rfc3339(self._around.clock.now(), micro=True))
-            body = {"plan_digest": digest, "confirmed": bool(confirm), "kind": plan.kind, "target": plan.target}
+            body = {"plan_digest": digest, "confirmed": by or bool(confirm), "kind": plan.kind, "target": plan.target}
             await self._around.journal.begin(operation, plan, ("op.begun", body))
         except BaseException as error:
             self._targets.pop(key, None)
             if isinstance(error, JournalError):
                 raise Refused(f"{error.what}; nothing was started", hint=error.hint) from error
             raise
-        self._revoked.discard(plan.context)
-        self._launch(operation, plan, kind, steps)
+        if not by:
+            self._revoked.discard(plan.context)
+        self._launch(operation, plan, kind, steps, by)
         return operation
 
-    def _approve(self, plan: Plan, digest: str, confirm: str) -> tuple[OperationType, Sequence[Step]]:
+    def _approve(self, plan: Plan, digest: str, confirm: str, by: str) -> tuple[OperationType, Sequence[Step]]:
         if self._closing:
             raise Refused("the engine is stopping", hint="start it again")
         if plan.digest() != digest:
             raise Refused("the plan is not the one that was shown", hint="make the plan again and look at it")
         if plan.danger is Danger.DESTROYS and confirm != plan.target:
             raise Refused(f"the name {plan.target!r} was not confirmed", where=plan.title, hint="type the name exactly")
-        if not self._around.armed(plan.context):
-            raise Refused(
-                f"context {plan.context} is read-only", code="read-only", hint="use --write, or arm it in the console"
-            )
+        if not by and not self._around.armed(plan.context):
+            raise Refused(f"context {plan.context} is read-only", code="read-only", hint="use --write, or arm it first")
         kind = self._registry.get(plan.kind)
         steps = kind.steps(plan, self._registry)
-        different = mismatch(plan, steps)
-        if different:
+        if different := mismatch(plan, steps):
             raise Refused(f"the plan was made by another version: {different}", hint="make the plan again")
         return kind, steps
 
@@ -147,12 +145,14 @@ class Runner:
                 hint="check the kubeconfig, then make the plan again",
             )
 
-    def _launch(self, operation: Operation, plan: Plan, kind: OperationType, steps: Sequence[Step]) -> Execution:
+    def _launch(
+        self, operation: Operation, plan: Plan, kind: OperationType, steps: Sequence[Step], by: str = ""
+    ) -> Execution:
         around = self._around
         ledger = Ledger(operation, around.journal, around.clock, around.on_change, around.on_lines)
         if operation.recoveries and operation.changed:
             ledger.add_seconds((around.clock.now() - parse_rfc3339(operation.changed)).total_seconds())
-        execution = Execution(ledger, plan, kind, steps, around, lambda: plan.context not in self._revoked)
+        execution = Execution(ledger, plan, kind, steps, around, lambda: bool(by) or plan.context not in self._revoked)
         self._parked.pop(operation.id, None)
         if (freeing := self._freeing.pop(operation.id, None)) is not None:
             freeing.cancel()
