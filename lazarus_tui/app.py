@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
+from importlib import import_module
 from typing import Any, ClassVar, TypeVar
 
 from rich.text import Text
@@ -16,7 +17,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from lazarus_tui.model.topics import ContextRow
-from lazarus_tui.view import actions, commands, crash
+from lazarus_tui.view import actions, commands, crash, downtime
 from lazarus_tui.view.history import History
 from lazarus_tui.view.source import LinkFault, LinkLost, LinkState, Source, TopicState
 from lazarus_tui.view.text import Tone
@@ -32,34 +33,9 @@ GLOBAL_TOPICS = frozenset({"contexts", "operations"})
 SourceMaker = Callable[["Console"], Source]
 
 
-def _overview() -> Screen[Any]:
-    from screens.overview import OverviewScreen
-
-    return OverviewScreen()
-
-
-def _backups() -> Screen[Any]:
-    from screens.backups import BackupsScreen
-
-    return BackupsScreen()
-
-
-def _schedules() -> Screen[Any]:
-    from screens.schedules import SchedulesScreen
-
-    return SchedulesScreen()
-
-
-def _restores() -> Screen[Any]:
-    from screens.restores import RestoresScreen
-
-    return RestoresScreen()
-
-
-def _operations() -> Screen[Any]:
-    from screens.operations import OperationsScreen
-
-    return OperationsScreen()
+def _place(name: str) -> Callable[[], Screen[Any]]:
+    """Makes the screen of a place when it is first gone to: ``screens.backups.BackupsScreen``."""
+    return lambda: getattr(import_module(f"screens.{name}"), f"{name.capitalize()}Screen")()
 
 
 class Console(App[int]):
@@ -67,13 +43,7 @@ class Console(App[int]):
 
     TITLE = "lazarus"
     CSS = themes.STYLES
-    MODES: ClassVar[dict[str, Any]] = {
-        "overview": _overview,
-        "backups": _backups,
-        "schedules": _schedules,
-        "restores": _restores,
-        "operations": _operations,
-    }
+    MODES: ClassVar[dict[str, Any]] = {name: _place(name) for name in actions.MODES}
     DEFAULT_MODE = "overview"
     COMMAND_PALETTE_BINDING = "ctrl+p"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c,ctrl+q", "detach", show=False)]
@@ -142,6 +112,8 @@ class Console(App[int]):
 
     def changed(self, names: frozenset[str]) -> None:
         """The source has news of these topics."""
+        if "operations" in names:
+            self.follow()
         place = self.place
         if self._repaint is None and self.is_running and not (place is not None and place.patient):
             self._repaint = self.set_timer(REPAINT_SECONDS / 5, self._renew)
@@ -170,6 +142,8 @@ class Console(App[int]):
         """Follow what the visible place needs, and nothing else."""
         place = self.place
         wanted = set() if place is None else place.topics()
+        if any(map(downtime.concerns, self.topic("operations").records.values())):
+            wanted.add("overview")  # what the cluster shows of a workload that may be down
         self.source.want(GLOBAL_TOPICS | {self._full(name) for name in wanted if self.context_name or "/" in name})
 
     def _full(self, name: str) -> str:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from lazarus_tui.model.objects import Backup, Restore, Schedule
-from lazarus_tui.model.operation import Operation
-from lazarus_tui.model.plan import Plan
 from lazarus_tui.model.topics import ContextRow, WorkloadRow
-from lazarus_tui.view import actions
+from lazarus_tui.view import reasons
 from screens.listing import Listing
 from screens.operating import Operating
 
@@ -43,30 +40,6 @@ class Deeds(Operating, Listing):
 
     def do_volumes(self) -> None:
         self.look("volumes")
-
-    # Plans
-
-    def plan_each(self, kind: str, wanted: Sequence[dict[str, Any]]) -> None:
-        """One plan after the other, each approved by itself; a refusal or Cancel ends the row."""
-        self.run_worker(self.told(self._plan_each(kind, wanted), "plan"), exclusive=True, group="plan")
-
-    async def _plan_each(self, kind: str, wanted: Sequence[dict[str, Any]]) -> None:
-        from screens.operation import OperationScreen
-        from screens.plan import PlanScreen
-
-        started: Operation | None = None
-        for number, params in enumerate(wanted, 1):
-            self.say("planning …")
-            request = {"kind": kind, "context": self.host.context_name, "params": params}
-            plan = await self.host.source.call("plan.make", request, Plan)
-            started = await self.app.push_screen_wait(PlanScreen(plan, of=(number, len(wanted))))
-            if started is None:
-                before = f"the {number - 1} before it were started, the rest were not" if number > 1 else ""
-                self.say(f"cancelled: {before or 'nothing was done'}")
-                return
-        if started is not None:
-            self.message = None
-            self.app.push_screen(OperationScreen(started.id))
 
     def do_restore(self) -> None:
         from screens.create_restore import CreateRestore
@@ -120,6 +93,6 @@ class Deeds(Operating, Listing):
         if context.sandbox:
             self.say("the sandbox is always armed")
             return
-        minutes = 0 if actions.armed(context, self.host.now()) else ARM_MINUTES
+        minutes = 0 if reasons.armed(context, self.host.now()) else ARM_MINUTES
         said = f"changes are allowed for {minutes} minutes in {context.name}" if minutes else "read-only again"
         self.ask("context.arm", {"context": context.name, "minutes": minutes}, ContextRow, "arm", said)

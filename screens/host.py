@@ -40,7 +40,7 @@ class Host(Protocol):
     def use_context(self, name: str) -> None: ...
 
     async def visit(self, mode: str, *, namespace: str | None = None, filter: str | None = None) -> None:
-        """Go to one of the five places, narrowed if asked."""
+        """Go to one of the places, narrowed if asked."""
         ...
 
     async def go_along(self, by: int) -> None:

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from lazarus_tui.view import filters, trouble
-from lazarus_tui.view.actions import Situation
+from lazarus_tui.view.reasons import Situation
 from lazarus_tui.view.sheet import Sheet
 from lazarus_tui.view.source import TopicState
 from lazarus_tui.view.text import Span
@@ -74,7 +74,8 @@ class Listing(Place):
         sheet = self.base_sheet
         table.notice(
             trouble.nothing(state, host.context, host.topic("contexts"), host.link, host.link_reason,
-                            what=sheet.what, empty=sheet.nothing, width=self.size.width, wanted=host.context_name)
+                            what=sheet.what, empty=sheet.nothing, width=self.size.width, wanted=host.context_name,
+                            velero=sheet.velero)
         )  # fmt: skip
 
     def on_line_table_moved(self, event: LineTable.Moved) -> None:

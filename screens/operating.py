@@ -1,11 +1,12 @@
-"""What can be done with an operation, wherever one is shown: take it back, let it go on, stop it."""
+"""Making plans, and what can be done with an operation wherever one is shown: take it back, let it go on, stop it."""
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from lazarus_tui.model.operation import Operation
+from lazarus_tui.model.plan import Plan
 from lazarus_tui.view.source import LinkFault, LinkLost
 from lazarus_tui.view.text import Tone
 from screens.notice import refusal
@@ -33,6 +34,35 @@ class Operating(Place):
             self.say(said, Tone.GOOD)
 
         self.run_worker(self.told(work(), what), group="ask")
+
+    # Plans
+
+    def plan_each(self, kind: str, wanted: Sequence[dict[str, Any]]) -> None:
+        """One plan after the other, each approved by itself; a refusal or Cancel ends the row."""
+        self.run_worker(self.told(self._plan_each(kind, wanted), "plan"), exclusive=True, group="plan")
+
+    async def _plan_each(self, kind: str, wanted: Sequence[dict[str, Any]]) -> None:
+        from screens.operation import OperationScreen
+        from screens.plan import PlanScreen
+
+        started: Operation | None = None
+        for number, params in enumerate(wanted, 1):
+            self.say("planning …")
+            request = {"kind": kind, "context": self.host.context_name, "params": params}
+            plan = await self.host.source.call("plan.make", request, Plan)
+            started = await self.app.push_screen_wait(PlanScreen(plan, of=(number, len(wanted))))
+            if started is None:
+                before = f"the {number - 1} before it were started, the rest were not" if number > 1 else ""
+                self.say(f"cancelled: {before or 'nothing was done'}")
+                return
+        if started is not None:
+            self.message = None
+            self.app.push_screen(OperationScreen(started.id))
+
+    def do_release(self) -> None:
+        operation = self.situation().operation
+        if operation is not None:
+            self.plan_each("snapshots.release", [{"operation": operation.id}])
 
     def do_undo(self) -> None:
         from screens.undoing import UndoScreen

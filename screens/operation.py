@@ -11,8 +11,8 @@ from textual.widget import Widget
 
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.topics import LogLine
-from lazarus_tui.view import operations, times
-from lazarus_tui.view.actions import Situation
+from lazarus_tui.view import downtime, operations, times
+from lazarus_tui.view.reasons import Situation
 from lazarus_tui.view.source import TopicState
 from lazarus_tui.view.text import BLANK, line, muted, span
 from screens.operating import Operating
@@ -75,7 +75,10 @@ class OperationScreen(Operating, Reading):
             self.pager.show([BLANK, line(muted(f"  operation {self.operation_id} is not in the journal yet …"))])
             return
         self.trail = (operation.id,)
-        self.query_one("#title", LineBlock).show(operations.headline(operation, now, self.host.context_name))
+        headline = operations.headline(operation, now, self.host.context_name)
+        here = operation.context == self.host.context_name
+        row = downtime.row_of(operation, self.host.topic("overview").records) if here else None
+        self.query_one("#title", LineBlock).show([*headline, *downtime.count_line(operation, row)])
         self.set_class(not operation.state.open, "ended")
         self.pager.wrapped = not operation.state.open
         self.pager.show(operations.body(operation, now, width - 1))

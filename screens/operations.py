@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lazarus_tui.view import operations
-from lazarus_tui.view.actions import Situation
+from lazarus_tui.view.reasons import Situation
 from screens.deeds import Deeds
 
 

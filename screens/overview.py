@@ -10,11 +10,12 @@ from lazarus_tui.model.topics import WorkloadRow
 from lazarus_tui.view import overview
 from lazarus_tui.view.text import BLANK, Line
 from screens.deeds import Deeds
+from screens.set_deeds import SetDeeds
 from widgets.line_block import LineBlock
 from widgets.line_table import LineTable
 
 
-class OverviewScreen(Deeds):
+class OverviewScreen(SetDeeds, Deeds):
     mode = "overview"
     topic_name = "overview"
     base_sheet = overview.SHEET
@@ -45,7 +46,7 @@ class OverviewScreen(Deeds):
         self.query_one("#around", LineBlock).show([BLANK, *around] if around and left >= 2 else around)
 
     def _banner_lines(self) -> int:
-        return len(self.query_one("#banner", LineBlock).lines)
+        return len(self.banner())
 
     def moved(self) -> None:
         self.renew()

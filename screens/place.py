@@ -11,8 +11,9 @@ from textual.binding import Binding
 from textual.screen import Screen
 from textual.widget import Widget
 
-from lazarus_tui.view import actions, chrome
-from lazarus_tui.view.actions import Action, Situation
+from lazarus_tui.view import actions, chrome, downtime
+from lazarus_tui.view.actions import Action
+from lazarus_tui.view.reasons import Situation
 from lazarus_tui.view.source import TopicState
 from lazarus_tui.view.text import Line, Span, Tone, line, span
 from screens.host import Host
@@ -36,7 +37,7 @@ class Place(Screen[Any]):
     AUTO_FOCUS = "#body"
     mode: ClassVar[str] = ""
     shown_mode: str = ""
-    """Which of the five places is marked in the line of places; the mode itself unless said."""
+    """Which of the places is marked in the line of places; the mode itself unless said."""
     trail: tuple[str, ...] = ()
     """Where one is below a place; shown instead of the other places."""
 
@@ -119,8 +120,17 @@ class Place(Screen[Any]):
             parked = sum(each.state == "parked" for each in host.topic("operations").records.values())
             top = chrome.places(shown, self.info(), running, width, parked)
         self._block("#places").show([top])
-        self._block("#banner").show(chrome.banner(self.main_topic(), host.link, host.link_reason, now, width))
+        self._block("#banner").show(self.banner())
         self._block("#footer").show([self._footer(width)])
+
+    def banner(self) -> list[Line]:
+        """Over the body: data that may be old, and workloads that a restore has at zero."""
+        host, now, width = self.host, self.host.now(), self.size.width
+        operations, rows = host.topic("operations").records.values(), host.topic("overview").records
+        return [
+            *chrome.banner(self.main_topic(), host.link, host.link_reason, now, width),
+            *downtime.banner(operations, rows, host.context_name, now, width),
+        ]
 
     def _footer(self, width: int) -> Line:
         if self.message is not None:
@@ -240,6 +250,9 @@ class Place(Screen[Any]):
 
     async def do_operations(self) -> None:
         await self.host.visit("operations")
+
+    async def do_snapshots(self) -> None:
+        await self.host.visit("snapshots")
 
     async def do_earlier(self) -> None:
         await self.host.go_along(-1)

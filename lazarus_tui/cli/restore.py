@@ -112,6 +112,7 @@ def create(session: Session, /, backup: str, name: str | None, options: Operatio
 @click.option(
     "--no-safety", is_flag=True, help="Take no safety snapshots first; the old volumes are kept all the same."
 )
+@click.option("--all-at-once", is_flag=True, help="Do not start the first replica alone before the others.")
 @click.option("--class", "class_name", metavar="NAME", help="Snapshot class for the safety snapshots.")
 @operation_options
 @click.pass_obj
@@ -128,6 +129,7 @@ def statefulset(session: Session, /, workload: str, options: OperationOptions, *
         "namespace": namespace, "statefulset": name, "set": given["set_name"], "ordinal": given["replica"],
         "claim": given["claim"], "replicas": given["replicas"], "class": given["class_name"],
         "hold": given["hold"] or None, "safety": False if given["no_safety"] else None,
+        "first": False if given["all_at_once"] else None,
     }  # fmt: skip
     params = {key: value for key, value in wanted.items() if value is not None}
     return run(session, "snapshots.restore-in-place", params, options)

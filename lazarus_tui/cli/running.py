@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import msgspec
 from lazarus_tui.cli.output import emit, grid, output_option
 from lazarus_tui.cli.session import Refused, Session, say
 from lazarus_tui.link.protocol import Fault, PullResult
-from lazarus_tui.model.operation import Operation, StepState
+from lazarus_tui.model.operation import Operation, OpState, StepState
 from lazarus_tui.model.plan import Danger, Plan
 from lazarus_tui.model.topics import LogLine
 
@@ -110,7 +111,23 @@ def followed(session: Session, op: str, output: str) -> int:
     """Follow an operation to its end, print it and return its exit code."""
     ended = follow(session, op)
     emit_operation(ended, output)
+    say_if_at_zero(session, ended)
     return ended.exit_code or 0
+
+
+def say_if_at_zero(session: Session, operation: Operation) -> None:
+    """The last line on stderr when a restore leaves its workload at zero, with what to type: never in silence."""
+    from lazarus_tui.link.codec import LinkFault, LinkLost
+    from lazarus_tui.view import downtime
+
+    if not downtime.concerns(operation):
+        return
+    row = None
+    if downtime.recorded(operation) is None or operation.state is OpState.LEFT_CHANGED:
+        with contextlib.suppress(Refused, LinkFault, LinkLost):  # then the record alone decides
+            row = downtime.row_of(operation, session.records("overview"))
+    if words := downtime.last_line(operation, row):
+        say(words)
 
 
 def emit_operation(operation: Operation, output: str) -> None:

@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
 
-from lazarus_tui.model.objects import Backup, Restore, Schedule
-from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.plan import Danger
-from lazarus_tui.model.topics import ContextRow, WorkloadRow
-from lazarus_tui.view import times
+from lazarus_tui.view.reasons import (
+    Reason,
+    Situation,
+    allowed,
+    closable,
+    cluster,
+    engine,
+    log_kept,
+    parked,
+    point,
+    releasable,
+    row,
+    runs,
+    sandbox,
+    stateful,
+    undoable,
+    unpaused,
+    usable,
+    velero,
+    writable,
+)
 
-MODES = ("overview", "backups", "schedules", "restores", "operations")
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """What an action may depend on: where the person is and what the engine last said."""
-
-    mode: str
-    now: datetime
-    context: ContextRow | None = None
-    connected: bool = True
-    record: Any = None
-    marks: int = 0
-    operation: Operation | None = None
-
-
-Reason = Callable[[Situation], str | None]
+MODES = ("overview", "backups", "schedules", "restores", "operations", "snapshots")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,118 +51,14 @@ class Action:
         return not self.modes or mode in self.modes
 
 
-def armed(context: ContextRow | None, now: datetime) -> bool:
-    """Whether changes are allowed in this context: always in the sandbox, else for the armed minutes."""
-    if context is None:
-        return False
-    if context.write_until == "always":
-        return True
-    until = times.moment(context.write_until)
-    return until is not None and until > now
-
-
-def engine(situation: Situation) -> str | None:
-    return None if situation.connected else "the engine does not answer"
-
-
-def cluster(situation: Situation) -> str | None:
-    if situation.context is None:
-        return "no context is in use: choose one with :contexts"
-    if situation.context.state == "failed":
-        return f"{situation.context.name} cannot be reached: {situation.context.reason}"
-    return None
-
-
-def velero(situation: Situation) -> str | None:
-    if situation.context is not None and not situation.context.velero_namespace:
-        return "there is no Velero in use in this cluster"
-    return None
-
-
-def writable(situation: Situation) -> str | None:
-    if armed(situation.context, situation.now):
-        return None
-    return "this context is read-only: a arms it for 15 minutes"
-
-
-def allowed(capability: str) -> Reason:
-    """A hint from the API's access review; the API's own answer stays the truth."""
-
-    def reason(situation: Situation) -> str | None:
-        denied = situation.context is not None and capability in situation.context.denied
-        return f"your account may not {capability}" if denied else None
-
-    return reason
-
-
-def row(situation: Situation) -> str | None:
-    return None if situation.record is not None or situation.mode == "document" else "nothing is selected"
-
-
-def point(situation: Situation) -> str | None:
-    record = situation.record
-    if isinstance(record, WorkloadRow) and not record.listed("backups"):
-        return "its recovery points are not known: backups cannot be listed"
-    if isinstance(record, WorkloadRow):
-        return None if record.newest is not None else "this workload has no usable recovery point"
-    if isinstance(record, Backup) and record.status.phase not in ("Completed", "PartiallyFailed"):
-        return f"a backup that is {record.status.phase or 'New'} cannot be restored"
-    return row(situation)
-
-
-def unpaused(situation: Situation) -> str | None:
-    if isinstance(situation.record, Schedule) and situation.record.status.phase == "FailedValidation":
-        return "Velero refused this schedule: d shows why"
-    return row(situation)
-
-
-def undoable(situation: Situation) -> str | None:
-    found = situation.operation
-    if found is None:
-        return "no operation is selected"
-    return None if found.can_undo else "this operation cannot be taken back"
-
-
-def parked(situation: Situation) -> str | None:
-    found = situation.operation
-    if found is None:
-        return "no operation is selected"
-    return None if found.state == "parked" else f"only a parked operation is resumed; this one is {found.state}"
-
-
-def closable(situation: Situation) -> str | None:
-    found = situation.operation
-    if found is None:
-        return "no operation is selected"
-    return None if found.state == "parked" else f"only a parked operation is closed; this one is {found.state}"
-
-
-def runs(situation: Situation) -> str | None:
-    found = situation.operation
-    if found is None:
-        return "no operation is selected"
-    return None if found.state == "running" else f"only a running operation is parked; this one is {found.state}"
-
-
-def sandbox(situation: Situation) -> str | None:
-    if situation.context is not None and situation.context.sandbox:
-        return None
-    return "rehearsals run in the sandbox only: lazarus --sandbox"
-
-
-def log_kept(situation: Situation) -> str | None:
-    record = situation.record
-    if isinstance(record, Backup | Restore) and record.status.phase in ("", "New", "Queued", "InProgress"):
-        return "the log is stored when it is finished"
-    return row(situation)
-
-
 _CHANGE: tuple[Reason, ...] = (engine, cluster, velero, writable)
+_WRITE: tuple[Reason, ...] = (engine, cluster, writable)
 _ON = frozenset
 _OBJECTS = _ON({"backups", "restores", "schedules"})
 _ARTEFACTS = _ON({"backups", "restores"})
 _DOCUMENTS = _ARTEFACTS | {"document"}
-_DESCRIBED = _OBJECTS | _DOCUMENTS | {"overview"}
+_DESCRIBED = _OBJECTS | _DOCUMENTS | {"overview", "snapshots"}
+_SETS = _ON({"snapshots", "set"})
 _OPERATIONS = _ON({"operations", "operation"})
 _LISTS = _ON({*MODES, "contexts"})
 
@@ -254,6 +148,56 @@ ACTIONS: tuple[Action, ...] = (
         (engine, cluster, sandbox),
         5,
     ),
+    Action(
+        "take",
+        ("t",),
+        "take a set",
+        "plan a snapshot set of the StatefulSet: all its volumes under one id",
+        _SETS | {"overview"},
+        Danger.CHANGES,
+        (*_WRITE, stateful),
+        6,
+    ),
+    Action(
+        "in_place",
+        ("r",),
+        "restore in place",
+        "plan to bring the StatefulSet back to this set; undo brings the old volumes back",
+        _SETS,
+        Danger.DESTROYS,
+        (*_WRITE, usable),
+        3,
+    ),
+    Action(
+        "beside",
+        ("b",),
+        "beside",
+        "plan a restore of this set into another namespace; what runs is not touched",
+        _SETS,
+        Danger.CHANGES,
+        (*_WRITE, usable),
+        4,
+    ),
+    Action(
+        "prune",
+        ("p",),
+        "prune",
+        "plan to remove the workload's sets that no rule keeps; the plan says which, and why the others stay",
+        _SETS,
+        Danger.DESTROYS,
+        (*_WRITE, stateful),
+        5,
+    ),
+    Action(
+        "release",
+        ("X", "shift+x"),
+        "release",
+        "plan to delete the old volumes a restore in place kept; after that it cannot be undone",
+        _OPERATIONS,
+        Danger.DESTROYS,
+        (*_WRITE, releasable),
+        7,
+    ),
     Action("undo", ("u",), "undo", "take the operation back", _OPERATIONS, Danger.CHANGES, (engine, undoable), 4),
     Action(
         "resume", ("r",), "resume", "let a parked operation go on", _OPERATIONS, Danger.CHANGES, (engine, parked), 3
@@ -309,6 +253,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("schedules", ("3",), "schedules", "all schedules"),
     Action("restores", ("4",), "restores", "all restores"),
     Action("operations", ("5",), "operations", "what Lazarus does and did"),
+    Action("snapshots", ("6",), "snapshots", "all snapshot sets of StatefulSets"),
     Action("earlier", ("left_square_bracket",), "earlier", "the place before this one, as they were visited"),
     Action("later", ("right_square_bracket",), "later", "the place after this one, as they were visited"),
     Action("command", ("colon",), "command", "go somewhere by name: :backups shop /daily @context", footer=15),

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from lazarus_tui.model.topics import ContextRow
 from lazarus_tui.view import times
-from lazarus_tui.view.actions import MODES, Action, Situation, armed, key_words
+from lazarus_tui.view.actions import MODES, Action, key_words
+from lazarus_tui.view.reasons import Situation, armed
 from lazarus_tui.view.source import LinkState, TopicState
 from lazarus_tui.view.text import Line, Span, Tone, accent, line, muted, plain, span, strong, wrap
 
@@ -68,16 +69,17 @@ def _link_chip(link: LinkState, context: ContextRow | None) -> Span:
 
 
 def places(mode: str, right: Iterable[Span], active: int, width: int, waiting: int = 0) -> Line:
-    """The five places with their keys; at operations stands what is open right now, or waits for a person.
+    """The places with their keys; at operations stands what is open right now, or waits for a person.
 
-    When the right end needs the room, the other places shrink to the two letters that ``:`` knows them by.
+    When the right end needs the room, the other places shrink: to four letters, then to two.
     """
     ends = [*right, span(" ")]
     gap = "   " if width >= 100 else "  "
     chip = f" ▲{waiting} waits" if waiting else f" ▶{active}" if active else ""
-    full = _places(mode, chip, gap, len(MODES[0]) + 10)
-    room = width - len(plain(tuple(ends)))
-    return spread(full if len(plain(tuple(full))) < room else _places(mode, chip, gap, 2), ends, width)
+    room = width - len(plain(tuple(ends))) - 2  # a number close to a place would be read as its number
+    shown = [_places(mode, chip, gap, letters) for letters in (len(MODES[0]) + 10, 4, 2)]
+    fits = next((each for each in shown if len(plain(tuple(each))) < room), shown[-1])
+    return spread(fits, ends, width)
 
 
 def _places(mode: str, chip: str, gap: str, letters: int) -> list[Span]:

@@ -11,12 +11,17 @@ ALIASES = {
     "schedules": "schedules", "schedule": "schedules", "sc": "schedules", "s": "schedules",
     "restores": "restores", "restore": "restores", "re": "restores", "r": "restores",
     "operations": "operations", "operation": "operations", "ops": "operations", "op": "operations",
+    "snapshots": "snapshots", "snapshot": "snapshots", "sets": "snapshots", "set": "snapshots", "ss": "snapshots",
+    "sn": "snapshots",
     "contexts": "contexts", "context": "contexts", "ctx": "contexts", "clusters": "contexts",
     "help": "help", "h": "help", "aliases": "help",
     "theme": "theme", "rehearse": "rehearse", "drill": "rehearse",
     "q": "quit", "quit": "quit", "q!": "quit", "exit": "quit",
 }  # fmt: skip
-_WORDS = ("overview", "backups", "schedules", "restores", "operations", "contexts", "help", "rehearse", "theme", "quit")
+_WORDS = (
+    "overview", "backups", "schedules", "restores", "operations", "snapshots", "contexts", "help", "rehearse", "theme",
+    "quit",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

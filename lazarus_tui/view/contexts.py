@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from lazarus_tui.model.topics import ContextRow
-from lazarus_tui.view.actions import armed
 from lazarus_tui.view.chrome import uid
+from lazarus_tui.view.reasons import armed
 from lazarus_tui.view.sheet import Column, Sheet
 from lazarus_tui.view.text import Span, Tone, muted, span
 

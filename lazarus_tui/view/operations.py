@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -163,6 +163,33 @@ def bar(stage: StageProgress, width: int) -> Line:
     return line(name, accent("━" * full), muted(f"{'─' * (width - full)} {share * 100:3.0f}%  {words}"))
 
 
+# Units that are counted, also when there is only one of them.
+_COUNTED = frozenset({"items", "bytes", "orders", "replicas"})
+# More volumes than this are counted: the list of steps stays in sight.
+_VOLUMES_SHOWN = 8
+
+
+def volume(stage: StageProgress, width: int) -> Line:
+    """One volume of a step that is about several: done or not, and in its own words."""
+    mark = status.step_mark(StepState.DONE if stage.done else StepState.PLANNED)
+    words = clean(stage.unit, max(8, width - len(stage.stage) - 12))
+    return line("     ", mark, " ", span(stage.stage, limit=60), muted(f"  {words}"))
+
+
+def stages(progress: Sequence[StageProgress], width: int) -> list[Line]:
+    """Bars for what is counted, a line for each single thing; what is not done yet comes first when there are many."""
+    single = [stage for stage in progress if stage.total == 1 and stage.unit not in _COUNTED]
+    bars = [stage for stage in progress if stage not in single]
+    if len(single) > _VOLUMES_SHOWN:
+        single.sort(key=lambda stage: stage.done)
+    lines = [bar(stage, max(10, min(30, width - 44))) for stage in bars[:4]]
+    lines += [volume(stage, width) for stage in single[:_VOLUMES_SHOWN]]
+    if len(single) > _VOLUMES_SHOWN:
+        hidden = single[_VOLUMES_SHOWN:]
+        lines.append(line(muted(f"     … and {len(hidden)} more, {sum(stage.done for stage in hidden)} of them done")))
+    return lines
+
+
 def step_lines(step: StepView, now: datetime, width: int, room: int) -> list[Line]:
     """A step's line (mark, title, time, detail), and its bars while it runs."""
     tone = Tone.MUTED if step.state in (StepState.PLANNED, StepState.SKIPPED) else Tone.PLAIN
@@ -178,7 +205,7 @@ def step_lines(step: StepView, now: datetime, width: int, room: int) -> list[Lin
     detail = clean(step.detail, max(8, width - room - 16))
     found = [line(Span(Safe(f"   {mark.text}"), mark.tone), title, muted(f"{took}{detail}"))]
     if step.state in (StepState.RUNNING, StepState.UNKNOWN, StepState.FAILED):
-        found += [bar(stage, max(10, min(30, width - 44))) for stage in step.progress[:4]]
+        found += stages(step.progress, width)
     return found
 
 
@@ -263,7 +290,7 @@ def conclusion(operation: Operation, width: int) -> list[Line]:
         lines += wrap(f"not tested: {', '.join(map(str, untested))}", width - 4, Tone.MUTED, 3)
     if operation.figures is not None and not operation.state.open:
         lines += [BLANK, heading(" Measured"), *figures(operation.figures)]
-    for key in ("evidence", "point", "backup", "restore"):
+    for key in ("evidence", "point", "backup", "restore", "set"):
         if isinstance(operation.facts.get(key), str):
             lines.append(labelled(key, span(operation.facts[key], limit=300), width=14))
     if operation.can_undo:

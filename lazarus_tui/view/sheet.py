@@ -46,6 +46,8 @@ class Sheet(Generic[R]):
     faulty: Callable[[R], bool] = lambda record: False
     nothing: str = "nothing here"
     what: str = "rows"
+    velero: bool = True
+    """Whether there is nothing to show without a Velero."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from lazarus_tui.model.operation import OpState, StepState
+from lazarus_tui.model.sets import SetState
+from lazarus_tui.model.snapshots import SnapshotState
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.view.sanitise import clean
 from lazarus_tui.view.text import Span, Tone, span
@@ -61,6 +63,20 @@ _OPERATIONS = {
     OpState.UNDONE: ("↶", Tone.WARN),
     OpState.LEFT_CHANGED: (BAD, Tone.BAD),
 }
+_SETS = {
+    SetState.READY: (GOOD, Tone.GOOD),
+    SetState.TAKING: (RUN, Tone.ACCENT),
+    SetState.INCOMPLETE: (BAD, Tone.BAD),
+    SetState.FAILED: (BAD, Tone.BAD),
+    SetState.DELETING: (RUN, Tone.WARN),
+}
+_SNAPSHOTS = {
+    SnapshotState.PENDING: (WAIT, Tone.MUTED),
+    SnapshotState.CUT: (RUN, Tone.ACCENT),
+    SnapshotState.READY: (GOOD, Tone.GOOD),
+    SnapshotState.ERROR: (BAD, Tone.BAD),
+    SnapshotState.DELETING: (RUN, Tone.WARN),
+}
 _SEVERITIES = {"error": (BAD, Tone.BAD), "warning": (WARN, Tone.WARN), "info": ("·", Tone.MUTED)}
 
 
@@ -75,6 +91,16 @@ def phase(word: str, absent: str = "New", *, whole: bool = False) -> Span:
 def verdict(found: Verdict) -> Span:
     glyph, tone = _VERDICTS[found]
     return span(f"{glyph} {found.value}", tone)
+
+
+def set_state(state: SetState) -> Span:
+    glyph, tone = _SETS[state]
+    return span(f"{glyph} {state.value}", tone)
+
+
+def member_state(state: SnapshotState) -> Span:
+    glyph, tone = _SNAPSHOTS[state]
+    return span(f"{glyph} {state.value}", tone)
 
 
 def step_mark(state: StepState) -> Span:

@@ -32,8 +32,9 @@ def nothing(
     empty: str,
     width: int = 76,
     wanted: str = "",
+    velero: bool = True,
 ) -> list[Line]:
-    """The lines for a pane without rows, from the outermost cause inwards."""
+    """The lines for a pane without rows, from the outermost cause inwards. ``velero``: it shows what is Velero's."""
     width = max(40, min(width, 100) - 2)
     if link in (LinkState.LOST, LinkState.REFUSED):
         return engine_gone(link_reason, width)
@@ -41,14 +42,16 @@ def nothing(
         return no_context(contexts, width, wanted)
     if context.state == "failed":
         return unreachable(context, width)
-    if context.state == "ready" and not context.velero and what != "workloads":
+    if velero and context.state == "ready" and not context.velero and what != "workloads":
         return no_velero(context, width)
-    if context.state == "ready" and len(context.velero) > 1 and not context.velero_namespace:
+    if velero and context.state == "ready" and len(context.velero) > 1 and not context.velero_namespace:
         return several(context, width)
     if state.state == "failed":
         return refused(state, what, width)
     if state.state == "loading" or context.state in ("unknown", "connecting"):
         return [BLANK, line(muted(f"  loading {what} from {context.name} …"))]
+    if state.state == "ready" and state.reason:
+        return not_served(state.reason, context, width)
     return [BLANK, *wrap(empty, width, Tone.MUTED, 2)]
 
 
@@ -109,6 +112,15 @@ def several(context: ContextRow, width: int) -> list[Line]:
         "There are several Veleros here", f"Namespaces with a Velero server: {names}. Lazarus does not guess which one "
         "holds your backups.",
         *([context.hint] if context.hint else ["name one in the settings file: velero.namespace"]), width=width,
+    )  # fmt: skip
+
+
+def not_served(reason: str, context: ContextRow, width: int) -> list[Line]:
+    return _card(
+        "There are no snapshots in this cluster", f"{context.name}: {reason}. Without it nothing can be cut, and there "
+        "is nothing to restore in place from.",
+        "a CSI driver that can snapshot needs the snapshot CRDs and the snapshot controller",
+        "Velero's file system backups do not need it: 2", width=width,
     )  # fmt: skip
 
 

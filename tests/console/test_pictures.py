@@ -1,4 +1,4 @@
-"""Four pictures with the clock stopped. They change with the looks on purpose and with nothing else."""
+"""Five pictures with the clock stopped. They change with the looks on purpose and with nothing else."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ PICTURES = [
     ("backups-wide", (140, 20), ["2"], "lazarus-light"),
     ("operation", (80, 24), ["5", "enter"], "lazarus-dark"),
     ("result", (80, 24), ["5", "down", "enter"], "lazarus-ansi-dark"),
+    ("snapshots", (110, 24), ["6"], "lazarus-dark"),
 ]
 
 

@@ -24,6 +24,7 @@ from lazarus_tui.model.objects import (
 )
 from lazarus_tui.model.topics import ContextRow, Finding, LogLine, PointView, WorkloadRow
 from lazarus_tui.model.verdict import Verdict
+from tests.console import sets
 from tests.console.deeds import LOG, running_operation
 from tests.console.deeds import STEPS as STEPS
 from tests.console.deeds import delete_plan as delete_plan
@@ -270,6 +271,7 @@ def fill(link: FakeLink, *, running: bool = True) -> FakeLink:
     link.put(f"schedules/{CONTEXT}", schedules())
     link.put(f"restores/{CONTEXT}", restores())
     link.put(f"locations/{CONTEXT}", locations())
+    sets.fill(link)
     found = [running_operation(), finished_operation()] if running else [finished_operation()]
     link.put("operations", {each.id: each for each in found})
     for each in found:

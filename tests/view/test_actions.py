@@ -7,11 +7,11 @@ import itertools
 import pytest
 
 from lazarus_tui.model.plan import Danger
-from lazarus_tui.view import actions, chrome, helping
+from lazarus_tui.view import actions, chrome, helping, reasons
 from lazarus_tui.view.text import plain
 from tests.console import worlds
 
-PLACES = (*actions.MODES, "operation", "document", "contexts", "help", "plan", "form")
+PLACES = (*actions.MODES, "operation", "document", "set", "contexts", "help", "plan", "form")
 
 
 @pytest.mark.parametrize("mode", PLACES)
@@ -26,8 +26,10 @@ def test_sort_keys_do_not_collide_with_actions():
     from screens.overview import OverviewScreen
     from screens.restores import RestoresScreen
     from screens.schedules import SchedulesScreen
+    from screens.snapshots import SnapshotsScreen
 
-    for screen in (OverviewScreen, BackupsScreen, SchedulesScreen, RestoresScreen, OperationsScreen):
+    screens = (OverviewScreen, BackupsScreen, SchedulesScreen, RestoresScreen, OperationsScreen, SnapshotsScreen)
+    for screen in screens:
         taken = {key for action in actions.offered(screen.mode) for key in action.keys}
         sorts = [column.key for column in screen.base_sheet.columns if column.key]
         assert len(sorts) == len(set(sorts))
@@ -39,23 +41,34 @@ def test_every_action_has_help_and_says_when_it_is_dangerous():
         assert action.label
         assert action.help[0].islower() or action.help[0] in "/V"
         if action.danger is not Danger.SAFE:
-            assert actions.engine in action.needs, f"{action.id} would be offered without an engine"
+            assert reasons.engine in action.needs, f"{action.id} would be offered without an engine"
 
 
 def test_what_is_created_or_deleted_needs_an_armed_context():
-    for name in ("restore", "new", "trigger", "pause", "delete"):
-        assert actions.writable in actions.BY_ID[name].needs
+    for name in ("restore", "new", "trigger", "pause", "delete", "take", "in_place", "beside", "prune", "release"):
+        assert reasons.writable in actions.BY_ID[name].needs
 
 
-@pytest.mark.parametrize("mode", [*actions.MODES, "operation", "document", "contexts"])
+@pytest.mark.parametrize("mode", [*actions.MODES, "operation", "document", "contexts", "set"])
 def test_every_offered_action_is_handled(mode):
-    from screens import backups, contexts, document, operation, operations, overview, restores, schedules
+    from screens import (
+        backups,
+        contexts,
+        document,
+        operation,
+        operations,
+        overview,
+        restores,
+        schedules,
+        set_screen,
+        snapshots,
+    )
 
     screens = {
         "overview": overview.OverviewScreen, "backups": backups.BackupsScreen, "schedules": schedules.SchedulesScreen,
         "restores": restores.RestoresScreen, "operations": operations.OperationsScreen,
         "operation": operation.OperationScreen, "document": document.DocumentScreen,
-        "contexts": contexts.ContextsScreen,
+        "contexts": contexts.ContextsScreen, "snapshots": snapshots.SnapshotsScreen, "set": set_screen.SetScreen,
     }  # fmt: skip
     missing = [each.id for each in actions.offered(mode) if not hasattr(screens[mode], f"do_{each.id}")]
     assert not missing
@@ -63,13 +76,13 @@ def test_every_offered_action_is_handled(mode):
 
 def test_arming_ends_by_itself():
     row = worlds.context(sandbox=False, write_until=worlds.ago(seconds=1))
-    assert not actions.armed(row, worlds.NOW)
-    assert actions.armed(worlds.context(write_until="always"), worlds.NOW)
-    assert not actions.armed(None, worlds.NOW)
+    assert not reasons.armed(row, worlds.NOW)
+    assert reasons.armed(worlds.context(write_until="always"), worlds.NOW)
+    assert not reasons.armed(None, worlds.NOW)
 
 
 def test_the_footer_keeps_command_filter_and_help_at_any_width():
-    situation = actions.Situation("backups", worlds.NOW, worlds.context())
+    situation = reasons.Situation("backups", worlds.NOW, worlds.context())
     for width in (40, 80, 200):
         shown = plain(chrome.footer(actions.offered("backups"), situation, width))
         assert all(word in shown for word in (": command", "/ filter", "? help"))

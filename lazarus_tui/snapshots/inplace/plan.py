@@ -73,7 +73,8 @@ async def waits(context: StepContext, why: str) -> None:
 
 async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
     """``params``: namespace, statefulset, set ("" for the newest usable), ordinal or claim to narrow it, replicas when
-    it is at 0 already, hold (agree to hold who fights), safety (False leaves the safety snapshots out), class.
+    it is at 0 already, hold (agree to hold who fights), safety (False leaves the safety snapshots out), first
+    (False starts all replicas at once), class.
 
     Raises ``PlanRefused``.
     """
@@ -102,6 +103,7 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
         "policy": dict((raw.get("spec") or {}).get("persistentVolumeClaimRetentionPolicy") or {}),
         "holds": holds,
         "safety": safety,
+        "first": params.get("first", True) is not False,
         "grace": int(_grace(raw)),
         "owner": str(params.get("owner") or ""),
         "lease_namespace": namespace,

@@ -101,6 +101,8 @@ class First(Start):
     async def observe(self, context: StepContext) -> Observation:
         if self.replicas <= 1:
             return Observation(Seen.DONE, "there is only one")
+        if not self.params.get("first", True):
+            return Observation(Seen.DONE, "left out on request")
         if wanted_replicas(await self.read(context)) == self.replicas:
             return Observation(Seen.DONE, "all are started already")
         return await super().observe(context)

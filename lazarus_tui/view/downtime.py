@@ -1,0 +1,155 @@
+"""A restore in place while its workload is down: how many replicas there are, and the words nobody may miss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from lazarus_tui.model.operation import Operation, OpState, StepState, StepView
+from lazarus_tui.model.topics import WorkloadRow
+from lazarus_tui.view import operations, times
+from lazarus_tui.view.text import Line, Span, Tone, line, muted, span, wrap
+
+IN_PLACE = "snapshots.restore-in-place"
+REPLICAS = "replicas"
+Rows = Mapping[str, WorkloadRow]
+_BEGUN = (StepState.RUNNING, StepState.UNKNOWN, StepState.FAILED)
+# More restores at zero than this are counted.
+_SHOWN = 2
+
+
+def concerns(operation: Operation) -> bool:
+    """Whether the workload may be down because of it: a restore in place that has not ended well."""
+    return operation.kind == IN_PLACE and (operation.state.open or operation.state is OpState.LEFT_CHANGED)
+
+
+def wanted(operation: Operation) -> int | None:
+    """Replicas the workload had, and is to have again."""
+    found = operation.facts.get(REPLICAS)
+    return found if isinstance(found, int) else None
+
+
+def _told(step: StepView | None) -> int | None:
+    """The replicas a step saw."""
+    return next((each.done for each in step.progress if each.stage == REPLICAS), None) if step else None
+
+
+def recorded(operation: Operation) -> int | None:
+    """How many replicas there are by the operation's own record; None where it cannot know."""
+    steps = {step.name: step for step in operation.steps}
+    stop, start, first = steps.get("stop"), steps.get("start"), steps.get("first")
+    if stop is None or start is None or all(step.state is StepState.PLANNED for step in operation.steps):
+        return None  # found by its capsule: no step was looked at here
+    if stop.state in (StepState.PLANNED, StepState.RUNNING, StepState.UNDONE, StepState.SKIPPED):
+        return wanted(operation)
+    if stop.state is not StepState.DONE:
+        return None
+    if start.state is StepState.DONE:
+        return wanted(operation)
+    for step in (start, first, steps.get("drain")):
+        if step is not None and step.state in (*_BEGUN, StepState.DONE) and (seen := _told(step)) is not None:
+            return seen
+    return 0
+
+
+def row_of(operation: Operation, rows: Rows) -> WorkloadRow | None:
+    namespace, _, name = operation.target.partition("/")
+    return rows.get(f"{namespace}/StatefulSet/{name}")
+
+
+def replicas(operation: Operation, row: WorkloadRow | None) -> int | None:
+    """How many there are: by the record while it moves, else by what the cluster shows now."""
+    seen = recorded(operation)
+    if row is not None and (seen is None or not operations.moves(operation)):
+        return row.ready
+    return seen
+
+
+def at_zero(operation: Operation, row: WorkloadRow | None) -> bool:
+    """Whether nothing of the workload runs, and the restore is why."""
+    if not concerns(operation):
+        return False
+    if operation.state is OpState.LEFT_CHANGED:
+        return row is not None and row.desired == 0
+    if row is not None and recorded(operation) is None:
+        return row.desired == 0
+    return replicas(operation, row) == 0 and wanted(operation) != 0
+
+
+def count_words(operation: Operation, row: WorkloadRow | None) -> str:
+    """``prod/db is at 0 of 3 replicas``."""
+    there, total = replicas(operation, row), wanted(operation)
+    if there is None:
+        had = f"; it had {total}" if total is not None else ""
+        return f"{operation.target}: how many replicas it has is not known here{had}"
+    return f"{operation.target} is at {there}{f' of {total}' if total is not None else ''} replicas"
+
+
+def count_line(operation: Operation, row: WorkloadRow | None) -> list[Line]:
+    """The line of the operation's own screen, as long as it is open; nothing for other operations."""
+    if not concerns(operation):
+        return []
+    there, total = replicas(operation, row), wanted(operation)
+    tone = Tone.PLAIN if there is not None and there == total else Tone.WARN
+    mark = "" if tone is Tone.PLAIN else "▲ "
+    return [line(" ", span(f"{mark}{count_words(operation, row)}", tone))]
+
+
+def _instruction(operation: Operation) -> str:
+    op = operation.id[:8]
+    if operation.state is OpState.PARKED:
+        return f"lazarus resume {op}  or  lazarus undo {op}; here: 5, then r or u"
+    if operation.state is OpState.UNDOING:
+        return f"it is being taken back; to see it: lazarus watch {op}, or 5"
+    if operation.state is OpState.LEFT_CHANGED:
+        return f"what is left to do: lazarus operation show {op}; to try again: lazarus undo {op}"
+    return f"it goes on by itself; to go back: lazarus undo {op}, or 5, then u"
+
+
+def _state(operation: Operation) -> str:
+    if operation.state is OpState.PARKED:
+        return "its restore waits for you"
+    if operation.state is OpState.UNDOING:
+        return "its restore is being taken back"
+    return "its restore stopped" if operation.state is OpState.LEFT_CHANGED else "its restore runs"
+
+
+def _warning(operation: Operation, row: WorkloadRow | None, here: str, now: datetime, width: int) -> list[Line]:
+    total = wanted(operation)
+    tone = Tone.WARN if operations.moves(operation) else Tone.BAD
+    stopped = operation.facts.get("stop.at")
+    since = f" since {times.clock(stopped, now)}" if isinstance(stopped, str) else ""
+    where = f" in {operation.context}" if operation.context != here else ""
+    head: list[Span | str] = [
+        span(f" ▲ {operation.target} IS AT 0{f' OF {total}' if total else ''} REPLICAS", tone),
+        f"{where}{since}: {_state(operation)}",
+    ]
+    found = operations.current(operation)
+    step = muted(f"  step {found[0]}/{len(operation.steps)} {found[1].title}") if found else muted("")
+    return [line(*head, step), *wrap(f"→ {_instruction(operation)}", width - 1, Tone.ACCENT, 3)]
+
+
+def banner(found: Iterable[Operation], rows: Rows, here: str, now: datetime, width: int) -> list[Line]:
+    """Over every pane while a restore has its workload at zero. ``rows``: of the context ``here``, as followed now."""
+    down = []
+    for each in found:
+        row = row_of(each, rows) if each.context == here else None
+        if at_zero(each, row):
+            down.append((each, row))
+    down.sort(key=lambda each: (operations.moves(each[0]), each[0].started))
+    lines = [part for each, row in down[:_SHOWN] for part in _warning(each, row, here, now, width)]
+    if len(down) > _SHOWN:
+        lines.append(line(span(f" ▲ and {len(down) - _SHOWN} more workloads are at 0: 5 shows them", Tone.BAD)))
+    return lines
+
+
+def last_line(operation: Operation, row: WorkloadRow | None = None) -> str:
+    """The last line of a command that leaves a workload at zero, plain ASCII; "" when it does not."""
+    if operations.moves(operation) or not at_zero(operation, row):
+        return ""
+    total, found, op = wanted(operation), operations.current(operation), operation.id[:8]
+    step = f", step {found[1].name}" if found else ""
+    verb = "resume" if operation.state is OpState.PARKED else "undo"
+    was = f" (wanted {total})" if total is not None else ""
+    text = f"LAZARUS: {operation.target} IS AT 0 REPLICAS{was}, op {op}{step}, run: lazarus {verb} {op}"
+    return text.encode("ascii", "replace").decode()

@@ -1,0 +1,156 @@
+"""The Snapshots pane, its deeds, and the warning that stands on every pane while a workload is at zero."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from lazarus_tui.model.operation import OpState, StageProgress
+from lazarus_tui.model.plan import Danger, Effect, Plan, PlannedStep
+from tests.console import sets, worlds
+from tests.console.fake_link import refused
+from tests.console.moment import CONTEXT, ago
+
+
+def in_place(params: dict[str, Any]) -> Plan:
+    return Plan(
+        kind="snapshots.restore-in-place", context=CONTEXT, cluster_uid="7f3a9c12", target="prod/db",
+        title=f"Restore prod/db in place from {params['params']['set']}", danger=Danger.DESTROYS,
+        params=params["params"], steps=(PlannedStep("stop", 1, "Scale to 0", True),),
+        effects=(Effect("replace", "claim data-db-0", "from snapshot db-0400-data-db-0"),),
+        losses=("data-db-0: everything written after 04:42",), undo="the old volumes are kept for 7 days",
+        made=ago(seconds=1),
+    )  # fmt: skip
+
+
+async def pick(hands, name: str) -> None:
+    """The Snapshots pane with the cursor on one set."""
+    await hands.press("6", "slash")
+    await hands.type(name)
+    await hands.press("enter")
+
+
+async def test_the_pane_lists_sets_and_enter_opens_the_card(opened, link):
+    async with opened() as hands:
+        await hands.press("colon")
+        await hands.type("ss prod")
+        await hands.press("enter")
+        assert link.wanted >= {f"snapshots/{CONTEXT}", f"snapshot-contents/{CONTEXT}"}
+        lines = hands.lines
+        assert "▶ taking" in lines[3]
+        assert next(text for text in lines if "db-0300" in text).split()[1:5] == ["prod/db", "✗", "incomplete", "2/3"]
+        assert max(len(line.rstrip()) for line in lines) <= 80
+        await hands.press("ctrl+z")
+        assert "2 of 6" in hands.lines[1]
+        await hands.press("G", "enter")
+        assert "What keeps it from being used" in hands.text
+        assert "6 Snapshots › db-0300" in hands.text
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "words"),
+    [
+        ("loading", "", "loading snapshot sets from"),
+        ("failed", "volumesnapshots is forbidden", "✗ snapshot sets cannot be listed"),
+        ("ready", "this cluster has no snapshot API", "There are no snapshots in this cluster"),
+        ("ready", "", "no snapshot sets yet"),
+    ],
+)
+async def test_a_pane_without_sets_says_why(opened, link, state, reason, words):
+    link.put(f"snapshots/{CONTEXT}", {}, state, reason=reason)
+    async with opened() as hands:
+        await hands.press("6")
+        assert words in hands.text
+
+
+async def test_a_restore_in_place_is_filled_in_planned_typed_and_started(opened, link):
+    link.answers["plan.make"] = in_place
+    link.answers["operation.start"] = sets.restore("stop", OpState.RUNNING)
+    async with opened() as hands:
+        await pick(hands, "db-0400")
+        await hands.press("r")
+        assert "from set" in hands.text
+        await hands.press("down")
+        await hands.type("1")
+        await hands.press("ctrl+s")
+        assert "type prod/db to confirm" in hands.text
+        assert "What will be lost" in hands.text
+        asked = hands.called("plan.make")[-1]
+        assert asked["params"] == {"namespace": "prod", "statefulset": "db", "set": "db-0400", "ordinal": 1}
+        hands.app.screen._lift_guard()
+        await hands.type("prod/db")
+        await hands.press("enter", "right", "enter")
+        assert hands.called("operation.start")[0]["confirm"] == "prod/db"
+        assert hands.app.current_mode == "snapshots"
+
+
+async def test_a_set_that_cannot_be_used_says_why_when_its_key_is_pressed(opened, link):
+    async with opened() as hands:
+        await pick(hands, "db-0300")
+        await hands.press("r")
+        assert "restore in place: a set that is incomplete cannot be restored: data-db-2 has n" in hands.lines[-1]
+        assert not hands.called("plan.make")
+
+
+async def test_a_set_is_taken_from_the_overview_of_a_statefulset_only(opened, link):
+    link.answers["plan.make"] = refused("no snapshot class fits", "make one")
+    async with opened() as hands:
+        await hands.press("down", "t")
+        assert hands.called("plan.make")[0]["params"] == {"namespace": "shop", "statefulset": "orders"}
+        assert "no snapshot class fits" in hands.text
+        await hands.press("escape", "down", "t")
+        assert "sets are of StatefulSets; this is a Deployment" in hands.lines[-1]
+
+
+async def test_release_is_offered_for_a_restore_that_is_done(opened, link):
+    link.answers["plan.make"] = refused("volume pv-1 is in use")
+    done = sets.restore("close", OpState.DONE)
+    link.put("operations", {done.id: done})
+    async with opened() as hands:
+        await hands.press("5", "X")
+        assert hands.called("plan.make")[0] == {
+            "kind": "snapshots.release", "context": CONTEXT, "params": {"operation": done.id},
+        }  # fmt: skip
+        await hands.press("escape")
+        parked = sets.restore()
+        link.put("operations", {parked.id: parked})
+        await hands.settle()
+        await hands.press("X")
+        assert "only a restore that is done is released; this one is parked" in hands.lines[-1]
+
+
+async def test_every_pane_warns_while_a_restore_has_its_workload_at_zero(opened, link):
+    parked = sets.restore()
+    async with opened() as hands:
+        assert "REPLICAS" not in hands.text
+        link.put(f"overview/{CONTEXT}", {**worlds.overview(), **sets.row(0, 0)})
+        link.put("operations", {parked.id: parked})
+        await hands.settle()
+        for keys in (("1",), ("2",), ("3",), ("4",), ("5",), ("6",), ("question_mark",), ("escape", "C")):
+            await hands.press(*keys)
+            assert "prod/db IS AT 0 OF 3 REPLICAS" in hands.text, keys
+            assert "→ lazarus resume 9f3c12ab or lazarus undo 9f3c12ab" in hands.text, keys
+            assert f"overview/{CONTEXT}" in link.wanted, "what the cluster shows of it is followed everywhere"
+        link.put(f"overview/{CONTEXT}", {**worlds.overview(), **sets.row(3, 3)})
+        await hands.settle()
+        assert "REPLICAS" not in hands.text
+
+
+async def test_the_running_restore_shows_its_volumes_and_the_count(opened, link):
+    progress = (StageProgress("data-db-0", 1, 1, "made"), StageProgress("data-db-1", 0, 1, "is Pending"))
+    running = sets.restore("bind", OpState.RUNNING, message="", hint="")
+    steps = tuple(
+        msgspec.structs.replace(step, progress=progress) if step.name == "bind" else step for step in running.steps
+    )
+    link.put("operations", {running.id: msgspec.structs.replace(running, steps=steps)})
+    async with opened() as hands:
+        await hands.press("5", "enter")
+        assert "▲ prod/db is at 0 of 3 replicas" in hands.text
+        assert "✓ data-db-0  made" in hands.text
+        assert "○ data-db-1  is Pending" in hands.text
+        link.put("operations", {running.id: sets.restore("close", OpState.DONE, message="", hint="")})
+        hands.app._renew()
+        await hands.settle()
+        assert "replicas" not in hands.text

@@ -1,0 +1,102 @@
+"""A workload that a restore has at zero is never silent, and one that runs is never called down."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from lazarus_tui.model.operation import OpState, StageProgress, StepState
+from lazarus_tui.view import downtime
+from lazarus_tui.view.text import plain
+from tests.console import sets, worlds
+from tests.console.moment import CONTEXT
+
+
+def warned(operation, rows=None, here: str = CONTEXT, width: int = 80) -> str:
+    return "\n".join(map(plain, downtime.banner([operation], rows or {}, here, worlds.NOW, width)))
+
+
+@pytest.mark.parametrize(
+    ("at", "count"),
+    [("retain", 3), ("stop", 3), ("drain", 0), ("safety", 0), ("create", 0), ("gate", 0), ("close", 3)],
+)
+def test_the_record_knows_how_many_replicas_there_are(at, count):
+    running = sets.restore(at, OpState.RUNNING)
+    assert downtime.recorded(running) == count
+    assert downtime.count_words(running, None) == f"prod/db is at {count} of 3 replicas"
+    assert bool(warned(running)) is (count == 0)
+
+
+def test_what_a_step_counted_goes_before_its_place_in_the_plan():
+    running = sets.restore("drain", OpState.RUNNING)
+    seen = (StageProgress("replicas", 2, 3, "replicas"),)
+    steps = tuple(msgspec.structs.replace(s, progress=seen) if s.name == "drain" else s for s in running.steps)
+    assert downtime.recorded(msgspec.structs.replace(running, steps=steps)) == 2
+
+
+def test_a_parked_restore_says_what_to_type_and_what_to_press():
+    text = warned(sets.restore())
+    assert text.startswith(" ▲ prod/db IS AT 0 OF 3 REPLICAS since 10:37:58: its restore waits for you  step 10/15")
+    assert "→ lazarus resume 9f3c12ab or lazarus undo 9f3c12ab; here: 5, then r or u" in text
+    assert max(map(len, warned(sets.restore(), width=40).splitlines()[1:])) <= 40
+
+
+def test_one_found_by_its_capsule_is_judged_by_the_cluster():
+    adopted = sets.restore("", facts={"set": "db-0400", "replicas": 3})
+    assert "IS AT 0 OF 3 REPLICAS: its restore waits for you" in warned(adopted, sets.row(0, 0))
+    assert warned(adopted, sets.row(3, 3)) == ""
+    assert "is not known here; it had 3" in downtime.count_words(adopted, None)
+    assert downtime.last_line(adopted, sets.row(0, 0)["prod/StatefulSet/db"]).endswith("run: lazarus resume 9f3c12ab")
+    assert downtime.last_line(adopted, None) == ""
+
+
+def test_what_a_person_did_by_hand_meanwhile_is_seen():
+    assert warned(sets.restore(), sets.row(3, 3)) == ""
+    assert warned(sets.restore(), sets.row(0, 0))
+
+
+@pytest.mark.parametrize(("state", "words"), [
+    (OpState.RUNNING, "it goes on by itself; to go back: lazarus undo 9f3c12ab"),
+    (OpState.UNDOING, "it is being taken back"),
+])  # fmt: skip
+def test_one_that_moves_says_so(state, words):
+    assert words in warned(sets.restore(state=state))
+
+
+def test_one_that_was_left_changed_warns_as_long_as_the_cluster_shows_it():
+    left = sets.restore(state=OpState.LEFT_CHANGED)
+    assert "lazarus operation show 9f3c12ab" in warned(left, sets.row(0, 0))
+    assert warned(left, sets.row(3, 3)) == ""
+    for over in (OpState.DONE, OpState.UNDONE, OpState.FAILED):
+        assert warned(sets.restore("close", over), sets.row(0, 0)) == ""
+
+
+def test_another_context_is_named_and_its_rows_are_not_those_of_here():
+    text = warned(sets.restore(), sets.row(3, 3), here="prod-eu")
+    assert f"REPLICAS in {CONTEXT} since" in text
+
+
+def test_while_it_is_taken_back_the_count_follows_the_steps():
+    undoing = sets.restore("close", OpState.UNDOING)
+    names = {"start", "first", "remove", "create"}
+    at_zero = tuple(
+        msgspec.structs.replace(s, state=StepState.UNDONE if s.name in names else StepState.DONE) for s in undoing.steps
+    )
+    assert downtime.recorded(msgspec.structs.replace(undoing, steps=at_zero)) == 0
+    back = tuple(msgspec.structs.replace(s, state=StepState.UNDONE) for s in undoing.steps)
+    assert downtime.recorded(msgspec.structs.replace(undoing, steps=back)) == 3
+
+
+def test_more_than_two_are_counted():
+    many = [sets.restore(target=f"prod/db{n}") for n in range(4)]
+    lines = downtime.banner(many, {}, CONTEXT, worlds.NOW, 80)
+    assert plain(lines[-1]) == " ▲ and 2 more workloads are at 0: 5 shows them"
+
+
+def test_the_last_line_of_a_command_is_plain_ascii():
+    assert downtime.last_line(sets.restore()) == (
+        "LAZARUS: prod/db IS AT 0 REPLICAS (wanted 3), op 9f3c12ab, step create, run: lazarus resume 9f3c12ab"
+    )
+    assert downtime.last_line(sets.restore("retain")) == ""
+    assert downtime.last_line(sets.restore(state=OpState.RUNNING)) == "", "it goes on by itself"
+    assert downtime.last_line(sets.restore(target="prod/dß")).isascii()
