@@ -11,9 +11,11 @@ from lazarus_tui import snapshots
 from lazarus_tui.engine.adoption import capsules
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.plan import Plan
+from lazarus_tui.snapshots.hooks.spec import MAX_FREEZE
 from lazarus_tui.snapshots.names import OP, annotation
 from tests.crash.invariants import Watcher, unintended
 from tests.engine.world import Cut, Drive, Engine, seeded
+from tests.snapshots.lockapp import LOCK, UNLOCK, LockApp
 from tests.snapshots.stage import NAME, SPACE, Stage, StageEngine, staged
 
 ACTORS = ("same journal", "cut again", "other operator")
@@ -31,6 +33,7 @@ class Scene:
     stage: dict[str, Any] = field(default_factory=dict)
     undo: bool = False
     capsule: bool = True
+    quick: bool = True  # whether the default suite cuts it for every actor
     end: OpState = OpState.DONE
 
 
@@ -51,6 +54,22 @@ SCENES = {
         Scene("undo", snapshots.inplace.KIND, stage={"replicas": 2}, undo=True, end=OpState.UNDONE),
         Scene("take", snapshots.taking.KIND, {"name": "s9", "together": "each"}, {"replicas": 3}, capsule=False),
         Scene("take together", snapshots.taking.KIND, {"name": "s9"}, {"replicas": 3}, capsule=False),
+        Scene(
+            "take under a lock",
+            snapshots.taking.KIND,
+            {"name": "s9", "together": "each", "pre": LOCK, "post": UNLOCK},
+            {"replicas": 2},
+            capsule=False,
+            quick=False,
+        ),
+        Scene(
+            "take in a session",
+            snapshots.taking.KIND,
+            {"name": "s9", "recipe": "mysql"},
+            {"replicas": 2},
+            capsule=False,
+            quick=False,
+        ),
     )
 }
 
@@ -73,6 +92,7 @@ class Case:
         self.scene, self.k, self.actor, self.stage, self.engine = scene, k, actor, stage, engine
         self.breaches: list[str] = []
         self.writes = 0
+        self.app = LockApp(stage)
 
     async def run(self) -> Life:
         stage = self.stage
@@ -86,6 +106,7 @@ class Case:
             done = await self.engine.run(plan, plan.target)
             assert done.state is OpState.DONE, done.message
         stage.sent.clear()
+        self.app.at_cut.clear()
         points, done = await self._live(self.k, self._begin(plan, done))
         cut = done is None
         if done is None:
@@ -192,6 +213,10 @@ class Case:
         self.stage.sent.clear()
 
     def _judge(self, done: Operation | None) -> None:
+        if self.app.locked:
+            self.breaches.append(f"I10 a lock is held after the end: {self.app.counts}")
+        if self.app.longest > MAX_FREEZE + 1:
+            self.breaches.append(f"I10 a lock was held for {self.app.longest:.0f} s")
         if done is None:
             self.breaches += self.watcher.always(self.stage)
             return
@@ -207,6 +232,8 @@ class Case:
         if self.scene.kind == snapshots.taking.KIND:
             found = [one for one in stage.sets() if one.id == "s9"]
             there = len(found) == 1 and found[0].usable
+            if there and found[0].consistency == "application" and not self.app.proven:
+                return ["I10 a volume that was cut without its lock is called application-consistent"]
             return [] if there is (done.state is OpState.DONE) else [f"I9 {done.state.value}, but the set is {found}"]
         went_back = done.state is OpState.DONE
         wanted = {

@@ -8,7 +8,7 @@ from tests.crash.lives import ACTORS, NEVER, SCENES, case
 
 
 @pytest.mark.parametrize("actor", ACTORS)
-@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize("name", [name for name, scene in SCENES.items() if scene.quick])
 async def test_a_cut_changes_nothing_that_was_promised(name: str, actor: str) -> None:
     points = (await case(name, NEVER, actor)).points
     offset = ACTORS.index(actor)
@@ -16,3 +16,11 @@ async def test_a_cut_changes_nothing_that_was_promised(name: str, actor: str) ->
         k = int(points * part) + offset
         life = await case(name, k, actor)
         assert life.breaches == [], f"cut at {k} of {points}"
+
+
+@pytest.mark.parametrize("name", ["take under a lock", "take in a session"])
+async def test_a_cut_leaves_no_lock_behind(name: str) -> None:
+    for k in (26, 43):
+        life = await case(name, k, "same journal")
+        assert life.cut
+        assert life.breaches == [], f"cut at {k}"

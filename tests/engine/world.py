@@ -20,7 +20,7 @@ from lazarus_tui.journal import Journal, JournalError
 from lazarus_tui.journal.records import Transaction
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.kube.retry import ReadPolicy
-from lazarus_tui.model.http import HttpRequest, HttpResponse
+from lazarus_tui.model.http import HttpRequest, HttpResponse, WebSocket
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.plan import Danger, Plan, PlannedStep
 from lazarus_tui.model.resources import CONFIGMAPS, NAMESPACES
@@ -81,6 +81,7 @@ class Wire:
 
     def __init__(self, inner: Any) -> None:
         self._inner, self.cut = inner, False
+        self._sockets: set[WebSocket] = set()
         self.before: Callable[[HttpRequest], Awaitable[None]] | None = None
 
     async def send(self, request: HttpRequest) -> HttpResponse:
@@ -93,8 +94,24 @@ class Wire:
     def stream(self, request: HttpRequest) -> Any:
         return self._inner.stream(request)
 
-    def websocket(self, request: HttpRequest, subprotocols: tuple[str, ...]) -> Any:
-        return self._inner.websocket(request, subprotocols)
+    @contextlib.asynccontextmanager
+    async def websocket(self, request: HttpRequest, subprotocols: tuple[str, ...]) -> AsyncIterator[WebSocket]:
+        if self.cut:
+            raise ConnectionResetError("severed")
+        if self.before is not None:
+            await self.before(request)
+        async with self._inner.websocket(request, subprotocols) as socket:
+            self._sockets.add(socket)
+            try:
+                yield socket
+            finally:
+                self._sockets.discard(socket)
+
+    def sever(self) -> None:
+        """The other end sees the connection end."""
+        self.cut = True
+        for socket in self._sockets:
+            asyncio.get_running_loop().create_task(socket.close())
 
     async def close(self) -> None:
         return None
@@ -216,7 +233,7 @@ class Engine:
 
     def sever(self, *, lose: bool = False) -> None:
         """SIGKILL: nothing this engine does reaches anything any more."""
-        self.wire.cut = True
+        self.wire.sever()
         self.journal.lose = lose
         self.journal.severed = True
 
