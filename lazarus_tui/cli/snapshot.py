@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from lazarus_tui.cli.hooks import hook_options, hook_params
 from lazarus_tui.cli.output import emit, grid, output_option
 from lazarus_tui.cli.running import OperationOptions, operation_options, run
 from lazarus_tui.cli.session import Refused, Session
@@ -133,6 +134,7 @@ def _text(found: SnapshotSet) -> str:
 @click.option("--name", metavar="ID", help="The id of the set; else made from the workload and the time.")
 @click.option("--class", "class_name", metavar="NAME", help="Snapshot class; else the driver's default.")
 @click.option("--together/--one-by-one", default=None, help="Demand, or do without, one instant for all volumes.")
+@hook_options
 @operation_options
 @click.pass_obj
 def create(session: Session, /, workload: str, options: OperationOptions, **given: Any) -> int:
@@ -141,7 +143,7 @@ def create(session: Session, /, workload: str, options: OperationOptions, **give
     together = {None: None, True: "group", False: "each"}[given["together"]]
     wanted = {
         "namespace": namespace, "statefulset": name, "name": given["name"], "class": given["class_name"],
-        "together": together,
+        "together": together, **hook_params(given),
     }  # fmt: skip
     return run(session, "snapshots.create", {key: value for key, value in wanted.items() if value}, options)
 
