@@ -111,9 +111,9 @@ class Remove(PivotStep):
             return ""
 
         async def act() -> None:
-            if await self.claim(context, part.claim) is not None:
+            claim = await self.claim(context, part.claim)
+            if not await self._free(context, part, claim) or claim is not None:
                 return
-            await self._free(context, part)
             body = rebound(part.claim, self.namespace, part.body, volume=part.volume, op=context.op[:8])
             write = Write(
                 "create", CLAIMS, self.namespace, part.claim, body, expect=f"on volume {part.volume}", users=True
@@ -122,18 +122,21 @@ class Remove(PivotStep):
 
         await self.until(context, look, act, limit=self.limit)
 
-    async def _free(self, context: StepContext, part: Part) -> None:
-        """Let the old volume be bound again: it stays reserved for this claim's name, and forgets the old uid."""
+    async def _free(self, context: StepContext, part: Part, claim: Object | None) -> bool:
+        """Let the old volume be bound again: it stays reserved for this claim's name, and forgets the old uid.
+
+        True when it is free, or bound to ``claim``; a claim that is made before that would wait for ever.
+        """
         found = await self.volume(context, part)
         ref = (found.get("spec") or {}).get("claimRef") or {}
-        if not ref.get("uid"):
-            return
+        if not ref.get("uid") or (claim is not None and ref["uid"] == claim["metadata"]["uid"]):
+            return True
         if (ref.get("namespace"), ref.get("name")) != (self.namespace, part.claim):
             who = f"{ref.get('namespace')}/{ref.get('name')}"
             raise StepStopped(f"volume {part.volume} belongs to {who} by now", park=True)
         body = {"spec": {"claimRef": {"uid": None, "resourceVersion": None}}}
         write = Write("merge-patch", VOLUMES, None, part.volume, body, expect="may be bound", **preconditions(found))
-        await self.change(context, write)
+        return await self.change(context, write)
 
 
 class Create(PivotStep):
