@@ -132,7 +132,7 @@ def pod_update(obj: Object, old: Object) -> Causes:
     new, before = spec_of(obj), spec_of(old)
     if new == before:
         return []
-    causes = _tolerations(new, before) + _gates(new, before)
+    causes = _tolerations(new, before) + _gates(new, before) + _deadline(new, before)
     new_rest, old_rest = _fixed(new), _fixed(before)
     if not old_rest.get("nodeName"):
         new_rest.pop("nodeName", None)  # the sandbox's scheduler may bind by an update as well
@@ -165,6 +165,18 @@ def _fixed(spec: Mapping[str, Any]) -> Object:
 def _grace_kept(new: Object, old: Object) -> bool:
     before, after = (spec.get("terminationGracePeriodSeconds") for spec in (old, new))
     return before == after or (isinstance(before, int) and before < 0 and after == 1)
+
+
+def _deadline(new: Object, old: Object) -> Causes:
+    """It may be set and come nearer, and nothing else."""
+    field = "activeDeadlineSeconds"
+    before, after = old.get(field), new.get(field)
+    if before is None or before == after:
+        return []
+    if after is None:
+        return [invalid_value(f"spec.{field}", None, "must not update from a positive integer to nil value")]
+    text = "must be less than or equal to previous value"
+    return [invalid_value(f"spec.{field}", after, text)] if after > before else []
 
 
 def _tolerations(new: Object, old: Object) -> Causes:

@@ -68,6 +68,18 @@ async def test_a_page_token_that_is_too_old(world: World) -> None:
     world.store.compact()
     late = await world.call("GET", CM, limit="1", **{"continue": token})
     assert (late.status, late.reason) == (410, "Expired")
+    assert late.body["message"].startswith("The provided continue parameter is too old")
+
+
+async def test_a_page_at_a_version_is_of_that_version(world: World) -> None:
+    """What upstream calls the legacy rule: a limit makes a version exact unless something else is said."""
+    await world.call("POST", CM, config_map("a"))
+    old = str(world.store.revision)
+    await world.call("POST", CM, config_map("b"))
+    for more, expected in (({}, ["a"]), ({"resourceVersionMatch": "NotOlderThan"}, ["a", "b"])):
+        page = await world.call("GET", CM, limit="5", resourceVersion=old, **more)
+        assert names(page.body) == expected
+    assert names((await world.call("GET", CM, resourceVersion=old)).body) == ["a", "b"]
 
 
 @pytest.mark.parametrize("token", ["nonsense", "!", base64.urlsafe_b64encode(b'{"rv":"x"}').decode()])

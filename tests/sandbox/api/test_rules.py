@@ -28,6 +28,11 @@ SERVICE = {"metadata": {"name": "web"}, "spec": {"ports": [{"port": 80}]}}
 TEMPLATE = {"spec": pod("x")["spec"] | {"restartPolicy": "Never"}}
 
 
+def ends_after(seconds: int) -> dict[str, Any]:
+    made = pod("p")
+    return made | {"spec": made["spec"] | {"activeDeadlineSeconds": seconds}}
+
+
 def without(obj: dict[str, Any], *path: str) -> dict[str, Any]:
     head, *rest = path
     if not rest:
@@ -92,6 +97,9 @@ async def test_create_is_refused_with_the_field(world: World, path: str, obj: An
         (f"{NS}/configmaps", {"metadata": {"name": "c"}, "immutable": True}, {"data": {"a": "2"}}, 422),
         (f"{NS}/pods", pod("p"), {"spec": {"restartPolicy": "Never"}}, 422),
         (f"{NS}/pods", pod("p"), {"spec": {"activeDeadlineSeconds": 9}}, 200),
+        (f"{NS}/pods", ends_after(9), {"spec": {"activeDeadlineSeconds": 8}}, 200),
+        (f"{NS}/pods", ends_after(9), {"spec": {"activeDeadlineSeconds": 10}}, 422),
+        (f"{NS}/pods", ends_after(9), {"spec": {"activeDeadlineSeconds": None}}, 422),
         (f"{NS}/pods", pod("p", node="n1"), {"spec": {"nodeName": "n2"}}, 422),
         (
             JOBS,

@@ -107,6 +107,10 @@ def test_noise_is_refused_or_waited_for_and_nothing_else(noise: bytes) -> None:
         assert all(isinstance(frame, Frame) for frame in frames)
 
 
+def test_a_reserved_bit_is_no_part_of_a_number() -> None:
+    assert read(control(7, struct.pack(">II", 0x80000005, 0))) == [GoAway(5)]
+
+
 HOSTILE = {
     "a data frame that is too large": struct.pack(">II", 1, spdy.MAX_DATA + 1),
     "a control frame that is too large": control(1, b"", length=spdy.MAX_CONTROL + 1),

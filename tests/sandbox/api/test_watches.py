@@ -120,6 +120,11 @@ async def test_the_list_form_of_a_watch(world: World) -> None:
     assert [kind for kind, _ in watching.seen] == ["ADDED", "BOOKMARK"]
     assert watching.events[1]["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
     assert (await world.call("GET", CM, watch="true", sendInitialEvents="true")).status == 422
+    known = str(world.store.revision)
+    again = await world.watch(CM, **query, resourceVersion=known)
+    assert [kind for kind, _ in again.seen] == ["ADDED", "BOOKMARK"], "a version known already changes nothing"
+    unmarked = await world.watch(CM, **query | {"allowWatchBookmarks": "false"})
+    assert unmarked.seen == [("ADDED", "a")]
 
 
 async def test_a_watcher_that_falls_behind_is_cut_off(worlds: Callable[..., World]) -> None:

@@ -230,3 +230,11 @@ async def test_a_single_object_of_the_future_cannot_be_had(world: World) -> None
     early = await world.call("GET", f"{CM}/a", resourceVersion=str(int(first) + 1000))
     assert (early.status, early.reason) == (504, "Timeout")
     assert early.body["details"]["causes"][0]["reason"] == "ResourceVersionTooLarge"
+
+
+async def test_a_generation_that_a_client_states_is_not_believed(world: World) -> None:
+    path = "/apis/apps/v1/namespaces/default/deployments"
+    made = (await world.call("POST", path, workload("Deployment", "web"))).body
+    made["metadata"] |= {"generation": 99, "labels": {"a": "b"}}
+    put = (await world.call("PUT", f"{path}/web", made)).body
+    assert (put["metadata"]["generation"], put["metadata"]["labels"]) == (1, {"a": "b"})

@@ -141,6 +141,7 @@ PORTS: list[tuple[str, list[dict[str, Any]], int, str, bool]] = [
     ("by protocol", [{"port": 53, "protocol": "UDP"}], 53, "UDP", True),
     ("a protocol without a port", [{"protocol": "TCP"}], 5, "TCP", True),
     ("by the target's name for it", [{"port": "metrics"}], 9090, "TCP", True),
+    ("a name that is of another protocol", [{"port": "metrics"}], 9090, "UDP", False),
     ("a name of another port", [{"port": "metrics"}], 8080, "TCP", False),
     ("a name nobody has", [{"port": "nothing"}], 8080, "TCP", False),
     ("first of a range", [{"port": 8000, "endPort": 8080}], 8000, "TCP", True),
