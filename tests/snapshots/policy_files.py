@@ -145,6 +145,7 @@ spec:
   pvcDeletionTimeoutSeconds: 120
   scaleDown: false
 """
+POST_ONLY = BASIC.replace("  retentionPolicy:", '  postBackupHook: {command: ["echo", "done"]}\n  retentionPolicy:')
 OWN = """\
 apiVersion: lazarus.io/v1alpha1
 kind: SnapshotPolicy

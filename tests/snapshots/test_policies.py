@@ -68,7 +68,7 @@ def test_both_restores_of_the_manual_are_read_as_they_stand() -> None:
 
 def test_the_fields_of_the_newer_operator_are_read() -> None:
     found = policy(files.NEWER_BACKUP)
-    assert found.create == {"class": "fast", "pre": ["sync"], "container": "main", "timeout": 45}
+    assert found.create == {"class": "fast", "pre": ["sync"], "hook_container": "main", "hook_timeout": 45}
     assert (found.namespace, found.retention) == ("prod", {"keep_within": "336h"})
     restore = wish(files.NEWER_RESTORE)
     assert restore.snapshots == ("nightly-1-data-db-0", "nightly-1-data-db-1")
@@ -88,6 +88,7 @@ def test_a_policy_of_our_own_says_what_it_does() -> None:
 
 
 WRONG = [
+    (files.POST_ONLY, "without a pre hook", "line 10, spec.postBackupHook", ""),
     (files.BASIC.replace("keepLast", "keepLst"), "no field keepLst", "line 11, spec.retentionPolicy.keepLst",
      "did you mean keepLast?"),
     (files.BASIC.replace("keepLast: 3", "keepLast: three"), "keepLast must be a whole number", "line 11", ""),

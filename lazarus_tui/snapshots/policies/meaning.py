@@ -10,6 +10,7 @@ import msgspec
 
 from lazarus_tui.model import cron, durations
 from lazarus_tui.model.policies import RUN_ALL, RUN_ONCE, SKIP, WRITES, SnapshotPolicy
+from lazarus_tui.snapshots.hooks.spec import MAX_FREEZE
 from lazarus_tui.snapshots.policies.document import Document, Path, document, refused
 from lazarus_tui.snapshots.policies.validation import validated
 from lazarus_tui.snapshots.policies.written import (
@@ -28,6 +29,7 @@ _KEEPS = (
     "keep_last", "keep_hourly", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly", "keep_within", "min_good",
     "most",
 )  # fmt: skip
+FREEZE_ROOM = 10.0  # seconds a freeze lasts longer than one of its hooks may
 _SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)  # a line that never comes after it never comes
 
 
@@ -92,12 +94,12 @@ def _own(written: PolicyFile, found: Document) -> SnapshotPolicy:
 
 
 def _own_hooks(hooks: Hooks, found: Document) -> dict[str, Any]:
-    if bool(hooks.recipe) == bool(hooks.before or hooks.after):
-        raise refused("hooks name either a recipe, or commands (before, after)", found.line(("hooks",)), "hooks")
+    if bool(hooks.recipe) == bool(hooks.before):
+        raise refused("hooks name either a recipe, or a command before (and after)", found.line(("hooks",)), "hooks")
     seconds = _seconds(hooks.timeout, ("hooks", "timeout"), found) if hooks.timeout else 0
     given = {
-        "recipe": hooks.recipe, "pre": hooks.before, "post": hooks.after, "container": hooks.container,
-        "timeout": seconds, "on_error": hooks.on_error if hooks.on_error != "Fail" else "",
+        "recipe": hooks.recipe, "pre": hooks.before, "post": hooks.after, "hook_container": hooks.container,
+        "hook_target": hooks.pods, "on_error": hooks.on_error if hooks.on_error != "Fail" else "", **_times(seconds),
     }  # fmt: skip
     return {name: value for name, value in given.items() if value}
 
@@ -150,7 +152,10 @@ def _hooks(pre: Hook | None, post: Hook | None, found: Document, notes: list[str
         if hook is not None and hook.command is None:
             path = ("spec", name)
             raise refused(f"{name} has no command", found.line(path), ".".join(path))
-    if not before and not after:
+    if after and not before:
+        path = ("spec", "postBackupHook")
+        raise refused("a post hook without a pre hook has nothing to end", found.line(path), ".".join(path))
+    if not before:
         return {}
     names = {hook.container_name for hook in (pre, post) if hook and hook.container_name}
     if len(names) > 1:
@@ -164,8 +169,18 @@ def _hooks(pre: Hook | None, post: Hook | None, found: Document, notes: list[str
     if after:
         notes.append("the post hook runs as soon as the volumes are cut, and whatever happened before it")
     notes += _advice(" ".join(before or ()), bool(after))
-    wanted = {"pre": before, "post": after, "container": next(iter(names), ""), "timeout": max(given, default=0)}
+    wanted = {"pre": before, "post": after, "hook_container": next(iter(names), ""), **_times(max(given, default=0))}
     return {name: value for name, value in wanted.items() if value}
+
+
+def _times(timeout: float) -> dict[str, float]:
+    """A hook's time, and with a long one a freeze that has room for it."""
+    if not timeout:
+        return {}
+    return {
+        "hook_timeout": timeout,
+        **({"max_freeze": timeout + FREEZE_ROOM} if timeout + FREEZE_ROOM > MAX_FREEZE else {}),
+    }
 
 
 def _advice(before: str, after: bool) -> Iterable[str]:

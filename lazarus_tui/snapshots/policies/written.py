@@ -19,12 +19,13 @@ class Written(BaseModel):
 
 
 class Hooks(Written):
-    """Either a recipe, or commands of one's own (argv, no shell)."""
+    """A recipe, or commands of one's own (argv, no shell). ``pods``: all, primary, an ordinal, label:KEY=VALUE."""
 
     recipe: str = ""
     before: Words | None = None
     after: Words | None = None
     container: str = ""
+    pods: str = ""
     timeout: str = ""
     on_error: Literal["Fail", "Continue"] = "Fail"
 
