@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from lazarus_tui import snapshots
+from lazarus_tui.model.http import HttpRequest
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.plan import Plan
 from lazarus_tui.model.resources import PODS
@@ -206,3 +208,53 @@ async def test_a_pod_that_was_made_anew_lost_its_lock() -> None:
         done = await engine.finish(started.id)
         assert done.state is OpState.DONE, done.message
         assert the_set(stage).about.consistency == {"data-db-0": "application", "data-db-1": "crash"}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("k", [24, 31, 40])
+async def test_an_api_that_goes_away_leaves_nothing_locked(way: dict[str, Any], k: int) -> None:
+    state, words = await with_outage(way, k, 20.0)
+    assert state in (OpState.DONE, OpState.UNDONE)
+    assert words == ""
+
+
+async def with_outage(way: dict[str, Any], k: int, seconds: float) -> tuple[OpState, str]:
+    """From the ``k``-th request on nothing gets through for ``seconds``: how it ends, and what is wrong then."""
+    async with staged(replicas=2) as (stage, engine):
+        app, sent, until = LockApp(stage), 0, 0.0
+
+        async def before(request: HttpRequest) -> None:
+            nonlocal sent, until
+            sent += 1
+            until = stage.clock.monotonic() + seconds if sent == k else until
+            if stage.clock.monotonic() < until:
+                raise ConnectionRefusedError("the API is away")
+
+        plan = await planned(stage, engine, **way)
+        engine.wire.before = before
+        operation = await engine.run(plan)
+        for _ in range(3):
+            if operation.state is OpState.PARKED:
+                await engine.passing(engine.runner.resume(operation.id))
+                operation = await engine.finish(operation.id)
+        wrong = [f"locked: {app.counts}"] if app.locked else []
+        wrong += [f"for {app.longest:.0f} s"] if app.longest > 60 + seconds else []
+        proven = not app.at_cut or app.proven
+        found = stage.sets()
+        wrong += ["more is said than is so"] if found and found[0].consistency == "application" and not proven else []
+        return operation.state, "; ".join(wrong)
+
+
+async def test_volumes_cut_far_apart_are_called_skewed() -> None:
+    async with staged(replicas=2) as (stage, engine):
+        cut, driver, count = stage.cluster.driver._copy_all, stage.cluster.driver, itertools.count()
+
+        async def one_after_another(*args: Any) -> Any:
+            await stage.clock.sleep(9.0 * next(count))
+            return await cut(*args)
+
+        driver._copy_all = one_after_another  # type: ignore[method-assign]
+        done = await take(stage, engine, together="each")
+        assert done.state is OpState.DONE
+        assert done.facts["set.skew"] == 9
+        assert the_set(stage).about.consistency == {"data-db-0": "skewed", "data-db-1": "skewed"}

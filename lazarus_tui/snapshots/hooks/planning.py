@@ -38,7 +38,7 @@ async def plan_hooks(
     """
     found = _asked(params)
     if found is None:
-        return {}, _advice(workload)
+        return {}, advice(workload)
     names = {target.ordinal: f"{workload['metadata']['name']}-{target.ordinal}" for target in every}
     pods = {name: await reader.get(PODS, name, namespace, type=dict) for name in names.values()}
     label, chosen = _targets(str(params.get("hook_target") or "all"), names, pods)
@@ -129,7 +129,8 @@ def _carries(pod: Mapping[str, Any] | None, label: str) -> bool:
     return ((pod or {}).get("metadata", {}).get("labels") or {}).get(key) == value
 
 
-def _advice(workload: Mapping[str, Any]) -> list[str]:
+def advice(workload: Mapping[str, Any]) -> list[str]:
+    """What to say of the databases whose images a workload without hooks has."""
     containers = (workload["spec"].get("template", {}).get("spec") or {}).get("containers") or ()
     found = {name: one["image"] for one in containers if (name := family(str(one.get("image") or "")))}
     return [f"image {image}: {ADVICE[name]}" for name, image in sorted(found.items())]
