@@ -64,8 +64,12 @@ class Scheduler:
     def wake(self) -> None:
         self._wake.set()
 
-    async def run(self) -> None:
-        """For ever; without a policy that runs by itself it sleeps until ``wake``."""
+    async def run(self, connect: Callable[[str], Awaitable[Any]]) -> None:
+        """For ever; without a policy that runs by itself it sleeps until ``wake``. What is stored already is connected
+        first, so that its engine stays."""
+        for context in sorted({held.context for held in self._policies.all() if held.runs}):
+            with contextlib.suppress(LinkFault):  # told when a run is due
+                await connect(context)
         try:
             while True:
                 self._wake.clear()

@@ -187,6 +187,7 @@ class Service:
         stats: Callable[[], dict[str, Any]],
         stop: Callable[[bool], Awaitable[None]],
         others: Callable[[Any], Sequence[Peer]],
+        more: Mapping[str, tuple[type[Any], Callable[[Any, Any], Awaitable[Any]]]] = {},
     ) -> None:
         self._about, self._hub, self._contexts, self._operations = about, hub, contexts, operations
         self._evidence, self._reads, self._stats, self._stop, self._others = evidence, reads, stats, stop, others
@@ -210,6 +211,7 @@ class Service:
             "evidence.get": (IdParams, self._evidence_get),
             "stats": (NoParams, self._statistics),
             "engine.stop": (StopParams, self._engine_stop),
+            **more,
         }
 
     async def answer(self, peer: Any, method: str, params: dict[str, Any]) -> bytes:
