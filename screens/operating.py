@@ -92,7 +92,16 @@ class Operating(Place):
         self.say("cancelled: nothing was done" if operation is None else "closed as it stands")
 
     def do_resume(self) -> None:
+        from screens.undoing import TakeOverScreen
+
+        operation = self.situation().operation
+        if operation is not None and operation.foreign:
+            self.app.push_screen(TakeOverScreen(operation), self._taken_over)
+            return
         self._ask_for("operation.resume", "resume", "it goes on")
+
+    def _taken_over(self, operation: Operation | None) -> None:
+        self.say("cancelled: nothing was done" if operation is None else "taken over: it goes on")
 
     def do_park(self) -> None:
         self._ask_for("operation.park", "park", "stops at the next safe step")

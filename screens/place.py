@@ -127,9 +127,10 @@ class Place(Screen[Any]):
         """Over the body: data that may be old, and workloads that a restore has at zero."""
         host, now, width = self.host, self.host.now(), self.size.width
         operations, rows = host.topic("operations").records.values(), host.topic("overview").records
+        command = downtime.IN_SANDBOX if host.context is not None and host.context.sandbox else downtime.LAZARUS
         return [
             *chrome.banner(self.main_topic(), host.link, host.link_reason, now, width),
-            *downtime.banner(operations, rows, host.context_name, now, width),
+            *downtime.banner(operations, rows, host.context_name, now, width, command),
         ]
 
     def _footer(self, width: int) -> Line:

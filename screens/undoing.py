@@ -1,4 +1,4 @@
-"""Taking an operation back, or closing it as it stands: what that means is read first, and the name is typed."""
+"""Taking an operation back, taking it over, or closing it as it stands: that is read first, and the name is typed."""
 
 from __future__ import annotations
 
@@ -50,3 +50,23 @@ class CloseScreen(Approval):
     async def approve(self, confirm: str) -> Operation:
         params = {"id": self._operation.id, "confirm": confirm}
         return await self.host.source.call("operation.close", params, Operation)
+
+
+class TakeOverScreen(Approval):
+    """Dismissed with the operation as it goes on here, or None."""
+
+    mode = "undo"
+    shown_mode = "operations"
+    word = "Take it over"
+
+    def __init__(self, operation: Operation) -> None:
+        super().__init__(operation.target, operation.title)
+        self._operation = operation
+        self.trail = (operation.id, "take over")
+
+    def card(self, width: int) -> Sequence[Line]:
+        return plans.take_over_card(self._operation, self.host.now(), width)
+
+    async def approve(self, confirm: str) -> Operation:
+        params = {"id": self._operation.id, "confirm": confirm}
+        return await self.host.source.call("operation.resume", params, Operation)

@@ -126,7 +126,7 @@ def say_if_at_zero(session: Session, operation: Operation) -> None:
     if downtime.recorded(operation) is None or operation.state is OpState.LEFT_CHANGED:
         with contextlib.suppress(Refused, LinkFault, LinkLost):  # then the record alone decides
             row = downtime.row_of(operation, session.records("overview"))
-    if words := downtime.last_line(operation, row):
+    if words := downtime.last_line(operation, row, downtime.IN_SANDBOX if session.sandbox else downtime.LAZARUS):
         say(words)
 
 

@@ -8,10 +8,12 @@ from datetime import datetime
 from lazarus_tui.model.operation import Operation, OpState, StepState, StepView
 from lazarus_tui.model.topics import WorkloadRow
 from lazarus_tui.view import operations, times
-from lazarus_tui.view.text import Line, Span, Tone, line, muted, span, wrap
+from lazarus_tui.view.text import Line, Span, Tone, line, muted, plain, span, wrap
 
 IN_PLACE = "snapshots.restore-in-place"
 REPLICAS = "replicas"
+# How Lazarus is called where the operation is known: the sandbox has an engine and a journal of its own.
+LAZARUS, IN_SANDBOX = "lazarus", "lazarus --sandbox"
 Rows = Mapping[str, WorkloadRow]
 _BEGUN = (StepState.RUNNING, StepState.UNKNOWN, StepState.FAILED)
 # More restores at zero than this are counted.
@@ -58,9 +60,9 @@ def row_of(operation: Operation, rows: Rows) -> WorkloadRow | None:
 
 
 def replicas(operation: Operation, row: WorkloadRow | None) -> int | None:
-    """How many there are: by the record while it moves, else by what the cluster shows now."""
+    """How many there are: by the record while it goes forward, else by what the cluster shows now."""
     seen = recorded(operation)
-    if row is not None and (seen is None or not operations.moves(operation)):
+    if row is not None and (seen is None or operation.state is not OpState.RUNNING):
         return row.ready
     return seen
 
@@ -95,55 +97,57 @@ def count_line(operation: Operation, row: WorkloadRow | None) -> list[Line]:
     return [line(" ", span(f"{mark}{count_words(operation, row)}", tone))]
 
 
-def _instruction(operation: Operation) -> str:
+def _instruction(operation: Operation, command: str) -> str:
     op = operation.id[:8]
     if operation.state is OpState.PARKED:
-        return f"lazarus resume {op}  or  lazarus undo {op}; here: 5, then r or u"
+        if_gone = "if that one is gone: " if operation.foreign else ""
+        return f"{if_gone}{command} resume {op}  or  {command} undo {op}; here: 5, then r or u"
     if operation.state is OpState.UNDOING:
-        return f"it is being taken back; to see it: lazarus watch {op}, or 5"
+        return f"it goes on by itself; to see it: {command} watch {op}, or 5"
     if operation.state is OpState.LEFT_CHANGED:
-        return f"what is left to do: lazarus operation show {op}; to try again: lazarus undo {op}"
-    return f"it goes on by itself; to go back: lazarus undo {op}, or 5, then u"
+        return f"what is left to do: {command} operation show {op}; to try again: {command} undo {op}"
+    return f"it goes on by itself; to go back: {command} undo {op}, or 5, then u"
 
 
 def _state(operation: Operation) -> str:
     if operation.state is OpState.PARKED:
-        return "its restore waits for you"
+        return "another Lazarus restores it" if operation.foreign else "its restore waits for you"
     if operation.state is OpState.UNDOING:
         return "its restore is being taken back"
     return "its restore stopped" if operation.state is OpState.LEFT_CHANGED else "its restore runs"
 
 
-def _warning(operation: Operation, row: WorkloadRow | None, here: str, now: datetime, width: int) -> list[Line]:
+def _warning(operation: Operation, here: str, now: datetime, width: int, command: str) -> list[Line]:
     total = wanted(operation)
     tone = Tone.WARN if operations.moves(operation) else Tone.BAD
     stopped = operation.facts.get("stop.at")
-    since = f" since {times.clock(stopped, now)}" if isinstance(stopped, str) else ""
+    down = isinstance(stopped, str) and operation.state is not OpState.UNDOING
+    since = f" since {times.clock(str(stopped), now)}" if down else ""
     where = f" in {operation.context}" if operation.context != here else ""
     head: list[Span | str] = [
         span(f" ▲ {operation.target} IS AT 0{f' OF {total}' if total else ''} REPLICAS", tone),
         f"{where}{since}: {_state(operation)}",
     ]
     found = operations.current(operation)
-    step = muted(f"  step {found[0]}/{len(operation.steps)} {found[1].title}") if found else muted("")
-    return [line(*head, step), *wrap(f"→ {_instruction(operation)}", width - 1, Tone.ACCENT, 3)]
+    step = muted(f"  step {found[0]}/{len(operation.steps)} {found[1].title}" if found else "")
+    whole = line(*head, step)
+    first = whole if len(plain(whole)) <= width else line(*head)
+    return [first, *wrap(f"→ {_instruction(operation, command)}", width - 1, Tone.ACCENT, 3)]
 
 
-def banner(found: Iterable[Operation], rows: Rows, here: str, now: datetime, width: int) -> list[Line]:
+def banner(
+    found: Iterable[Operation], rows: Rows, here: str, now: datetime, width: int, command: str = LAZARUS
+) -> list[Line]:
     """Over every pane while a restore has its workload at zero. ``rows``: of the context ``here``, as followed now."""
-    down = []
-    for each in found:
-        row = row_of(each, rows) if each.context == here else None
-        if at_zero(each, row):
-            down.append((each, row))
-    down.sort(key=lambda each: (operations.moves(each[0]), each[0].started))
-    lines = [part for each, row in down[:_SHOWN] for part in _warning(each, row, here, now, width)]
+    down = [each for each in found if at_zero(each, row_of(each, rows) if each.context == here else None)]
+    down.sort(key=lambda each: (operations.moves(each), each.started))
+    lines = [part for each in down[:_SHOWN] for part in _warning(each, here, now, width, command)]
     if len(down) > _SHOWN:
         lines.append(line(span(f" ▲ and {len(down) - _SHOWN} more workloads are at 0: 5 shows them", Tone.BAD)))
     return lines
 
 
-def last_line(operation: Operation, row: WorkloadRow | None = None) -> str:
+def last_line(operation: Operation, row: WorkloadRow | None = None, command: str = LAZARUS) -> str:
     """The last line of a command that leaves a workload at zero, plain ASCII; "" when it does not."""
     if operations.moves(operation) or not at_zero(operation, row):
         return ""
@@ -151,5 +155,5 @@ def last_line(operation: Operation, row: WorkloadRow | None = None) -> str:
     step = f", step {found[1].name}" if found else ""
     verb = "resume" if operation.state is OpState.PARKED else "undo"
     was = f" (wanted {total})" if total is not None else ""
-    text = f"LAZARUS: {operation.target} IS AT 0 REPLICAS{was}, op {op}{step}, run: lazarus {verb} {op}"
+    text = f"LAZARUS: {operation.target} IS AT 0 REPLICAS{was}, op {op}{step}, run: {command} {verb} {op}"
     return text.encode("ascii", "replace").decode()

@@ -85,6 +85,15 @@ def close_card(operation: Operation, now: datetime, width: int) -> list[Line]:
     return _decision("Close", means, operation, now, width)
 
 
+def take_over_card(operation: Operation, now: datetime, width: int) -> list[Line]:
+    """What a person reads before an operation of another Lazarus goes on here."""
+    means = (
+        f"it was {operation.foreign}. It goes on here, and that one stops before its next change; every step is "
+        "looked at first. When somebody still works with it there, let them finish"
+    )
+    return _decision("Take over", means, operation, now, width)
+
+
 def _decision(what: str, means: str, operation: Operation, now: datetime, width: int) -> list[Line]:
     changed = [step for step in operation.steps if step.mutates and step.state is not StepState.PLANNED]
     lines = [

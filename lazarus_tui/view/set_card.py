@@ -61,10 +61,14 @@ def _member(member: Member, now: datetime, width: int) -> list[Line]:
         muted(f"  cut {times.stamp(rfc3339(cut))}" if cut else "  not cut yet"),
         muted(f"  {times.size(size)}" if size is not None else ""),
     )  # fmt: skip
-    content = member.content.metadata.name if member.content else "none"
-    where = f"snapshot {member.snapshot.metadata.name} · content {content} · handle {member.handle or 'not known'}"
+    names = {
+        "handle": member.handle or "not known",
+        "snapshot": member.snapshot.metadata.name,
+        "content": member.content.metadata.name if member.content else "none",
+    }
+    where = [part for label, name in names.items() for part in wrap(f"{label} {name}", width - 1, Tone.MUTED, 5)]
     trouble = wrap(f"✗ {member.trouble}", width - 1, Tone.BAD, 5) if member.trouble else []
-    return [head, *wrap(where, width - 1, Tone.MUTED, 5), *trouble]
+    return [head, *trouble, *where]
 
 
 def uses(found: SnapshotSet, operations: Iterable[Operation]) -> list[Operation]:

@@ -27,6 +27,11 @@ def test_one_that_was_found_by_its_capsule_is_looked_up(lazarus: Any) -> None:
     assert result.stderr.splitlines()[-1] == LINE.replace(", step create", "")
 
 
+def test_in_the_sandbox_the_line_names_its_engine(lazarus: Any) -> None:
+    result, _ = lazarus({"operation.get": sets.restore()}, "watch", "9f3c", "--sandbox")
+    assert result.stderr.splitlines()[-1].endswith("run: lazarus --sandbox resume 9f3c12ab")
+
+
 def test_a_restore_that_is_done_says_nothing(lazarus: Any) -> None:
     done = sets.restore("close", OpState.DONE, exit_code=0)
     result, _ = lazarus({"operation.get": done}, "watch", "9f3c")

@@ -35,8 +35,9 @@ def test_what_a_step_counted_goes_before_its_place_in_the_plan():
 
 
 def test_a_parked_restore_says_what_to_type_and_what_to_press():
-    text = warned(sets.restore())
+    text = warned(sets.restore(), width=100)
     assert text.startswith(" ▲ prod/db IS AT 0 OF 3 REPLICAS since 10:37:58: its restore waits for you  step 10/15")
+    assert "step" not in warned(sets.restore(), width=80), "half a word says nothing"
     assert "→ lazarus resume 9f3c12ab or lazarus undo 9f3c12ab; here: 5, then r or u" in text
     assert max(map(len, warned(sets.restore(), width=40).splitlines()[1:])) <= 40
 
@@ -57,7 +58,7 @@ def test_what_a_person_did_by_hand_meanwhile_is_seen():
 
 @pytest.mark.parametrize(("state", "words"), [
     (OpState.RUNNING, "it goes on by itself; to go back: lazarus undo 9f3c12ab"),
-    (OpState.UNDOING, "it is being taken back"),
+    (OpState.UNDOING, "its restore is being taken back"),
 ])  # fmt: skip
 def test_one_that_moves_says_so(state, words):
     assert words in warned(sets.restore(state=state))
@@ -85,6 +86,13 @@ def test_while_it_is_taken_back_the_count_follows_the_steps():
     assert downtime.recorded(msgspec.structs.replace(undoing, steps=at_zero)) == 0
     back = tuple(msgspec.structs.replace(s, state=StepState.UNDONE) for s in undoing.steps)
     assert downtime.recorded(msgspec.structs.replace(undoing, steps=back)) == 3
+
+
+def test_one_of_another_lazarus_is_not_said_to_wait_for_you():
+    foreign = sets.restore("", facts={"set": "db-0400", "replicas": 3}, foreign="begun by another Lazarus")
+    text = warned(foreign, sets.row(0, 0))
+    assert "another Lazarus restores it" in text
+    assert "→ if that one is gone: lazarus resume 9f3c12ab" in text
 
 
 def test_more_than_two_are_counted():
