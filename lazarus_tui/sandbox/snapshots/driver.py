@@ -139,8 +139,7 @@ class DirectoryDriver:
                 await asyncio.shield(work)
                 took = int((loop.time() - began) * 1000)
         except TimeoutError as fault:
-            text = f"the pods of {', '.join(volumes)} did not stand still, or had to for too long"
-            raise DriverFault("Internal", text) from fault
+            raise _not_still(volumes) from fault
         except OSError as fault:
             raise DriverFault("Internal", f"copy of {', '.join(volumes)} failed: {fault}") from fault
         finally:
@@ -160,12 +159,13 @@ class DirectoryDriver:
         return int(self._clock.now().timestamp() * 1_000_000) * 1000
 
     @contextlib.asynccontextmanager
-    async def _still(self, volumes: Iterable[str], frozen: bool) -> AsyncIterator[None]:
+    async def _still(self, volumes: Iterable[str], frozen: bool) -> AsyncIterator[bool]:
+        """Whether there is anybody who has to stand still."""
         if not frozen or self._freezer is None:
-            yield
+            yield False
             return
-        async with self._freezer.frozen([claim for volume in volumes for claim in self._claims(volume)]):
-            yield
+        async with self._freezer.frozen([claim for volume in volumes for claim in self._claims(volume)]) as pods:
+            yield bool(pods)
 
     def listed(self, handle: str) -> Listed:
         """ListSnapshots for one handle; ``DriverFault`` when the storage has none of that name."""
@@ -200,11 +200,14 @@ class DirectoryDriver:
         await self._fill(lambda stop: self.volumes.populate(volume, source, stop))
 
     async def clone(self, source: str, volume: str) -> None:
-        """CreateVolume from another volume, whose pods stand still for it."""
+        """CreateVolume from another volume, whose pods stand still for it, though not for longer than for a cut."""
         folder = self._source(source)
         await asyncio.to_thread(self._check_room, folder)
-        async with self._still([source], True):
-            await self._fill(lambda stop: self.volumes.populate(volume, folder, stop))
+        try:
+            async with self._still([source], True) as stopped, asyncio.timeout(self._freeze_most if stopped else None):
+                await self._fill(lambda stop: self.volumes.populate(volume, folder, stop))
+        except TimeoutError as fault:
+            raise _not_still([source]) from fault
 
     @staticmethod
     async def _fill(copy: Callable[[Event], None]) -> None:
@@ -251,6 +254,10 @@ async def _ended(work: asyncio.Future[None] | None, stop: Event) -> None:
         stop.set()
         with contextlib.suppress(CopyStopped, OSError):
             await asyncio.shield(work)
+
+
+def _not_still(volumes: Sequence[str]) -> DriverFault:
+    return DriverFault("Internal", f"the pods of {', '.join(volumes)} did not stand still, or had to for too long")
 
 
 def _freezes(parameters: Mapping[str, str], faults: SnapshotFaults) -> bool:

@@ -148,6 +148,15 @@ async def test_only_reads_of_any_version_are_stale(bench: Bench) -> None:
     assert len(bench.faults.log) == 3
 
 
+async def test_stale_is_not_older_than_what_is_remembered(bench: Bench) -> None:
+    bench.map("old")
+    bench.store.compact()
+    bench.map("new")
+    await bench.add("stale", versions=50)
+    listed = json.loads((await bench.ask("GET", MAPS, resourceVersion="0")).body)
+    assert [one["metadata"]["name"] for one in listed["items"]] == ["old"]
+
+
 async def test_an_expired_token_is_refused_until_it_is_renewed(bench: Bench) -> None:
     await bench.add("token-expired", seconds_long=30)
     old = {"authorization": "Bearer first"}

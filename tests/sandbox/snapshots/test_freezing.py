@@ -157,3 +157,37 @@ async def test_a_clone_freezes_the_pods_of_its_source(site):
     assert site.status(CLAIMS, "copy")["phase"] == "Bound"
     assert freezer.said == [[("shop", "data")]]
     assert site.names_of(SNAPSHOTS) == []
+
+
+async def test_a_clone_that_takes_too_long_is_given_up_when_pods_stand_still_for_it(site, monkeypatch):
+    class Mounted(Watched):
+        @contextlib.asynccontextmanager
+        async def frozen(self, claims):
+            async with super().frozen(claims):
+                yield [("shop", "orders-0")]
+
+    def slow(volume, source, stop):
+        stop.wait(5)
+        raise CopyStopped
+
+    driver, handle = await driver_of(site, Mounted(), freeze_most=0.02)
+    monkeypatch.setattr(driver.volumes, "populate", slow)
+    with pytest.raises(DriverFault, match="for too long"):
+        await driver.clone(handle, "copy")
+    assert not driver._freezer.still
+
+
+async def test_what_a_group_had_copied_before_one_copy_failed_is_removed(site, monkeypatch):
+    driver, first = await driver_of(site, Watched())
+    await site.filled("more")
+    second, whole = site.folder("more").name, driver.storage.copy
+
+    def fails(handle, *args, live):
+        if handle.endswith("-1"):
+            raise OSError("no space left")
+        whole(handle, *args, live=live)
+
+    monkeypatch.setattr(driver.storage, "copy", fails)
+    with pytest.raises(DriverFault, match="no space left"):
+        await driver.cut_group("group", [first, second], {})
+    assert list(driver.storage.root.iterdir()) == []
