@@ -1,4 +1,4 @@
-"""``lazarus sandbox``: up, down, status, kubeconfig, reset, fault. The sandbox is a process of its own."""
+"""``lazarus sandbox``: up, down, status, kubeconfig, scenario, reset, fault. The sandbox is a process of its own."""
 
 from __future__ import annotations
 
@@ -150,6 +150,16 @@ def _kubeconfig_as(account: str) -> str:
         raise Refused(Fault("not-found", str(error), account, "kubectl get serviceaccounts -A")) from None
     except process.SandboxFailed as error:
         raise Refused(Fault("unreachable", str(error), str(root()), "lazarus sandbox up")) from None
+
+
+@sandbox.command("scenario")
+@click.argument("name", type=click.Choice(["databases", "gitops", "keda"]))
+def scenario(name: str) -> int:
+    """Print the manifests of something to install: lazarus sandbox scenario databases | kubectl apply -f -"""
+    from lazarus_tui.sandbox.scenarios.manifests import text
+
+    sys.stdout.write(text(name))
+    return 0
 
 
 @sandbox.command("reset")

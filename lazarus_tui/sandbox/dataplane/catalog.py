@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from lazarus_tui.sandbox.dataplane.images.engines import CLIENTS, ENGINES, find
 
 # Programs live beside this file, so an installed wheel has them.
 _SOURCES = Path(__file__).parent / "images"
@@ -20,7 +23,8 @@ class Image:
 
     ``program`` is a file of ``images/``; None is a container without a process (Velero itself works inside the
     sandbox). ``once`` programs end by themselves. ``arguments`` says whether a container's args reach the program.
-    ``ports`` are those it listens on, whether or not a container declares them.
+    ``ports`` are those it listens on, whether or not a container declares them. ``stop`` is the signal that asks it to
+    end. ``engine`` names a server of this machine (``images/engines.py``) that it needs.
     """
 
     name: str
@@ -29,10 +33,17 @@ class Image:
     arguments: bool = False
     ports: tuple[int, ...] = ()
     commands: frozenset[str] = _TOOLS
+    stop: int = signal.SIGTERM
+    engine: str = ""
 
     @property
     def source(self) -> Path | None:
         return _SOURCES / self.program if self.program else None
+
+    def absence(self, root: Path = Path("/")) -> str:
+        """Why it cannot be had on this machine; empty when it can."""
+        engine = ENGINES[self.engine] if self.engine else None
+        return engine.absence if engine and find(engine, root) is None else ""
 
 
 START: Path = _SOURCES / "_start.py"
@@ -59,7 +70,7 @@ class Catalog:
 
 
 def standard_catalog() -> Catalog:
-    """The images of the shop, of Velero, and of tests."""
+    """The images of the shop, of databases, of Velero, and of tests."""
     shop = [
         Image("orders", "orders.py", ports=(8080,), commands=_TOOLS | {"orders-cli"}),
         Image("web", "web.py", ports=(8080,)),
@@ -67,10 +78,20 @@ def standard_catalog() -> Catalog:
         Image("task", "task.py", once=True, arguments=True),
         Image("pause", None),
     ]
+    # PostgreSQL waits for its clients on SIGTERM; SIGINT ends them.
+    ends = {"postgresql": signal.SIGINT}
+    ports = {"postgresql": 5432, "mariadb": 3306, "redis": 6379}
+    databases = [
+        Image(
+            name, f"{name}.py", ports=(ports[name],), commands=_TOOLS | CLIENTS[name],
+            stop=ends.get(name, signal.SIGTERM), engine=name,
+        )
+        for name in ENGINES
+    ]  # fmt: skip
     velero = Image("velero", None, commands=frozenset())
     waiter = Image("velero-restore-helper", "restore_wait.py", once=True, arguments=True, commands=frozenset())
     return Catalog(
-        {f"lazarus.dev/{image.name}:1": image for image in shop},
+        {f"lazarus.dev/{image.name}:1": image for image in (*shop, *databases)},
         {"velero/velero": velero, "velero/velero-restore-helper": waiter}
         | {f"docker.io/velero/{name}": image for name, image in (("velero", velero), (waiter.name, waiter))},
     )

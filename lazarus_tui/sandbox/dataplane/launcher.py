@@ -15,11 +15,14 @@ from typing import Any, Protocol
 from lazarus_tui.model.clock import Clock
 from lazarus_tui.sandbox.dataplane.catalog import START, TOOLS, Image
 from lazarus_tui.sandbox.dataplane.copy import remove_tree
-from lazarus_tui.sandbox.dataplane.ledger import Ledger, signal_group
+from lazarus_tui.sandbox.dataplane.ledger import Ledger, signal_all, signal_group
 from lazarus_tui.sandbox.dataplane.logs import LogFile
 from lazarus_tui.sandbox.dataplane.namespaces import Namespace
 from lazarus_tui.sandbox.dataplane.terminals import Terminal, TerminalExec
 from lazarus_tui.sandbox.runtime import ExecSession
+
+# Who root of a pod is to a server that refuses root: Debian's id of nobody.
+_NOBODY = 65534
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +118,15 @@ class Process:
     """A container that is a local process, with its output going into the log; on ``terminal`` when it has one."""
 
     def __init__(
-        self, process: asyncio.subprocess.Process, log: LogFile, ledger: Ledger, terminal: Terminal | None = None
+        self,
+        process: asyncio.subprocess.Process,
+        log: LogFile,
+        ledger: Ledger,
+        terminal: Terminal | None = None,
+        stop: int = signal.SIGTERM,
     ) -> None:
         self._process, self._log, self._ledger, self._terminal = process, log, ledger, terminal
+        self._stop = stop  # what the image takes for SIGTERM
         self.pid: int | None = process.pid
         self._end = asyncio.create_task(self._follow(), name=f"container {process.pid}")
 
@@ -156,8 +165,10 @@ class Process:
         return await asyncio.shield(self._end)
 
     def signal(self, signum: int) -> None:
-        if not self._end.done():
-            signal_group(self._process.pid, signum)
+        if not self._end.done() and signum == signal.SIGKILL:
+            signal_all(self._process.pid, signum)
+        elif not self._end.done():
+            signal_group(self._process.pid, self._stop if signum == signal.SIGTERM else signum)
 
 
 class ProcessLauncher:
@@ -178,7 +189,7 @@ class ProcessLauncher:
         stdin = asyncio.subprocess.PIPE if launch.stdin else asyncio.subprocess.DEVNULL
         process = await _spawn(launch, (str(source), *args), stdin, asyncio.subprocess.STDOUT, terminal)
         self._ledger.add(process.pid)
-        return Process(process, log, self._ledger, terminal)
+        return Process(process, log, self._ledger, terminal, launch.image.stop)
 
     async def exec(self, launch: Launch, argv: Sequence[str], *, stdin: bool, tty: bool) -> Exec:
         allowed = ":".join(str(path) for path in launch.volumes)
@@ -200,12 +211,13 @@ async def _spawn(
     if terminal:
         stdin = out = stderr = terminal.slave
     inside = (launch.namespace.user, launch.namespace.net) if launch.namespace else ()
-    parent = f"{os.getpid()}:{','.join(map(str, inside))}" if inside else str(os.getpid())
+    entered = (*inside, _NOBODY) if launch.image.engine else inside
+    parent = f"{os.getpid()}:{','.join(map(str, entered))}" if inside else str(os.getpid())
     try:
         return await asyncio.create_subprocess_exec(
             *_python(START), parent, *command,
             stdin=stdin, stdout=out, stderr=stderr,
-            cwd=launch.root, env=dict(launch.env), start_new_session=True, pass_fds=inside,
+            cwd=launch.root, env=_environment(launch), start_new_session=True, pass_fds=inside,
         )  # fmt: skip
     except BaseException:
         if terminal:
@@ -214,6 +226,11 @@ async def _spawn(
     finally:
         if terminal:
             terminal.started()
+
+
+def _environment(launch: Launch) -> dict[str, str]:
+    engine = {"LAZARUS_ENGINE": launch.image.engine} if launch.image.engine else {}
+    return {**launch.env, **engine}
 
 
 def _python(program: Path) -> tuple[str, ...]:

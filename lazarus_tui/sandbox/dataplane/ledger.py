@@ -27,11 +27,15 @@ def is_stopped(pid: int) -> bool:
     """Neither the process nor what it started does anything, because of SIGSTOP. Where that cannot be seen, True."""
     if sys.platform != "linux":
         return True
+    return all(map(_still, Path(f"/proc/{pid}/task").glob("*"))) and all(map(is_stopped, _children(pid)))
+
+
+def _still(thread: Path) -> bool:
     try:
-        state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0]
+        state = (thread / "stat").read_bytes().rpartition(b")")[2].split()[0]
     except OSError:
         return True
-    return state in (b"T", b"t", b"Z", b"X") and all(is_stopped(child) for child in _children(pid))
+    return state in (b"T", b"t", b"Z", b"X")
 
 
 def _children(pid: int) -> list[int]:
@@ -46,6 +50,14 @@ def signal_group(pid: int, signum: int) -> None:
     """Signals the process group that ``pid`` leads; one that is gone is fine."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signum)
+
+
+def signal_all(pid: int, signum: int) -> None:
+    """Signals the group of ``pid``, and what its members started in groups of their own, as PostgreSQL does."""
+    children = _children(pid)  # before the signal: who has ended has none
+    signal_group(pid, signum)
+    for child in children:
+        signal_all(child, signum)
 
 
 class Ledger:
@@ -71,7 +83,7 @@ class Ledger:
                 entry.unlink(missing_ok=True)
                 continue
             if mark and start_mark(pid) == mark:
-                signal_group(pid, signal.SIGKILL)
+                signal_all(pid, signal.SIGKILL)
                 killed.append(pid)
             entry.unlink(missing_ok=True)
         return killed

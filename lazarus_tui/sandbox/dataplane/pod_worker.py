@@ -14,7 +14,7 @@ from lazarus_tui.sandbox.dataplane.catalog import Catalog, Image
 from lazarus_tui.sandbox.dataplane.containers import Ended, Record, Started, Waiting, container_id, continued
 from lazarus_tui.sandbox.dataplane.environment import NotMountable, expand, mount
 from lazarus_tui.sandbox.dataplane.launcher import Exec, Launch, Launcher, Running
-from lazarus_tui.sandbox.dataplane.ledger import is_stopped, signal_group
+from lazarus_tui.sandbox.dataplane.ledger import is_stopped, signal_all
 from lazarus_tui.sandbox.dataplane.lifecycle import Hooks
 from lazarus_tui.sandbox.dataplane.logs import PodLogs
 from lazarus_tui.sandbox.dataplane.place import Place
@@ -176,8 +176,9 @@ class PodWorker:
         backoff = _BACKOFF_FIRST
         while not self.ending:
             image = self._kubelet.catalog.find(record.image)
-            if image is None:
-                text = f'image "{record.image}": it is not in the catalogue of the sandbox'
+            missing = "it is not in the catalogue of the sandbox" if image is None else self._absence(image)
+            if image is None or missing:
+                text = f'image "{record.image}": {missing}'
                 reason = "ImagePullBackOff" if backoff > _BACKOFF_FIRST else "ErrImagePull"
                 record.state = Waiting(reason, text)
                 self._kubelet.happened(self, "Warning", "Failed", f"Failed to pull {text}")
@@ -191,6 +192,9 @@ class PodWorker:
                 self._kubelet.happened(self, "Warning", "Failed", f"Error: {fault}")
                 await self._pause(_CONFIG_RETRY)
         return None
+
+    def _absence(self, image: Image) -> str:
+        return image.absence() if image.engine and self._kubelet.launcher.processes else ""
 
     async def _pause(self, seconds: float) -> None:
         """Waits, with the status told; ends early when the pod is to end."""
@@ -367,10 +371,11 @@ class PodWorker:
         self._frozen += 1
         self._thawed.clear()
         pids = self._leaders()
-        for pid in pids:
-            signal_group(pid, signal.SIGSTOP)
         for _ in range(_STOP_LOOKS):
-            if all(is_stopped(pid) for pid in pids):
+            for pid in pids:
+                signal_all(pid, signal.SIGSTOP)
+            pids = [pid for pid in pids if not is_stopped(pid)]
+            if not pids:
                 return
             await asyncio.sleep(_STOP_LOOK_SECONDS)
         raise TimeoutError(f"pod {'/'.join(self.key)} did not stand still")
@@ -380,7 +385,7 @@ class PodWorker:
         if self._frozen:
             return
         for pid in self._leaders():
-            signal_group(pid, signal.SIGCONT)
+            signal_all(pid, signal.SIGCONT)
         self._thawed.set()
 
     def _leaders(self) -> list[int]:

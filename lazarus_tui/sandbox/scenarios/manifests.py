@@ -19,8 +19,12 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 def manifests(name: str) -> list[dict[str, Any]]:
     """The documents of ``<name>.yaml``."""
-    text = files(__package__).joinpath(f"{name}.yaml").read_text(encoding="utf-8")
-    return [document for document in yaml.load_all(text, _LOADER) if document]
+    return [document for document in yaml.load_all(text(name), _LOADER) if document]
+
+
+def text(name: str) -> str:
+    """``<name>.yaml`` as it is written."""
+    return files(__package__).joinpath(f"{name}.yaml").read_text(encoding="utf-8")
 
 
 def definitions(package: str = __package__) -> list[dict[str, Any]]:

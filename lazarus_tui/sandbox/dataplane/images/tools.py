@@ -150,6 +150,13 @@ def run(command: str, args: list[str]) -> int:
         import reach  # type: ignore[import-not-found]
 
         commands |= {"nc": reach.nc, "wget": reach.wget, "nslookup": reach.nslookup}
+    if engine := os.environ.get("LAZARUS_ENGINE"):
+        import engines  # type: ignore[import-not-found]
+
+        if command in engines.CLIENTS[engine]:
+            sys.stdout.flush()
+            paths = [inside(one) if command.startswith("redis-check") and one[:1] == "/" else one for one in args]
+            return int(engines.client(command, paths, engine))
     if command not in commands:
         complain(f"{command}: not found")
         return 127
