@@ -13,7 +13,7 @@ from lazarus_tui.engine.context import OperationContext, Surroundings, journal_f
 from lazarus_tui.engine.effort import API_PATIENCE, LONGEST_PAUSE, MAX_ACTS, Effort
 from lazarus_tui.engine.errors import ClusterGone, GateClosed, RightMissing
 from lazarus_tui.engine.failpoint import fp
-from lazarus_tui.engine.fence import Fencing
+from lazarus_tui.engine.fence import Fencing, reason
 from lazarus_tui.engine.gate import Gate, write_lease
 from lazarus_tui.engine.lease import Lease
 from lazarus_tui.engine.ledger import Ledger
@@ -76,8 +76,9 @@ class Execution:
         except ClusterGone as gone:
             await self._end(OpState.FAILED, gone.what, gone.hint, 2)
         except (StepStopped, JournalError) as stop:
-            await tell(stop, self._kind, self._context)
-            await self._park(*await freed_or(stop, self._kind, self._context))
+            why = await reason(stop, self.gate)
+            await tell(why, self._kind, self._context)
+            await self._park(*await freed_or(why, self._kind, self._context))
         finally:
             await closed(self._kind, self._context)
             if keeper is not None:
@@ -123,9 +124,8 @@ class Execution:
         if found is not None:
             await self._patiently(found.acquire, API_PATIENCE)
         if lease and self._kind.fence is not None:
-            self.gate.undoing = ledger.operation.state is OpState.UNDOING
-            fencing = Fencing(self._kind.fence, self._context, self.gate)
-            await self._patiently(lambda: fencing.take(seize=self.seize), API_PATIENCE)
+            take = Fencing(self._kind.fence, self._context, self.gate, ledger.operation.state).take
+            await self._patiently(lambda: take(seize=self.seize), API_PATIENCE)
         if lease and ledger.operation.state is OpState.RUNNING:
             ledger.change(message="", hint="")
         return self._context

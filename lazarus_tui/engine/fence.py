@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from lazarus_tui.engine.errors import Overtaken
 from lazarus_tui.engine.gate import Gate
-from lazarus_tui.model.steps import Fence, StepContext
+from lazarus_tui.journal import JournalError
+from lazarus_tui.kube.errors import KubeError
+from lazarus_tui.model.operation import OpState
+from lazarus_tui.model.steps import Fence, StepContext, StepStopped
 
 # Facts: the number this journal's engine wrote last; and, of the step that makes the capsule, that it was there.
 FENCE_FACT, CAPSULE_FACT = "fence", "capsule"
@@ -20,8 +23,9 @@ _HINT = "look at what it did; to take the operation over again: lazarus resume {
 class Fencing:
     """The fence of one operation in one engine's life."""
 
-    def __init__(self, fence: Fence, context: StepContext, gate: Gate) -> None:
+    def __init__(self, fence: Fence, context: StepContext, gate: Gate, state: OpState) -> None:
         self._fence, self._context, self._gate = fence, context, gate
+        gate.undoing = state is OpState.UNDOING
 
     async def take(self, *, seize: bool) -> None:
         """Raise the fence for this engine, or raise ``Overtaken``; ``seize``: a person decided to take it over."""
@@ -58,3 +62,16 @@ class Fencing:
         self._gate.taken, plan = what, self._context.plan
         self._gate.freeze(f"it was {what}")
         return Overtaken(f"it was {what}", hint=_HINT.format(op=self._context.op[:8], target=plan.target))
+
+
+async def reason(stop: StepStopped | JournalError, gate: Gate | None) -> StepStopped | JournalError:
+    """Why an operation really stops: what looks like somebody's meddling is another engine that took it over."""
+    if gate is None or gate.overtaken is None:
+        return stop
+    try:
+        await gate.overtaken()
+    except Overtaken as overtaken:
+        return overtaken
+    except (KubeError, OSError):
+        return stop
+    return stop

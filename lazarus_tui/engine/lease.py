@@ -73,12 +73,17 @@ class Lease:
         self.unavailable = False
         self.lost = ""
         self._renewed = float("-inf")
+        self._renewed_at = clock.now()
         self._record: LeaseRecord | None = None
 
     @property
     def fresh(self) -> bool:
-        """Whether writes may be sent as far as the lease is concerned."""
-        young = self._clock.monotonic() - self._renewed <= WRITES_STOP
+        """Whether writes may be sent as far as the lease is concerned.
+
+        A virtual machine that was suspended may only show it on its wall clock.
+        """
+        leapt = (self._clock.now() - self._renewed_at).total_seconds() > WRITES_STOP
+        young = self._clock.monotonic() - self._renewed <= WRITES_STOP and not leapt
         return not self.lost and (self.unavailable or young)
 
     async def acquire(self) -> None:
@@ -142,7 +147,8 @@ class Lease:
         return self._record
 
     async def _put(self, record: LeaseRecord | None, *, taken: bool = False, holder: str | None = None) -> None:
-        started, now = self._clock.monotonic(), rfc3339(self._clock.now(), micro=True)
+        started, at = self._clock.monotonic(), self._clock.now()
+        now = rfc3339(at, micro=True)
         spec: dict[str, Any] = {"holderIdentity": self._holder if holder is None else holder, "renewTime": now}
         spec["leaseDurationSeconds"] = int(DURATION)
         if taken:
@@ -155,7 +161,7 @@ class Lease:
             self._unavailable(error)
             return
         self._record = msgspec.convert(answer, LeaseRecord)
-        self._renewed = started
+        self._renewed, self._renewed_at = started, at
 
     def _unavailable(self, error: KubeError) -> None:
         if not self.unavailable:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
 
 from lazarus_tui.journal import Event
 from lazarus_tui.model.operation import Operation, OpState
@@ -14,6 +14,14 @@ from tests.engine.world import Sent
 from tests.snapshots.stage import SPACE, Stage
 
 VERBS = {"POST": ("create",), "PATCH": ("merge-patch", "json-patch"), "DELETE": ("delete",), "PUT": ()}
+
+
+class Fenced(Protocol):
+    """A write with the fence its engine had."""
+
+    engine: str
+    fence: int
+    what: str
 
 
 class Watcher:
@@ -89,3 +97,12 @@ def unintended(sent: list[Sent], events: list[Event]) -> Iterator[str]:
         )
         if not fits:
             yield f"I4 {one.method} {one.path} without an intent"
+
+
+def stale(log: Sequence[Fenced]) -> Iterator[str]:
+    """I5: writes by a lower fence after a higher one, in the order they were sent."""
+    highest = -1
+    for one in log:
+        if one.fence < highest:
+            yield f"I5 {one.engine} sent {one.what} with fence {one.fence}, after one with {highest}"
+        highest = max(highest, one.fence)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,16 @@ import pytest
 
 from lazarus_tui.engine.errors import GateClosed
 from lazarus_tui.engine.gate import write_lease
-from lazarus_tui.engine.lease import DURATION, WRITES_STOP, Lease, holder_name, lease_name
+from lazarus_tui.engine.lease import (
+    DURATION,
+    EXPIRED,
+    QUARANTINE,
+    RENEW,
+    WRITES_STOP,
+    Lease,
+    holder_name,
+    lease_name,
+)
 from lazarus_tui.model.http import HttpRequest, HttpResponse
 from lazarus_tui.model.operation import OpState
 from lazarus_tui.model.resources import LEASES
@@ -154,3 +164,56 @@ async def test_a_suspended_host_asks_again_before_it_writes() -> None:
 
 def test_a_restarted_engine_has_the_same_name_and_another_journal_has_not() -> None:
     assert holder_name(Path("/a/engine.db")) == holder_name(Path("/a/engine.db")) != holder_name(Path("/b/engine.db"))
+
+
+async def test_another_host_is_given_a_minute_more_for_requests_on_their_way() -> None:
+    for holder, seconds in (("this/2", DURATION), ("that/1", DURATION + QUARANTINE)):
+        async with laboratory() as (world, engine):
+            await lease(world, engine, holder).acquire()
+            began = world.clock.monotonic()
+            mine = lease(world, engine, "this/1")
+            await engine.passing(mine.acquire())
+            assert seconds < world.clock.monotonic() - began <= seconds + 2 * RENEW
+            assert mine.transitions == 1
+
+
+async def test_a_record_that_expired_long_ago_is_only_watched_for_two_renewals() -> None:
+    async with laboratory() as (world, engine):
+        await lease(world, engine, "that/1").acquire()
+        await world.clock.advance(EXPIRED + 1)
+        began = world.clock.monotonic()
+        await engine.passing(lease(world, engine, "this/1").acquire())
+        assert 2 * RENEW < world.clock.monotonic() - began <= 4 * RENEW
+
+
+async def test_what_was_never_taken_is_never_renewed() -> None:
+    async with laboratory() as (world, engine):
+        await lease(world, engine, "them").acquire()
+        mine = lease(world, engine, "me")
+        await mine._read()
+        await mine.renew()
+        assert record(world)["holderIdentity"] == "them"
+        assert not mine.fresh
+
+
+async def test_a_leap_of_the_wall_clock_makes_a_lease_doubtful() -> None:
+    class Slept:
+        """The clocks of a virtual machine that was suspended: only the wall clock shows it."""
+
+        ahead = timedelta(0)
+
+        def __init__(self, inner: Any) -> None:
+            self.inner, self.monotonic, self.sleep = inner, inner.monotonic, inner.sleep
+
+        def now(self) -> datetime:
+            return self.inner.now() + self.ahead  # type: ignore[no-any-return]
+
+    async with laboratory() as (world, engine):
+        clock = Slept(world.clock)
+        mine = Lease(engine.cluster, "shop", "shop", "me", clock, write_lease, lambda text: None)
+        await mine.acquire()
+        assert mine.fresh
+        clock.ahead = timedelta(hours=1)
+        assert not mine.fresh
+        await mine.renew()
+        assert mine.fresh
