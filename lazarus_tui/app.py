@@ -70,6 +70,7 @@ class Console(App[int]):
         self._following: asyncio.Task[None] | None = None
         self._repaint: Timer | None = None
         self._history = History(self.DEFAULT_MODE)
+        self._rung: set[str] = set()
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return themes.ANSI_VARIABLES
@@ -114,9 +115,18 @@ class Console(App[int]):
         """The source has news of these topics."""
         if "operations" in names:
             self.follow()
+            self._ring()
         place = self.place
         if self._repaint is None and self.is_running and not (place is not None and place.patient):
             self._repaint = self.set_timer(REPAINT_SECONDS / 5, self._renew)
+
+    def _ring(self) -> None:
+        """Once for each restore that stopped with its workload at zero: whoever looks away hears it."""
+        rows, here = self.topic("overview").records, self.context_name
+        down = {each.id for each in self.topic("operations").records.values() if downtime.alarms(each, rows, here)}
+        if down - self._rung:
+            self.bell()
+        self._rung = down
 
     def linked(self, state: LinkState, reason: str) -> None:
         """The link to the engine changed."""

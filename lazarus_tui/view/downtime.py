@@ -135,11 +135,20 @@ def _warning(operation: Operation, here: str, now: datetime, width: int, command
     return [first, *wrap(f"→ {_instruction(operation, command)}", width - 1, Tone.ACCENT, 3)]
 
 
+def _down(operation: Operation, rows: Rows, here: str) -> bool:
+    return at_zero(operation, row_of(operation, rows) if operation.context == here else None)
+
+
+def alarms(operation: Operation, rows: Rows, here: str) -> bool:
+    """Whether its workload is at zero and nothing goes on by itself."""
+    return not operations.moves(operation) and _down(operation, rows, here)
+
+
 def banner(
     found: Iterable[Operation], rows: Rows, here: str, now: datetime, width: int, command: str = LAZARUS
 ) -> list[Line]:
     """Over every pane while a restore has its workload at zero. ``rows``: of the context ``here``, as followed now."""
-    down = [each for each in found if at_zero(each, row_of(each, rows) if each.context == here else None)]
+    down = [each for each in found if _down(each, rows, here)]
     down.sort(key=lambda each: (operations.moves(each), each.started))
     lines = [part for each in down[:_SHOWN] for part in _warning(each, here, now, width, command)]
     if len(down) > _SHOWN:

@@ -15,6 +15,7 @@ from lazarus_tui.view.text import BLANK, Line, Span, Tone, heading, labelled, li
 _CONSISTENCY = {
     "application": "application: a hook ran, or nothing was written while it was cut",
     "crash": "crash: as after a power cut; the application recovers by itself",
+    "skewed": "skewed: the volumes were cut at several moments, and nothing held the application still",
     "unknown": "unknown: a hook failed, so nobody can say what is in it",
 }
 
@@ -52,14 +53,14 @@ def _facts(found: SnapshotSet, now: datetime) -> list[Line]:
     ]
 
 
-def _member(member: Member, now: datetime, width: int) -> list[Line]:
+def _member(member: Member, consistency: str, width: int) -> list[Line]:
     cut = cut_at(member.snapshot)
     kept = span("kept", Tone.GOOD) if member.retained else span("▲ not kept", Tone.WARN)
     size = restore_size(member.snapshot)
     head = line(
         "   ", status.member_state(member.state), "  ", strong(member.claim), "  ", kept,
         muted(f"  cut {times.stamp(rfc3339(cut))}" if cut else "  not cut yet"),
-        muted(f"  {times.size(size)}" if size is not None else ""),
+        muted(f"  {times.size(size)}" if size is not None else ""), muted(f"  {consistency}" if cut else ""),
     )  # fmt: skip
     names = {
         "handle": member.handle or "not known",
@@ -111,5 +112,5 @@ def card(found: SnapshotSet, operations: Iterable[Operation], now: datetime, wid
         if member is None:
             lines.append(line("   ", span("✗ missing", Tone.BAD), "  ", strong(claim), muted("  it has no snapshot")))
         else:
-            lines += _member(member, now, width)
+            lines += _member(member, found.about.consistency.get(claim, "crash"), width)
     return [*lines, BLANK, heading(" Used by"), *_uses(found, operations, now)]

@@ -88,7 +88,7 @@ def cells(found: SnapshotSet, now: datetime) -> tuple[Span, ...]:
         muted(found.role),
         muted("unknown") if found.size is None else span(times.size(found.size)),
         muted("unknown") if found.skew is None else span(times.measured(found.skew)),
-        span(found.consistency, Tone.WARN if found.consistency == "unknown" else Tone.PLAIN),
+        span(found.consistency, Tone.WARN if found.consistency in ("unknown", "skewed") else Tone.PLAIN),
     )
 
 

@@ -128,14 +128,20 @@ async def test_one_of_another_lazarus_is_taken_over_with_its_name_only(opened, l
         assert hands.called("operation.resume") == [{"id": foreign.id, "confirm": "prod/db"}]
 
 
-async def test_every_pane_warns_while_a_restore_has_its_workload_at_zero(opened, link):
-    parked = sets.restore()
+async def test_every_pane_warns_while_a_restore_has_its_workload_at_zero(opened, link, monkeypatch):
+    parked, bells = sets.restore(), []
     async with opened() as hands:
+        monkeypatch.setattr(hands.app, "bell", lambda: bells.append(1))
         assert "REPLICAS" not in hands.text
         link.put(f"overview/{CONTEXT}", {**worlds.overview(), **sets.row(0, 0)})
+        link.put("operations", {parked.id: sets.restore(state=OpState.RUNNING)})
+        await hands.settle()
+        assert not bells, "it goes on by itself"
+        link.put("operations", {parked.id: parked})
         link.put("operations", {parked.id: parked})
         await hands.settle()
-        for keys in (("1",), ("2",), ("3",), ("4",), ("5",), ("6",), ("question_mark",), ("escape", "C")):
+        assert bells == [1]
+        for keys in (("1",), ("3",), ("6",), ("question_mark",), ("escape", "C")):
             await hands.press(*keys)
             assert "prod/db IS AT 0 OF 3 REPLICAS" in hands.text, keys
             assert "→ lazarus --sandbox resume 9f3c12ab or lazarus --sandbox undo 9f3c12ab" in hands.text, keys

@@ -58,7 +58,7 @@ def test_newest_first_and_those_not_cut_yet_before_all():
 
 def test_the_card_names_every_volume_its_state_and_who_used_it():
     text = card("db-0400")
-    assert "✓ ready  data-db-2  kept  cut 2026-11-20 04:42:12 UTC  1.0 GiB" in text
+    assert "✓ ready  data-db-2  kept  cut 2026-11-20 04:42:12 UTC  1.0 GiB  crash" in text
     assert "content snapcontent-db-0400-data-db-2" in text
     assert "handle h-data-db-2" in " ".join(text.split())
     assert "▲ parked  Restore prod/db in place from db-0400  9f3c12ab" in text
