@@ -37,9 +37,12 @@ def stop(session: Session, park: bool) -> int:
     if client is None:
         say("no engine is running")
         return 0
+    waiting = client.call("stats", {}, dict[str, Any]).get("stays_for_schedules", ())
     client.call("engine.stop", {"park": park}, dict[str, Any], timeout=120.0)
     client.close()
     say("the engine has ended")
+    for name in waiting:
+        say(f"no engine runs the schedule {name} until one is started")
     return 0
 
 

@@ -1,4 +1,6 @@
-"""``lazarus snapshot``: list, describe, create. A set is all volumes of all replicas of one StatefulSet."""
+"""``lazarus snapshot``: list, describe, create, hold, prune, and policies.
+
+A set is all volumes of all replicas of one StatefulSet."""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ from typing import Any
 
 import click
 
+from lazarus_tui.cli import policy
 from lazarus_tui.cli.hooks import hook_options, hook_params
 from lazarus_tui.cli.output import emit, grid, output_option
 from lazarus_tui.cli.running import OperationOptions, operation_options, run
@@ -20,6 +23,11 @@ from lazarus_tui.model.sets import SnapshotSet, sets
 @click.group()
 def snapshot() -> None:
     """Snapshot sets: all volumes of all replicas of a StatefulSet, under one id."""
+
+
+snapshot.add_command(policy.apply)
+snapshot.add_command(policy.check)
+snapshot.add_command(policy.policy)
 
 
 def split_workload(text: str) -> tuple[str, str]:
@@ -157,6 +165,7 @@ def create(session: Session, /, workload: str, options: OperationOptions, **give
 @click.option("--keep-monthly", type=int, metavar="N")
 @click.option("--keep-yearly", type=int, metavar="N")
 @click.option("--keep-within", metavar="DURATION", help="Everything younger than this, like 48h.")
+@click.option("--policy", "schedule", metavar="NAME", help="Only the sets that this policy took count and go.")
 @click.option("--all", "every", is_flag=True, help="Remove more sets in one run than is usual.")
 @operation_options
 @click.pass_obj
@@ -166,6 +175,34 @@ def prune(session: Session, /, workload: str, every: bool, options: OperationOpt
     given = {key: value for key, value in keeps.items() if value is not None}
     params = {"namespace": namespace, "statefulset": name, **given, **({"all": True} if every else {})}
     return run(session, "snapshots.prune", params, options)
+
+
+_reason = click.option("--reason", required=True, metavar="TEXT", help="Why; it is kept with the set.")
+
+
+@snapshot.command("hold")
+@click.argument("set_id", metavar="[NAMESPACE/]SET")
+@_reason
+@operation_options
+@click.pass_obj
+def hold(session: Session, set_id: str, reason: str, options: OperationOptions) -> int:
+    """Put a set on legal hold: no rule removes it until somebody gives a reason to let it go."""
+    return run(session, "snapshots.hold", _held(set_id, reason), options)
+
+
+@snapshot.command("unhold")
+@click.argument("set_id", metavar="[NAMESPACE/]SET")
+@_reason
+@operation_options
+@click.pass_obj
+def unhold(session: Session, set_id: str, reason: str, options: OperationOptions) -> int:
+    """Take the legal hold off a set."""
+    return run(session, "snapshots.unhold", _held(set_id, reason), options)
+
+
+def _held(text: str, reason: str) -> dict[str, Any]:
+    namespace, _, name = text.rpartition("/")
+    return {"namespace": namespace, "set": name, "reason": reason}
 
 
 @click.command()
