@@ -179,3 +179,13 @@ async def test_the_time_zone_decides_and_an_unknown_one_is_told(rig):
     (name,) = rig.names(JOBS)
     stamp = rig.get(JOBS, name)["metadata"]["annotations"]["batch.kubernetes.io/cronjob-scheduled-timestamp"]
     assert stamp == "2026-01-01T09:30:00+09:00"
+
+
+def test_a_deadline_bounds_the_look_back():
+    line = cron.parse("0 * * * *", "kubernetes")
+    now = datetime(2026, 1, 1, 10, 30, tzinfo=UTC)
+    earliest = datetime(2026, 1, 1, tzinfo=UTC)
+    assert most_recent(line, earliest, now, None)[0] == datetime(2026, 1, 1, 10, tzinfo=UTC)
+    assert most_recent(line, earliest, now, 60)[0] is None
+    assert most_recent(line, earliest, now, 1800)[0] is None, "a firing at the bound is behind it"
+    assert most_recent(line, earliest, now, 1801)[0] == datetime(2026, 1, 1, 10, tzinfo=UTC)

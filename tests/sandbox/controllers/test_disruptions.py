@@ -100,3 +100,11 @@ async def test_what_serves_nothing_may_always_go(rig):
     rig.api.patch(PODS, "stuck", {"metadata": {"labels": {"app": "orders"}}}, "shop")
     await rig.settle()
     assert (await evict(rig, "stuck"))[0] == 201
+
+
+async def test_more_may_be_missing_than_there_are(rig):
+    rig.statefulset(replicas=1)
+    budget(rig, maxUnavailable=5)
+    await rig.settle()
+    found = rig.get(BUDGETS, "orders")["status"]
+    assert (found["desiredHealthy"], found["disruptionsAllowed"]) == (0, 1)

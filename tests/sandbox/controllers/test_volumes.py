@@ -189,3 +189,23 @@ def test_quantities(text, expected):
 def test_what_is_no_quantity_is_refused(text):
     with pytest.raises(ValueError, match="quantity"):
         quantity(text)
+
+
+async def test_a_pod_that_was_never_scheduled_holds_no_claim(rig):
+    rig.claim("data")
+    rig.pod("waiting", claim="data", nodeSelector={"disk": "none"})
+    await rig.settle()
+    rig.api.delete(CLAIMS, "data", "shop")
+    await rig.settle()
+    assert rig.api.get(CLAIMS, "data", "shop") is None
+
+
+async def test_a_claim_of_a_pod_of_its_own_is_held_by_it(rig):
+    spec = {"storageClassName": "immediate", "accessModes": ["ReadWriteOnce"]}
+    template = {"spec": spec | {"resources": {"requests": {"storage": "1Gi"}}}}
+    rig.pod("scratch", volumes=[{"name": "tmp", "ephemeral": {"volumeClaimTemplate": template}}])
+    await rig.settle()
+    assert status(rig, PODS, "scratch") == "Running"
+    rig.api.delete(CLAIMS, "scratch-tmp", "shop")
+    await rig.settle()
+    assert rig.get(CLAIMS, "scratch-tmp")["metadata"]["deletionTimestamp"]
