@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lazarus_tui import snapshots
+from lazarus_tui.engine.resume import Decision
 from lazarus_tui.model.http import HttpRequest
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.plan import Plan
@@ -108,6 +109,36 @@ async def test_a_post_hook_that_is_forgotten_on_failure_is_noticed(monkeypatch: 
         assert failed.state is OpState.UNDONE
         with pytest.raises(AssertionError):
             assert_free(app)
+
+
+async def test_nothing_is_held_while_the_snapshots_are_uploaded() -> None:
+    async with staged(replicas=2) as (stage, engine):
+        app = LockApp(stage)
+        stage.cluster.driver.faults.stuck = True  # cut at once, ready never
+        plan = await planned(stage, engine, **EXEC)
+        await engine.passing(engine.runner.start(plan, plan.digest()))
+        await stage.until(lambda: len(app.lengths) == 2, "both are free again")
+        assert app.longest < 3
+        assert not the_set(stage).usable
+
+
+async def test_one_that_no_engine_may_go_on_with_is_still_let_go_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with staged(replicas=2) as (stage, engine):
+        app = LockApp(stage)
+        stage.cluster.driver.faults.silent = True
+        plan = await planned(stage, engine, **EXEC)
+        started = await engine.passing(engine.runner.start(plan, plan.digest()))
+        await stage.until(lambda: app.locked == 2, "both are locked")
+        engine.sever()
+        await engine.passing(engine.close())
+        later = Decision(OpState.PARKED, "made by another version")
+        monkeypatch.setattr("lazarus_tui.engine.runner.decide", lambda *ignored: later)
+        engine = await stage.boot()
+        await engine.passing(engine.runner.recover())
+        await stage.until(lambda: app.locked == 0, "both are free again")
+        parked = await engine.passing(engine.runner.get(started.id))
+        assert (parked.state, parked.message) == (OpState.PARKED, "made by another version")
+        assert_free(app)
 
 
 @pytest.mark.parametrize("way", WAYS)
