@@ -383,3 +383,30 @@ async def test_a_command_reads_the_same_over_its_own_client(scene: Scene) -> Non
     assert row.state == "ready"
     assert stats["contexts"] == {SANDBOX: "ready"}
     assert stats["loop_lag_max_ms"] < 5000
+
+
+POLICY = """
+apiVersion: lazarus.io/v1alpha1
+kind: SnapshotPolicy
+name: nightly
+workload: shop/orders
+schedule: "0 2 * * *"
+"""
+
+
+async def test_a_stored_schedule_keeps_its_engine_up_and_survives_it(scene: Scene, tmp_path: Path) -> None:
+    await scene.use()
+    with pytest.raises(LinkFault, match="no StatefulSet shop/nothing"):
+        await scene.call("policy.apply", context=SANDBOX, text=POLICY.replace("orders", "nothing"))
+    await scene.call("policy.apply", context=SANDBOX, text=POLICY)
+    assert (await scene.call("stats"))["stays_for_schedules"] == []  # it may not write
+    row = await scene.call("policy.apply", context=SANDBOX, text=POLICY, writes="schedules")
+    assert row["next"].endswith("T02:00:00Z")
+    assert (await scene.call("stats"))["stays_for_schedules"] == [f"{SANDBOX}: shop/nightly"]
+    await scene.__aexit__()
+    async with Scene(tmp_path, scene.cluster, sandbox=True) as again:
+        async with asyncio.timeout(10):
+            while not (await again.call("stats"))["stays_for_schedules"]:  # connected by itself
+                await asyncio.sleep(0.01)
+        await again.call("policy.delete", context=SANDBOX, name="nightly")
+        assert await again.call("policy.list", context=SANDBOX) == []
