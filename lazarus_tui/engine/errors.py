@@ -24,6 +24,10 @@ class Overtaken(GateClosed):
     """Another engine took the operation over: this one writes nothing more until a person decides."""
 
 
+class StopAsked(GateClosed):
+    """Somebody asked it to stop at the next safe point; the gate itself is open."""
+
+
 class RightMissing(StepStopped):
     """401 or 403: the operation waits for a person; the sentence names the missing right."""
 

@@ -11,7 +11,7 @@ from lazarus_tui.engine.closing import verdict_code
 from lazarus_tui.engine.connection import for_operation
 from lazarus_tui.engine.context import OperationContext, Surroundings, journal_facts
 from lazarus_tui.engine.effort import API_PATIENCE, LONGEST_PAUSE, MAX_ACTS, Effort
-from lazarus_tui.engine.errors import ClusterGone, GateClosed, RightMissing
+from lazarus_tui.engine.errors import ClusterGone, GateClosed, RightMissing, StopAsked
 from lazarus_tui.engine.failpoint import fp
 from lazarus_tui.engine.fence import Fencing, reason
 from lazarus_tui.engine.gate import Gate, write_lease
@@ -347,7 +347,7 @@ class Execution:
 
     def _safe_point(self) -> None:
         if self._wanted:
-            raise GateClosed("stopped on request", hint="resume goes on from here")
+            raise StopAsked("stopped on request", hint="resume goes on from here")
 
     async def _pause(self, seconds: float) -> None:
         """Sleep, unless somebody asks for something meanwhile."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from lazarus_tui.engine.errors import GateClosed
+from lazarus_tui.engine.errors import GateClosed, StopAsked
 from lazarus_tui.journal import JournalError
 from lazarus_tui.kube.errors import KubeError
 from lazarus_tui.model.steps import OperationType, StepContext, StepStopped
@@ -18,7 +18,8 @@ _PATIENCE = 10.0
 
 async def tell(stop: StepStopped | JournalError, kind: OperationType, context: StepContext | None) -> None:
     """Best effort. Where nothing can be written (a closed gate, a lost journal) it is not tried."""
-    if kind.waits is None or context is None or isinstance(stop, GateClosed | JournalError):
+    closed = isinstance(stop, GateClosed | JournalError) and not isinstance(stop, StopAsked)
+    if kind.waits is None or context is None or closed:
         return
     try:
         async with asyncio.timeout(_PATIENCE):

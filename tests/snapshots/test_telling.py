@@ -7,6 +7,7 @@ from typing import Any
 from lazarus_tui.model.http import HttpRequest, HttpResponse
 from lazarus_tui.model.operation import OpState
 from lazarus_tui.model.resources import EVENTS, STATEFULSETS
+from tests.engine.world import Engine
 from tests.snapshots.stage import NAME, SPACE, Stage, staged
 
 
@@ -50,6 +51,25 @@ async def test_a_restore_that_waits_says_why() -> None:
         stop()
         assert parked.state is OpState.PARKED
         assert parked.message in told(stage)["RestoreWaits"]["message"]
+
+
+async def test_a_restore_that_is_parked_at_zero_says_so_too() -> None:
+    async with staged(replicas=1) as (stage, engine):
+        await stage.cut("s1")
+        plan = await stage.plan(engine)
+        asked = stage.api.subscribe(lambda kind, resource, found, old: _park(engine, kind, found))
+        parked = await engine.run(plan, plan.target)
+        asked()
+        assert (parked.state, parked.message) == (OpState.PARKED, "stopped on request")
+        assert stage.workload()["spec"]["replicas"] == 0
+        assert "stopped on request" in told(stage)["RestoreWaits"]["message"]
+
+
+def _park(engine: Engine, kind: str, found: dict[str, Any]) -> None:
+    """A person parks it as soon as its claims begin to go."""
+    if kind == "DELETED" and found.get("kind") == "PersistentVolumeClaim":
+        for execution in engine.runner._running.values():
+            execution.request("park")
 
 
 def _fight(stage: Stage, kind: str, found: dict[str, Any]) -> None:
