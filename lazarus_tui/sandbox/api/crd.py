@@ -7,6 +7,7 @@ from typing import Any
 from lazarus_tui.sandbox.api.causes import invalid_value, unchanged
 from lazarus_tui.sandbox.api.errors import Cause
 from lazarus_tui.sandbox.api.kinds import Kind, ScalePaths, Version
+from lazarus_tui.sandbox.api.structural import approval_causes, structural_causes
 from lazarus_tui.sandbox.api.validations import rule_tree, unreadable_rules
 
 
@@ -137,6 +138,7 @@ def definition_causes(obj: dict[str, Any], old: dict[str, Any] | None = None) ->
         schema = (version.get("schema") or {}).get("openAPIV3Schema")
         if schema:
             causes += unreadable_rules(schema, field)
+            causes += structural_causes(schema, field)
         else:
             causes.append(Cause(field, "Required value: schemas are required", "FieldValueRequired"))
-    return causes
+    return causes if old is not None else causes + approval_causes(obj)

@@ -91,6 +91,13 @@ def unknown_fields(schema: Schema, value: Any, path: str = "") -> list[str]:
     return found
 
 
+def misfits(schema: Schema, value: Any) -> list[Cause]:
+    """What is wrong with a value by its schema."""
+    causes: list[Cause] = []
+    _check(schema, value, "", causes)
+    return causes
+
+
 def _add(causes: list[Cause], path: str, text: str, reason: str = "FieldValueInvalid") -> None:
     causes.append(Cause(path.lstrip(".") or "<nil>", text, reason))
 

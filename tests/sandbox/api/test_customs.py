@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -51,6 +52,55 @@ async def test_bad_definitions(world: World, change: dict[str, Any], field: str)
     reply = await world.call("POST", DEFINITIONS, body)
     assert (reply.status, reply.reason) == (422, "Invalid")
     assert any(cause["field"].startswith(field) for cause in reply.body["details"]["causes"])
+
+
+def with_part(schema: dict[str, Any], **root: Any) -> dict[str, Any]:
+    body = deepcopy(widget_definition())
+    root_schema = body["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    root_schema["properties"]["part"] = schema
+    root_schema.update(root)
+    return body
+
+
+PART = "spec.versions[0].schema.openAPIV3Schema.properties[part]"
+
+
+@pytest.mark.parametrize(
+    ("schema", "field"),
+    [
+        ({"description": "of no type"}, f"{PART}.type"),
+        ({"type": "array", "items": {}}, f"{PART}.items.type"),
+        ({"type": "object", "additionalProperties": {"nullable": True}}, f"{PART}.additionalProperties.type"),
+        ({"type": "integer", "default": "x"}, f"{PART}.default"),
+        ({"type": "object", "properties": {"n": {"type": "string", "default": 1}}}, f"{PART}.properties[n].default"),
+        (
+            {"type": "object", "default": {"n": 1}, "properties": {"n": {"type": "string"}}},
+            f"{PART}.default.n",
+        ),
+    ],
+)
+async def test_a_schema_is_structural(world: World, schema: dict[str, Any], field: str) -> None:
+    reply = await world.call("POST", DEFINITIONS, with_part(schema))
+    assert (reply.status, reply.reason) == (422, "Invalid")
+    assert [cause["field"] for cause in reply.body["details"]["causes"]] == [field]
+
+
+async def test_what_may_go_without_a_type_and_what_a_root_is(world: World) -> None:
+    for free in ("x-kubernetes-int-or-string", "x-kubernetes-preserve-unknown-fields"):
+        assert (await world.call("POST", DEFINITIONS, with_part({free: True}), dryRun="All")).status == 201
+    refused = await world.call("POST", DEFINITIONS, with_part({"type": "string"}, type="array"))
+    assert refused.body["message"].endswith('Invalid value: "array": must be object at the root')
+
+
+async def test_groups_of_kubernetes_need_its_approval(world: World) -> None:
+    body = widget_definition()
+    body["spec"] |= {"group": "apps.k8s.io"}
+    body["metadata"] = {"name": "widgets.apps.k8s.io"}
+    refused = await world.call("POST", DEFINITIONS, body)
+    (cause,) = refused.body["details"]["causes"]
+    assert (refused.status, cause["field"]) == (422, "metadata.annotations[api-approved.kubernetes.io]")
+    body["metadata"]["annotations"] = {"api-approved.kubernetes.io": "https://example.com/1"}
+    assert (await world.call("POST", DEFINITIONS, body)).status == 201
 
 
 async def test_defaults_and_pruning(widgets: World) -> None:
