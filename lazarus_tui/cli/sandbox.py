@@ -38,14 +38,14 @@ def ensure_up(state: StateRoot, *, ephemeral: bool) -> Path:
     from lazarus_tui.sandbox import process
 
     state.ensure()
-    if not process.status(state.cluster).running:
-        say("starting the sandbox cluster ...")
-        try:
+    try:
+        if not process.ask(state.cluster):
+            say("starting the sandbox cluster ...")
             process.up(state.cluster, factor=settings_in_force().sandbox.time_factor, ephemeral=ephemeral)
-        except process.SandboxFailed as error:
-            raise Refused(
-                Fault("unexpected", str(error), str(state.cluster), "lazarus sandbox reset starts afresh")
-            ) from error
+    except process.SandboxFailed as error:
+        raise Refused(
+            Fault("unexpected", str(error), str(state.cluster), "lazarus sandbox reset starts afresh")
+        ) from error
     return process.kubeconfig_path(state.cluster)
 
 

@@ -138,6 +138,34 @@ def keep(root: Path) -> None:
     (root / "keep").touch(mode=0o600)
 
 
+def asked(root: Path) -> int:
+    """When somebody last said that they are coming, in nanoseconds; 0 for never."""
+    try:
+        return (root / "asked").stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def ending_path(root: Path) -> Path:
+    """There while an ephemeral sandbox that nobody uses ends; what a killed one left counts for nothing."""
+    return root / "ending"
+
+
+def ask(root: Path, *, timeout: float = READY_SECONDS) -> bool:
+    """Say that somebody is about to connect: an ephemeral sandbox waits for them. Whether one runs that does.
+
+    One that has begun to end is waited for. Raises ``SandboxFailed`` when that takes longer than ``timeout`` seconds.
+    """
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (root / "asked").touch(mode=0o600)  # before the look: the sandbox says that it ends before it looks here
+    limit = time.monotonic() + timeout
+    while (pid := _holder(root)) and ending_path(root).exists():
+        if time.monotonic() > limit:
+            raise SandboxFailed(f"process {pid} does not end")
+        time.sleep(_POLL)
+    return pid != 0
+
+
 def up(
     root: Path, *, factor: float = DEFAULT_FACTOR, ephemeral: bool = False, timeout: float = READY_SECONDS
 ) -> SandboxStatus:

@@ -32,7 +32,7 @@ from lazarus_tui.sandbox.clock import ScaledClock
 from lazarus_tui.sandbox.cluster import SandboxCluster
 from lazarus_tui.sandbox.dataplane.launcher import ProcessLauncher
 from lazarus_tui.sandbox.dataplane.ledger import Ledger
-from lazarus_tui.sandbox.process import kubeconfig_path, state_path
+from lazarus_tui.sandbox.process import asked, ending_path, kubeconfig_path, state_path
 from lazarus_tui.sandbox.velero.installation import Settings
 
 SHOP = "shop"
@@ -78,6 +78,7 @@ class _Process:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         _allow_files()
         clear_half_made(self.root)
+        ending_path(self.root).unlink(missing_ok=True)
         clock = SystemClock()
         self._started = rfc3339(clock.now())
         keeper = Persistence.open(self.root / "cluster.db")
@@ -183,19 +184,25 @@ class _Process:
             write_private(path, data)
 
     async def _end_when_unused(self, serving: http.Serving) -> None:
-        """End when nobody is connected, unless somebody has said meanwhile that the sandbox is to stay."""
-        unused = 0.0
+        """End when nobody is connected or has asked for it, unless somebody has said that the sandbox is to stay."""
+        unused, heard, before = 0.0, asked(self.root), 0  # before: requests until somebody asked, -1 if they came
         while not (self.root / "keep").exists():
             await asyncio.sleep(_LOOK_SECONDS)
             low = serving.runner.server
             if low is None or low.connections:
-                unused = 0.0
+                unused, heard, before = 0.0, asked(self.root), -1
                 continue
+            if asked(self.root) != heard:
+                unused, heard, before = 0.0, asked(self.root), low.requests_count
             unused += _LOOK_SECONDS
-            if unused >= (_UNUSED_SECONDS if low.requests_count else _FIRST_USE_SECONDS):
+            if unused < (_FIRST_USE_SECONDS if low.requests_count == before else _UNUSED_SECONDS):
+                continue
+            ending_path(self.root).touch(mode=0o600)
+            if asked(self.root) == heard:
                 log.info("nobody is connected any more")
                 self._end.set()
                 return
+            ending_path(self.root).unlink()
 
 
 def _allow_files() -> None:

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lazarus_tui.sandbox import process
+from lazarus_tui.sandbox import process, serve
 
 
 @pytest.fixture
@@ -167,6 +167,44 @@ async def test_an_ephemeral_one_ends_when_its_last_client_has_gone(root: Path) -
     process.up(root, ephemeral=True)
     assert (await ask(root, "GET", "/version"))[0] == 200
     until(lambda: not process.status(root).running)
+
+
+async def test_whoever_is_coming_is_waited_for(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that starts slowly must not find that the sandbox it was started for has just ended."""
+    monkeypatch.setattr(serve, "_LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(serve, "_UNUSED_SECONDS", 0.02)
+    low = SimpleNamespace(connections=[], requests_count=7)
+    life = serve._Process(root, 1.0, True)
+    watch = asyncio.ensure_future(life._end_when_unused(SimpleNamespace(runner=SimpleNamespace(server=low))))
+    await asyncio.sleep(0.002)
+    assert not process.ask(root), "nobody holds the lock here"
+    await asyncio.sleep(0.1)
+    assert not watch.done()
+    low.requests_count += 1
+    await watch
+    assert life._end.is_set()
+    with process.held(root):
+        with pytest.raises(process.SandboxFailed, match="does not end"):
+            process.ask(root, timeout=0.01)
+        coming = asyncio.ensure_future(asyncio.to_thread(process.ask, root))
+        await asyncio.sleep(0.02)
+        assert not coming.done(), "one that ends is no sandbox to come to"
+    assert await coming is False
+
+
+async def test_one_that_was_asked_for_at_the_last_moment_stays(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "_LOOK_SECONDS", 0.001)
+    asked = iter([1, 1, *[2] * 10_000])  # as it was told, at the look, and after it said that it ends
+    monkeypatch.setattr(serve, "asked", lambda root: next(asked))
+    monkeypatch.setattr(serve, "_UNUSED_SECONDS", 0.0)
+    root.mkdir()
+    low = SimpleNamespace(connections=[], requests_count=7)
+    life = serve._Process(root, 1.0, True)
+    watch = asyncio.ensure_future(life._end_when_unused(SimpleNamespace(runner=SimpleNamespace(server=low))))
+    await asyncio.sleep(0.05)
+    assert not watch.done()
+    assert not process.ending_path(root).exists()
+    watch.cancel()
 
 
 def test_a_machine_that_is_slow_to_start_it_is_waited_for(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
