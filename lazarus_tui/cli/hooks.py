@@ -10,7 +10,7 @@ import click
 
 _RECIPES = ("postgresql", "mysql", "mariadb", "mongodb", "redis")
 _OPTIONS = (
-    click.option("--recipe", type=click.Choice(_RECIPES), help="Hooks known to be right for a database."),
+    click.option("--recipe", type=click.Choice(_RECIPES), help="Hooks known to be right; --pre then names the client."),
     click.option("--pre", multiple=True, metavar="ARGV", help="Before the cut: one quoted command, or a word each."),
     click.option("--post", multiple=True, metavar="ARGV", help="After the cut, whatever happens; written as --pre."),
     click.option("--hook-container", metavar="NAME", help="Where they run; else the pod's default or only container."),

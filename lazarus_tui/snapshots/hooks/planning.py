@@ -13,7 +13,7 @@ from lazarus_tui.model.steps import Reader
 from lazarus_tui.snapshots.hooks.commands import running
 from lazarus_tui.snapshots.hooks.containers import choose_container, family
 from lazarus_tui.snapshots.hooks.recipes import ADVICE, EXPECT, recipe
-from lazarus_tui.snapshots.hooks.spec import EXEC, MAX_FREEZE, ONCE, TIMEOUT, Hooks, PodHook
+from lazarus_tui.snapshots.hooks.spec import EXEC, MAX_FREEZE, ONCE, REDIS, SESSION, TIMEOUT, Hooks, PodHook
 from lazarus_tui.snapshots.targets import Target
 
 # Seconds a freeze must last longer than one hook may: else it would be ended while a pre hook still runs.
@@ -33,8 +33,9 @@ async def plan_hooks(
 ) -> tuple[dict[str, Any], list[str]]:
     """The plan's ``hooks`` ({}: none) and what to say of them. Raises ``PlanRefused``.
 
-    ``params``: ``pre`` and ``post`` (argv), ``recipe``, ``hook_container``, ``hook_timeout`` and ``max_freeze`` in
-    seconds, ``on_error`` (Fail, Continue), ``hook_target`` (all, primary, an ordinal, or label:KEY=VALUE).
+    ``params``: ``pre`` and ``post`` (argv; with a recipe that talks to a client ``pre`` is that client), ``recipe``,
+    ``hook_container``, ``hook_timeout`` and ``max_freeze`` in seconds, ``on_error`` (Fail, Continue), ``hook_target``
+    (all, primary, an ordinal, or label:KEY=VALUE).
     """
     found = _asked(params)
     if found is None:
@@ -54,7 +55,7 @@ async def plan_hooks(
         claims = tuple(target.claim for target in every if target.ordinal == ordinal)
         hooked[name] = PodHook(container=choice.container, claims=claims, why=choice.why)
     frozen = msgspec.structs.replace(found, pods=hooked, label=label)
-    data: dict[str, Any] = msgspec.to_builtins(frozen)
+    data: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(frozen))  # plain JSON, no tuples
     return data, _warnings(frozen, every)
 
 
@@ -67,18 +68,23 @@ def _asked(params: Params) -> Hooks | None:
     on_error = str(params.get("on_error") or "Fail").capitalize()
     if on_error not in ON_ERROR:
         raise PlanRefused(f"{on_error!r} is no way to go on", where="on_error", hint="Fail or Continue")
-    if name and (pre or post):
-        raise PlanRefused("a recipe brings its own hooks", where="recipe", hint="give either a recipe, or pre and post")
     if post and not pre:
         raise PlanRefused("a post hook without a pre hook has nothing to end", where="post", hint="give both")
     if budget < timeout + _ROOM:
         what = f"a freeze of {budget:g} s is too short for hooks of {timeout:g} s"
         raise PlanRefused(what, where="max_freeze", hint=f"at least {timeout + _ROOM:g} s, or a shorter timeout")
     if name:
-        found = recipe(name, timeout, budget)
+        found = _with_client(recipe(name, timeout, budget), name, pre, post)
     else:
         found = Hooks(how=EXEC if post else ONCE, pre=pre, post=post, gives="application" if post else "crash")
     return msgspec.structs.replace(found, timeout=timeout, budget=budget, on_error=on_error, recipe=name)
+
+
+def _with_client(found: Hooks, name: str, client: tuple[str, ...], post: tuple[str, ...]) -> Hooks:
+    """A recipe that talks to a client can be given another one: another user, another socket."""
+    if post or (client and found.how not in (SESSION, REDIS)):
+        raise PlanRefused(f"recipe {name} brings its own hooks", where="recipe", hint="give either, not both")
+    return msgspec.structs.replace(found, pre=client) if client else found
 
 
 def _argv(params: Params, key: str) -> tuple[str, ...]:

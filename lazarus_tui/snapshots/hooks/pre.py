@@ -70,8 +70,8 @@ async def _hold(context: StepContext, hooks: Hooks, place: Place, hold: Opened) 
 async def _save(context: StepContext, hooks: Hooks, place: Place) -> Ran:
     began = context.clock.monotonic()
 
-    async def ask(argv: tuple[str, ...]) -> str:
-        found = await run(context, place, argv, hooks.timeout)
+    async def ask(words: tuple[str, ...]) -> str:
+        found = await run(context, place, (*hooks.pre, *words), hooks.timeout)
         if not found.well:
             raise redis.SaveFailed(found.words())
         return found.output

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from lazarus_tui.model.plan import PlanRefused
+from lazarus_tui.snapshots.hooks.redis import CLIENT
 from lazarus_tui.snapshots.hooks.spec import EXEC, ONCE, REDIS, SESSION, Hooks
 
 LOCKED, UNLOCKED, STILL = "LAZARUS_LOCKED", "LAZARUS_UNLOCKED", "LAZARUS_STILL_LOCKED"
@@ -92,7 +93,7 @@ def _mongodb(timeout: float, budget: float) -> Hooks:
 
 def _redis(timeout: float, budget: float) -> Hooks:
     """A background save is waited for; the file it leaves is always a complete older one, so nothing is held."""
-    return Hooks(how=REDIS, pre=("BGSAVE",), gives="crash")
+    return Hooks(how=REDIS, pre=CLIENT, gives="crash")
 
 
 RECIPES: Mapping[str, Callable[[float, float], Hooks]] = {

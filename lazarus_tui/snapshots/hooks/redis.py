@@ -8,7 +8,11 @@ from lazarus_tui.model.clock import Clock
 
 Run = Callable[[tuple[str, ...]], Awaitable[str]]
 
-_CLIENT = 'if [ -n "$REDIS_PASSWORD" ]; then export REDISCLI_AUTH="$REDIS_PASSWORD"; fi; exec redis-cli "$@"'
+# ``redis-cli`` with the password of the container's environment; what is asked follows.
+CLIENT = (
+    "sh", "-c",
+    'if [ -n "$REDIS_PASSWORD" ]; then export REDISCLI_AUTH="$REDIS_PASSWORD"; fi; exec redis-cli "$@"', "redis-cli",
+)  # fmt: skip
 _POLL = 0.5
 
 
@@ -16,26 +20,21 @@ class SaveFailed(Exception):
     """Redis did not save; its words."""
 
 
-def argv(*words: str) -> tuple[str, ...]:
-    """``redis-cli`` with the password of the container's environment."""
-    return ("sh", "-c", _CLIENT, "redis-cli", *words)
-
-
 async def save(run: Run, clock: Clock) -> str:
-    """Start a save and wait for its end; ``run`` gives the output of one command. Raises ``SaveFailed``.
+    """Start a save and wait for its end; ``run`` asks the server, and gives its answer. Raises ``SaveFailed``.
 
     A save that runs already began before us, so it is waited for and ours follows. The time of the last save is also
     set when the server starts, and its status stays "ok" from before: only both together say that ours is done.
     """
-    asked = _number((await run(argv("TIME"))).split("\n")[0], "TIME")
+    asked = _number((await run(("TIME",))).split("\n")[0], "TIME")
     began = False
     while True:
         if not began:
-            answer = (await run(argv("BGSAVE"))).strip()
+            answer = (await run(("BGSAVE",))).strip()
             began = "started" in answer
             if not began and "in progress" not in answer:
                 raise SaveFailed(answer or "BGSAVE gave no answer")
-        found = _fields(await run(argv("INFO", "persistence")))
+        found = _fields(await run(("INFO", "persistence")))
         if began and found.get("rdb_bgsave_in_progress") == "0":
             if found.get("rdb_last_bgsave_status") != "ok":
                 raise SaveFailed(f"the save ended with status {found.get('rdb_last_bgsave_status') or 'unknown'}")

@@ -26,7 +26,7 @@ class Hooks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``how``: "exec" (``pre``, then ``post``, both must be safe to run twice), "session" (``pre`` is a client that is
     held open: ``lock`` is written and ``locked`` awaited; then ``unlock`` and ``unlocked``), "once" (``pre`` alone,
-    nothing is held), "redis" (a background save that is waited for).
+    nothing is held), "redis" (a background save that is waited for; ``pre`` is the client, what is asked follows it).
 
     ``timeout`` seconds for each hook; ``budget`` seconds for the whole freeze. ``gives`` is the consistency when all
     went well. ``proof``: what ``post`` prints when the lock was there until then; "": it is not asked.
