@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from lazarus_tui.kube.decode import decode_answer
-from lazarus_tui.kube.errors import Forbidden, Invalid, NotFound
+from lazarus_tui.kube.errors import Conflict, Forbidden, Invalid, NotFound
 from lazarus_tui.model.http import HttpRequest
 from lazarus_tui.model.resources import ACCESS_REVIEWS, Resource
 
@@ -70,6 +70,19 @@ async def can_i(
         return None
     review: _Review = decode_answer(HttpRequest("POST", path), response, _Review, (ACCESS_REVIEWS.kind,))
     return None if review.status is None else review.status.allowed
+
+
+async def dry_run(cluster: Cluster, resource: Resource, obj: Mapping[str, Any], namespace: str | None = None) -> str:
+    """Why the server would not create ``obj``, "" when it would: admission runs, nothing is made (``dryRun=All``)."""
+    query = {"dryRun": "All", "fieldValidation": "Strict"}
+    try:
+        # It changes nothing, so it is repeated like a read.
+        await cluster.request(
+            "POST", resource.path(namespace), query=query, body=obj, retry=True, resource=resource.group_resource
+        )
+    except (Forbidden, Invalid, Conflict, NotFound) as error:
+        return error.message
+    return ""
 
 
 async def can_i_all(cluster: Cluster, questions: Sequence[Question]) -> dict[Question, bool | None]:

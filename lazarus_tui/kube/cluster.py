@@ -358,6 +358,7 @@ class Cluster:
 
     can_i = access.can_i
     can_i_all = access.can_i_all
+    dry_run = access.dry_run
     service_proxy = service_proxy
     exec = exec.run
     hold = held.hold

@@ -205,6 +205,16 @@ class Reader(Protocol):
         """The uid of namespace kube-system: the identity of a cluster."""
         ...
 
+    async def can_i(
+        self, verb: str, resource: Resource, namespace: str = "", name: str = "", subresource: str = ""
+    ) -> bool | None:
+        """Whether the API would allow it (a SelfSubjectAccessReview); None when it does not even answer that."""
+        ...
+
+    async def dry_run(self, resource: Resource, obj: Mapping[str, Any], namespace: str | None = None) -> str:
+        """Why the server would not create ``obj``, "" when it would; nothing is made."""
+        ...
+
 
 @runtime_checkable
 class ArtefactReader(Protocol):

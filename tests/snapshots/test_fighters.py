@@ -153,6 +153,23 @@ async def test_who_comes_after_the_plan_is_named_and_nothing_more_is_done(who: s
         assert all_say(stage, "after")
 
 
+async def test_an_autoscaler_chooses_the_number_after_the_start_and_nobody_calls_it_a_fight() -> None:
+    async with staged(replicas=2) as (stage, engine):
+        old = await prepared(stage)
+        reference = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": NAME}
+        spec = {"scaleTargetRef": reference, "minReplicas": 2, "maxReplicas": 2}
+        stage.api.create(AUTOSCALERS, {"metadata": {"name": "auto", "namespace": SPACE}, "spec": spec})
+        done = await stage.restore(engine)
+        assert done.state is OpState.DONE, done.message
+        assert all_say(stage, "before")
+        stage.api.patch(AUTOSCALERS, "auto", {"spec": {"maxReplicas": 3, "minReplicas": 3}}, SPACE)
+        await stage.until(lambda: stage.ready() == 3, "it chooses another number")
+        undone = await undo(engine, done)
+        assert undone.state is OpState.UNDONE, undone.message
+        assert {claim: volume for claim, volume in volumes(stage).items() if claim in old} == old
+        await stage.until(lambda: stage.ready() == 3, "it chooses the number again")
+
+
 # --- what is found, without a run
 
 

@@ -107,6 +107,14 @@ class World:
     async def cluster_uid(self) -> str:
         return "cluster-1"
 
+    async def can_i(
+        self, verb: str, resource: Resource, namespace: str = "", name: str = "", subresource: str = ""
+    ) -> bool | None:
+        return True
+
+    async def dry_run(self, resource: Resource, obj: Mapping[str, Any], namespace: str | None = None) -> str:
+        return ""
+
     # --- Gate
 
     async def write(self, write: Write) -> WriteResult:

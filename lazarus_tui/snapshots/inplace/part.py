@@ -52,6 +52,7 @@ class RestoreStep(BaseStep):
         self.workload = str(params["statefulset"])
         self.uid = str(params["uid"])
         self.replicas = int(params["replicas"])
+        self.autoscaled = bool(params.get("autoscaled"))  # above 0 somebody else chooses the number
         self.parts = tuple(msgspec.convert(part, Part) for part in params["parts"])
 
     # --- reading

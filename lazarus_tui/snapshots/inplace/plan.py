@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -26,6 +26,14 @@ from lazarus_tui.snapshots.inplace.beacon import Beacon, Capsule, Hold
 from lazarus_tui.snapshots.inplace.events import warn
 from lazarus_tui.snapshots.inplace.parachute import Policy, Retain
 from lazarus_tui.snapshots.inplace.part import Part, RestoreStep, used_claims
+from lazarus_tui.snapshots.inplace.preflight import (
+    check_admission,
+    check_quota,
+    check_rights,
+    check_velero,
+    rights,
+    room,
+)
 from lazarus_tui.snapshots.inplace.replace import Bind, Create, Gate, Remove
 from lazarus_tui.snapshots.inplace.safety import Safety
 from lazarus_tui.snapshots.inplace.start import UNDO_DAYS, Close, First, StartAll
@@ -91,6 +99,10 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
     warnings = await _warnings(reader, namespace, found, replicas, parts, safety=safety)
     fighters = await find_fighters(reader, raw)
     holds = _consent(fighters, params)
+    warnings += await check_rights(reader, rights(namespace, name, holds, safety=safety))
+    warnings += await check_velero(reader, namespace)
+    warnings += await check_quota(reader, namespace, parts, safety=safety)
+    warnings += await check_admission(reader, namespace, parts, point.id)
     frozen: dict[str, Any] = {
         "namespace": namespace,
         "statefulset": name,
@@ -102,6 +114,7 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
         "expected": {target.claim: claims[target.claim]["metadata"]["uid"] for target in every},
         "policy": dict((raw.get("spec") or {}).get("persistentVolumeClaimRetentionPolicy") or {}),
         "holds": holds,
+        "autoscaled": any(fighter.get("autoscaled") for fighter in fighters),
         "safety": safety,
         "first": params.get("first", True) is not False,
         "grace": int(_grace(raw)),
@@ -120,7 +133,7 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
         effects=tuple(_effects(namespace, name, replicas, parts, holds, safety=safety)),
         losses=tuple(_losses(parts, point, clock.now())),
         warnings=tuple([*warnings, *(fighter["words"] for fighter in fighters if fighter.get("only_warn"))]),
-        undo=f"the old volumes are kept and can be bound again for {UNDO_DAYS} days, or until they are released",
+        undo=_undo(clock.now()),
         made=rfc3339(clock.now()),
     )
 
@@ -281,11 +294,18 @@ def _effects(namespace: str, name: str, replicas: int, parts: Sequence[Part], ho
     for hold in holds:
         yield Effect("change", f"{hold['kind']} {hold['name']}", f"{hold['words']}; given back at the end")
     for part in parts:
-        room = size(int(parse(part.size)))
+        needs = size(int(parse(part.size)))
         yield Effect("change", f"volume {part.volume}", "kept when its claim goes")
         if safety:
             yield Effect("create", f"volumesnapshot of {part.claim}", "safety, before anything is replaced")
-        yield Effect("replace", f"claim {part.claim}", f"from snapshot {part.snapshot}, needs {room} more")
+        yield Effect("replace", f"claim {part.claim}", f"from snapshot {part.snapshot}, needs {needs} more")
+    yield Effect("create", f"{len(parts)} volumes", f"{room(parts)} in all, beside the old ones until their release")
+
+
+def _undo(now: datetime) -> str:
+    until = rfc3339(now + timedelta(days=UNDO_DAYS))[:10]
+    days = f"{UNDO_DAYS} days after its end, that is until {until} or later"
+    return f"the old volumes are kept and can be bound again for {days}, or until they are released"
 
 
 def _losses(parts: Sequence[Part], point: SnapshotSet, now: datetime) -> Iterable[str]:

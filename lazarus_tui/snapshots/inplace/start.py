@@ -33,23 +33,25 @@ class Start(PivotStep):
     async def observe(self, context: StepContext) -> Observation:
         found = await self.read(context)
         wanted = wanted_replicas(found)
-        if wanted not in (0, self.count) and wanted not in self._before:
+        count = wanted if self.autoscaled and wanted > 0 else self.count
+        if wanted not in (0, count) and wanted not in self._before:
             who = last_writer(found)
             return Observation(Seen.DIVERGED, f"somebody{who} scaled it to {wanted}", hint="scale it back, then resume")
-        if wanted != self.count:
+        if wanted != count:
             return Observation(Seen.ABSENT)
         status, meta = found.get("status") or {}, found["metadata"]
         if int(status.get("observedGeneration") or 0) < int(meta.get("generation") or 0):
             return Observation(Seen.WAITING, "the controller has not seen the change yet")
         ready = int(status.get("readyReplicas") or 0)
         there = (self.present(ready),)
-        if ready < self.count:
-            words = f"{ready} of {self.count} ready{await self._why(context)}"
+        if ready < count:
+            words = f"{ready} of {count} ready{await self._why(context)}"
             return Observation(Seen.WAITING, words, there, hint=_UNHEALTHY)
         unbound = await self._unbound(context)
         if unbound:
             return Observation(Seen.WAITING, f"not bound: {', '.join(unbound)}", there)
-        return Observation(Seen.DONE, f"{ready} ready", there)
+        other = "" if count == self.count else f"; an autoscaler made {count} of {self.count}"
+        return Observation(Seen.DONE, f"{ready} ready{other}", there)
 
     @property
     def _before(self) -> tuple[int, ...]:
@@ -103,6 +105,8 @@ class First(Start):
             return Observation(Seen.DONE, "there is only one")
         if not self.params.get("first", True):
             return Observation(Seen.DONE, "left out on request")
+        if self.autoscaled:
+            return Observation(Seen.DONE, "left out: an autoscaler would not leave it at one")
         if wanted_replicas(await self.read(context)) == self.replicas:
             return Observation(Seen.DONE, "all are started already")
         return await super().observe(context)

@@ -76,7 +76,7 @@ class Stop(RestoreStep):
 
     async def undo(self, context: StepContext) -> None:
         """Back to the old number, but only when every claim is there: a missing one would be made anew, and empty."""
-        if wanted_replicas(await self.read(context)) == self.replicas:
+        if self._running(wanted_replicas(await self.read(context))):
             return
         await warn(self, context, "RestoreUndone", UNDOING)
         for part in self.parts:
@@ -88,12 +88,15 @@ class Stop(RestoreStep):
 
         async def look() -> str:
             wanted = wanted_replicas(await self.read(context))
-            return "" if wanted == self.replicas else f"{wanted} replicas are wanted instead of {self.replicas}"
+            return "" if self._running(wanted) else f"{wanted} replicas are wanted instead of {self.replicas}"
 
         async def act() -> None:
             await scale(self, context, self.replicas)
 
         await self.until(context, look, act, limit=120.0)
+
+    def _running(self, wanted: int) -> bool:
+        return wanted == self.replicas or (self.autoscaled and wanted > 0)
 
 
 class Drain(RestoreStep):
