@@ -147,8 +147,9 @@ class Crashing:
         return [(f"pod {pod}", "killed") for pod in hit]
 
     async def end(self, fault: Fault) -> Done:
-        self.doomed.discard(str(fault.parameters["workload"]))
-        return []
+        workload = str(fault.parameters["workload"])
+        self.doomed.discard(workload)
+        return [(f"workload {workload}", "may run again")]
 
 
 class _Crashed(Stillness):
@@ -171,9 +172,11 @@ class Unpullable(Catalog):
         return self._inner.references()
 
     async def begin(self, fault: Fault) -> Done:
-        self.refused.add(str(fault.parameters["image"]))
-        return []
+        image = str(fault.parameters["image"])
+        self.refused.add(image)
+        return [(f"image {image}", "cannot be pulled")]
 
     async def end(self, fault: Fault) -> Done:
-        self.refused.discard(str(fault.parameters["image"]))
-        return []
+        image = str(fault.parameters["image"])
+        self.refused.discard(image)
+        return [(f"image {image}", "can be pulled again")]

@@ -231,6 +231,12 @@ async def test_a_workload_crashes_until_it_may_live_and_an_image_is_missing_unti
     await lab.cluster.faults.clear()
     await lab.clock.advance(30, between=lab.cluster.settle)
     assert ready(pod_of(lab, "web-")) == "True"
+    told = [(hit.target, hit.done) for hit in lab.cluster.faults.log][-3:]
+    assert told == [
+        ("workload shop/web", "may run again"),
+        ("image lazarus.dev/web:1", "cannot be pulled"),
+        ("image lazarus.dev/web:1", "can be pulled again"),
+    ]
 
 
 async def test_a_quota_that_is_used_up_refuses_what_comes_next(lab: Lab) -> None:
