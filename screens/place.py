@@ -103,7 +103,8 @@ class Place(Screen[Any]):
         """Paint the body from the newest states."""
 
     def renew(self) -> None:
-        if not self.is_attached or not self.size.width:
+        """Paint everything; before there is something to paint on, nothing: it is painted once it stands."""
+        if not self.is_attached or not self.size.width or not self.query("#footer"):
             return
         self.renew_body()
         self.renew_frame()
