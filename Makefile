@@ -26,7 +26,7 @@ run: $(STAMP)
 	@if [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/lazarus --sandbox; else exec $(BIN)/lazarus rehearse; fi
 
 test: $(STAMP)
-	@$(BIN)/python -m pytest -q -n auto --maxprocesses 4
+	@$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist worksteal
 
 # The cluster is named by LAZARUS_CONFORMANCE_KUBECONFIG, never by an exported KUBECONFIG; one that is not on this
 # machine needs CONFIRM=<context>.
