@@ -88,6 +88,10 @@ class Policies:
         hint = ", ".join(held.policy.key for held in exact) or "lazarus snapshot policy list"
         raise Refused(what, code="not-found", hint=hint)
 
+    def current(self, held: Held) -> bool:
+        """Whether it is still stored as it was, and was not deleted or replaced meanwhile."""
+        return self._held.get(held.key) is held
+
     # --- changes
 
     async def store(self, policy: SnapshotPolicy, context: str, cluster_uid: str) -> Held:

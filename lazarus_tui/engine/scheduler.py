@@ -180,7 +180,7 @@ class Scheduler:
         if ended.state in (OpState.RUNNING, OpState.UNDOING):
             raise NotYet(f"operation {ended.id[:8]} is {ended.state.value}")
         await self._policies.settled(held, nominal, outcome, ended.message if outcome != TAKEN else "", ended.id)
-        if outcome == TAKEN and held.policy.retention:
+        if outcome == TAKEN and held.policy.retention and self._policies.current(held):
             await self._prune(held)
 
     async def _refuse(self, held: Held, nominal: datetime, why: str) -> None:
@@ -228,6 +228,8 @@ class Scheduler:
     async def _begin(self, held: Held, name: str) -> Operation:
         if why := self._taken_up(held):
             raise NotYet(why)
+        if not self._policies.current(held):
+            raise NotYet("the policy was changed")
         plan = await self._planned(TAKE, held, {**held.policy.taking(), "name": name})
         if plan.danger is not Danger.SAFE:
             raise Refused(f"a schedule starts nothing that is more than safe, and this plan is {plan.danger.value}")

@@ -119,6 +119,20 @@ class Cron:
             day -= timedelta(days=1)
         return None
 
+    def between(self, after: datetime, until: datetime) -> Iterator[datetime]:
+        """The firings later than ``after`` and not later than ``until``, in order; each day is looked at once."""
+        start, end = _utc(after), _utc(until)
+        if self.every is not None:
+            first = start.replace(microsecond=0)
+            yield from (first + self.every * n for n in range(1, int((end - first) / self.every) + 1))
+            return
+        day, last = start.astimezone(self._zone()).date(), end.astimezone(self._zone()).date() + timedelta(days=1)
+        day -= timedelta(days=1)
+        while day <= last:
+            if self._on(day):
+                yield from (moment for moment in self._moments(day) if start < moment <= end)
+            day += timedelta(days=1)
+
     def upcoming(self, after: datetime, n: int) -> tuple[datetime, ...]:
         """The next ``n`` firings, fewer if the line ends before that."""
         found: list[datetime] = []

@@ -9,6 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -134,17 +135,12 @@ def owed(policy: SnapshotPolicy, since: datetime, now: datetime) -> Owed:
 
 def _passed(line: cron.Cron, since: datetime, at: datetime) -> tuple[tuple[datetime, ...], bool]:
     """Nominal times after ``since`` and up to ``at``; with very many only the newest, and True."""
+    passed = tuple(islice(line.between(since, at), MOST_COUNTED + 1))
+    if len(passed) <= MOST_COUNTED:
+        return passed, False
     if line.every is not None:
         count = int((at - since) / line.every)
-        first = max(0, count - MOST_COUNTED)
-        return tuple(since + line.every * n for n in range(first + 1, count + 1)), first > 0
-    passed: list[datetime] = []
-    moment = line.next(since)
-    while moment is not None and moment <= at and len(passed) <= MOST_COUNTED:
-        passed.append(moment)
-        moment = line.next(moment)
-    if len(passed) <= MOST_COUNTED:
-        return tuple(passed), False
+        return tuple(since + line.every * n for n in range(count - MOST_RUNS + 1, count + 1)), True
     newest: list[datetime] = []
     moment = line.previous(at + timedelta(microseconds=1))
     while moment is not None and len(newest) < MOST_RUNS:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lazarus_tui.model import cron
 from lazarus_tui.model.plan import PlanRefused
 from lazarus_tui.model.policies import SnapshotPolicy, keeps_less, owed
 from lazarus_tui.snapshots.policies import RestoreWish, read, words
@@ -85,6 +87,12 @@ def test_a_policy_of_our_own_says_what_it_does() -> None:
         "may write on its own (writes: schedules)",
         "afterwards keeps of its own sets: keep last 2, keep daily 7",
     ]
+
+
+def test_the_example_of_the_documents_is_read() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "snapshots.md").read_text(encoding="utf-8")
+    found = policy(page.partition("```yaml\n")[2].partition("```")[0])
+    assert (found.target, found.create["recipe"], found.allowed) == ("shop/orders", "postgresql", True)
 
 
 WRONG = [
@@ -203,3 +211,12 @@ def test_every_ninety_minutes_counts_from_the_last_nominal_time() -> None:
 )
 def test_a_shortened_retention_is_known(new: dict[str, Any], old: dict[str, Any] | None, less: bool) -> None:
     assert keeps_less(new, old) is less
+
+
+@pytest.mark.parametrize("text", ["*/5 * * * *", "30 2 * * *", "0 0 29 2 *", "15 2 1 * 1", "@every 7h"])
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+def test_the_firings_between_two_moments_are_those_that_come_one_by_one(text: str, zone: str) -> None:
+    line = cron.parse(text, "lazarus", zone=zone)
+    after, until = at("2026-10-24T01:00"), at("2026-10-26T04:15")
+    found = tuple(line.between(after, until))
+    assert found == tuple(moment for moment in line.upcoming(after, len(found) + 1) if moment <= until)
