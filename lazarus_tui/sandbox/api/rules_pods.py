@@ -68,6 +68,27 @@ def _volume_causes(spec: Object, field: str) -> Causes:
         claim = volume.get("persistentVolumeClaim")
         if isinstance(claim, dict) and not claim.get("claimName"):
             causes.append(required(f"{where}.persistentVolumeClaim.claimName"))
+        for source in ("configMap", "secret"):
+            causes += _path_causes(volume.get(source), f"{where}.{source}")
+        for at, projection in enumerate((volume.get("projected") or {}).get("sources") or ()):
+            for source in ("configMap", "secret"):
+                causes += _path_causes(projection.get(source), f"{where}.projected.sources[{at}].{source}")
+    return causes
+
+
+def _path_causes(source: Object | None, where: str) -> Causes:
+    """Files of a volume lie in it and nowhere else."""
+    causes: Causes = []
+    for index, item in enumerate((source or {}).get("items") or ()):
+        at, path = f"{where}.items[{index}].path", str(item.get("path") or "")
+        if not path:
+            causes.append(required(at))
+        elif path.startswith("/"):
+            causes.append(invalid_value(at, path, "must be a relative path"))
+        elif ".." in path.split("/"):
+            causes.append(invalid_value(at, path, "must not contain '..'"))
+        elif path.startswith(".."):
+            causes.append(invalid_value(at, path, "must not start with '..'"))
     return causes
 
 

@@ -33,6 +33,16 @@ def ends_after(seconds: int) -> dict[str, Any]:
     return made | {"spec": made["spec"] | {"activeDeadlineSeconds": seconds}}
 
 
+FILE = "spec.volumes[0].configMap.items[0]"
+
+
+def with_file(path: str, *, projected: bool = False) -> dict[str, Any]:
+    source = {"configMap": {"name": "c", "items": [{"key": "k", "path": path}]}}
+    volume = {"name": "v"} | ({"projected": {"sources": [source]}} if projected else source)
+    made = pod("p")
+    return made | {"spec": made["spec"] | {"volumes": [volume]}}
+
+
 def without(obj: dict[str, Any], *path: str) -> dict[str, Any]:
     head, *rest = path
     if not rest:
@@ -55,6 +65,12 @@ def without(obj: dict[str, Any], *path: str) -> dict[str, Any]:
             "spec.template.metadata.labels",
         ),
         (f"{APPS}/deployments", workload("Deployment", "web", replicas=-1), "spec.replicas"),
+        *((f"{NS}/pods", with_file(path), f"{FILE}.path") for path in ("/etc/x", "a/../../x", "..x", "")),
+        (
+            f"{NS}/pods",
+            with_file("../x", projected=True),
+            "spec.volumes[0].projected.sources[0].configMap.items[0].path",
+        ),
         (f"{NS}/services", {"metadata": {"name": "s"}, "spec": {}}, "spec.ports"),
         (f"{NS}/services", {"metadata": {"name": "s.t"}, "spec": SERVICE["spec"]}, "metadata.name"),
         (f"{NS}/persistentvolumeclaims", without(CLAIM, "spec", "resources"), "spec.resources[storage]"),
