@@ -18,6 +18,7 @@ from lazarus_tui.sandbox.snapshots.names import (
     FROZEN_MILLISECONDS,
     SNAPSHOTS,
 )
+from lazarus_tui.sandbox.snapshots.sources import is_bound
 
 
 def error(site, name="snap"):
@@ -317,3 +318,11 @@ async def test_an_empty_class_name_and_two_sources_are_refused(site):
     site.snapshot()
     with pytest.raises(ApiError, match="persistentVolumeClaimName is immutable"):
         site.api.patch(SNAPSHOTS, "snap", {"spec": {"source": {"persistentVolumeClaimName": "other"}}}, "shop")
+
+
+@pytest.mark.parametrize(("uid", "bound"), [("mine", True), ("", True), ("another", False)])
+def test_a_volume_is_bound_to_the_claim_it_says_and_not_to_one_of_the_same_name(uid, bound):
+    claim = {"metadata": {"namespace": "shop", "name": "data", "uid": "mine"}}
+    volume = {"spec": {"claimRef": {"namespace": "shop", "name": "data", "uid": uid}}}
+    assert is_bound(volume, claim) is bound
+    assert not is_bound({"spec": {}}, claim)
