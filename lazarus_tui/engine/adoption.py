@@ -14,8 +14,10 @@ from typing import Any
 
 import msgspec
 
+from lazarus_tui.journal import JournalError
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.kube.errors import KubeError
+from lazarus_tui.model.clock import Clock
 from lazarus_tui.model.operation import Operation, OpState, StepState, StepView
 from lazarus_tui.model.plan import Plan
 from lazarus_tui.model.resources import CONFIGMAPS
@@ -26,6 +28,8 @@ log = logging.getLogger(__name__)
 CAPSULE_LABEL = "lazarus.io/capsule"
 # Set on the capsule when its operation ended well and is kept for an undo.
 CLOSED = "lazarus.io/closed"
+# Seconds between two looks for capsules: a workload that another Lazarus has at zero is not silent here for longer.
+LOOK_AGAIN = 30.0
 # What the plan knows and a screen wants: without the journal no step has told it.
 KNOWN = ("set", "replicas")
 
@@ -106,6 +110,18 @@ def adopted(capsule: Capsule, context: str, steps: Sequence[Step], now: str) -> 
     )
     mutating = [step.name for step in steps if step.mutates]
     return operation, plan, {"capsule": where, "steps": mutating, "digest": capsule.plan.digest()}
+
+
+async def keep_looking(
+    cluster: Cluster, context: str, adopt: Callable[[Capsule, str], Awaitable[Operation | None]], clock: Clock
+) -> None:
+    """Until cancelled: what another Lazarus begins while this one is connected is shown here too."""
+    while True:
+        await clock.sleep(LOOK_AGAIN)
+        try:
+            await look(cluster, context, adopt)
+        except JournalError as error:
+            log.warning("capsules of %s: %s", context, error.what)
 
 
 async def look(cluster: Cluster, context: str, adopt: Callable[[Capsule, str], Awaitable[Operation | None]]) -> None:

@@ -172,8 +172,11 @@ class House:
     async def _beside(self, connection: Connection, lists: VolumeLists) -> None:
         """What else a connected context gets: its forgotten operations first, then its volume lists."""
         assert connection.cluster is not None
-        await adoption.look(connection.cluster, connection.context.name, self.runner.adopt)
-        await lists.run()
+        cluster, name = connection.cluster, connection.context.name
+        await adoption.look(cluster, name, self.runner.adopt)
+        async with asyncio.TaskGroup() as both:
+            both.create_task(adoption.keep_looking(cluster, name, self.runner.adopt, self._clock))
+            both.create_task(lists.run())
 
     def _volume_lists(self, name: str) -> VolumeLists:
         async def fetch(backup: str) -> bytes:

@@ -148,7 +148,11 @@ def banner(
     found: Iterable[Operation], rows: Rows, here: str, now: datetime, width: int, command: str = LAZARUS
 ) -> list[Line]:
     """Over every pane while a restore has its workload at zero. ``rows``: of the context ``here``, as followed now."""
-    down = [each for each in found if _down(each, rows, here)]
+    # Of one workload the newest restore: an older one that another Lazarus began may have ended there.
+    newest = {
+        (each.context, each.target): each for each in sorted(found, key=lambda each: each.started) if concerns(each)
+    }
+    down = [each for each in newest.values() if _down(each, rows, here)]
     down.sort(key=lambda each: (operations.moves(each), each.started))
     lines = [part for each in down[:_SHOWN] for part in _warning(each, here, now, width, command)]
     if len(down) > _SHOWN:

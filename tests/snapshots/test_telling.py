@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+from lazarus_tui.engine.adoption import Capsule, keep_looking
 from lazarus_tui.model.http import HttpRequest, HttpResponse
 from lazarus_tui.model.operation import OpState
 from lazarus_tui.model.resources import EVENTS, STATEFULSETS
@@ -94,3 +96,21 @@ async def test_events_that_are_refused_stop_nothing_and_are_tried_once() -> None
         done = await stage.restore(engine)
         assert done.state is OpState.DONE, done.message
         assert len(tried) == 3, "one event, with the gate's patience for false refusals; the next is not tried"
+
+
+async def test_what_another_lazarus_begins_is_found_while_connected() -> None:
+    async with staged(replicas=1) as (stage, engine):
+        await stage.cut("s1")
+        found: list[tuple[str, str]] = []
+
+        async def adopt(capsule: Capsule, context: str) -> None:
+            found.append((capsule.operation, context))
+
+        looking = asyncio.get_running_loop().create_task(keep_looking(engine.cluster, "lab", adopt, stage.clock))
+        try:
+            done = await stage.restore(engine)
+            await stage.until(lambda: found, "the capsule is found")
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+        assert found[0] == (done.id, "lab")

@@ -95,6 +95,12 @@ def test_one_of_another_lazarus_is_not_said_to_wait_for_you():
     assert "→ if that one is gone: lazarus resume 9f3c12ab" in text
 
 
+def test_of_one_workload_the_newest_restore_is_named():
+    old = sets.restore("", id="4688b5a2-0", started=worlds.ago(hours=1), facts={"replicas": 3}, foreign="found")
+    lines = downtime.banner([sets.restore(), old], sets.row(0, 0), CONTEXT, worlds.NOW, 100)
+    assert [("9f3c12ab" in plain(each), "4688b5a2" in plain(each)) for each in lines[1:]] == [(True, False)]
+
+
 def test_more_than_two_are_counted():
     many = [sets.restore(target=f"prod/db{n}") for n in range(4)]
     lines = downtime.banner(many, {}, CONTEXT, worlds.NOW, 80)
