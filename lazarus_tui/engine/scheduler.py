@@ -79,12 +79,18 @@ class Scheduler:
                 await self.look()
                 await self._clock.sleep(LOOK)
         finally:
-            for task in self._busy.values():
-                task.cancel()
-            await asyncio.gather(*self._busy.values(), return_exceptions=True)
+            await self.close()
 
     def working(self) -> bool:
+        """Whether a run is under way."""
         return bool(self._busy)
+
+    async def close(self) -> None:
+        """Stop watching over runs; what has begun goes on, and is found again by the next engine."""
+        tasks = list(self._busy.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def look(self) -> None:
         """Begin what is owed now; returns as soon as it is under way."""

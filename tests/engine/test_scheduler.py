@@ -149,30 +149,6 @@ async def test_never_two_at_a_time_on_one_workload() -> None:
         assert ((await it.look()).outcome, len(it.ids())) == ("taken", 2)
 
 
-async def test_killed_between_due_and_started_there_is_one_set() -> None:
-    async with desk() as it:
-        held = await it.store(policy())
-        await it.stage.clock.advance(4.5 * 60)
-        await it.policies.due(held, it.stage.clock.now().replace(second=0, microsecond=0), 0)
-        again = await it.reborn()
-        assert (await again.look()).outcome == "taken"
-        await again.look()
-        assert len(it.ids()) == 1
-
-
-async def test_killed_after_the_start_the_run_is_found_again() -> None:
-    async with desk() as it:
-        await it.store(policy())
-        await it.stage.clock.advance(4.5 * 60)
-        await it.engine.passing(it.scheduler.look())
-        while not it.engine.runner.open:
-            await asyncio.sleep(0.0005)
-        begun = it.engine.runner.open[0].id
-        again = await it.reborn()
-        held = await again.look()
-        assert (held.outcome, held.operation, len(it.ids())) == ("taken", begun, 1)
-
-
 async def test_a_set_that_is_there_already_is_not_taken_twice() -> None:
     async with desk() as it:
         held = await it.store(policy())
