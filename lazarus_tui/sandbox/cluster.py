@@ -95,11 +95,19 @@ class SandboxCluster:
             signing=_secret(root).hex(),  # not the token: that one can be renewed
         )
         self.kubelet.issue = PodTokens(self.api, clock, self.server.access.tokens)
-        settings = settings or Settings(kubernetes_version=KUBERNETES_VERSION)
-        node = KubeletNode(self.api, self.kubelet, root / "pods")
-        self.velero = Installation(
+        self.velero = self._velero(velero_clock or clock, settings or Settings(kubernetes_version=KUBERNETES_VERSION))
+        self.driver = DirectoryDriver(self.api, clock, self.volumes, freezer=self.kubelet)
+        self.loop = Loop(self.api, clock, self._controllers(ca, proxy))
+        self.on_token: Callable[[str], None] = lambda token: None  # told the administrator's new token
+        self.faults = install(self)
+        self._scenario = (shop, history)
+        self._bucket_server = BucketServer(self.objects) if serve_bucket else None
+
+    def _velero(self, clock: Clock, settings: Settings) -> Installation:
+        node = KubeletNode(self.api, self.kubelet, self.root / "pods")
+        return Installation(
             api=self.api,
-            clock=velero_clock or clock,
+            clock=clock,
             store=self.objects,
             node=node,
             kinds=self.kinds,
@@ -107,19 +115,19 @@ class SandboxCluster:
             log=node.log,
             settings=settings,
         )
-        self.driver = DirectoryDriver(self.api, clock, self.volumes, freezer=self.kubelet)
-        own: list[Controller] = [
-            *roster(self.api, clock, volumes=self.volumes, kinds=self.kinds, ca=ca, driver=self.driver),
-            TokenSecrets(self.api, clock, self.server.access.tokens, ca),
-            *snapshot_controller(self.api, clock),
-            *snapshot_sidecar(self.api, clock, self.driver),
+
+    def _controllers(self, ca: str, proxy: ServiceProxy) -> list[Controller]:
+        """Everything that acts on objects: the cluster's own, the node's, Velero's."""
+        return [
+            *roster(self.api, self.clock, volumes=self.volumes, kinds=self.kinds, ca=ca, driver=self.driver),
+            TokenSecrets(self.api, self.clock, self.server.access.tokens, ca),
+            *snapshot_controller(self.api, self.clock),
+            *snapshot_sidecar(self.api, self.clock, self.driver),
+            self.network,
+            self.kubelet,
+            proxy,
+            *velero.controllers(self.velero),
         ]
-        on_node: list[Controller] = [self.network, self.kubelet, proxy]
-        self.loop = Loop(self.api, clock, [*own, *on_node, *velero.controllers(self.velero)])
-        self.on_token: Callable[[str], None] = lambda token: None  # told the administrator's new token
-        self.faults = install(self)
-        self._scenario = (shop, history)
-        self._bucket_server = BucketServer(self.objects) if serve_bucket else None
 
     def _node(self, clock: Clock, launcher: Launcher) -> tuple[Kubelet, ServiceProxy]:
         addresses = Addresses(self.root)
