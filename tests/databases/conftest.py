@@ -1,0 +1,67 @@
+"""One shipped sandbox for all tests, with the scenario of databases in it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lazarus_tui.model.paths import StateRoot
+from lazarus_tui.model.resources import NAMESPACES, SERVICES, STATEFULSETS
+from lazarus_tui.sandbox import process
+from lazarus_tui.sandbox.dataplane.images.engines import ENGINES, find
+from lazarus_tui.sandbox.scenarios.manifests import manifests
+
+from .house import ROOT, House
+
+_KINDS = {one.kind: one for one in (NAMESPACES, SERVICES, STATEFULSETS)}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if missing := [engine.absence for engine in ENGINES.values() if find(engine) is None]:
+        raise pytest.UsageError(f"{'; '.join(missing)} (.ci/databases does it)")
+
+
+@pytest.fixture(scope="session")
+def env() -> Iterator[dict[str, str]]:
+    with tempfile.TemporaryDirectory(prefix="lazarus-databases-") as folder:
+        home = Path(folder, "home")
+        home.mkdir()
+        kept = {key: os.environ[key] for key in ("PATH", "LANG", "TMPDIR") if key in os.environ}
+        env = {**kept, "LAZARUS_STATE": str(Path(folder, "state")), "HOME": str(home), "PYTHONPATH": str(ROOT)}
+        root = StateRoot(True, env=env).ensure().cluster
+        try:
+            process.up(root)
+            asyncio.run(_install(env))
+            yield env
+        finally:
+            command = "import sys; from lazarus_tui.cli.main import main; sys.exit(main())"
+            subprocess.run(
+                [sys.executable, "-c", command, "--sandbox", "engine", "stop", "--park"], env=env, check=False
+            )
+            process.down(root)
+
+
+async def _install(env: dict[str, str]) -> None:
+    async with House.open(env) as house:
+        for manifest in manifests("databases"):
+            await house.cluster.create(_KINDS[manifest["kind"]], manifest, manifest["metadata"].get("namespace"))
+
+
+@pytest.fixture
+async def house(env: dict[str, str], record_property: Callable[[str, object], None]) -> AsyncIterator[House]:
+    async with House.open(env, record_property) as house:
+        yield house
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "counts" and report.when == "call":
+                terminalreporter.write_line(str(value))
