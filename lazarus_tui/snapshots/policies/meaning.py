@@ -120,7 +120,7 @@ def _backup(written: StatefulSetBackup, found: Document) -> SnapshotPolicy:
     writes = meta.annotations.get(WRITES_ANNOTATION, "")
     if writes not in ("", WRITES):
         raise refused(f"{WRITES_ANNOTATION} is {writes!r}; only {WRITES!r} means something", found.line(("metadata",)))
-    if spec.schedule:
+    if spec.schedule and "TZ=" not in spec.schedule:
         notes.append("its times are UTC, missed runs are made up for by one; a SnapshotPolicy can say otherwise")
     policy = SnapshotPolicy(
         name=meta.name, namespace=namespace, statefulset=spec.stateful_set_ref.name, kind="StatefulSetBackup",
