@@ -108,3 +108,20 @@ async def test_more_may_be_missing_than_there_are(rig):
     await rig.settle()
     found = rig.get(BUDGETS, "orders")["status"]
     assert (found["desiredHealthy"], found["disruptionsAllowed"]) == (0, 1)
+
+
+async def test_a_ready_pod_that_is_ending_protects_nobody(rig):
+    rig.statefulset(replicas=2)
+    budget(rig, minAvailable=2)
+    spec = {"containers": [{"name": "c", "image": "lazarus.dev/pause:1"}], "nodeSelector": {"none": "none"}}
+    meta = {"name": "lingering", "labels": {"app": "orders"}, "finalizers": ["lazarus.dev/held"]}
+    made = rig.api.create(PODS, {"metadata": meta, "spec": spec}, "shop")
+    ready = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+    rig.api.update_status(PODS, {**made, "status": ready})
+    await rig.settle()
+    assert rig.get(BUDGETS, "orders")["status"]["disruptionsAllowed"] == 1
+    rig.api.delete(PODS, "lingering", "shop")
+    await rig.settle()
+    assert rig.get(PODS, "lingering")["metadata"]["deletionTimestamp"]
+    assert rig.get(BUDGETS, "orders")["status"]["currentHealthy"] == 2
+    assert (await evict(rig, "orders-0"))[0] == 429
