@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +12,7 @@ import pytest
 
 from lazarus_tui.sandbox.dataplane.catalog import Image, standard_catalog
 from lazarus_tui.sandbox.dataplane.images import engines
+from lazarus_tui.sandbox.dataplane.ledger import is_stopped, signal_all, signal_group
 from lazarus_tui.sandbox.dataplane.pod_worker import PodWorker
 from lazarus_tui.sandbox.scenarios.manifests import manifests
 
@@ -108,3 +111,41 @@ def test_the_scenario_names_images_of_the_catalogue_and_a_claim_for_each() -> No
         assert standard_catalog().find(container["image"])
         assert container["volumeMounts"][0]["name"] == claim["metadata"]["name"]
         assert container["ports"][0]["containerPort"] in standard_catalog().find(container["image"]).ports  # type: ignore[union-attr]
+
+
+_FAMILY = """
+import os, signal, time
+if not os.fork():
+    os.setsid()
+    if not os.fork():
+        os.setsid()
+    print("here", flush=True)
+    signal.pause()
+print("here", flush=True)
+signal.pause()
+"""
+
+
+async def test_a_server_whose_workers_lead_groups_of_their_own_stands_still_and_ends_as_a_whole() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-I", "-S", "-c", _FAMILY, stdout=asyncio.subprocess.PIPE, start_new_session=True
+    )
+    assert process.stdout is not None
+    try:
+        for _ in range(3):
+            assert await process.stdout.readline() == b"here\n"
+        signal_group(process.pid, signal.SIGSTOP)
+        await asyncio.sleep(0.01)
+        assert not is_stopped(process.pid), "its workers go on"
+        signal_all(process.pid, signal.SIGSTOP)
+        for _ in range(500):
+            if is_stopped(process.pid):
+                break
+            await asyncio.sleep(0.002)
+        assert is_stopped(process.pid)
+        signal_all(process.pid, signal.SIGCONT)
+        assert not is_stopped(process.pid)
+    finally:
+        signal_all(process.pid, signal.SIGKILL)
+        await process.wait()
+    assert await process.stdout.read() == b"", "nobody holds the output any more"
