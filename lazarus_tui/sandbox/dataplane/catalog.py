@@ -75,6 +75,7 @@ def standard_catalog() -> Catalog:
         Image("orders", "orders.py", ports=(8080,), commands=_TOOLS | {"orders-cli"}),
         Image("web", "web.py", ports=(8080,)),
         Image("writer", "writer.py"),
+        Image("locker", "locker.py", commands=_TOOLS | {"locker"}),
         Image("task", "task.py", once=True, arguments=True),
         Image("pause", None),
     ]

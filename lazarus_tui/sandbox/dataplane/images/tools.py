@@ -150,6 +150,10 @@ def run(command: str, args: list[str]) -> int:
         import reach  # type: ignore[import-not-found]
 
         commands |= {"nc": reach.nc, "wget": reach.wget, "nslookup": reach.nslookup}
+    if command == "locker":
+        from locker import locker  # type: ignore[import-not-found]
+
+        commands |= {"locker": locker}
     if engine := os.environ.get("LAZARUS_ENGINE"):
         import engines  # type: ignore[import-not-found]
 
