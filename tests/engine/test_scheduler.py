@@ -220,6 +220,18 @@ async def test_a_policy_that_is_deleted_while_it_runs_removes_nothing() -> None:
         assert (len(it.ids()), it.policies.all()) == (3, [])
 
 
+async def test_another_cluster_gets_no_set_and_what_is_left_out_is_told() -> None:
+    async with desk() as it:
+        await it.policies.store(policy(), CONTEXT, "another cluster's uid")
+        assert "leads to another cluster" in (await it.after(4.5)).waiting
+        await it.policies.remove(it.policies.get(CONTEXT, "often"))
+        await it.store(policy(catch_up="skip", schedule="*/15 * * * *"))
+        held = await it.after(80)
+        assert (held.missed, held.why, it.ids()) == (
+            5, "5 runs were missed while nothing could run, and are left out (catchUp: skip)", [],
+        )  # fmt: skip
+
+
 async def test_a_clock_that_was_a_year_ahead_is_noticed() -> None:
     async with desk() as it:
         held = await it.store(policy())
