@@ -8,9 +8,9 @@ every step back.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -65,8 +65,16 @@ def opened(found: dict[str, Any]) -> Capsule:
 
 async def capsules(cluster: Cluster) -> list[Capsule]:
     """Every capsule of this cluster that can be read; what cannot is logged. Raises ``KubeError``."""
+    return await _read(cluster, await _listed(cluster))
+
+
+async def _listed(cluster: Cluster) -> list[dict[str, Any]]:
+    return await cluster.list(CONFIGMAPS, type=dict, label_selector=f"{CAPSULE_LABEL}=true")
+
+
+async def _read(cluster: Cluster, listed: Sequence[dict[str, Any]]) -> list[Capsule]:
     uid, found = await cluster.cluster_uid(), []
-    for one in await cluster.list(CONFIGMAPS, type=dict, label_selector=f"{CAPSULE_LABEL}=true"):
+    for one in listed:
         try:
             capsule = opened(one)
         except BadCapsule as error:
@@ -112,24 +120,34 @@ def adopted(capsule: Capsule, context: str, steps: Sequence[Step], now: str) -> 
     return operation, plan, {"capsule": where, "steps": mutating, "digest": capsule.plan.digest()}
 
 
-async def keep_looking(
-    cluster: Cluster, context: str, adopt: Callable[[Capsule, str], Awaitable[Operation | None]], clock: Clock
-) -> None:
-    """Until cancelled: what another Lazarus begins while this one is connected is shown here too."""
+class Keeper(Protocol):
+    """The runner, as far as capsules concern it."""
+
+    async def adopt(self, capsule: Capsule, context: str) -> Operation | None: ...
+
+    async def ended_elsewhere(self, context: str, capsules: Mapping[str, str]) -> None: ...
+
+
+async def keep_looking(cluster: Cluster, context: str, keeper: Keeper, clock: Clock) -> None:
+    """Until cancelled: what another Lazarus begins or ends while this one is connected is seen here too."""
     while True:
         await clock.sleep(LOOK_AGAIN)
         try:
-            await look(cluster, context, adopt)
+            await look(cluster, context, keeper)
         except JournalError as error:
             log.warning("capsules of %s: %s", context, error.what)
 
 
-async def look(cluster: Cluster, context: str, adopt: Callable[[Capsule, str], Awaitable[Operation | None]]) -> None:
+async def look(cluster: Cluster, context: str, keeper: Keeper) -> None:
     """Look for capsules once and hand each to the runner; a cluster that does not let it see them is left alone."""
     try:
-        found = await capsules(cluster)
+        listed = await _listed(cluster)
+        found = await _read(cluster, listed)
     except KubeError as error:
         log.info("capsules of %s cannot be listed: %s", context, error)
         return
     for capsule in found:
-        await adopt(capsule, context)
+        await keeper.adopt(capsule, context)
+    # One that cannot be read is there all the same: nothing is concluded from it.
+    there = {str((one.get("data") or {}).get("operation") or ""): "" for one in listed}
+    await keeper.ended_elsewhere(context, there | {each.operation: each.closed for each in found})

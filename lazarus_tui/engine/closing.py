@@ -42,6 +42,18 @@ def closed(operation: Operation, events: Sequence[Event], by: str, reason: str, 
     return ended, {"by": by, "reason": reason, "left": changed, "state": state.value, "exit_code": code}
 
 
+def elsewhere(operation: Operation, ended: str | None, at: str) -> tuple[Operation, Any]:
+    """The operation of another Lazarus that ended there: well at ``ended``, or taken back when its capsule is gone."""
+    state, code = (OpState.DONE, 0) if ended else (OpState.UNDONE, 2)
+    words = "its capsule says that it ended well" if ended else "its capsule is gone, as after an undo or a release"
+    message = f"another Lazarus ended it: {words}"
+    found = msgspec.structs.replace(
+        operation, state=state, exit_code=code, message=message, hint="", foreign="", changed=at, ended=ended or at,
+        can_undo=bool(ended),
+    )  # fmt: skip
+    return found, {"by": "another Lazarus", "reason": message, "left": [], "state": state.value, "exit_code": code}
+
+
 def verdict_code(verdict: Verdict, required: bool) -> int:
     """The exit code of an operation that is done; ``required``: only what passed is a success."""
     if verdict is Verdict.FAILED:

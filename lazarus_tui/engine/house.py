@@ -173,9 +173,9 @@ class House:
         """What else a connected context gets: its forgotten operations first, then its volume lists."""
         assert connection.cluster is not None
         cluster, name = connection.cluster, connection.context.name
-        await adoption.look(cluster, name, self.runner.adopt)
+        await adoption.look(cluster, name, self.runner)
         async with asyncio.TaskGroup() as both:
-            both.create_task(adoption.keep_looking(cluster, name, self.runner.adopt, self._clock))
+            both.create_task(adoption.keep_looking(cluster, name, self.runner, self._clock))
             both.create_task(lists.run())
 
     def _volume_lists(self, name: str) -> VolumeLists:

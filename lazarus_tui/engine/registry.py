@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -11,6 +12,8 @@ from lazarus_tui.model.clock import Clock
 from lazarus_tui.model.plan import Params, Plan
 from lazarus_tui.model.stepping import planned
 from lazarus_tui.model.steps import OperationType, Reader, Step
+
+log = logging.getLogger(__name__)
 
 
 class Registry:
@@ -38,6 +41,16 @@ class Registry:
             raise Refused(
                 f"this Lazarus knows no operation {kind!r}", hint=f"known: {', '.join(self.kinds)}", code="not-found"
             ) from None
+
+    def known(self, plan: Plan | None) -> tuple[OperationType | None, Sequence[Step] | None]:
+        """The type and steps of a journalled plan, None for what this program cannot make any more."""
+        if plan is None:
+            return None, None
+        try:
+            return self.get(plan.kind), self.steps(plan.kind, plan)
+        except Exception:
+            log.exception("steps of %s", plan.kind)
+            return None, None
 
     async def plan(self, kind: str, reader: Reader, params: Params, clock: Clock) -> Plan:
         """Raises ``PlanRefused`` as the planner does. The plan lists the steps its builder makes with this catalog."""

@@ -6,14 +6,14 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from lazarus_tui.engine.adoption import Capsule, adopted
 from lazarus_tui.engine.beginning import begun
-from lazarus_tui.engine.closing import closed, named
+from lazarus_tui.engine.closing import closed, elsewhere, named
 from lazarus_tui.engine.context import Surroundings
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.engine.execution import Execution
@@ -191,7 +191,7 @@ class Runner:
     def _stands(self, operation: Operation, plan: Plan | None) -> None:
         """A parked operation; what it still holds in a workload does not wait for a person."""
         self._parked[operation.id] = operation
-        kind, _ = self._known(plan) if operation.facts.get(HELD) else (None, None)
+        kind, _ = self._registry.known(plan) if operation.facts.get(HELD) else (None, None)
         if plan is not None and kind is not None and not self._closing:
             self._freeing[operation.id] = asyncio.create_task(self._free(operation, plan, kind))
 
@@ -217,7 +217,7 @@ class Runner:
     async def _recover(self, operation: Operation) -> Operation:
         journal = self._around.journal
         plan = await journal.plan(operation.id)
-        kind, steps = self._known(plan)
+        kind, steps = self._registry.known(plan)
         earlier = await journal.events(operation.id, "op.recovered")
         decision = decide(operation, plan, steps, earlier, self._around.clock.now())
         if decision.state is OpState.PARKED:
@@ -245,7 +245,7 @@ class Runner:
         """
         if await self._around.journal.find(capsule.operation):
             return None
-        kind, steps = self._known(capsule.plan)
+        kind, steps = self._registry.known(capsule.plan)
         if kind is None or steps is None or mismatch(capsule.plan, steps):
             log.warning("capsule of %s cannot be used by this version of Lazarus", capsule.operation)
             return None
@@ -258,17 +258,6 @@ class Runner:
             self._targets.setdefault((operation.context, operation.target), operation.id)
         self._around.on_change(operation)
         return operation
-
-    def _known(self, plan: Plan | None) -> tuple[OperationType | None, Sequence[Step] | None]:
-        """The type and steps of a journalled plan, None for what this program cannot make any more."""
-        if plan is None:
-            return None, None
-        try:
-            kind = self._registry.get(plan.kind)
-            return kind, kind.steps(plan, self._registry)
-        except Exception:
-            log.exception("steps of %s", plan.kind)
-            return None, None
 
     # --- on request
 
@@ -328,12 +317,22 @@ class Runner:
         with self._alone(operation):
             journal, now = self._around.journal, rfc3339(self._around.clock.now(), micro=True)
             events = await journal.events(operation.id)
-            operation, body = closed(operation, events, self._around.person, reason, now)
-            await journal.save(operation, ("op.closed", body))
-            self._parked.pop(operation.id, None)
-            self._settled(operation)
-            self._around.on_change(operation)
-            return operation
+            return await self._closed(*closed(operation, events, self._around.person, reason, now))
+
+    async def _closed(self, operation: Operation, body: Any) -> Operation:
+        await self._around.journal.save(operation, ("op.closed", body))
+        self._parked.pop(operation.id, None)
+        self._settled(operation)
+        self._around.on_change(operation)
+        return operation
+
+    async def ended_elsewhere(self, context: str, capsules: Mapping[str, str]) -> None:
+        """End what was adopted and has ended there. ``capsules``: when (RFC 3339), "" for not yet; none: it is gone."""
+        for one in [each for each in self._parked.values() if each.context == context and each.foreign]:
+            found = await self._around.journal.events(one.id, "op.adopted")
+            if found and capsules.get(one.id) != "" and one.id not in self._deciding | self._running.keys():
+                with self._alone(one):
+                    await self._closed(*elsewhere(one, capsules.get(one.id), rfc3339(self._around.clock.now())))
 
     @contextlib.contextmanager
     def _alone(self, operation: Operation) -> Iterator[None]:
@@ -352,7 +351,7 @@ class Runner:
 
     async def _begin_again(self, operation: Operation, state: OpState, event: str) -> Operation:
         plan = await self._around.journal.plan(operation.id)
-        kind, steps = self._known(plan)
+        kind, steps = self._registry.known(plan)
         if self._closing or plan is None or kind is None or steps is None or mismatch(plan, steps):
             raise Refused("this Lazarus cannot go on with it", hint="use the version that began it")
         holder = self._targets.get((operation.context, operation.target), operation.id)

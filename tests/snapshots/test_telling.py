@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
-from lazarus_tui.engine.adoption import Capsule, keep_looking
+import pytest
+
+from lazarus_tui.engine.adoption import CLOSED, Capsule, keep_looking, look
 from lazarus_tui.model.http import HttpRequest, HttpResponse
 from lazarus_tui.model.operation import OpState
-from lazarus_tui.model.resources import EVENTS, STATEFULSETS
+from lazarus_tui.model.resources import CONFIGMAPS, EVENTS, STATEFULSETS
 from tests.engine.world import Engine
 from tests.snapshots.stage import NAME, SPACE, Stage, staged
+from tests.snapshots.test_adoption import interrupted, other_engine
+from tests.snapshots.test_inplace import prepared
 
 
 def told(stage: Stage) -> dict[str, Any]:
@@ -98,19 +103,51 @@ async def test_events_that_are_refused_stop_nothing_and_are_tried_once() -> None
         assert len(tried) == 3, "one event, with the gate's patience for false refusals; the next is not tried"
 
 
+class Keeper:
+    """Notes what it is told of."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[str, str]] = []
+
+    async def adopt(self, capsule: Capsule, context: str) -> None:
+        self.found.append((capsule.operation, context))
+
+    async def ended_elsewhere(self, context: str, capsules: Mapping[str, str]) -> None:
+        return None
+
+
 async def test_what_another_lazarus_begins_is_found_while_connected() -> None:
     async with staged(replicas=1) as (stage, engine):
         await stage.cut("s1")
-        found: list[tuple[str, str]] = []
-
-        async def adopt(capsule: Capsule, context: str) -> None:
-            found.append((capsule.operation, context))
-
-        looking = asyncio.get_running_loop().create_task(keep_looking(engine.cluster, "lab", adopt, stage.clock))
+        keeper = Keeper()
+        looking = asyncio.get_running_loop().create_task(keep_looking(engine.cluster, "lab", keeper, stage.clock))
         try:
             done = await stage.restore(engine)
-            await stage.until(lambda: found, "the capsule is found")
+            await stage.until(lambda: keeper.found, "the capsule is found")
         finally:
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)
-        assert found[0] == (done.id, "lab")
+        assert keeper.found[0] == (done.id, "lab")
+
+
+@pytest.mark.parametrize(
+    ("data", "state"), [(None, OpState.UNDONE), ("broken", OpState.PARKED), ("closed", OpState.DONE)]
+)
+async def test_what_ended_at_another_lazarus_does_not_wait_here_any_more(data: str | None, state: OpState) -> None:
+    async with staged(replicas=1) as (stage, engine):
+        await prepared(stage)
+        op = await interrupted(stage, engine, "DELETE /api/v1/namespaces/prod/persistentvolumeclaims")
+        engine = await other_engine(stage)
+        await engine.passing(look(engine.cluster, "lab", engine.runner))
+        assert (await engine.passing(engine.runner.get(op))).state is OpState.PARKED
+        name = f"lazarus-capsule-{op[:8]}"
+        if data is None:
+            stage.api.delete(CONFIGMAPS, name, SPACE)
+        elif data == "broken":
+            stage.api.patch(CONFIGMAPS, name, {"data": {"plan": "{}"}}, SPACE)
+        else:
+            stage.api.patch(CONFIGMAPS, name, {"metadata": {"annotations": {CLOSED: "2026-01-01T00:00:00Z"}}}, SPACE)
+        await engine.passing(look(engine.cluster, "lab", engine.runner))
+        found = await engine.passing(engine.runner.get(op))
+        assert (found.state, bool(found.foreign)) == (state, state is OpState.PARKED)
+        assert ("another Lazarus ended it" in found.message) is not bool(found.foreign)
