@@ -10,13 +10,18 @@ import multiprocessing
 import os
 import sys
 import time
+from multiprocessing.pool import Pool
 
 from tests.crash.lives import ACTORS, NEVER, SCENES, run_case
+from tests.crash.overtaken import CLOCKS, NOTHING, WAYS, points_of, run_overtaken
+from tests.crash.planted import BUGS, run_planted
 from tests.crash.sweep import tasks, work
 
 # Await points of all operations together, below which the harness has lost its grip (reliability §4.5).
 LEAST_POINTS = 1000
 QUICK_STRIDE = 40
+# The scene with two live engines, and how many of its moments are left out.
+OVERTAKEN, OVERTAKEN_STRIDE = "one replica", 3
 
 
 def main() -> int:
@@ -33,12 +38,39 @@ def main() -> int:
             breaches += len(broken)
             for line in broken:
                 print(f"{task[0]}, cut at {task[1]}, {task[2]}: {line}", file=sys.stderr)
+        late = two_engines(pool, QUICK_STRIDE if quick else OVERTAKEN_STRIDE)
+        caught = [name for name, what in pool.imap_unordered(run_planted, [bug.name for bug in BUGS]) if what]
+    for name in sorted({bug.name for bug in BUGS} - set(caught)):
+        print(f"the planted bug {name!r} was not seen", file=sys.stderr)
     found = {
         "points": sum(points.values()), "by_operation": points, "cases": len(every), "cut": cuts, "ends": ends,
-        "breaches": breaches, "seconds": round(time.monotonic() - began, 1), "quick": quick,
+        "breaches": breaches, **late, "planted": len(BUGS), "caught": len(caught),
+        "seconds": round(time.monotonic() - began, 1), "quick": quick,
     }  # fmt: skip
     print(json.dumps(found))
-    return int(breaches > 0 or sum(points.values()) < LEAST_POINTS)
+    missed = len(caught) < len(BUGS) or late["overtaken_breaches"] > 0
+    return int(breaches > 0 or missed or sum(points.values()) < LEAST_POINTS)
+
+
+def late_work(task: tuple[int, str, str]) -> tuple[tuple[int, str, str], list[str], str]:
+    try:
+        life = run_overtaken(OVERTAKEN, *task)
+    except BaseException as error:
+        return task, [f"{type(error).__name__}: {error}"], "broken"
+    return task, life.breaches, life.state
+
+
+def two_engines(pool: Pool, stride: int) -> dict[str, int]:
+    """Counts of the scene with two live engines; every breach is printed."""
+    every = [(k, way, clock) for k in range(1, points_of(OVERTAKEN) + 1, stride) for way in WAYS for clock in CLOCKS]
+    taken, broken, stale = 0, 0, 0
+    for task, breaches, state in pool.imap_unordered(late_work, every, chunksize=8):
+        taken += state != NOTHING
+        broken += len(breaches)
+        stale += sum(line.startswith("I5") for line in breaches)
+        for line in breaches:
+            print(f"overtaken at {task[0]}, {task[1]}, clock {task[2]}: {line}", file=sys.stderr)
+    return {"overtaken": taken, "overtaken_breaches": broken, "stale_fence_writes": stale}
 
 
 if __name__ == "__main__":

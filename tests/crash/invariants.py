@@ -19,9 +19,14 @@ VERBS = {"POST": ("create",), "PATCH": ("merge-patch", "json-patch"), "DELETE": 
 class Fenced(Protocol):
     """A write with the fence its engine had."""
 
-    engine: str
-    fence: int
-    what: str
+    @property
+    def engine(self) -> str: ...
+
+    @property
+    def fence(self) -> int: ...
+
+    @property
+    def what(self) -> str: ...
 
 
 class Watcher:
