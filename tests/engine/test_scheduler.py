@@ -121,15 +121,14 @@ async def test_the_first_one_at_once_and_no_second_one_for_the_same_time() -> No
         assert len(it.ids()) == 1
 
 
-@pytest.mark.parametrize(("catch_up", "sets", "missed"), [("run_once", 1, 3), ("run_all", 3, 1)])
-async def test_after_the_engine_was_away(catch_up: str, sets: int, missed: int) -> None:
+async def test_after_the_engine_was_away() -> None:
     async with desk() as it:
-        await it.store(policy(catch_up=catch_up, schedule="*/15 * * * *"))
+        await it.store(policy(catch_up="run_all", schedule="*/15 * * * *"))
         await it.stage.clock.advance(66 * 60)
         again = await it.reborn()
         for _ in range(4):
             held = await again.look()
-        assert (len(it.ids()), held.missed) == (sets, missed)
+        assert (len(it.ids()), held.missed) == (3, 1)
         assert it.policies.row(held).next > it.stage.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
