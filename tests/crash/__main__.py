@@ -13,7 +13,7 @@ import time
 from multiprocessing.pool import Pool
 
 from tests.crash.lives import ACTORS, NEVER, SCENES, run_case
-from tests.crash.overtaken import CLOCKS, NOTHING, WAYS, points_of, run_overtaken
+from tests.crash.overtaken import CLOCKS, NOTHING, WAYS, points_of, work_late
 from tests.crash.planted import BUGS, run_planted
 from tests.crash.sweep import tasks, work
 
@@ -52,24 +52,16 @@ def main() -> int:
     return int(breaches > 0 or missed or sum(points.values()) < LEAST_POINTS)
 
 
-def late_work(task: tuple[int, str, str]) -> tuple[tuple[int, str, str], list[str], str]:
-    try:
-        life = run_overtaken(OVERTAKEN, *task)
-    except BaseException as error:
-        return task, [f"{type(error).__name__}: {error}"], "broken"
-    return task, life.breaches, life.state
-
-
 def two_engines(pool: Pool, stride: int) -> dict[str, int]:
     """Counts of the scene with two live engines; every breach is printed."""
     every = [(k, way, clock) for k in range(1, points_of(OVERTAKEN) + 1, stride) for way in WAYS for clock in CLOCKS]
     taken, broken, stale = 0, 0, 0
-    for task, breaches, state in pool.imap_unordered(late_work, every, chunksize=8):
+    for task, breaches, state in pool.imap_unordered(work_late, every, chunksize=8):
         taken += state != NOTHING
         broken += len(breaches)
         stale += sum(line.startswith("I5") for line in breaches)
         for line in breaches:
-            print(f"overtaken at {task[0]}, {task[1]}, clock {task[2]}: {line}", file=sys.stderr)
+            print(f"{task[0]}, overtaken at {task[1]}, {task[2]}, clock {task[3]}: {line}", file=sys.stderr)
     return {"overtaken": taken, "overtaken_breaches": broken, "stale_fence_writes": stale}
 
 

@@ -199,3 +199,15 @@ def points_of(scene: str) -> int:
 
 def run_overtaken(scene: str, k: int, way: str, clock: str) -> Life:
     return asyncio.run(overtaken(scene, k, way, clock))
+
+
+Late = tuple[str, int, str, str]
+
+
+def work_late(task: Late) -> tuple[Late, list[str], str]:
+    """One case for a pool of processes: its breaches, and how it ended."""
+    try:
+        life = run_overtaken(*task)
+    except BaseException as error:
+        return task, [f"{type(error).__name__}: {error}"], "broken"
+    return task, life.breaches, life.state
