@@ -13,7 +13,7 @@ from lazarus_tui.model.plan import Plan
 from lazarus_tui.model.resources import BACKUPS
 from lazarus_tui.model.steps import ArtefactReader
 from lazarus_tui.sandbox.cluster import SandboxCluster
-from tests.engine.test_house import Scene, running_cluster
+from tests.engine.scene import Scene, running_cluster
 
 BACKUP = {"apiVersion": "velero.io/v1", "kind": "Backup", "metadata": {"name": "full"}}
 

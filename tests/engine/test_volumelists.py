@@ -18,7 +18,7 @@ from lazarus_tui.model.volumes import UNREAD
 from lazarus_tui.posture import worth_reading
 from lazarus_tui.sandbox.clock import VirtualClock
 from lazarus_tui.sandbox.cluster import SandboxCluster
-from tests.engine.test_house import Scene, running_cluster
+from tests.engine.scene import Scene, running_cluster
 
 LIST = json.dumps([{"pvcName": "data-orders-0", "pvcNamespace": "shop", "skipped": True}]).encode()
 
