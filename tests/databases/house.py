@@ -16,6 +16,7 @@ from typing import Any
 from lazarus_tui.kube.cluster import Cluster, object_path
 from lazarus_tui.kube.contexts import load_kubeconfig
 from lazarus_tui.kube.errors import KubeError, NotFound
+from lazarus_tui.kube.held import Held
 from lazarus_tui.model.paths import StateRoot
 from lazarus_tui.model.resources import CLAIMS, PODS, VOLUMES, Resource
 from lazarus_tui.model.snapshots import CONTENTS, SNAPSHOTS
@@ -167,6 +168,7 @@ class Writer:
         self.sent: dict[int, float] = {}
         self.acked: dict[int, float] = {}
         self._task: asyncio.Task[None] | None = None
+        self._session: Held | None = None
         self._stop = False
 
     async def start(self) -> None:
@@ -177,7 +179,7 @@ class Writer:
         self._task = asyncio.create_task(self._write())
 
     async def _write(self) -> None:
-        session = await self._house.cluster.hold(SPACE, self._pod, "", self._engine.session)
+        session = self._session = await self._house.cluster.hold(SPACE, self._pod, "", self._engine.session)
         try:
             while not self._stop:
                 n = len(self.acked) + 1
@@ -212,9 +214,10 @@ class Writer:
         """The server was killed: no answer comes any more, whether or not the client goes on."""
         assert self._task is not None
         await asyncio.wait({self._task}, timeout=0.5)
-        self._task.cancel()
+        if self._session is not None:
+            await self._session.close()
         (end,) = await asyncio.gather(self._task, return_exceptions=True)
-        assert isinstance(end, (KubeError, asyncio.CancelledError)), end
+        assert isinstance(end, KubeError), end
 
     def survived(self, count: int) -> None:
         """``count`` rows are there after a crash: one may be whose answer nobody heard."""
