@@ -47,12 +47,14 @@ class Conversation:
         try:
             # Whoever ends first decides: the command with its exit code, or the client by going away.
             await asyncio.wait({reading, working}, return_when=asyncio.FIRST_COMPLETED)
-            if not working.done():
-                await session.kill()
         finally:
+            # A connection that breaks cancels this; the command must not outlive its client then either.
+            over = working.done()
             for task in (reading, working):
                 task.cancel()
             await asyncio.gather(reading, working, return_exceptions=True)
+            if not over:
+                await session.kill()
             await socket.close()
 
     async def _read(self, socket: WebSocket, session: ExecSession) -> None:
