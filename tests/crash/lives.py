@@ -14,7 +14,8 @@ from lazarus_tui.model.plan import Plan
 from lazarus_tui.snapshots.hooks.spec import MAX_FREEZE
 from lazarus_tui.snapshots.names import OP, annotation
 from tests.crash.invariants import Watcher, unintended
-from tests.engine.world import Cut, Drive, Engine, seeded
+from tests.engine.drive import Cut, Drive
+from tests.engine.world import Engine, seeded
 from tests.snapshots.lockapp import LOCK, UNLOCK, LockApp
 from tests.snapshots.stage import NAME, SPACE, Stage, StageEngine, staged
 

@@ -14,7 +14,8 @@ from lazarus_tui.engine.gate import Gate
 from lazarus_tui.model.operation import Operation, OpState, StepState
 from lazarus_tui.model.resources import CONFIGMAPS
 from lazarus_tui.model.steps import Observation, OperationType, Seen, StepContext
-from tests.engine.world import Change, Cut, Drive, Engine, Make, World, fast_folder, plan_for, seeded, simple
+from tests.engine.drive import Cut, Drive
+from tests.engine.world import Change, Engine, Make, World, fast_folder, plan_for, seeded, simple
 
 # Await points of the operations below; fewer would mean that the harness has lost its grip.
 LEAST_POINTS = {"auto": 34, "undo": 20}

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -364,41 +364,6 @@ def plan_for(world: World, kind: OperationType | None = None, target: str = "sho
     steps = kind.steps(None, None)  # type: ignore[arg-type]
     planned = tuple(PlannedStep(s.name, s.version, s.title, s.mutates) for s in steps)
     return Plan(**{**given, **fields}, steps=planned)
-
-
-class Cut(BaseException):
-    """Not an Exception: nothing may swallow it."""
-
-
-class Drive:
-    """Runs a coroutine and counts its suspensions; at the ``k``-th, ``cut`` is called and the coroutine dies there."""
-
-    def __init__(self, work: Any, k: int, cut: Callable[[], None]) -> None:
-        self._work, self._k, self._cut, self.n = work, k, cut, 0
-
-    def __await__(self) -> Generator[Any, None, Any]:
-        inner = self._work.__await__()
-        error: BaseException | None = None
-        while True:
-            try:
-                future = inner.send(None) if error is None else inner.throw(error)
-            except StopIteration as stop:
-                return stop.value
-            self.n += 1
-            if self.n == self._k:
-                self._cut()
-                if future is not None:  # nobody will ask it any more
-                    future.add_done_callback(lambda done: done.cancelled() or done.exception())
-                error = Cut()
-                continue
-            error = None
-            try:
-                yield future
-            except BaseException as thrown:
-                error = thrown
-
-    async def run(self) -> Any:
-        return await self
 
 
 def seeded(seed: int) -> Random:
