@@ -48,13 +48,12 @@ class Conversation:
             # Whoever ends first decides: the command with its exit code, or the client by going away.
             await asyncio.wait({reading, working}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            # A connection that breaks cancels this; the command must not outlive its client then either.
-            over = working.done()
+            # A connection that breaks cancels this, even here; the command must not outlive its client then either.
+            ends = {reading, working} if working.done() else {reading, working, asyncio.create_task(session.kill())}
             for task in (reading, working):
                 task.cancel()
-            await asyncio.gather(reading, working, return_exceptions=True)
-            if not over:
-                await session.kill()
+            await asyncio.wait(ends)
+            await asyncio.gather(*ends, return_exceptions=True)
             await socket.close()
 
     async def _read(self, socket: WebSocket, session: ExecSession) -> None:

@@ -25,7 +25,7 @@ class Waiting:
         self.killed += 1
 
 
-@pytest.mark.parametrize("way", ["closed", "broken"])
+@pytest.mark.parametrize("way", ["closed", "broken", "both"])
 async def test_the_command_ends_with_its_client(way: str) -> None:
     command: Any = Waiting()
 
@@ -36,9 +36,12 @@ async def test_the_command_ends_with_its_client(way: str) -> None:
     talk = asyncio.ensure_future(Conversation(begin, stdin=True).run(served))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    if way == "closed":
+    if way != "broken":
         await client.close()
-    else:
+    if way == "both":
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    if way != "closed":
         talk.cancel()  # what the HTTP front end does when a connection breaks without a word
     await asyncio.gather(talk, return_exceptions=True)
     assert command.killed == 1
