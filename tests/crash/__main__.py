@@ -54,7 +54,8 @@ def main() -> int:
 
 def two_engines(pool: Pool, stride: int) -> dict[str, int]:
     """Counts of the scene with two live engines; every breach is printed."""
-    every = [(k, way, clock) for k in range(1, points_of(OVERTAKEN) + 1, stride) for way in WAYS for clock in CLOCKS]
+    moments = range(1, points_of(OVERTAKEN) + 1, stride)
+    every = [(OVERTAKEN, k, way, clock) for k in moments for way in WAYS for clock in CLOCKS]
     taken, broken, stale = 0, 0, 0
     for task, breaches, state in pool.imap_unordered(work_late, every, chunksize=8):
         taken += state != NOTHING
