@@ -197,12 +197,13 @@ class _Process:
             unused += _LOOK_SECONDS
             if unused < (_FIRST_USE_SECONDS if low.requests_count == before else _UNUSED_SECONDS):
                 continue
-            ending_path(self.root).touch(mode=0o600)
-            if asked(self.root) == heard:
+            with contextlib.suppress(FileNotFoundError):  # its folder was removed: nobody can come any more
+                ending_path(self.root).touch(mode=0o600)
+            if asked(self.root) == heard or not self.root.is_dir():
                 log.info("nobody is connected any more")
                 self._end.set()
                 return
-            ending_path(self.root).unlink()
+            ending_path(self.root).unlink(missing_ok=True)
 
 
 def _allow_files() -> None:
