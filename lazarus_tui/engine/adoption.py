@@ -22,12 +22,10 @@ from lazarus_tui.model.operation import Operation, OpState, StepState, StepView
 from lazarus_tui.model.plan import Plan
 from lazarus_tui.model.resources import CONFIGMAPS
 from lazarus_tui.model.steps import Step
+from lazarus_tui.snapshots.names import CAPSULE, CLOSED
 
 log = logging.getLogger(__name__)
 
-CAPSULE_LABEL = "lazarus.io/capsule"
-# Set on the capsule when its operation ended well and is kept for an undo.
-CLOSED = "lazarus.io/closed"
 # Seconds between two looks for capsules: a workload that another Lazarus has at zero is not silent here for longer.
 LOOK_AGAIN = 30.0
 # What the plan knows and a screen wants: without the journal no step has told it.
@@ -69,7 +67,7 @@ async def capsules(cluster: Cluster) -> list[Capsule]:
 
 
 async def _listed(cluster: Cluster) -> list[dict[str, Any]]:
-    return await cluster.list(CONFIGMAPS, type=dict, label_selector=f"{CAPSULE_LABEL}=true")
+    return await cluster.list(CONFIGMAPS, type=dict, label_selector=f"{CAPSULE}=true")
 
 
 async def _read(cluster: Cluster, listed: Sequence[dict[str, Any]]) -> list[Capsule]:

@@ -62,6 +62,10 @@ async def test_it_goes_back_to_the_set_and_undo_brings_the_old_volumes_again(sto
         await stage.until(lambda: stage.ready() == 3, "all replicas are back")
         policies = {stage.get(VOLUMES, name)["spec"]["persistentVolumeReclaimPolicy"] for name in old.values()}  # type: ignore[index]
         assert policies == {"Delete"}
+        marks = {key for name in old.values() for key in stage.get(VOLUMES, name)["metadata"].get("annotations") or {}}  # type: ignore[index]
+        assert not [key for key in marks if key.startswith("lazarus.io/")], (
+            "an undone restore leaves no mark on a volume"
+        )
         assert stage.get(CONFIGMAPS, f"lazarus-capsule-{done.id[:8]}") is None
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from lazarus_tui.engine.adoption import CLOSED, Capsule, keep_looking, look
+from lazarus_tui.engine.adoption import Capsule, keep_looking, look
 from lazarus_tui.model.http import HttpRequest, HttpResponse
 from lazarus_tui.model.operation import OpState
 from lazarus_tui.model.resources import CONFIGMAPS, EVENTS, STATEFULSETS
+from lazarus_tui.snapshots.names import CLOSED
 from tests.engine.world import Engine
 from tests.snapshots.stage import NAME, SPACE, Stage, staged
 from tests.snapshots.test_adoption import interrupted, other_engine

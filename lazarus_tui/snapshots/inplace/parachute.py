@@ -8,7 +8,7 @@ from lazarus_tui.model.resources import STATEFULSETS, VOLUMES
 from lazarus_tui.model.snapshots import RETAIN
 from lazarus_tui.model.steps import Observation, Seen, StepContext, Write
 from lazarus_tui.snapshots.inplace.part import Object, Part, RestoreStep, preconditions, safe
-from lazarus_tui.snapshots.names import OP, ORIGINAL_RECLAIM, annotation
+from lazarus_tui.snapshots.names import KEPT_UNTIL, OP, ORIGINAL_RECLAIM, annotation
 
 _OWNERS = ("Pod", "StatefulSet")
 _SAFE = {"whenDeleted": RETAIN, "whenScaled": RETAIN}
@@ -126,7 +126,7 @@ async def release_volume(step: RestoreStep, context: StepContext, part: Part) ->
     def body(found: Object) -> dict[str, Any] | None:
         if annotation(found, OP) != context.op[:8]:
             return None
-        marks: dict[str, Any] = {"metadata": {"annotations": {OP: None, ORIGINAL_RECLAIM: None}}}
+        marks: dict[str, Any] = {"metadata": {"annotations": {OP: None, ORIGINAL_RECLAIM: None, KEPT_UNTIL: None}}}
         was = annotation(found, ORIGINAL_RECLAIM)
         if was and (found.get("status") or {}).get("phase") == "Bound":
             marks["spec"] = {"persistentVolumeReclaimPolicy": was}

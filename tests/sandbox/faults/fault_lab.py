@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,39 +15,10 @@ from lazarus_tui.sandbox.clock import VirtualClock
 from lazarus_tui.sandbox.cluster import SandboxCluster
 from lazarus_tui.sandbox.faults.model import Fault, Wanted
 from lazarus_tui.sandbox.velero.installation import Settings, phase
+from tests.sandbox.velero.conftest import Threads
 
 START = datetime(2026, 3, 4, 9, 10, 47, tzinfo=UTC)
 OVER = ("Completed", "PartiallyFailed", "Failed", "FailedValidation")
-
-
-class Threads(ThreadPoolExecutor):
-    """The loop's threads, and whether one works: virtual time has to wait for real bytes."""
-
-    def __init__(self) -> None:
-        super().__init__(4, "lab")
-        self._guard, self._under_way = threading.Lock(), 0
-
-    @property
-    def busy(self) -> bool:
-        with self._guard:
-            return self._under_way > 0
-
-    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        with self._guard:
-            self._under_way += 1
-        super().submit(self._work, future, lambda: fn(*args, **kwargs))
-        return future
-
-    def _work(self, future: Future[Any], call: Callable[[], Any]) -> None:
-        try:
-            if future.set_running_or_notify_cancel():
-                future.set_result(call())
-        except BaseException as fault:
-            future.set_exception(fault)
-        finally:
-            with self._guard:
-                self._under_way -= 1
 
 
 class Lab:
