@@ -1,9 +1,16 @@
-"""An operation as it is when it begins."""
+"""An operation as it is when it begins, and whose consent it began with."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from lazarus_tui.journal import Event
 from lazarus_tui.model.operation import Operation, OpState, StepState, StepView
 from lazarus_tui.model.plan import Plan
+
+_UNDOING = "op.undoing"  # on a person's request ("by"), or because a step failed ("why")
+# Events that tell whose decision an operation goes on by.
+DECISIONS = ("op.begun", "op.resumed", _UNDOING)
 
 
 def begun(op: str, plan: Plan, digest: str, now: str) -> Operation:
@@ -25,3 +32,11 @@ def begun(op: str, plan: Plan, digest: str, now: str) -> Operation:
         estimate_basis=estimate.basis if estimate else "no basis",
         undo=plan.undo,
     )
+
+
+def consent(decisions: Iterable[Event]) -> str:
+    """Whose consent stands for arming the context ("policy shop/nightly"): "" where a person began the operation, or
+    has decided about it since. ``decisions`` are its ``DECISIONS``, oldest first."""
+    made = [one for one in decisions if one.kind != _UNDOING or "by" in one.body]
+    found = made[-1].body.get("confirmed") if made else ""
+    return found if isinstance(found, str) else ""

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from lazarus_tui.engine.adoption import Capsule, adopted
-from lazarus_tui.engine.beginning import begun
+from lazarus_tui.engine.beginning import DECISIONS, begun, consent
 from lazarus_tui.engine.closing import closed, elsewhere, named
 from lazarus_tui.engine.context import Surroundings
 from lazarus_tui.engine.errors import Refused
@@ -235,7 +235,7 @@ class Runner:
         assert steps is not None
         operation = msgspec.structs.replace(operation, recoveries=operation.recoveries + 1)
         await journal.save(operation, ("op.recovered", {"recoveries": operation.recoveries}))
-        self._launch(operation, plan, kind, steps)
+        self._launch(operation, plan, kind, steps, consent(await journal.events(operation.id, *DECISIONS)))
         return operation
 
     async def adopt(self, capsule: Capsule, context: str) -> Operation | None:
