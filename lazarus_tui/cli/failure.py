@@ -19,6 +19,8 @@ def code_for(error: Exception) -> int:
     if isinstance(error, LinkFault | Refused):
         fault: Fault = error.fault
         say_error(clean(fault.what, LINE_LIMIT) + (f" ({clean(fault.where, LINE_LIMIT)})" if fault.where else ""))
+        for line in fault.details:
+            say_error(f"  {clean(line, LINE_LIMIT)}")
         if fault.hint:
             say_error(f"next: {clean(fault.hint, LINE_LIMIT)}")
         return exit_code(fault.code)

@@ -353,7 +353,7 @@ def faults(where: str) -> Any:
     try:
         yield
     except PlanRefused as error:
-        raise refused(error.what, error.where or where, error.hint, error.code) from None
+        raise LinkFault(Fault(error.code, error.what, error.where or where, error.hint, error.details)) from None
     except Refused as error:
         raise refused(error.what, error.where or where, error.hint, error.code) from None
     except StepStopped as error:

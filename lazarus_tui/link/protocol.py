@@ -23,12 +23,14 @@ class Call(msgspec.Struct, frozen=True):
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """What was wrong, where, what to do next. ``code`` decides a command's exit code (see ``exit_code``)."""
+    """What was wrong, where, what to do next. ``code`` decides a command's exit code (see ``exit_code``); ``details``
+    has a line for each thing the sentence is about."""
 
     code: str
     what: str
     where: str = ""
     hint: str = ""
+    details: tuple[str, ...] = ()
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -77,11 +77,16 @@ def digest(value: object) -> str:
 
 
 class PlanRefused(Exception):
-    """A plan cannot be made: what is wrong, where, and what to do next. State is as it was."""
+    """A plan cannot be made: what is wrong, where, and what to do next. State is as it was.
 
-    def __init__(self, what: str, *, where: str = "", hint: str = "", code: str = "refused") -> None:
+    ``details``: one line for each thing that was looked at, where the sentence is about many.
+    """
+
+    def __init__(
+        self, what: str, *, where: str = "", hint: str = "", code: str = "refused", details: Sequence[str] = ()
+    ) -> None:
         super().__init__(what)
-        self.what, self.where, self.hint, self.code = what, where, hint, code
+        self.what, self.where, self.hint, self.code, self.details = what, where, hint, code, tuple(details)
 
 
 Params = Mapping[str, Any]

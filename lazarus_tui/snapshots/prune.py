@@ -20,6 +20,7 @@ from lazarus_tui.snapshots.names import CAPSULE, CLOSED, OP, annotation
 from lazarus_tui.snapshots.reading import sets_of
 
 KIND = "snapshots.prune"
+MOST_TOLD = 200  # sets whose reasons are told when nothing goes
 _COUNTS = ("keep_last", "keep_hourly", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly")
 
 
@@ -61,8 +62,9 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
     outcome = decide(points, policy, Situation(now=clock.now(), blocked=blocked), confirmed=bool(params.get("all")))
     going = {point.id: _members(one) for point in outcome.removed for one in found if one.id == point.id}
     if not going:
-        why = "; ".join(outcome.blocked) or "every set is kept by a rule"
-        raise PlanRefused(f"nothing to remove: {why}", hint="lazarus snapshot list shows the sets", code="nothing")
+        why = "; ".join(outcome.blocked) or ("every set is kept by a rule" if found else "there are no sets of it")
+        hint = "lazarus snapshot list shows the sets"
+        raise PlanRefused(f"nothing to remove: {why}", hint=hint, code="nothing", details=_stay(outcome))
     frozen: dict[str, Any] = {"namespace": namespace, "sets": going, "lease_namespace": namespace}
     return Plan(
         kind=KIND,
@@ -123,6 +125,12 @@ def _effect(decision: Decision) -> Effect:
 
 def _when(point: Point) -> str:
     return f"taken {rfc3339(point.taken)}" if point.taken else "not taken yet"
+
+
+def _stay(outcome: Outcome) -> list[str]:
+    """Why each set stays, newest first; the first of very many."""
+    told = [f"set {one.point.id}: {_when(one.point)}; {'; '.join(one.reasons)}" for one in outcome.decisions]
+    return told[:MOST_TOLD] + ([f"and {len(told) - MOST_TOLD} more"] if len(told) > MOST_TOLD else [])
 
 
 def _warnings(outcome: Outcome) -> list[str]:

@@ -156,6 +156,19 @@ def test_a_retention_is_agreed_to_by_name_and_for_what_was_seen(lazarus: Any) ->
     assert (result.exit_code, client.calls[-1][1]["dry_run"]) == (0, "d" * 64)
 
 
+def test_a_prune_that_is_refused_says_why_each_set_stays(lazarus: Any) -> None:
+    why = ("set s2: newest good point", "set s1: legal hold: audit \x1b[31m2026")
+    fault = LinkFault(Fault("nothing", "nothing to remove", "snapshots.prune", "lazarus snapshot list", why))
+    refused, _ = lazarus({"plan.make": fault}, "snapshot", "prune", "prod/db", "--keep-last", "1")
+    assert refused.exit_code != 0
+    first, second, third, hint = refused.stderr.splitlines()
+    assert "nothing to remove" in first
+    assert "s2: newest good point" in second
+    assert "s1: legal hold: audit" in third
+    assert "\x1b" not in third
+    assert "lazarus snapshot list" in hint
+
+
 def test_a_retention_of_a_file_that_is_applied_once_removes_nothing(lazarus: Any, tmp_path: Path) -> None:
     from tests.cli.test_commands import an_operation
 

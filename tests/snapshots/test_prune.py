@@ -60,8 +60,27 @@ async def test_while_an_operation_works_on_it_nothing_goes() -> None:
     async with staged(replicas=1) as (stage, engine):
         await five(stage, engine)
         stage.api.patch(STATEFULSETS, NAME, {"metadata": {"annotations": {"lazarus.io/op": "deadbeef"}}}, SPACE)
-        with pytest.raises(PlanRefused, match="operation deadbeef works on it"):
+        with pytest.raises(PlanRefused, match="operation deadbeef works on it") as refused:
             await plan(stage, engine, keep_last=1)
+        assert [line.split(":")[0] for line in refused.value.details] == [f"set s{n}" for n in (5, 4, 3, 2, 1)]
+        assert all("operation deadbeef works on it" in line for line in refused.value.details)
+
+
+async def test_when_nothing_goes_each_set_says_why_it_stays() -> None:
+    async with staged(replicas=1) as (stage, engine):
+        with pytest.raises(PlanRefused, match="there are no sets of it"):
+            await plan(stage, engine, keep_last=1)
+        await stage.cut("good")
+        stage.api.patch(SNAPSHOTS, "good-data-db-0", {"metadata": {"annotations": {HOLD: "audit 2026"}}}, SPACE)
+        await stage.clock.advance(60)
+        await stage.cut("newer")
+        with pytest.raises(PlanRefused, match="every set is kept by a rule") as refused:
+            await plan(stage, engine, keep_last=1)
+        newer, good = refused.value.details
+        assert newer.startswith("set newer: taken 20")
+        assert "newest good point" in newer
+        assert good.startswith("set good: taken 20")
+        assert good.endswith("legal hold: audit 2026")
 
 
 @pytest.mark.parametrize(
