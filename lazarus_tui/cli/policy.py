@@ -14,7 +14,7 @@ from lazarus_tui.cli.session import Refused, Session, say
 from lazarus_tui.link.protocol import Fault
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.policies import PolicyRow, SnapshotPolicy
-from lazarus_tui.model.sets import BACKUP_ROLE, SnapshotSet, sets
+from lazarus_tui.model.sets import sets
 
 if TYPE_CHECKING:
     from lazarus_tui.snapshots.policies import RestoreWish
@@ -92,7 +92,10 @@ def apply(session: Session, /, source: Any, writes: str | None, hold: bool, opti
         say(f"note: {note}")
     if not isinstance(found, SnapshotPolicy):
         params = {"namespace": found.namespace, "statefulset": found.statefulset, **_chosen(session, found)}
-        return run(session, "snapshots.restore-in-place", {**params, **({"hold": True} if hold else {})}, options)
+        params |= {"hold": True} if hold else {}
+        # An object that a cluster gave is told how its restore goes, and is never restored a second time.
+        params |= {"object": found.uid} if found.uid else {}
+        return run(session, "snapshots.restore-in-place", params, options)
     if found.schedule:
         return _store(session, text, found, writes, options)
     code = run(session, "snapshots.create", found.taking(), options)
@@ -131,37 +134,17 @@ def _tell_retention(session: Session, found: SnapshotPolicy) -> None:
 
 
 def _chosen(session: Session, wish: RestoreWish) -> dict[str, Any]:
-    """Parameters that name the set, and narrow the restore where only some claims are asked for."""
+    """Parameters that name the set, and narrow the restore where only one claim is asked for."""
+    from lazarus_tui.model.plan import PlanRefused
+    from lazarus_tui.snapshots.policies import chosen
+
     if wish.latest:
         return {}
     every = sets(session.records("snapshots").values(), session.records("snapshot-contents").values())
-    workload = f"StatefulSet/{wish.statefulset}"
-    found = [one for one in every if (one.namespace, one.about.workload) == (wish.namespace, workload)]
-    if wish.backup:
-        named = [one for one in found if one.id == wish.backup]
-        found = named or [one for one in found if one.schedule == wish.backup]
-    if wish.snapshots:
-        return _by_members(found, wish)
-    usable = next((one for one in found if one.usable and one.role == BACKUP_ROLE), None)
-    if usable is None:
-        what = f"no usable set of {wish.namespace}/{wish.statefulset} is called {wish.backup} or was taken by it"
-        raise Refused(Fault("not-found", what, "backupName", "lazarus snapshot list shows the sets"))
-    return {"set": usable.id}
-
-
-def _by_members(found: list[SnapshotSet], wish: RestoreWish) -> dict[str, Any]:
-    for one in found:
-        names = {member.snapshot.metadata.name: claim for claim, member in one.members.items()}
-        if set(wish.snapshots) <= set(names):
-            claims = {names[name] for name in wish.snapshots}
-            if claims == set(one.members):
-                return {"set": one.id}
-            if len(claims) == 1:
-                return {"set": one.id, "claim": claims.pop()}
-            hint = "name one snapshot, or all of its set"
-            raise Refused(Fault("refused", "only some claims of a set are asked for", "snapshotNames", hint))
-    what = "no set of this StatefulSet holds all these snapshots"
-    raise Refused(Fault("not-found", what, "snapshotNames", "lazarus snapshot describe SET names them"))
+    try:
+        return chosen(every, wish)
+    except PlanRefused as error:
+        raise Refused(Fault(error.code, error.what, error.where, error.hint)) from None
 
 
 # --- what is stored

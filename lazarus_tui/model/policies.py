@@ -30,7 +30,8 @@ class SnapshotPolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """What a policy file means. ``schedule`` "" means once. ``jitter``: seconds; ``kind``: as it was written.
 
     ``create`` and ``retention`` are parameters of snapshots.create and snapshots.prune; an empty retention keeps all.
-    ``writes`` is "schedules" where a person agreed to it.
+    ``writes`` is "schedules" where a person agreed to it. ``uid``, ``home`` and ``made``: the object of a cluster that
+    it stands for, the namespace of that object, and when it was created (RFC 3339); "" for a file.
     """
 
     name: str
@@ -47,6 +48,9 @@ class SnapshotPolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     create: dict[str, Any] = {}
     retention: dict[str, Any] = {}
     notes: tuple[str, ...] = ()
+    uid: str = ""
+    home: str = ""
+    made: str = ""
 
     @property
     def key(self) -> str:

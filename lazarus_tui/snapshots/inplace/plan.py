@@ -82,7 +82,7 @@ async def waits(context: StepContext, why: str) -> None:
 async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
     """``params``: namespace, statefulset, set ("" for the newest usable), ordinal or claim to narrow it, replicas when
     it is at 0 already, hold (agree to hold who fights), safety (False leaves the safety snapshots out), first
-    (False starts all replicas at once), class.
+    (False starts all replicas at once), class, object (uid of the StatefulSetRestore that asks for it).
 
     Raises ``PlanRefused``.
     """
@@ -119,6 +119,7 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
         "first": params.get("first", True) is not False,
         "grace": int(_grace(raw)),
         "owner": str(params.get("owner") or ""),
+        "object": str(params.get("object") or ""),
         "lease_namespace": namespace,
     }
     return Plan(

@@ -34,7 +34,8 @@ _SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)  # a line that never comes after it
 
 
 class RestoreWish(msgspec.Struct, frozen=True, kw_only=True):
-    """A StatefulSetRestore: which set is meant. ``backup``: a policy's name or a set's id; ``snapshots``: members."""
+    """A StatefulSetRestore: which set is meant. ``backup``: a policy's name or a set's id; ``snapshots``: members.
+    ``uid`` and ``home``: of the object it was read from, and that one's namespace; "" for a file nobody applied."""
 
     name: str
     namespace: str
@@ -43,6 +44,8 @@ class RestoreWish(msgspec.Struct, frozen=True, kw_only=True):
     latest: bool = False
     snapshots: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    uid: str = ""
+    home: str = ""
 
 
 def read(text: bytes) -> SnapshotPolicy | RestoreWish:
@@ -52,7 +55,14 @@ def read(text: bytes) -> SnapshotPolicy | RestoreWish:
 
 def read_object(found: Mapping[str, Any]) -> SnapshotPolicy | RestoreWish:
     """The same for an object a cluster gave; there are no lines to tell."""
-    return _meaning(Document(dict(found)))
+    meant = _meaning(Document(dict(found)))
+    if isinstance(meant, RestoreWish):
+        return meant
+    meta = found["metadata"]
+    return msgspec.structs.replace(
+        meant, uid=str(meta.get("uid") or ""), home=str(meta.get("namespace") or ""),
+        made=str(meta.get("creationTimestamp") or ""),
+    )  # fmt: skip
 
 
 def _meaning(found: Document) -> SnapshotPolicy | RestoreWish:
@@ -209,7 +219,7 @@ def _restore(written: StatefulSetRestore, found: Document) -> RestoreWish:
     return RestoreWish(
         name=meta.name, namespace=namespace, statefulset=spec.stateful_set_ref.name, latest=latest,
         backup="" if latest else spec.backup_name, snapshots=() if latest else tuple(spec.snapshot_names),
-        notes=tuple(notes),
+        notes=tuple(notes), uid=str(meta.uid or ""), home=meta.namespace,
     )  # fmt: skip
 
 
