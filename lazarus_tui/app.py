@@ -16,6 +16,8 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.timer import Timer
 
+from lazarus_tui.model.freezes import pods_held
+from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.topics import ContextRow
 from lazarus_tui.view import actions, commands, crash, downtime
 from lazarus_tui.view.history import History
@@ -253,7 +255,14 @@ class Console(App[int]):
     # Leaving
 
     def leave(self) -> None:
-        self.exit(0)
+        """At once, but never in silence while an application is held still."""
+        if any(map(pods_held, self._open_operations())):
+            self.ask_to_detach()
+        else:
+            self.exit(0)
+
+    def _open_operations(self) -> list[Operation]:
+        return [each for each in self.topic("operations").records.values() if each.state.open]
 
     def on_key(self, event: events.Key) -> None:
         """Before any binding: what is typed after ``/`` or ``:`` is never taken for actions, however fast it comes."""
@@ -266,8 +275,8 @@ class Console(App[int]):
     def ask_to_detach(self) -> None:
         from screens.leaving import detach_notice
 
-        open_now = [each for each in self.topic("operations").records.values() if each.state.open]
-        self.push_screen(detach_notice(open_now), lambda word: self.leave() if word == "Detach" else None)
+        notice = detach_notice(self._open_operations(), self.now(), linked=self.link is LinkState.CONNECTED)
+        self.push_screen(notice, lambda word: self.exit(0) if word == "Detach" else None)
 
     def _fatal_error(self) -> None:
         """Textual's own shows local variables, and with them whatever secret stood in one."""

@@ -1,21 +1,29 @@
-"""What ctrl+c asks. It never stops an operation: those belong to the engine."""
+"""What ctrl+c asks, and q while an application is frozen. It never stops an operation: those belong to the engine."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from lazarus_tui.model.operation import Operation
-from lazarus_tui.view import status
-from lazarus_tui.view.text import Line, line, muted, span
+from lazarus_tui.view import freezes, status
+from lazarus_tui.view.text import BLANK, Line, Tone, line, muted, span
 from screens.notice import Notice
 
+# Cells of a line of a notice, on a terminal of 80 columns.
+_WIDTH = 66
 
-def detach_notice(running: Sequence[Operation]) -> Notice:
-    lines: list[Line] = [
-        line("   ", status.operation_state(each.state), "  ", span(each.title, limit=52)) for each in running[:5]
-    ]
+
+def detach_notice(running: Sequence[Operation], now: datetime, *, linked: bool = True) -> Notice:
+    """``running``: open operations; ``linked``: the engine answers."""
+    lines: list[Line] = []
+    for each in freezes.frozen(running)[:3]:
+        lines += freezes.lines(each, now, _WIDTH, linked=linked)
+    frozen = bool(lines)
+    lines += [BLANK] if frozen else []
+    lines += [line("   ", status.operation_state(each.state), "  ", span(each.title, limit=52)) for each in running[:5]]
     if running:
         lines.append(line(muted(" They go on in the engine; the next lazarus shows them again.")))
     else:
         lines.append(line(muted(" Nothing runs. The engine ends by itself when it is idle.")))
-    return Notice("Leave the console?", lines, "Stay", "Detach")
+    return Notice("Leave the console?", lines, "Stay", "Detach", tone=Tone.WARN if frozen else Tone.ACCENT)

@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.topics import LogLine
-from lazarus_tui.view import downtime, operations, times
+from lazarus_tui.view import downtime, freezes, operations, times
 from lazarus_tui.view.reasons import Situation
 from lazarus_tui.view.source import TopicState
 from lazarus_tui.view.text import BLANK, line, muted, span
@@ -78,7 +78,8 @@ class OperationScreen(Operating, Reading):
         headline = operations.headline(operation, now, self.host.context_name)
         here = operation.context == self.host.context_name
         row = downtime.row_of(operation, self.host.topic("overview").records) if here else None
-        self.query_one("#title", LineBlock).show([*headline, *downtime.count_line(operation, row)])
+        held = freezes.lines(operation, now, width - 1) if operations.moves(operation) else []  # else the banner has it
+        self.query_one("#title", LineBlock).show([*headline, *downtime.count_line(operation, row), *held])
         self.set_class(not operation.state.open, "ended")
         self.pager.wrapped = not operation.state.open
         self.pager.show(operations.body(operation, now, width - 1))

@@ -10,6 +10,7 @@ import msgspec
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.engine.resume import left
 from lazarus_tui.journal import Event
+from lazarus_tui.model.freezes import pods_held
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.redact import redact
 from lazarus_tui.model.verdict import Verdict
@@ -24,8 +25,10 @@ def closed(operation: Operation, events: Sequence[Event], by: str, reason: str, 
     changed = left(events)
     state, code = (OpState.LEFT_CHANGED, 3) if changed else (OpState.FAILED, 2)
     more = f" and {len(changed) - MAX_NAMED} more" if len(changed) > MAX_NAMED else ""
+    held = ", ".join(sorted(pods_held(operation)))
     words = (
         f"closed by hand by {by}" + (f": {reason}" if reason else ""),
+        f"{held} may still be frozen, and nobody here thaws it any more" if held else "",
         f"may be left behind: {', '.join(changed[:MAX_NAMED])}{more}" if changed else "nothing is left behind",
         f"it was parked: {operation.message}" if operation.message else "",
     )

@@ -45,6 +45,7 @@ from lazarus_tui.kube.watch import follow
 from lazarus_tui.link.server import LinkServer
 from lazarus_tui.model.addresses import AddressPolicy, policy
 from lazarus_tui.model.clock import Clock, SystemClock, rfc3339
+from lazarus_tui.model.freezes import pods_held
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.paths import StateRoot
 from lazarus_tui.model.plan import Plan
@@ -52,8 +53,9 @@ from lazarus_tui.model.resources import BACKUPS
 
 log = logging.getLogger(__name__)
 
-# Seconds running work gets to stop at a safe point when the engine is told to end.
-DRAIN = 10.0
+# Seconds running work gets to stop at a safe point when the engine is told to end; while an application is held still
+# by a hook, its post hook gets the time it may take by itself (below the 90 s after which systemd kills).
+DRAIN, THAW = 10.0, 75.0
 # Object stores usually live in private networks; metadata services and loopback stay closed (reliability §5.7).
 STORAGE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
 
@@ -251,12 +253,13 @@ class House:
 
     async def close(self) -> None:
         """End in order; an operation that runs stays open in the journal and goes on with the next engine."""
+        within = THAW if any(map(pods_held, self.runner.open)) else DRAIN
         try:
-            async with asyncio.timeout(DRAIN):
+            async with asyncio.timeout(within):
                 await self.server.stop()
                 await self.runner.close()
         except TimeoutError:
-            log.warning("not everything stopped within %d s", DRAIN)
+            log.warning("not everything stopped within %d s", within)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

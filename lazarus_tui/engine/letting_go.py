@@ -1,6 +1,6 @@
 """What an operation holds still in a workload is let go of whenever the operation does not go on.
 
-The journal names it before it is held (fact ``model.steps.HELD``), so a later engine lets go of it first thing.
+The journal names it before it is held (fact ``model.freezes.HELD``), so a later engine lets go of it first thing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from lazarus_tui.journal import JournalError
 from lazarus_tui.kube.errors import KubeError
 from lazarus_tui.model.clock import Clock
-from lazarus_tui.model.steps import HELD, OperationType, StepContext, StepStopped
+from lazarus_tui.model.freezes import HELD
+from lazarus_tui.model.steps import OperationType, StepContext, StepStopped
 
 if TYPE_CHECKING:
     from lazarus_tui.engine.execution import Execution
@@ -79,3 +80,10 @@ async def keep_trying(execution: Execution, clock: Clock) -> None:
             log.warning("%s still holds something: %s", ledger.operation.id, error)
             ledger.change(message=message)
             await clock.sleep(_PAUSE)
+
+
+async def given_up(freeing: asyncio.Task[None] | None) -> None:
+    """A person closed the operation: whoever is still at it would write it down as parked again."""
+    if freeing is not None:
+        freeing.cancel()
+        await asyncio.gather(freeing, return_exceptions=True)

@@ -18,15 +18,16 @@ from lazarus_tui.engine.context import Surroundings
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.engine.execution import Execution
 from lazarus_tui.engine.ledger import Ledger
-from lazarus_tui.engine.letting_go import keep_trying
+from lazarus_tui.engine.letting_go import given_up, keep_trying
 from lazarus_tui.engine.registry import Registry
 from lazarus_tui.engine.resume import decide, mismatch
 from lazarus_tui.journal import JournalError
 from lazarus_tui.kube.errors import KubeError
 from lazarus_tui.model.clock import parse_rfc3339, rfc3339
+from lazarus_tui.model.freezes import pods_held
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.plan import Danger, Plan
-from lazarus_tui.model.steps import HELD, OperationType, Step
+from lazarus_tui.model.steps import OperationType, Step
 from lazarus_tui.model.topics import LogLine
 
 log = logging.getLogger(__name__)
@@ -72,9 +73,8 @@ class Runner:
         if not exact:
             raise Refused(f"no operation {prefix!r}", code="not-found", hint="list them: lazarus operation list")
         if len(exact) > 1:
-            raise Refused(
-                f"{prefix!r} is the beginning of several operations", code="not-found", hint="give more of it"
-            )
+            what = f"{prefix!r} is the beginning of several operations"
+            raise Refused(what, code="not-found", hint="give more of it")
         return next((live for live in self.open if live.id == exact[0].id), exact[0])
 
     async def lines(self, op: str, after: int = 0) -> Sequence[LogLine]:
@@ -191,7 +191,7 @@ class Runner:
     def _stands(self, operation: Operation, plan: Plan | None) -> None:
         """A parked operation; what it still holds in a workload does not wait for a person."""
         self._parked[operation.id] = operation
-        kind, _ = self._registry.known(plan) if operation.facts.get(HELD) else (None, None)
+        kind, _ = self._registry.known(plan) if pods_held(operation) else (None, None)
         if plan is not None and kind is not None and not self._closing:
             self._freeing[operation.id] = asyncio.create_task(self._free(operation, plan, kind))
 
@@ -320,6 +320,7 @@ class Runner:
             return await self._closed(*closed(operation, events, self._around.person, reason, now))
 
     async def _closed(self, operation: Operation, body: Any) -> Operation:
+        await given_up(self._freeing.pop(operation.id, None))
         await self._around.journal.save(operation, ("op.closed", body))
         self._parked.pop(operation.id, None)
         self._settled(operation)

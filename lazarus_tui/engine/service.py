@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -21,6 +22,7 @@ from lazarus_tui.journal.errors import JournalError
 from lazarus_tui.kube.errors import Forbidden, Invalid, KubeError, NotFound
 from lazarus_tui.link.codec import LinkFault, encode
 from lazarus_tui.link.protocol import PROTOCOL, Fault, Hello
+from lazarus_tui.model.freezes import frozen_words, pods_held
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.plan import Plan, PlanRefused
 from lazarus_tui.model.steps import StepStopped
@@ -288,8 +290,10 @@ class Service:
     async def _engine_stop(self, peer: Peer, wanted: StopParams) -> dict[str, Any]:
         running = self._operations.open
         if running and not wanted.park:
-            first = running[0]
+            first = next((each for each in running if pods_held(each)), running[0])
             what = f"operation {first.id} ({first.title}) is open"
+            if frozen := frozen_words(first, datetime.now(UTC)):
+                what += f": {frozen}; the engine thaws it, and before it parks too"
             raise refused(what, "engine.stop", f"lazarus watch {first.id}, or stop with --park")
         await self._stop(wanted.park)
         return {}

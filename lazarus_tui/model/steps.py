@@ -313,9 +313,8 @@ class Planner(Protocol):
 
 StepBuilder = Callable[[Plan, "Catalog"], Sequence[Step]]
 
-# The fact that names what an operation keeps from working in a workload: {name: {…}}; absent or empty: nothing.
-HELD = "held"
-# Lets go of that, from plan and facts alone: without the steps, a lease, or the right to write. Raises StepStopped.
+# Lets go of what ``HELD`` names, from plan and facts alone: without the steps, a lease, or the right to write.
+# Raises StepStopped.
 LetGo = Callable[[StepContext], Awaitable[None]]
 
 

@@ -178,6 +178,21 @@ async def test_one_that_cannot_be_freed_waits_for_a_person_and_is_tried_on_meanw
         assert the_set(stage).about.consistency == {"data-db-0": "application", "data-db-1": "application"}
 
 
+async def test_one_that_is_closed_by_hand_while_it_cannot_be_freed_says_so_and_stays_closed() -> None:
+    async with staged(replicas=2) as (stage, engine):
+        app = LockApp(stage)
+        app.script[("db-1", "unlock")] = [5]
+        parked = await take(stage, engine, **EXEC)
+        closed = await engine.passing(engine.runner.close_operation(parked.id, parked.target, "by kubectl"))
+        assert "db-1 may still be frozen, and nobody here thaws it any more" in closed.message
+        app.script.clear()
+        tried = len(app.calls)
+        end = stage.clock.monotonic() + 40
+        await stage.until(lambda: stage.clock.monotonic() > end, "time for two attempts goes by")
+        assert len(app.calls) == tried, "nothing is run for an operation that a person closed"
+        assert (await engine.passing(engine.runner.get(parked.id))).state is closed.state
+
+
 async def test_going_on_without_a_hook_says_so_by_volume() -> None:
     async with staged(replicas=2) as (stage, engine):
         app = LockApp(stage)

@@ -1,8 +1,8 @@
 """The freeze of an application around the cut, and its end, which comes whatever happens (reference: data §3.2).
 
-Facts: ``held`` (``model.steps.HELD``; by pod: uid, container, restarts, since) is journalled before anything is run in
-a pod, and a pod leaves it when its post hook succeeded or the pod is gone. ``hooks.words`` is the consistency by pod,
-``hooks.results`` what the hooks gave, ``hooks.cut`` whether all was cut when the end of the freeze began.
+Facts: ``held`` (``model.freezes.HELD``; by pod: uid, container, restarts, since) is journalled before anything is run
+in a pod, and a pod leaves it when its post hook succeeded or the pod is gone. ``hooks.words`` is the consistency by
+pod, ``hooks.results`` what the hooks gave, ``hooks.cut`` whether all was cut when the end of the freeze began.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import msgspec
 from lazarus_tui.journal import JournalError
 from lazarus_tui.kube.errors import KubeError
 from lazarus_tui.model.clock import rfc3339
-from lazarus_tui.model.steps import HELD, Session, StepContext, StepStopped
+from lazarus_tui.model.freezes import HELD
+from lazarus_tui.model.steps import Session, StepContext, StepStopped
 from lazarus_tui.snapshots.hooks.commands import Ran, can_kill, pod_of, restarts, running
 from lazarus_tui.snapshots.hooks.post import Freed, free
 from lazarus_tui.snapshots.hooks.pre import announce, begin

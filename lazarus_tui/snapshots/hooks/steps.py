@@ -7,10 +7,11 @@ from typing import Any
 
 import msgspec
 
+from lazarus_tui.model.freezes import HELD
 from lazarus_tui.model.sets import ABOUT, SnapshotSet, about_of
 from lazarus_tui.model.snapshots import SNAPSHOTS
 from lazarus_tui.model.stepping import BaseStep, carry_out
-from lazarus_tui.model.steps import HELD, Observation, Seen, StepContext, Write
+from lazarus_tui.model.steps import Observation, Seen, StepContext, Write
 from lazarus_tui.snapshots.hooks.freezing import WORDS, freeze, hold_of, let_go
 from lazarus_tui.snapshots.hooks.spec import Hooks, hooks_of
 from lazarus_tui.snapshots.reading import sets_of
