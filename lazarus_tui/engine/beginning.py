@@ -1,16 +1,40 @@
-"""An operation as it is when it begins, and whose consent it began with."""
+"""An operation as it is when it begins, under which id, and whose consent it began with."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 
-from lazarus_tui.journal import Event
+from lazarus_tui.engine.errors import Refused
+from lazarus_tui.journal import Event, Journal, JournalError
 from lazarus_tui.model.operation import Operation, OpState, StepState, StepView
 from lazarus_tui.model.plan import Plan
 
 _UNDOING = "op.undoing"  # on a person's request ("by"), or because a step failed ("why")
 # Events that tell whose decision an operation goes on by.
 DECISIONS = ("op.begun", "op.resumed", _UNDOING)
+
+
+_ID = re.compile(r"[0-9a-f]{16}")
+
+
+async def identity(plan: Plan, journal: Journal, make_id: Callable[[], str]) -> str:
+    """The operation's id: the one whose names stand in the plan (``params["op"]``), else a new one.
+
+    Raises ``Refused`` when that plan has been started before: its names belong to what it made then.
+    """
+    chosen = plan.params.get("op")
+    if chosen is None:
+        return make_id()
+    if not isinstance(chosen, str) or not _ID.fullmatch(chosen):
+        raise Refused("the plan's id is not 16 hex digits", where=plan.title, hint="make the plan again")
+    try:
+        known = await journal.find(chosen)
+    except JournalError as error:
+        raise Refused(f"{error.what}; nothing was started", hint=error.hint) from error
+    if known:
+        raise Refused(f"this plan has been started before, as {chosen[:8]}", hint="make the plan again")
+    return chosen
 
 
 def begun(op: str, plan: Plan, digest: str, now: str) -> Operation:

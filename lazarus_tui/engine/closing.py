@@ -12,6 +12,7 @@ from lazarus_tui.engine.resume import left
 from lazarus_tui.journal import Event
 from lazarus_tui.model.freezes import pods_held
 from lazarus_tui.model.operation import Operation, OpState
+from lazarus_tui.model.proofs import LEFT
 from lazarus_tui.model.redact import redact
 from lazarus_tui.model.verdict import Verdict
 
@@ -57,13 +58,26 @@ def elsewhere(operation: Operation, ended: str | None, at: str) -> tuple[Operati
     return found, {"by": "another Lazarus", "reason": message, "left": [], "state": state.value, "exit_code": code}
 
 
-def verdict_code(verdict: Verdict, required: bool) -> int:
-    """The exit code of an operation that is done; ``required``: only what passed is a success."""
+def verdict_code(operation: Operation, required: bool) -> int:
+    """The exit code of an operation that is done; ``required``: only what passed is a success.
+
+    What it says it left behind comes first: somebody has to look at the cluster, whatever was found.
+    """
+    verdict = operation.verdict
+    if operation.facts.get(LEFT):
+        return 3
     if verdict is Verdict.FAILED:
         return 2
     if verdict is Verdict.INCONCLUSIVE or (required and verdict is not Verdict.PASSED):
         return 4
     return 0
+
+
+def remainder(operation: Operation) -> str:
+    """What an operation that is done says it left behind, "" when that is nothing."""
+    found = [str(one) for one in operation.facts.get(LEFT) or ()]
+    more = f" and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""
+    return f"left behind: {', '.join(found[:MAX_NAMED])}{more}" if found else ""
 
 
 def named(operation: Operation, confirm: str, verb: str, what: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lazarus_tui.model.steps import StepStopped
+from lazarus_tui.model.steps import Halted, StepStopped
 
 
 class Refused(Exception):
@@ -13,7 +13,7 @@ class Refused(Exception):
         self.what, self.code, self.where, self.hint = what, code, where, hint
 
 
-class GateClosed(StepStopped):
+class GateClosed(Halted):
     """The gate lets nothing through: lease lost, cancelled, read-only, another cluster, a changed plan, no journal."""
 
     def __init__(self, what: str, *, hint: str = "") -> None:

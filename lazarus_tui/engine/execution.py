@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from lazarus_tui.engine.closing import verdict_code
+from lazarus_tui.engine.closing import remainder, verdict_code
 from lazarus_tui.engine.connection import for_operation
 from lazarus_tui.engine.context import OperationContext, Surroundings, journal_facts
 from lazarus_tui.engine.effort import API_PATIENCE, LONGEST_PAUSE, MAX_ACTS, Effort
@@ -143,11 +143,11 @@ class Execution:
                 raise
             await self._failed(context, stop)
         else:
-            await self._end(OpState.DONE, "", "", self._done_code())
+            await self._end(OpState.DONE, remainder(self.ledger.operation), "", self._done_code())
 
     def _done_code(self) -> int:
         required = self._kind.verdict_required or self.plan.params.get("require") == Verdict.PASSED.value
-        return verdict_code(self.ledger.operation.verdict, required)
+        return verdict_code(self.ledger.operation, required)
 
     async def _failed(self, context: OperationContext, stop: StepStopped) -> None:
         await let_go(self._kind, context)
@@ -277,7 +277,7 @@ class Execution:
     async def _step_done(self, n: int, step: Step, seen: Observation, seconds: float) -> None:
         facts = journal_facts(seen.facts)
         self.ledger.remember(facts)
-        self.ledger.step(n, state=StepState.DONE, seconds=round(seconds, 3))
+        self.ledger.step(n, state=seen.shown, seconds=round(seconds, 3))
         body = {"step": step.name, "version": step.version, "seconds": round(seconds, 3), "facts": facts}
         fp("runner.before_step_done")
         await self.ledger.save(("step.done", body))

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from lazarus_tui.engine.adoption import Capsule, adopted
-from lazarus_tui.engine.beginning import DECISIONS, begun, consent
+from lazarus_tui.engine.beginning import DECISIONS, begun, consent, identity
 from lazarus_tui.engine.closing import closed, elsewhere, named
 from lazarus_tui.engine.context import Surroundings
 from lazarus_tui.engine.errors import Refused
@@ -92,6 +92,7 @@ class Runner:
     async def start(self, plan: Plan, digest: str, confirm: str = "", *, by: str = "") -> Operation:
         """Begin an approved plan; returns as soon as the journal has it. ``by``: whose consent stands for arming."""
         kind, steps = self._approve(plan, digest, confirm, by)
+        op = await identity(plan, self._around.journal, self._make_id)
         key = (plan.context, plan.target)
         holder = self._targets.get(key)
         if holder is not None:
@@ -101,7 +102,6 @@ class Runner:
                 where=plan.context,
                 hint=f"wait for it, or: lazarus operation undo|resume {holder[:8]}",
             )
-        op = self._make_id()
         self._targets[key] = op
         try:
             await self._check_cluster(plan)

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from lazarus_tui.model.clock import Clock
-from lazarus_tui.model.operation import CheckResult, Figures, StageProgress
+from lazarus_tui.model.operation import CheckResult, Figures, StageProgress, StepState
 from lazarus_tui.model.plan import Params, Plan
 from lazarus_tui.model.resources import Resource
 from lazarus_tui.model.verdict import Verdict
@@ -32,13 +32,17 @@ class Seen(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """The result of one look. ``facts`` are journalled when the step is done, for later steps and the record."""
+    """The result of one look. ``facts`` are journalled when the step is done, for later steps and the record.
+
+    ``shown`` is how a step that is done is shown, where that says more: failed or skipped, and the operation goes on.
+    """
 
     seen: Seen
     detail: str = ""
     progress: tuple[StageProgress, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     hint: str = ""
+    shown: StepState = StepState.DONE
 
 
 class Outcome(StrEnum):
@@ -97,6 +101,10 @@ class StepStopped(Exception):
         self.what, self.hint, self.park = what, hint, park
 
 
+class Halted(StepStopped):
+    """No failure of the step: the engine may not go on by itself (the gate is closed, somebody asked it to stop)."""
+
+
 class Closing(Protocol):
     """Something that must not outlive whoever opened it."""
 
@@ -105,6 +113,11 @@ class Closing(Protocol):
 
 class Gate(Protocol):
     """The one function through which every change to a cluster goes."""
+
+    @property
+    def doubt(self) -> str:
+        """Why nobody knows whether the last write was carried out; "" when that is known."""
+        ...
 
     async def write(self, write: Write) -> WriteResult:
         """Journal the intent, send with preconditions, journal the result. NOT_SENT and PUSHBACK are retried inside."""

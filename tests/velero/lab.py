@@ -54,6 +54,7 @@ class World:
         self.writes: list[Write] = []
         self.outcomes: list[Outcome] = []  # for the next writes, instead of applying them
         self.not_served: set[str] = set()
+        self.doubt = ""
         self.after_write: Callable[[Write], None] = lambda write: None
         self._uids = itertools.count(1)
 

@@ -1,0 +1,160 @@
+"""What a proof says: one ladder of rungs per workload, and the verdict of the whole (design.md §1, §6).
+
+A rung is proven on top of the ones below it: above a red rung nothing was proven, whatever was seen there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from lazarus_tui.model.verdict import Verdict, worst
+
+# From the bottom up. A proof never drills: the last rung is for drills to prove.
+RUNGS = ("exists", "complete", "intact", "restores", "healthy", "data right", "drilled")
+# What has to pass unless a plan says otherwise.
+REQUIRED = RUNGS[:5]
+
+
+# The fact that names what an operation left behind in the cluster, one sentence each; absent or empty: nothing.
+LEFT = "left"
+
+
+class Rung(msgspec.Struct, frozen=True):
+    """One rung. ``why`` in words; ``at`` is when it was found so (RFC 3339), "" when it was not looked at."""
+
+    name: str
+    verdict: Verdict
+    why: str = ""
+    at: str = ""
+
+
+class Ladder(msgspec.Struct, frozen=True):
+    """The rungs of one workload, from the bottom up. ``workload``: "shop/StatefulSet/orders", or the namespace."""
+
+    workload: str
+    rungs: tuple[Rung, ...] = ()
+
+    def rung(self, name: str) -> Rung:
+        """The rung of that name; one that nobody judged was not tested."""
+        return next((rung for rung in self.rungs if rung.name == name), Rung(name, Verdict.NOT_TESTED))
+
+    @property
+    def reached(self) -> str:
+        """The highest rung up to which everything passed, "" when not even the first did."""
+        found = ""
+        for rung in self.rungs:
+            if rung.verdict is not Verdict.PASSED:
+                break
+            found = rung.name
+        return found
+
+    def verdict(self, required: Iterable[str]) -> Verdict:
+        return worst(self.rung(name).verdict for name in required)
+
+
+class Reached(StrEnum):
+    """Whether a target was held: unknown when there is no figure to compare, and NONE when there is no target."""
+
+    MET = "met"
+    MISSED = "missed"
+    UNKNOWN = "unknown"
+    NONE = "no target"
+
+
+class Target(msgspec.Struct, frozen=True):
+    """An objective in seconds beside what was measured; ``name`` is rto or rpo."""
+
+    name: str
+    objective_seconds: float | None
+    actual_seconds: float | None
+    result: Reached
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """Why something in the copy is not healthy: where, what was seen, what it means and what to do next."""
+
+    where: str
+    seen: str
+    cause: str = ""
+    advice: str = ""
+
+
+class ProofRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome of one proof, as evidence, console and command line take it.
+
+    ``control`` names the way the copy was broken on purpose, "" for a proof proper. PASSED then means that the checks
+    went red as they should, and says nothing about the point. ``left`` is what clean-up left behind.
+    """
+
+    operation: str
+    source: str
+    point: str
+    namespace: str
+    workload: str = ""
+    quarantine: str = ""
+    verdict: Verdict = Verdict.NOT_TESTED
+    words: str = ""
+    required: tuple[str, ...] = REQUIRED
+    ladders: tuple[Ladder, ...] = ()
+    targets: tuple[Target, ...] = ()
+    troubles: tuple[Trouble, ...] = ()
+    deviations: tuple[str, ...] = ()
+    not_green: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    control: str = ""
+
+    @property
+    def proves(self) -> bool:
+        """Whether it says anything about the point."""
+        return not self.control
+
+
+def climb(rungs: Sequence[Rung]) -> tuple[Rung, ...]:
+    """The rungs as a ladder: what lies above a red one was not tested, whatever was seen there."""
+    found: list[Rung] = []
+    red = ""
+    for rung in rungs:
+        if red and rung.verdict is not Verdict.NOT_TESTED:
+            rung = Rung(rung.name, Verdict.NOT_TESTED, f"{red!r} below it is red")
+        found.append(rung)
+        red = red or (rung.name if rung.verdict is Verdict.FAILED else "")
+    return tuple(found)
+
+
+def overall(ladders: Iterable[Ladder], required: Iterable[str], never_green: Iterable[str] = ()) -> Verdict:
+    """The worst of the required rungs of all ladders; any reason in ``never_green`` keeps it from PASSED."""
+    wanted = tuple(required)
+    verdict = worst(ladder.verdict(wanted) for ladder in ladders)
+    return Verdict.INCONCLUSIVE if verdict is Verdict.PASSED and any(never_green) else verdict
+
+
+def targets(wanted: Mapping[str, Any], rta: float | None, rpa: float | None) -> tuple[Target, ...]:
+    """Measured against objectives: ``wanted`` {rto_seconds, rpo_seconds}, either may be missing or None."""
+    return (_target("rto", wanted.get("rto_seconds"), rta), _target("rpo", wanted.get("rpo_seconds"), rpa))
+
+
+def _target(name: str, objective: Any, actual: float | None) -> Target:
+    if not isinstance(objective, int | float) or isinstance(objective, bool):
+        return Target(name, None, actual, Reached.NONE)
+    if actual is None:
+        return Target(name, float(objective), None, Reached.UNKNOWN)
+    return Target(name, float(objective), actual, Reached.MET if actual <= objective else Reached.MISSED)
+
+
+def unknown_rungs(names: Iterable[str]) -> list[str]:
+    """Those of ``names`` that no proof can prove: misspelt, or a drill's."""
+    return [name for name in names if name not in RUNGS[:-1]]
+
+
+def exit_code(record: ProofRecord) -> int:
+    """What a pipeline goes by (design.md §11): 0 passed, 2 failed, 3 left something behind, 4 nothing proven.
+
+    What was left behind comes first: somebody has to look at the cluster, whatever was found.
+    """
+    if record.left:
+        return 3
+    return {Verdict.PASSED: 0, Verdict.FAILED: 2}.get(record.verdict, 4)
