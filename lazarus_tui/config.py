@@ -63,6 +63,16 @@ class StorageSettings(_Section):
     """PEM file with the private CA of the object store, when the location does not carry it."""
 
 
+class PolicySettings(_Section):
+    """``[policies]``"""
+
+    run_objects: tuple[str, ...] = ()
+    """Contexts whose StatefulSetBackups and StatefulSetRestores this engine runs. It stands for arming them."""
+
+    restore_in_place: tuple[str, ...] = ()
+    """Of these, the contexts in which a StatefulSetRestore may replace volumes without a person's agreement."""
+
+
 class SandboxSettings(_Section):
     """``[sandbox]``"""
 
@@ -81,6 +91,7 @@ class Settings(BaseSettings):
     engine: EngineSettings = EngineSettings()
     velero: VeleroSettings = VeleroSettings()
     storage: StorageSettings = StorageSettings()
+    policies: PolicySettings = PolicySettings()
     sandbox: SandboxSettings = SandboxSettings()
 
     @classmethod

@@ -30,12 +30,10 @@ from lazarus_tui.engine.objects import raw_object
 from lazarus_tui.engine.oplogs import OperationTopics
 from lazarus_tui.engine.person import person
 from lazarus_tui.engine.planning import PlanningReader
-from lazarus_tui.engine.policies import Policies
-from lazarus_tui.engine.policy_calls import PolicyCalls
 from lazarus_tui.engine.registry import Registry
 from lazarus_tui.engine.runner import Runner
-from lazarus_tui.engine.scheduler import Scheduler
 from lazarus_tui.engine.service import About, Reads, Service
+from lazarus_tui.engine.timetable import Timetable
 from lazarus_tui.engine.volumelists import VolumeLists
 from lazarus_tui.evidence import EvidenceStore
 from lazarus_tui.journal import Journal
@@ -82,11 +80,7 @@ class House:
         ca = settings.storage.ca_file.read_text() if settings.storage.ca_file else ""
         self.artefacts = Artefacts(clock, fetch=self._fetch, gate=self._small_gate, ca=ca)
         self.doctor = Doctor(root, self.contexts, journal, clock)
-        self.policies = Policies(journal, clock)
-        self.scheduler = Scheduler(
-            self.policies, self.runner, journal, clock, plan=self._plan, clusters=self.contexts.cluster_for
-        )
-        calls = PolicyCalls(self.policies, reader=self.contexts.reader, plan=self._plan, wake=self.scheduler.wake)
+        self.timetable = Timetable(journal, self.runner, clock, self.contexts, settings.policies, plan=self._plan)
         reads = Reads(self._plan, self._object, self._artefact, self._preview, self.doctor.run, self._log)
         about = About(
             os.getpid(), rfc3339(clock.now()), str(root.home), root.sandbox, settings.console.model_dump(mode="json"),
@@ -94,9 +88,11 @@ class House:
         )  # fmt: skip
         self.service = Service(
             about, self.hub, self.contexts, self.runner, evidence, reads,
-            stats=self.stats, stop=self._stop, others=self._others, more=calls.methods,
+            stats=self.stats, stop=self._stop, others=self._others, more=self.timetable.calls.methods,
         )  # fmt: skip
-        self.idle = IdleWatch(clock, idle_seconds(settings, root), lambda: bool(self.runner.open or self._stays_for()))
+        self.idle = IdleWatch(
+            clock, idle_seconds(settings, root), lambda: bool(self.runner.open or self.timetable.stays_for())
+        )
         self.server = LinkServer(root.socket, self.service, on_peers=self.idle.peers)
         self._tasks: list[asyncio.Task[Any]] = []
 
@@ -233,8 +229,7 @@ class House:
         recovered = await self.runner.recover()
         for operation in recovered:
             log.info("operation %s (%s) is %s", operation.id, operation.title, operation.state.value)
-        await self.policies.load()
-        self._tasks.append(asyncio.create_task(self.scheduler.run(self.contexts.use)))
+        self._tasks += await self.timetable.start()
         if self._options.context:
             self._tasks.append(asyncio.create_task(self.contexts.use(self._options.context)))
 
@@ -322,11 +317,6 @@ class House:
     async def _log(self, op: str) -> None:
         await self._topics.fetch(self.runner, op)
 
-    def _stays_for(self) -> tuple[str, ...]:
-        """Schedules of contexts in use: while there are any, the engine does not end by itself."""
-        stored = self.policies.all()
-        return tuple(f"{h.context}: {h.policy.key}" for h in stored if h.runs and h.context in self.contexts.in_use)
-
     def stats(self) -> dict[str, Any]:
         """Figures of this process; times in seconds unless the name says otherwise."""
         return {
@@ -342,7 +332,7 @@ class House:
             "beats": self.heartbeat.beats,
             "contexts": {name: connection.row.state for name, connection in self.contexts.in_use.items()},
             "open_operations": [operation.id for operation in self.runner.open],
-            "stays_for_schedules": list(self._stays_for()),
+            "stays_for_schedules": list(self.timetable.stays_for()),
         }
 
 

@@ -31,7 +31,8 @@ Key = tuple[str, str]
 class Held:
     """One stored policy. ``since``: everything up to this nominal time is settled. ``pending``: a run that was due and
     is not settled yet. ``waiting``: why a run that is due has not begun (not journalled; it is found out again).
-    ``pruned``: when its retention was last applied; ``pruning``: why it was not the last time."""
+    ``pruned``: when its retention was last applied; ``pruning``: why it was not the last time. ``blocked``: why none of
+    its runs begins for now; an object of a cluster is looked at before anything is done for it."""
 
     policy: SnapshotPolicy
     context: str
@@ -52,6 +53,7 @@ class Held:
     pruned: str = ""
     pruning: str = ""
     waiting: str = ""
+    blocked: str = ""
     told: str = field(default="", repr=False)
 
     @property
@@ -62,6 +64,11 @@ class Held:
     def runs(self) -> bool:
         """Whether it will ever run by itself."""
         return bool(self.policy.schedule) and self.policy.allowed
+
+    @property
+    def agreed(self) -> bool:
+        """Whether its retention may remove sets: a person saw what goes, or the object of a cluster says so."""
+        return bool(self.policy.uid) or not keeps_less(self.policy.retention, self.accepted)
 
 
 class Policies:
@@ -77,6 +84,10 @@ class Policies:
 
     def all(self, context: str = "") -> list[Held]:
         return [held for held in self._held.values() if context in ("", held.context)]
+
+    def find(self, context: str, key: str) -> Held | None:
+        """By ``namespace/name``."""
+        return self._held.get((context, key))
 
     def get(self, context: str, name: str) -> Held:
         """By ``namespace/name`` or by a name that is unique; raises ``Refused``."""
@@ -174,27 +185,29 @@ class Policies:
         policy = msgspec.convert(body["policy"], SnapshotPolicy)
         old, now = self._held.get(key), parse_rfc3339(at).replace(microsecond=0)
         held = Held(policy, key[0], str(body["cluster"]), at, now)
-        if old is not None and old.cluster_uid == held.cluster_uid:
+        held.blocked = "its object has not been looked at yet" if policy.uid else ""
+        if old is not None and (old.cluster_uid, old.policy.uid) == (held.cluster_uid, policy.uid):
             held.missed, held.last, held.outcome, held.operation = old.missed, old.last, old.outcome, old.operation
             held.pending, held.pending_at, held.pruned = old.pending, old.pending_at, old.pruned
             if not keeps_less(policy.retention, old.accepted):
                 held.accepted = policy.retention
         elif policy.run_on_create and policy.schedule and policy.allowed:
             held.pending, held.pending_at = now, at
+        elif policy.uid and not policy.schedule:  # one set: its name follows from the object, whoever takes it
+            held.pending, held.pending_at = parse_rfc3339(policy.made or at).replace(microsecond=0), at
         self._held[key] = held
 
     def row(self, held: Held) -> PolicyRow:
         """As lists show it."""
         policy, line = held.policy, held.policy.line()
         following = next_nominal(policy, held.since) if line else None
-        agreed = not keeps_less(policy.retention, held.accepted)
         return PolicyRow(
             name=policy.name, namespace=policy.namespace, source="engine", policy=policy,
             means=line.describe() if line else "once", next=rfc3339(following + policy.offset) if following else "",
             stored=held.stored, last=held.last, last_outcome=held.outcome, last_operation=held.operation,
-            missed=held.missed, failures=held.failures, trouble=held.waiting or self._trouble(held),
+            missed=held.missed, failures=held.failures, trouble=held.blocked or held.waiting or self._trouble(held),
             would_remove=held.would_remove, dry_run=held.dry_run,
-            kept_by=_kept_by(policy, agreed=agreed, dry_run=bool(held.dry_run)),
+            kept_by=_kept_by(policy, agreed=held.agreed, dry_run=bool(held.dry_run)),
         )  # fmt: skip
 
     def _trouble(self, held: Held) -> str:

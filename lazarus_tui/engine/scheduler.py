@@ -24,7 +24,7 @@ from lazarus_tui.model.clock import Clock, parse_rfc3339
 from lazarus_tui.model.cron import CronError
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.plan import Danger, Plan, PlanRefused
-from lazarus_tui.model.policies import GRACE, RUN_ALL, keeps_less, next_nominal, owed
+from lazarus_tui.model.policies import GRACE, RUN_ALL, next_nominal, owed
 from lazarus_tui.snapshots.names import set_id
 from lazarus_tui.snapshots.reading import sets_of
 
@@ -95,7 +95,7 @@ class Scheduler:
     async def look(self) -> None:
         """Begin what is owed now; returns as soon as it is under way."""
         for held in self._policies.all():
-            if not held.policy.schedule or held.key in self._busy:
+            if held.blocked or held.key in self._busy or not (held.policy.schedule or held.pending):
                 continue
             try:
                 await self._look_at(held)
@@ -255,7 +255,7 @@ class Scheduler:
         """The policy's retention over its own sets; the first time, and after it was shortened, only as a dry run."""
         try:
             plan = await self._planned(PRUNE, held, held.policy.pruning())
-            if keeps_less(held.policy.retention, held.accepted):
+            if not held.agreed:
                 await self._policies.shown(held, sorted(plan.params["sets"]))
                 return
             operation = await self._runner.start(plan, plan.digest(), plan.target, by=_by(held))

@@ -10,17 +10,18 @@ import pytest
 import yaml
 
 from lazarus_tui.engine.policies import Policies
-from lazarus_tui.engine.policy_calls import STS_BACKUPS, ContextParams, PolicyCalls
+from lazarus_tui.engine.policy_calls import ContextParams, PolicyCalls
 from lazarus_tui.kube.errors import Invalid
 from lazarus_tui.model.policies import PolicyRow
-from lazarus_tui.model.resources import CRDS, NAMESPACES, Resource
+from lazarus_tui.model.resources import CRDS, NAMESPACES
+from lazarus_tui.snapshots.policies.status import BACKUPS as STS_BACKUPS
+from lazarus_tui.snapshots.policies.status import RESTORES as STS_RESTORES
 from lazarus_tui.snapshots.policies.written import BackupSpec, RestoreSpec
 from tests.engine.world import Engine, World, laboratory
 from tests.snapshots import policy_files as files
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "crds"
 DEFINITIONS = [yaml.safe_load(path.read_text()) for path in sorted(FOLDER.glob("*.yaml"))]
-STS_RESTORES = Resource("backup.sts-backup.io", "v1alpha1", "statefulsetrestores", "StatefulSetRestore")
 SPACES = ("default", "production", "databases", "cache", "prod")
 
 

@@ -1,0 +1,195 @@
+"""Runs the StatefulSetBackups and StatefulSetRestores of contexts that the settings name (``policies.run_objects``).
+
+Level-triggered: every look reads the objects, puts the backups among the stored policies, and tells each object how it
+stands. Where their own operator runs, or somebody else writes their status, Lazarus keeps its hands off and says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any
+
+import msgspec
+
+from lazarus_tui.engine.errors import Refused
+from lazarus_tui.engine.object_status import Place, Telling
+from lazarus_tui.engine.policies import FAILED, PARKED, REFUSED, TAKEN, Held, Policies
+from lazarus_tui.engine.policy_restores import Restores
+from lazarus_tui.journal import JournalError
+from lazarus_tui.kube.cluster import Cluster
+from lazarus_tui.kube.errors import KubeError, NotFound
+from lazarus_tui.link.codec import LinkFault
+from lazarus_tui.model.clock import Clock, parse_rfc3339, rfc3339
+from lazarus_tui.model.cron import CronError
+from lazarus_tui.model.plan import PlanRefused
+from lazarus_tui.model.policies import WRITES, SnapshotPolicy
+from lazarus_tui.model.resources import Resource
+from lazarus_tui.snapshots.names import annotation, set_id
+from lazarus_tui.snapshots.policies import read_object, status
+from lazarus_tui.snapshots.policies.meaning import WRITES_ANNOTATION
+from lazarus_tui.snapshots.policies.rival import rival
+
+log = logging.getLogger(__name__)
+
+# Seconds between two looks at the objects.
+LOOK = 10.0
+Object = Mapping[str, Any]
+
+
+class Objects:
+    """``contexts``: whose objects are run. ``wake`` is called when there may be something new to run."""
+
+    def __init__(
+        self, policies: Policies, restores: Restores, telling: Telling, clock: Clock, *, contexts: Collection[str],
+        clusters: Callable[[str], Awaitable[Cluster]], wake: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self._policies, self._restores, self._telling, self._clock = policies, restores, telling, clock
+        self.contexts, self._clusters, self._wake = tuple(contexts), clusters, wake
+        self._why: dict[str, str] = {}
+
+    def why(self, uid: str) -> str | None:
+        """Why nothing is done for an object, as the last look found; "" when something is; None: not looked at."""
+        return self._why.get(uid)
+
+    async def load(self) -> None:
+        """Once, after the policies: what the settings no longer name is forgotten; its sets stay."""
+        for held in self._policies.all():
+            if held.policy.uid and held.context not in self.contexts:
+                await self._policies.remove(held)
+        await self._restores.load()
+
+    async def run(self, connect: Callable[[str], Awaitable[Any]]) -> None:
+        """For ever, where there is a context to look at."""
+        for context in self.contexts:
+            with contextlib.suppress(LinkFault):  # the look says it again
+                await connect(context)
+        while self.contexts:
+            await self.look()
+            await self._clock.sleep(LOOK)
+
+    async def look(self) -> None:
+        for context in self.contexts:
+            try:
+                await self._look_at(context)
+            except (KubeError, JournalError) as error:
+                log.info("objects of %s: %s", context, error)
+            except Exception:
+                log.exception("objects of %s", context)
+        self._wake()
+
+    async def _look_at(self, context: str) -> None:
+        cluster = await self._clusters(context)
+        place = Place(context, cluster, await cluster.cluster_uid())
+        backups, restores = await _listed(cluster, status.BACKUPS), await _listed(cluster, status.RESTORES)
+        other = await rival(cluster) if backups or restores else ""
+        there = {str(found["metadata"]["uid"]) for found in backups}
+        for held in self._policies.all(context):
+            if held.policy.uid and held.policy.uid not in there:
+                await self._policies.remove(held)
+        for found in backups:
+            self._why[str(found["metadata"]["uid"])] = await self._backup(place, found, other)
+        if restores:
+            await self._restores.learn(place)
+        for found in restores:
+            self._why[str(found["metadata"]["uid"])] = await self._restores.one(place, found, other)
+
+    # --- one StatefulSetBackup
+
+    async def _backup(self, place: Place, found: Object, other: str) -> str:
+        """Why nothing is done for it; "" once it is among the stored policies."""
+        uid = found["metadata"]["uid"]
+        known = next((held for held in self._policies.all(place.context) if held.policy.uid == uid), None)
+        if why := other or _foreign(found):
+            if known is not None:
+                known.blocked = why
+            return why
+        try:
+            held = await self._stored(place, _policy(found), found)
+        except (PlanRefused, CronError, Refused) as error:
+            if known is not None:
+                known.blocked = str(error)
+            return await self._refuse(place, found, f"it cannot be run: {error}")
+        if isinstance(held, str):
+            return held
+        held.blocked = ""
+        wanted, event = self._status(found, held)
+        why = await self._telling.status(place, status.BACKUPS, found, wanted, event)
+        return f"its status cannot be written: {why}" if why else ""
+
+    async def _refuse(self, place: Place, found: Object, why: str) -> str:
+        wanted, event = self._failed(found, status.INVALID, why), ("BackupInvalid", why)
+        return await self._telling.status(place, status.BACKUPS, found, wanted, event) or why
+
+    async def _stored(self, place: Place, policy: SnapshotPolicy, found: Object) -> Held | str:
+        held = self._policies.find(place.context, policy.key)
+        if held is not None and held.policy.uid != policy.uid:
+            kind = (
+                f"StatefulSetBackup in {held.policy.home}" if held.policy.uid else "policy that was applied as a file"
+            )
+            return f"{policy.key} is stored already: it is the name of a {kind}"
+        if held is None and not policy.schedule and status.condition(found).get("status") == "True":
+            return "its set was taken by another Lazarus"
+        if held is None or held.policy != policy:
+            held = await self._policies.store(policy, place.context, place.cluster_uid)
+        return held
+
+    def _status(self, found: Object, held: Held) -> tuple[dict[str, Any], tuple[str, str] | None]:
+        row, now = self._policies.row(held), self._telling.now()
+        following = f"the next one is due at {row.next}" if row.next else "no other one will be taken"
+        if held.pending is not None:
+            message = held.waiting or f"the set of {rfc3339(held.pending)} is being taken"
+            fields = {"phase": status.IN_PROGRESS}
+            return status.told(found, fields, good=None, reason="Running", message=message, now=now), None
+        if held.outcome in (FAILED, PARKED, REFUSED):
+            seen = f"; see: lazarus operation show {held.operation[:8]}" if held.operation else ""
+            message = f"the set of {held.last} was not taken: {held.why or held.outcome}{seen}; {following}"
+            return self._failed(found, _REASONS[held.outcome], message), (f"Backup{_REASONS[held.outcome]}", message)
+        fields = {"phase": status.READY}
+        message, reason = f"no set was due yet; {following}", "Scheduled"
+        if held.outcome == TAKEN:
+            fields["lastBackupTime"] = held.last
+            reason, message = (
+                "Taken",
+                f"set {set_id(held.policy.name, parse_rfc3339(held.last))} was taken; {following}",
+            )
+        if row.trouble:
+            message += f"; {row.trouble}"
+        return status.told(found, fields, good=True, reason=reason, message=message, now=now), None
+
+    def _failed(self, found: Object, reason: str, message: str) -> dict[str, Any]:
+        fields = {"phase": status.FAILED}
+        return status.told(found, fields, good=False, reason=reason, message=message, now=self._telling.now())
+
+
+_REASONS = {FAILED: "Failed", PARKED: "Waits", REFUSED: "Refused"}
+
+
+def _policy(found: Object) -> SnapshotPolicy:
+    """Raises ``PlanRefused`` and ``CronError``."""
+    policy = read_object(found)
+    assert isinstance(policy, SnapshotPolicy)
+    return msgspec.structs.replace(policy, writes=WRITES)
+
+
+def _foreign(found: Object) -> str:
+    """Why an object is somebody else's; a person takes it over by the annotation that gives consent."""
+    if not (wrote := status.foreign(found)):
+        return ""
+    if not (found.get("spec") or {}).get("schedule"):
+        return f"somebody else has run it: {wrote}"
+    if annotation(found, WRITES_ANNOTATION) == WRITES:
+        return ""
+    return f"somebody else runs it: {wrote}; to take it over annotate it {WRITES_ANNOTATION}={WRITES}"
+
+
+async def _listed(cluster: Cluster, kind: Resource) -> list[dict[str, Any]]:
+    """The objects of a kind that are not being deleted; none where it is not served. A list's items do not name their
+    kind, so it is put in."""
+    try:
+        found: list[dict[str, Any]] = await cluster.list(kind, type=dict)
+    except NotFound:
+        return []
+    whole = [{"apiVersion": kind.api_version, "kind": kind.kind, **one} for one in found]
+    return [one for one in whole if not one["metadata"].get("deletionTimestamp")]
