@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-_RECIPES = ("postgresql", "mysql", "mariadb", "mongodb", "redis")
+_RECIPES = ("postgresql", "mysql", "mariadb", "mongodb", "redis", "fsfreeze")
 _OPTIONS = (
     click.option("--recipe", type=click.Choice(_RECIPES), help="Hooks known to be right; --pre then names the client."),
     click.option("--pre", multiple=True, metavar="ARGV", help="Before the cut: one quoted command, or a word each."),

@@ -71,7 +71,7 @@ async def test_a_save_that_fails_is_told(server: Redis, words: str) -> None:
 
 
 def test_every_recipe_says_what_to_expect() -> None:
-    assert set(RECIPES) == set(EXPECT) == set(ADVICE)
+    assert set(RECIPES) == set(EXPECT) == {*ADVICE, "fsfreeze"}
     with pytest.raises(PlanRefused, match="no recipe 'oracle'"):
         recipe("oracle", 30, 60)
 

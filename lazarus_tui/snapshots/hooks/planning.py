@@ -10,6 +10,7 @@ import msgspec
 from lazarus_tui.model.plan import Effect, Params, PlanRefused
 from lazarus_tui.model.resources import PODS
 from lazarus_tui.model.steps import Reader
+from lazarus_tui.snapshots.hooks import fsfreeze
 from lazarus_tui.snapshots.hooks.commands import running
 from lazarus_tui.snapshots.hooks.containers import choose_container, family
 from lazarus_tui.snapshots.hooks.recipes import ADVICE, EXPECT, recipe
@@ -54,6 +55,9 @@ async def plan_hooks(
             raise PlanRefused(f"pod {name} {why}", where="hook_target", hint="a hook needs its pod to run")
         claims = tuple(target.claim for target in every if target.ordinal == ordinal)
         hooked[name] = PodHook(container=choice.container, claims=claims, why=choice.why)
+    if found.recipe == fsfreeze.NAME:
+        paths = fsfreeze.placed([(pods[name] or {}, one.container, one.claims) for name, one in hooked.items()])
+        found = msgspec.structs.replace(found, pre=(*found.pre, *paths), post=(*found.post, *paths))
     frozen = msgspec.structs.replace(found, pods=hooked, label=label)
     data: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(frozen))  # plain JSON, no tuples
     return data, _warnings(frozen, every)

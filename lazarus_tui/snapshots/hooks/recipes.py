@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from lazarus_tui.model.plan import PlanRefused
+from lazarus_tui.snapshots.hooks.fsfreeze import fsfreeze
 from lazarus_tui.snapshots.hooks.redis import CLIENT
-from lazarus_tui.snapshots.hooks.spec import EXEC, ONCE, REDIS, SESSION, Hooks
+from lazarus_tui.snapshots.hooks.spec import EXEC, ONCE, REDIS, SESSION, STILL, Hooks
+from lazarus_tui.snapshots.hooks.watchdog import ending, guarded
 
-LOCKED, UNLOCKED, STILL = "LAZARUS_LOCKED", "LAZARUS_UNLOCKED", "LAZARUS_STILL_LOCKED"
-
-# Seconds the watchdog waits longer than the freeze may last: it is for an engine that died, not for a slow one.
-_WATCHDOG = 15
+LOCKED, UNLOCKED = "LAZARUS_LOCKED", "LAZARUS_UNLOCKED"
 
 _POSTGRESQL = """\
 if [ -z "$PGPASSWORD" ] && [ -n "$POSTGRES_PASSWORD" ]; then export PGPASSWORD="$POSTGRES_PASSWORD"; fi
@@ -52,7 +51,6 @@ while (left > 0) {
   if (first) { print("LAZARUS_STILL_LOCKED"); first = false; }
 }
 """
-_PID = "/tmp/.lazarus-watchdog"
 
 
 def _postgresql(timeout: float, budget: float) -> Hooks:
@@ -82,13 +80,8 @@ def _mariadb(timeout: float, budget: float) -> Hooks:
 
 def _mongodb(timeout: float, budget: float) -> Hooks:
     """fsyncLock counts and outlives its client: a watchdog in the container unlocks when nobody else does."""
-    free = f"mongosh --quiet --nodb --eval '{_MONGO}{_MONGO_UNLOCK}'"
-    watchdog = f"(sleep {int(budget) + _WATCHDOG}; {free}) >/dev/null 2>&1 </dev/null &\necho $! >{_PID} 2>/dev/null"
-    lock = f"exec mongosh --quiet --nodb --eval '{_MONGO}{_MONGO_LOCK}'"
-    after = f'code=$?\nkill "$(cat {_PID} 2>/dev/null)" 2>/dev/null\nrm -f {_PID}\nexit $code'
-    return Hooks(
-        how=EXEC, pre=("sh", "-c", f"{watchdog}\n{lock}\n"), post=("sh", "-c", f"{free}\n{after}\n"), proof=STILL
-    )
+    lock, free = (f"exec mongosh --quiet --nodb --eval '{_MONGO}{what}'\n" for what in (_MONGO_LOCK, _MONGO_UNLOCK))
+    return Hooks(how=EXEC, pre=guarded(lock, free, budget), post=ending(free), proof=STILL)
 
 
 def _redis(timeout: float, budget: float) -> Hooks:
@@ -102,6 +95,7 @@ RECIPES: Mapping[str, Callable[[float, float], Hooks]] = {
     "mariadb": _mariadb,
     "mongodb": _mongodb,
     "redis": _redis,
+    "fsfreeze": fsfreeze,
 }
 
 # What to expect of a restore, in words for the plan.
@@ -111,6 +105,7 @@ EXPECT: Mapping[str, str] = {
     "mariadb": "application-consistent: commits are blocked by a session that is held until the cut",
     "mongodb": "application-consistent: fsyncLock until the cut, with a watchdog in the container",
     "redis": "crash-consistent, with a complete RDB file saved just before the cut",
+    "fsfreeze": "crash-consistent on clean file systems: nothing is written from before the cut until after it",
 }
 
 # What to say of a database when no hook was asked for.

@@ -11,6 +11,8 @@ import msgspec
 TIMEOUT, MAX_FREEZE = 30.0, 60.0
 
 EXEC, SESSION, ONCE, REDIS = "exec", "session", "once", "redis"
+# What a post hook prints when the lock was there until then.
+STILL = "LAZARUS_STILL_LOCKED"
 
 
 class PodHook(msgspec.Struct, frozen=True, kw_only=True):

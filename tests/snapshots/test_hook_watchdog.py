@@ -1,0 +1,189 @@
+"""Freezes that outlive their client: what really runs in a container, with programs that record what they are told.
+
+The shell is the machine's own. ``sleep`` ends when the test says so, so no test waits for a watchdog's seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lazarus_tui.model.plan import PlanRefused
+from lazarus_tui.snapshots.hooks.fsfreeze import placed
+from lazarus_tui.snapshots.hooks.recipes import recipe
+from lazarus_tui.snapshots.hooks.spec import STILL
+
+PROGRAMS = {
+    # As the kernel: one that is frozen cannot be frozen, one that is not cannot be thawed.
+    "fsfreeze": """\
+echo "$@" >>"$BOX/said"
+frozen="$BOX/frozen$(echo "$2" | tr / _)"
+case "$1" in
+  --freeze) [ ! -e "$frozen" ] || { echo "fsfreeze: $2: freeze failed: Device or resource busy" >&2; exit 1; }
+            : >"$frozen" ;;
+  --unfreeze) [ ! -e "$BOX/stuck" ] || { echo "fsfreeze: $2: unfreeze failed: Operation not permitted" >&2; exit 1; }
+              rm "$frozen" 2>/dev/null || { echo "fsfreeze: $2: unfreeze failed: Invalid argument" >&2; exit 1; } ;;
+esac
+""",
+    # As mongosh on a mongod: the lock counts, and one that is not there cannot be taken away.
+    "mongosh": """\
+[ "$1 $2 $3" = "--quiet --nodb --eval" ] || exit 64
+count=$(cat "$BOX/count" 2>/dev/null || echo 0)
+case "$4" in
+  *'adminCommand({fsync: 1, lock: true})'*) count=$((count+1)); echo "lock $count" >>"$BOX/said"; echo "lockCount $count" ;;
+  *'adminCommand({fsyncUnlock: 1})'*)
+    echo "unlock $count" >>"$BOX/said"
+    if [ -e "$BOX/stuck" ]; then echo "MongoServerError: not authorized on admin to execute command" >&2; exit 1; fi
+    if [ "$count" -gt 0 ]; then echo LAZARUS_STILL_LOCKED; fi
+    count=0 ;;
+esac
+echo "$count" >"$BOX/count"
+""",
+    "sleep": 'echo "sleep $1" >>"$BOX/said"; read line <"$BOX/time"; : "$line"\n',
+}
+PLACES = {"fsfreeze": ("/proc",), "mongodb": ()}  # /proc: a whole file system wherever there is a Linux
+
+
+class Box:
+    """A container as far as hooks concern it."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder, self.name = folder, name
+        os.mkfifo(folder / "time")
+        (folder / "bin").mkdir()
+        for program, text in PROGRAMS.items():
+            (folder / "bin" / program).write_text(f"#!/bin/sh\n{text}")
+            (folder / "bin" / program).chmod(0o755)
+        hooks, places = recipe(name, 30, 60), PLACES[name]
+        self.pre, self.post = (self._here((*words, *places)) for words in (hooks.pre, hooks.post))
+
+    def _here(self, words: tuple[str, ...]) -> list[str]:
+        return [word.replace("/tmp/.lazarus", f"{self.folder}/.lazarus") for word in words]
+
+    def run(self, words: list[str]) -> tuple[int, str]:
+        env = {"PATH": f"{self.folder / 'bin'}:/usr/bin:/bin", "BOX": str(self.folder)}
+        done = subprocess.run(words, capture_output=True, env=env, check=False, timeout=20, text=True)
+        return done.returncode, done.stdout + done.stderr
+
+    @property
+    def locked(self) -> bool:
+        count = self.folder / "count"
+        return bool(list(self.folder.glob("frozen*"))) or (count.exists() and count.read_text().strip() != "0")
+
+    @property
+    def watchdog(self) -> int:
+        """Its process; 0 when none is at work."""
+        found = self.folder / ".lazarus-watchdog"
+        pid = int(found.read_text()) if found.exists() else 0
+        return pid if pid and b"lazarus-watchdog" in _command(pid) else 0
+
+    def time_is_up(self) -> None:
+        """The watchdog's ``sleep`` ends, and the watchdog with it; nobody else ran anything."""
+        pid = os.pidfd_open(self.watchdog)
+        try:
+            (self.folder / "time").write_text("over\n")
+            assert select.select([pid], [], [], 20)[0], "the watchdog never ended"
+        finally:
+            os.close(pid)
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+@pytest.fixture(params=["fsfreeze", "mongodb"])
+def box(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Box]:
+    made = Box(tmp_path, request.param)
+    yield made
+    (tmp_path / "stuck").unlink(missing_ok=True)
+    if made.watchdog:
+        made.run(made.post)
+    assert not made.watchdog
+
+
+def test_a_freeze_is_ended_by_its_post_hook_and_the_watchdog_goes(box: Box) -> None:
+    code, said = box.run(box.pre)
+    assert (code, box.locked) == (0, True), said
+    assert box.watchdog
+    code, said = box.run(box.post)
+    assert (code, box.locked, box.watchdog) == (0, False, 0)
+    assert STILL in said
+    assert "sleep 75" in (box.folder / "said").read_text(), "60 s of freeze, and a slow engine's 15"
+
+
+def test_whoever_thaws_again_is_told_that_it_was_thawed_and_gets_no_error(box: Box) -> None:
+    box.run(box.pre)
+    box.run(box.post)
+    code, said = box.run(box.post)
+    assert (code, STILL in said, box.locked) == (0, False, False)
+
+
+def test_the_watchdog_thaws_when_nobody_else_does(box: Box) -> None:
+    box.run(box.pre)
+    box.time_is_up()
+    assert not box.locked
+    code, said = box.run(box.post)
+    assert (code, STILL in said) == (0, False), "that the lock was lost must be seen"
+
+
+def test_a_watchdog_that_an_earlier_freeze_left_does_not_end_the_next_one(box: Box) -> None:
+    box.run(box.pre)
+    first = box.watchdog
+    code, _ = box.run(box.pre)  # a file system that is frozen stays so, whatever the second one is told
+    assert (code == 0) == (box.name == "mongodb")
+    assert box.watchdog not in (0, first)
+    assert b"lazarus-watchdog" not in _command(first)
+    code, said = box.run(box.post)
+    assert (code, STILL in said, box.locked) == (0, True, False), "every count is taken away"
+
+
+def test_one_that_cannot_be_thawed_fails_and_keeps_its_watchdog(box: Box) -> None:
+    box.run(box.pre)
+    (box.folder / "stuck").touch()
+    code, said = box.run(box.post)
+    assert (code, box.locked, bool(box.watchdog)) == (1, True, True)
+    assert "not permitted" in said or "not authorized" in said
+    (box.folder / "stuck").unlink()
+    assert box.run(box.post)[0] == 0
+
+
+def test_the_number_of_another_process_in_the_file_is_left_alone(box: Box) -> None:
+    (box.folder / ".lazarus-watchdog").write_text(f"{os.getpid()}\n")
+    box.run(box.post)
+    assert not (box.folder / ".lazarus-watchdog").exists()
+
+
+@pytest.mark.parametrize(("path", "words"), [
+    ("/", "is on the file system of the container itself"),
+    ("/nowhere", "is no mount point in this container"),
+])  # fmt: skip
+def test_no_file_system_is_frozen_that_holds_more_than_the_volume(tmp_path: Path, path: str, words: str) -> None:
+    made = Box(tmp_path, "fsfreeze")
+    code, said = made.run([*made.pre[:-1], path])
+    assert code == 1
+    assert f"{path} {words}" in said
+    assert not made.locked
+    made.run(made.post)
+
+
+def pod(*mounts: tuple[str, str]) -> dict[str, object]:
+    volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": "data-db-0"}}, {"name": "tmp", "emptyDir": {}}]
+    found = [{"name": name, "mountPath": path} for name, path in mounts]
+    return {"spec": {"volumes": volumes, "containers": [{"name": "db", "volumeMounts": found}]}}
+
+
+def test_only_the_volumes_of_the_set_are_frozen() -> None:
+    one = (pod(("data", "/data/"), ("tmp", "/tmp")), "db", ("data-db-0",))
+    assert placed([one]) == ("/data",)
+    with pytest.raises(PlanRefused, match="mounts no volume of the set"):
+        placed([(pod(("tmp", "/tmp")), "db", ("data-db-0",))])
+    with pytest.raises(PlanRefused, match="at different places"):
+        placed([one, (pod(("data", "/var")), "db", ("data-db-0",))])
