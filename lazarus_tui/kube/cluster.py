@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import msgspec
 
-from lazarus_tui.kube import access, exec, forward, held, logs
+from lazarus_tui.kube import access, exec, forward, held, logs, secrets
 from lazarus_tui.kube.decode import KindPage, decode_answer, encode
 from lazarus_tui.kube.errors import Expired, Invalid, NotFound, Unexpected, from_oserror, from_response
 from lazarus_tui.kube.proxy import service_proxy
@@ -363,7 +363,8 @@ class Cluster:
     exec = exec.run
     hold = held.hold
     logs = logs.logs
-    port_forward = forward.port_forward
+    forward = forward.port_forward
+    credential = secrets.credential
 
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@
     │   └── NotTrusted          its certificate did not verify
     ├── Ambiguous               it may have been applied: re-read, then decide
     │   ├── Unreachable         reset, cut off, end of file
+    │   │   └── PortRefused     nothing in the pod listens on the forwarded port
     │   ├── TimedOut            no answer in time, 408, 504
     │   └── ServerFault         500, 502, 503
     ├── Pushback                429, 503 with Retry-After: the server says it did not act
@@ -79,6 +80,10 @@ class Ambiguous(KubeError):
 
 class Unreachable(Ambiguous):
     pass
+
+
+class PortRefused(Unreachable):
+    """The kubelet was asked, and nothing in the pod takes connections there."""
 
 
 class TimedOut(Ambiguous):

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from lazarus_tui.kube.channels import V4, open_channels
-from lazarus_tui.kube.errors import Unreachable, line
+from lazarus_tui.kube.errors import PortRefused, Unreachable, line
 from lazarus_tui.model.http import HttpRequest, WebSocket
 
 if TYPE_CHECKING:
@@ -89,7 +89,8 @@ async def _receive(request: HttpRequest, socket: WebSocket, reader: asyncio.Stre
                 await pause.open.wait()
             elif channel == ERROR and data:
                 text = data.decode("utf-8", "replace")
-                reader.set_exception(Unreachable(text, request=line(request), resource="pods/portforward"))
+                kind = PortRefused if "refused" in text else Unreachable
+                reader.set_exception(kind(text, request=line(request), resource="pods/portforward"))
                 return
         reader.feed_eof()
     except OSError as error:
@@ -102,7 +103,7 @@ async def port_forward(
 ) -> AsyncIterator[tuple[asyncio.StreamReader, ForwardWriter]]:
     """A reader and a writer to ``port`` of the pod. One half cannot be closed alone.
 
-    A refused port shows on the first read: ``Unreachable`` with the kubelet's words.
+    A refused port shows on the first read: ``PortRefused``, or ``Unreachable``, with the kubelet's words.
     """
     query = (("ports", str(port)),)
     async with open_channels(cluster, namespace, pod, "portforward", query, (V4,), timeout) as (request, socket):

@@ -7,6 +7,7 @@ A subject (velero, prove, drill …) never writes to a cluster by itself. It def
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -15,6 +16,7 @@ from lazarus_tui.model.clock import Clock
 from lazarus_tui.model.operation import CheckResult, Figures, StageProgress, StepState
 from lazarus_tui.model.plan import Params, Plan
 from lazarus_tui.model.resources import Resource
+from lazarus_tui.model.streams import Streams
 from lazarus_tui.model.verdict import Verdict
 
 T = TypeVar("T")
@@ -201,6 +203,16 @@ class Reader(Protocol):
     async def hold(
         self, namespace: str, pod: str, container: str, argv: Sequence[str], *, timeout: float = 30.0
     ) -> Session: ...
+
+    def forward(
+        self, namespace: str, pod: str, port: int, *, timeout: float = 10.0
+    ) -> AbstractAsyncContextManager[Streams]:
+        """A connection to ``port`` of the pod, through the API server; a refused port shows on the first read."""
+        ...
+
+    async def credential(self, namespace: str, name: str, key: str) -> str | None:
+        """One value of a Secret as text, for a check that has to log in; None when there is no such thing."""
+        ...
 
     def logs(
         self,

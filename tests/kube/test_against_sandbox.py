@@ -21,6 +21,7 @@ from lazarus_tui.kube.errors import (
     Invalid,
     KubeError,
     NotFound,
+    PortRefused,
     Unexpected,
 )
 from lazarus_tui.kube.retry import ONCE
@@ -136,6 +137,18 @@ async def test_of_a_secret_only_the_metadata_is_ever_fetched(world: World) -> No
     assert "PartialObjectMetadata" in watched.headers["accept"]
 
 
+async def test_one_value_of_a_secret_is_read_only_when_it_is_asked_for_by_key(world: World) -> None:
+    secret = {"metadata": {"name": "db"}, "stringData": {"password": "s3cret"}, "data": {"raw": "//8="}}
+    world.api.create(SECRETS, secret, "shop")
+    assert await world.cluster.credential("shop", "db", "password") == "s3cret"
+    for name, key in (("db", "missing"), ("none", "password"), ("db", "raw")):
+        assert await world.cluster.credential("shop", name, key) is None
+    world.faults = [HttpResponse(200, {}, b'{"kind":"Secret","data":{"password":["CANARY"]}}')]
+    with pytest.raises(Unexpected) as caught:
+        await world.cluster.credential("shop", "db", "password")
+    assert "CANARY" not in f"{caught.value!r}{caught.value}"
+
+
 async def test_a_server_that_sends_a_whole_secret_all_the_same_is_not_read(world: World) -> None:
     world.faults = [HttpResponse(200, {}, b'{"kind":"Secret","data":{"a":"CANARY"}}')]
     with pytest.raises(Unexpected) as caught:
@@ -234,16 +247,16 @@ async def test_logs_exec_and_their_refusals(world: World) -> None:
 async def test_port_forward_into_a_pod(world: World) -> None:
     world.running_pod("web-0")
     await world.runtime.listen()
-    async with world.cluster.port_forward("shop", "web-0", 7) as (reader, writer):
+    async with world.cluster.forward("shop", "web-0", 7) as (reader, writer):
         payload = bytes(range(256)) * 1000
         writer.write(payload)
         await writer.drain()
         assert await asyncio.wait_for(reader.readexactly(len(payload)), 60) == payload
-    async with world.cluster.port_forward("shop", "web-0", 9) as (reader, _):
-        with pytest.raises(KubeError, match="connection refused"):
+    async with world.cluster.forward("shop", "web-0", 9) as (reader, _):
+        with pytest.raises(PortRefused, match="connection refused"):
             await asyncio.wait_for(reader.read(), 60)
     with pytest.raises(NotFound):
-        async with world.cluster.port_forward("shop", "missing", 7):
+        async with world.cluster.forward("shop", "missing", 7):
             pass
 
 

@@ -90,7 +90,7 @@ async def test_logs_exec_and_port_forward_over_the_wire(wired: Wired) -> None:
     assert b"".join([chunk async for chunk in cluster.logs("shop", "web-0")]) == b"one\ntwo\nthree\n"
     found = await cluster.exec("shop", "web-0", "app", ["cat", "a"], stdin=b"x" * 300_000)
     assert (found.exit_code, len(found.stdout), found.stderr) == (1, 300_000, b"done")
-    async with cluster.port_forward("shop", "web-0", 7) as (reader, writer):
+    async with cluster.forward("shop", "web-0", 7) as (reader, writer):
         writer.write(b"hello" * 50_000)
         await writer.drain()
         assert await asyncio.wait_for(reader.readexactly(250_000), 60) == b"hello" * 50_000

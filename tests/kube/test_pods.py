@@ -178,7 +178,7 @@ PORT = (8080).to_bytes(2, "little")
 async def test_port_forward_carries_bytes_both_ways() -> None:
     socket = Socket([b"\x00" + PORT, b"\x01" + PORT, b"\x00HTTP/1.1 200", b"\x00 OK\r\n", None], V4)
     found = cluster(socket)
-    async with found.port_forward("shop", "web-0", 8080) as (reader, writer):
+    async with found.forward("shop", "web-0", 8080) as (reader, writer):
         writer.write(b"GET / HTTP/1.1\r\n\r\n")
         await writer.drain()
         assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
@@ -197,7 +197,7 @@ async def test_port_forward_carries_bytes_both_ways() -> None:
 
 async def test_a_refused_port_is_an_error_on_read_in_the_kubelets_words() -> None:
     frames = [b"\x00" + PORT, b"\x01" + PORT, b"\x01dial tcp4 127.0.0.1:8080: connect: connection refused"]
-    async with cluster(Socket(frames, V4)).port_forward("shop", "web-0", 8080) as (reader, _):
+    async with cluster(Socket(frames, V4)).forward("shop", "web-0", 8080) as (reader, _):
         with pytest.raises(Unreachable, match="connection refused"):
             await reader.read()
 
@@ -209,7 +209,7 @@ async def test_a_connection_that_breaks_shows_on_read_and_on_drain() -> None:
         raise ConnectionResetError("gone")
 
     socket.send = broken  # type: ignore[method-assign]
-    async with cluster(socket).port_forward("shop", "web-0", 8080) as (reader, writer):
+    async with cluster(socket).forward("shop", "web-0", 8080) as (reader, writer):
         with pytest.raises(ConnectionResetError):
             await reader.read()
         writer.write(b"x")
@@ -220,7 +220,7 @@ async def test_a_connection_that_breaks_shows_on_read_and_on_drain() -> None:
 async def test_a_pod_that_floods_is_paused_until_somebody_reads() -> None:
     frames = [b"\x00" + PORT] + [b"\x00" + b"x" * 65536 for _ in range(100)]
     socket = Socket(frames, V4)
-    async with cluster(socket).port_forward("shop", "web-0", 8080) as (reader, _):
+    async with cluster(socket).forward("shop", "web-0", 8080) as (reader, _):
         await settle()
         assert len(socket.frames) > 80
         assert len(await reader.readexactly(100 * 65536)) == 100 * 65536
@@ -228,7 +228,7 @@ async def test_a_pod_that_floods_is_paused_until_somebody_reads() -> None:
 
 async def test_port_forward_leaves_no_task_behind() -> None:
     before = asyncio.all_tasks()
-    async with cluster(Socket([], V4)).port_forward("shop", "web-0", 8080):
+    async with cluster(Socket([], V4)).forward("shop", "web-0", 8080):
         pass
     assert asyncio.all_tasks() == before
 
