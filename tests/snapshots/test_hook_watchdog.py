@@ -35,7 +35,10 @@ esac
 [ "$1 $2 $3" = "--quiet --nodb --eval" ] || exit 64
 count=$(cat "$BOX/count" 2>/dev/null || echo 0)
 case "$4" in
-  *'adminCommand({fsync: 1, lock: true})'*) count=$((count+1)); echo "lock $count" >>"$BOX/said"; echo "lockCount $count" ;;
+  *'adminCommand({fsync: 1, lock: true})'*)
+    count=$((count+1))
+    echo "lock $count" >>"$BOX/said"
+    echo "lockCount $count" ;;
   *'adminCommand({fsyncUnlock: 1})'*)
     echo "unlock $count" >>"$BOX/said"
     if [ -e "$BOX/stuck" ]; then echo "MongoServerError: not authorized on admin to execute command" >&2; exit 1; fi

@@ -21,7 +21,8 @@ _FREEZE = """\
 whole() {
   found= ; node=
   while read -r _ _ device root at _; do
-    case "$at" in "$1") found=$root:$device ;; /) node=$device ;; esac
+    if [ "$at" = "$1" ]; then found=$root:$device; fi
+    if [ "$at" = / ]; then node=$device; fi
   done </proc/self/mountinfo
   case "$found" in
     "") echo "$1 is no mount point in this container" >&2; return 1 ;;
