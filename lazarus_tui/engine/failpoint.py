@@ -43,6 +43,12 @@ def parse(text: str) -> dict[str, _Action]:
 _ACTIVE = parse(os.environ.get(ENVIRONMENT, ""))
 
 
+def arm(text: str) -> None:
+    """What ``LAZARUS_FP`` says, for a process that was forked after this module was imported."""
+    _ACTIVE.clear()
+    _ACTIVE.update(parse(text))
+
+
 def fp(name: str) -> None:
     action = _ACTIVE.get(name)
     if action is not None:

@@ -87,6 +87,13 @@ async def close_capsule(step: RestoreStep, context: StepContext) -> None:
         await annotate(step, context, CONFIGMAPS, found, {CLOSED: rfc3339(context.clock.now())}, "closed")
 
 
+async def open_capsule(step: RestoreStep, context: StepContext) -> None:
+    """Before an undo changes anything: whoever finds the capsule now sees that its operation is not at its end."""
+    found = await context.reader.get(CONFIGMAPS, capsule_name(context.op), step.namespace, type=dict)
+    if found is not None and annotation(found, CLOSED):
+        await annotate(step, context, CONFIGMAPS, found, {CLOSED: None}, "open again")
+
+
 async def capsule_closed(step: RestoreStep, context: StepContext) -> bool:
     found = await context.reader.get(CONFIGMAPS, capsule_name(context.op), step.namespace, type=dict)
     return found is None or bool(annotation(found, CLOSED))

@@ -8,7 +8,15 @@ from lazarus_tui.model.clock import parse_rfc3339, rfc3339
 from lazarus_tui.model.operation import Figures
 from lazarus_tui.model.resources import VOLUMES
 from lazarus_tui.model.steps import Observation, Seen, StepContext, StepStopped
-from lazarus_tui.snapshots.inplace.beacon import Hold, annotate, capsule_closed, close_capsule, extinguish, light
+from lazarus_tui.snapshots.inplace.beacon import (
+    Hold,
+    annotate,
+    capsule_closed,
+    close_capsule,
+    extinguish,
+    light,
+    open_capsule,
+)
 from lazarus_tui.snapshots.inplace.events import warn
 from lazarus_tui.snapshots.inplace.parachute import claim_policy, restore_policy, set_policy
 from lazarus_tui.snapshots.inplace.part import Object, RestoreStep, last_writer, wanted_replicas
@@ -168,7 +176,8 @@ class Close(RestoreStep):
         await close_capsule(self, context)
 
     async def undo(self, context: StepContext) -> None:
-        """Before the old volumes come back: the beacon, the safe policy, and hands off, as before the first harm."""
+        """Before the old volumes come back: an open capsule, the beacon, the safe policy, and hands off, as before the
+        first harm."""
         if await self.untouched(context):
             return
         await self.way_back(context)
@@ -180,6 +189,7 @@ class Close(RestoreStep):
             return "" if claim_policy(found) == _SAFE else "the claims' policy is not safe yet"
 
         async def act() -> None:
+            await open_capsule(self, context)
             await light(self, context)
             await set_policy(self, context, _SAFE)
 
