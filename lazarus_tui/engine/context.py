@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +82,10 @@ class OperationContext:
         self.facts: Mapping[str, Any] = _Facts(ledger)
         self._own_gate = gate
         self.held: MutableMapping[str, steps.Closing] = {}
+
+    @property
+    def checks(self) -> Sequence[CheckResult]:
+        return self._ledger.operation.checks
 
     @property
     def fence(self) -> int:

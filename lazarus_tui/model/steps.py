@@ -262,6 +262,11 @@ class StepContext(Protocol):
     held: MutableMapping[str, Closing]  # what this run keeps open over several steps; the engine closes it at its end
 
     @property
+    def checks(self) -> Sequence[CheckResult]:
+        """What checks found so far, as the journal has it."""
+        ...
+
+    @property
     def fence(self) -> int:
         """The number this engine writes to the cluster as its own (see ``Fence``); 0 where there is none."""
         ...
