@@ -107,7 +107,7 @@ class Policies:
 
     async def store(self, policy: SnapshotPolicy, context: str, cluster_uid: str) -> Held:
         """Keep a policy, or replace the one with its name; runs count from now. Raises ``Refused``."""
-        record = msgspec.to_builtins(policy)
+        record = msgspec.json.decode(msgspec.json.encode(policy))  # as the journal gives it back
         if redact_value(record, keys=False) != record:
             raise Refused(
                 "it holds what looks like a password or a token, and the journal keeps no secrets",
