@@ -22,7 +22,8 @@ class Image:
     """What an image stands for.
 
     ``program`` is a file of ``images/``; None is a container without a process (Velero itself works inside the
-    sandbox). ``once`` programs end by themselves. ``arguments`` says whether a container's args reach the program.
+    sandbox). ``once`` programs end by themselves. ``arguments`` says whether a container's args reach the program, and
+    ``command`` whether its command does, before them.
     ``ports`` are those it listens on, whether or not a container declares them. ``stop`` is the signal that asks it to
     end. ``engine`` names a server of this machine (``images/engines.py``) that it needs.
     """
@@ -31,6 +32,7 @@ class Image:
     program: str | None
     once: bool = False
     arguments: bool = False
+    command: bool = False
     ports: tuple[int, ...] = ()
     commands: frozenset[str] = _TOOLS
     stop: int = signal.SIGTERM
@@ -70,7 +72,7 @@ class Catalog:
 
 
 def standard_catalog() -> Catalog:
-    """The images of the shop, of databases, of Velero, and of tests."""
+    """The images of the shop, of databases, of Velero, of probes, and of tests."""
     shop = [
         Image("orders", "orders.py", ports=(8080,), commands=_TOOLS | {"orders-cli"}),
         Image("web", "web.py", ports=(8080,)),
@@ -89,10 +91,13 @@ def standard_catalog() -> Catalog:
         )
         for name in ENGINES
     ]  # fmt: skip
+    # What probes of a network need: a listener, and the tools that every image has here.
+    busybox = Image("busybox", "busybox.py", arguments=True, command=True)
     velero = Image("velero", None, commands=frozenset())
     waiter = Image("velero-restore-helper", "restore_wait.py", once=True, arguments=True, commands=frozenset())
     return Catalog(
         {f"lazarus.dev/{image.name}:1": image for image in (*shop, *databases)},
         {"velero/velero": velero, "velero/velero-restore-helper": waiter}
+        | {name: busybox for name in ("busybox", "library/busybox", "docker.io/library/busybox")}
         | {f"docker.io/velero/{name}": image for name, image in (("velero", velero), (waiter.name, waiter))},
     )

@@ -212,7 +212,8 @@ class PodWorker:
     def _launch(self, container: Object, image: Image) -> Launch:
         env = self._kubelet.environment(self, container)
         mount(self.place.root, container, self.place.volumes, env)
-        args = tuple(expand(str(arg), env) for arg in container.get("args") or ())
+        words = [*(container.get("command") or () if image.command else ()), *(container.get("args") or ())]
+        args = tuple(expand(str(word), env) for word in words)
         volumes = tuple(self.place.volumes.values())
         stdin, tty = bool(container.get("stdin")), bool(container.get("tty"))
         return Launch(image, args, env, self.place.root, volumes, stdin, tty, self.place.namespace)

@@ -1,0 +1,98 @@
+"""What is there of a quarantine, by labels and uids; a name alone makes nothing ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lazarus_tui.kube.errors import NotFound
+from lazarus_tui.model.labels import RESTORE_NAME_LABEL, label_value
+from lazarus_tui.model.resources import CONFIGMAPS, DOWNLOAD_REQUESTS, NAMESPACES, RESTORES, VOLUMES, Resource
+from lazarus_tui.model.snapshots import CONTENTS
+from lazarus_tui.model.stepping import OPERATION_LABEL
+from lazarus_tui.model.steps import Reader
+from lazarus_tui.prove.quarantine import names, storage
+from lazarus_tui.prove.quarantine.names import Quarantine, label
+
+Object = dict[str, Any]
+
+
+async def listed(reader: Reader, resource: Resource, namespace: str | None = None, selector: str = "") -> list[Object]:
+    """Fresh objects; none of a kind that the cluster does not serve. Raises ``KubeError``."""
+    try:
+        return await reader.list(resource, namespace, type=dict, label_selector=selector)
+    except NotFound:
+        return []
+
+
+async def namespace(reader: Reader, wanted: Quarantine) -> Object | None:
+    """The quarantine itself, if it is this operation's."""
+    found = await reader.get(NAMESPACES, wanted.name, type=dict)
+    return found if wanted.owns(found) else None
+
+
+async def restores(reader: Reader, wanted: Quarantine) -> list[Object]:
+    """Restores into the quarantine that this operation made."""
+    if not wanted.velero:
+        return []
+    found = await listed(reader, RESTORES, wanted.velero, _made_by(wanted))
+    return [one for one in found if wanted.name in ((one.get("spec") or {}).get("namespaceMapping") or {}).values()]
+
+
+async def papers(reader: Reader, wanted: Quarantine) -> list[tuple[Resource, Object]]:
+    """What lies in Velero's namespace beside the Restore: its modifiers and requests for downloads."""
+    if not wanted.velero:
+        return []
+    maps = await listed(reader, CONFIGMAPS, wanted.velero, _made_by(wanted))
+    mine = [one for one in maps if one["metadata"]["name"] == wanted.modifiers or wanted.owns(one)]
+    requests = await listed(reader, DOWNLOAD_REQUESTS, wanted.velero, _made_by(wanted))
+    return [
+        *((CONFIGMAPS, one) for one in mine if not label(one, names.CAPSULE)),
+        *((DOWNLOAD_REQUESTS, one) for one in requests),
+    ]
+
+
+async def volumes(reader: Reader, wanted: Quarantine, claims: Mapping[str, str]) -> tuple[list[Object], frozenset[str]]:
+    """Volumes of the quarantine, and identities of all storage beside it. ``claims``: uid → name of its claims."""
+    mine, live = [], set(wanted.handles)
+    for one in await listed(reader, VOLUMES):
+        if storage.bound_into(one) == wanted.name and _ours(one, wanted, claims):
+            mine.append(one)
+        else:
+            live |= storage.identities(one)
+    return mine, frozenset(live)
+
+
+def _ours(volume: Object, wanted: Quarantine, claims: Mapping[str, str]) -> bool:
+    reference = volume["spec"]["claimRef"]
+    return str(reference.get("uid") or "") in claims or wanted.owns(volume) or restored(volume, wanted)
+
+
+def restored(found: Object, wanted: Quarantine) -> bool:
+    """Whether Velero made it for this operation's Restore."""
+    return bool(wanted.restore) and label(found, RESTORE_NAME_LABEL) == label_value(wanted.restore)
+
+
+async def contents(reader: Reader, wanted: Quarantine, *, space: bool) -> list[Object]:
+    """VolumeSnapshotContents of snapshots in the quarantine; ``space``: it is there, and this operation's."""
+    found = [one for one in await listed(reader, CONTENTS) if _of(one) == wanted.name]
+    return [one for one in found if space or wanted.owns(one) or restored(one, wanted) or _marked(one, wanted)]
+
+
+async def handles(reader: Reader, wanted: Quarantine) -> list[str]:
+    """Snapshots of the proof's point that are listed outside the quarantine, as the storage calls them."""
+    found = await listed(reader, CONTENTS) if wanted.points else []
+    told = {str((one.get("status") or {}).get("snapshotHandle") or "") for one in found if _of(one) != wanted.name}
+    return sorted(told & wanted.points)
+
+
+def _of(content: Object) -> str:
+    return str(((content.get("spec") or {}).get("volumeSnapshotRef") or {}).get("namespace") or "")
+
+
+def _marked(found: Object, wanted: Quarantine) -> bool:
+    return label(found, OPERATION_LABEL) == wanted.op[:8]
+
+
+def _made_by(wanted: Quarantine) -> str:
+    return f"{OPERATION_LABEL}={wanted.op[:8]}"

@@ -1,0 +1,100 @@
+"""The last steps of a proof: its quarantine is removed, or kept for a while as asked, and looked for everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from lazarus_tui.model.clock import rfc3339
+from lazarus_tui.model.resources import NAMESPACES
+from lazarus_tui.model.stepping import BaseStep, carry_out
+from lazarus_tui.model.steps import Observation, Seen, StepContext, Write
+from lazarus_tui.prove.quarantine import census, names
+from lazarus_tui.prove.quarantine.leftovers import leftovers
+from lazarus_tui.prove.quarantine.sweep import sweep
+
+# Seconds for what is on its way out to be gone, before it counts as left behind.
+STRAGGLERS = 30.0
+
+
+class Clean(BaseStep):
+    """Facts: ``prove.clean`` {kept_until (RFC 3339 or ""), notes: [sentence]}, ``prove.points``: the snapshots of the
+    proof's point that were listed before, ``prove.storage``: what no object will tell of any more. It never fails for
+    what does not go: the next step says what is left."""
+
+    name, title, mutates = "clean", "Remove the quarantine", True
+    poll, limit = 2.0, 1800.0
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        self.wanted = names.quarantine(params)
+
+    async def observe(self, context: StepContext) -> Observation:
+        done = context.facts.get("prove.clean")
+        if done is None:
+            return Observation(Seen.ABSENT)
+        if done["kept_until"]:
+            return Observation(Seen.DONE, f"{self.wanted.name} is kept until {done['kept_until']}")
+        return Observation(Seen.DONE, "; ".join(done["notes"]) or f"{self.wanted.name} is removed")
+
+    async def act(self, context: StepContext) -> None:
+        if "prove.points" not in context.facts:
+            await context.remember(**{"prove.points": await census.handles(context.reader, self.wanted)})
+        until = await self._kept(context) if self.wanted.keep_minutes else ""
+        notes = [] if until else await sweep(context, self.wanted)
+        await context.remember(**{"prove.clean": {"kept_until": until, "notes": notes}})
+
+    async def _kept(self, context: StepContext) -> str:
+        """Until when it stays; "" when there is nothing to keep."""
+        found = await census.namespace(context.reader, self.wanted)
+        if found is None or found["metadata"].get("deletionTimestamp"):
+            return ""
+        until = context.clock.now() + timedelta(minutes=self.wanted.keep_minutes)
+        body = {"metadata": {"labels": {names.EXPIRES: names.stamp(until)}}}
+        uid = found["metadata"]["uid"]
+        await carry_out(context, Write("merge-patch", NAMESPACES, None, self.wanted.name, body, uid=uid, expect="kept"))
+        return rfc3339(until)
+
+
+class ShownClean(BaseStep):
+    """Facts: ``prove.cleaned`` {clean: true | false | null (kept on purpose), kept_until, words, leftovers: [{kind,
+    name, namespace, owner, age (seconds), why}], lost: [snapshots of the point that were listed before and are not
+    now], unseen: [kinds that may not be listed]}."""
+
+    name, title = "shown-clean", "Show that nothing is left"
+    poll, limit = 2.0, 180.0
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        self.wanted = names.quarantine(params)
+        self._began: float | None = None
+
+    async def observe(self, context: StepContext) -> Observation:
+        kept = str((context.facts.get("prove.clean") or {}).get("kept_until") or "")
+        if kept:
+            words = f"{self.wanted.name} is kept until {kept}"
+            return _shown(None, words, kept_until=kept)
+        now = context.clock.monotonic()
+        self._began = now if self._began is None else self._began
+        found, unseen = await leftovers(context, self.wanted)
+        if any(one["why"].startswith("being deleted") for one in found) and now - self._began < STRAGGLERS:
+            return Observation(Seen.WAITING, f"{len(found)} are still being deleted")
+        before = context.facts.get("prove.points") or ()
+        lost = sorted(set(before) - set(await census.handles(context.reader, self.wanted)))
+        words = _words(found, lost)
+        return _shown(not found and not lost, words, leftovers=found, lost=lost, unseen=unseen)
+
+
+def _shown(clean: bool | None, words: str, **more: Any) -> Observation:
+    nothing = {"kept_until": "", "leftovers": [], "lost": [], "unseen": []}
+    return Observation(Seen.DONE, words, facts={"prove.cleaned": {"clean": clean, "words": words, **nothing, **more}})
+
+
+def _words(found: list[dict[str, Any]], lost: list[str]) -> str:
+    parts = []
+    if found:
+        told = ", ".join(f"{one['kind']} {one['name']}" for one in found[:4])
+        more = f" and {len(found) - 4} more" if len(found) > 4 else ""
+        parts.append(f"left behind: {told}{more}")
+    if lost:
+        parts.append(f"snapshots of the point are gone: {', '.join(lost)}")
+    return "; ".join(parts) or "nothing is left, and every snapshot of the point is still listed"

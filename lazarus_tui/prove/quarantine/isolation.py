@@ -1,0 +1,51 @@
+"""The step that shows a quarantine to be closed: before the data comes, and again when it is there (S1, S2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lazarus_tui.model.stepping import BaseStep
+from lazarus_tui.model.steps import Observation, Seen, StepContext
+from lazarus_tui.prove.quarantine import names, probing
+from lazarus_tui.prove.quarantine.targets import targets
+
+# Seconds a CNI gets to put policies into effect, and between two rounds of probes.
+SETTLES, PAUSE = 45.0, 2.0
+
+
+class Isolation(BaseStep):
+    """Facts: ``prove.isolation`` {closed: bool | null, words, rounds, probes: [{kind, what, target, expected, seen,
+    seconds, answers, words}]}; with ``again`` it is ``prove.isolation_after``. Anything but closed ends the step."""
+
+    name, title = "isolation", "Show that the quarantine is closed"
+    poll, limit = 1.0, 300.0
+
+    def __init__(self, params: Mapping[str, Any], *, again: bool = False) -> None:
+        self.wanted, self.key = names.quarantine(params), "prove.isolation"
+        if again:
+            self.name, self.title, self.key = "isolation-again", "Show that it is still closed", "prove.isolation_after"
+
+    async def observe(self, context: StepContext) -> Observation:
+        found = context.facts.get(self.key)
+        if found is None:
+            return Observation(Seen.ABSENT)
+        if found["closed"]:
+            return Observation(Seen.DONE, found["words"])
+        hint = "use a CNI that enforces NetworkPolicies, or see which policy opens it: kubectl get networkpolicies -A"
+        if found["closed"] is None:
+            hint = f"kubectl -n {self.wanted.name} exec {names.DIALER} -- nc -z -w 3 ADDRESS PORT"
+        return Observation(Seen.FAILED, f"isolation not enforced: {found['words']}", hint=hint)
+
+    async def act(self, context: StepContext) -> None:
+        """Rounds until one shows it closed, or the time is up: policies take effect some time after they are made."""
+        clock, rounds = context.clock, 0
+        end = clock.monotonic() + SETTLES
+        ways = await targets(context, self.wanted, await probing.environment(context.reader, self.wanted))
+        while True:
+            rounds += 1
+            found = await probing.tried(context.reader, clock, self.wanted, ways)
+            if found.closed or clock.monotonic() >= end:
+                break
+            await clock.sleep(PAUSE)
+        await context.remember(**{self.key: probing.record(found, rounds)})

@@ -1,0 +1,239 @@
+"""Taking a quarantine down in the one order that loses nothing (data §1.4, requirements.md S20, reliability V6).
+
+The Restore has ended; then workloads; then whatever storage is not the copy's own is made to stay, and read back; only
+then claims, snapshots and the namespace go. Everything is found by labels and deleted by uid, so whoever begins again
+after a crash finds what is left. What does not go is told, never forced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lazarus_tui.model.resources import (
+    CLAIMS,
+    CRONJOBS,
+    DAEMONSETS,
+    DEPLOYMENTS,
+    JOBS,
+    NAMESPACES,
+    PODS,
+    REPLICASETS,
+    RESTORES,
+    STATEFULSETS,
+    VOLUMES,
+    Resource,
+)
+from lazarus_tui.model.snapshots import CONTENTS, SNAPSHOTS
+from lazarus_tui.model.stepping import carry_out
+from lazarus_tui.model.steps import StepContext, Write
+from lazarus_tui.prove.quarantine import census, storage
+from lazarus_tui.prove.quarantine.names import OPERATION, Quarantine
+
+Object = dict[str, Any]
+Things = list[tuple[Resource, Object]]
+
+# Seconds that each part gets to go before the next one is begun.
+RESTORE_ENDS, PODS_END, CLAIMS_GO, SPACE_GOES, REST_GOES = 600.0, 180.0, 180.0, 300.0, 90.0
+PAUSE = 1.0
+# Phases of a Restore after which Velero makes nothing more (velero §1.3).
+_ENDED = frozenset({"Completed", "PartiallyFailed", "Failed", "FailedValidation"})
+# Who would start pods again goes before the pods.
+_WORKLOADS = (CRONJOBS, JOBS, DEPLOYMENTS, STATEFULSETS, DAEMONSETS, REPLICASETS, PODS)
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """An object that stands for storage; ``field`` holds its policy, which has to be ``policy``.
+
+    ``orphan`` is the storage's own name where it stays when the object goes, and nothing else tells of it.
+    """
+
+    resource: Resource
+    found: Object
+    field: str
+    policy: str
+    orphan: str = ""
+
+
+async def sweep(context: StepContext, wanted: Quarantine) -> list[str]:
+    """Remove everything; a sentence for each thing that stays and why. Raises ``StepStopped`` for a missing right."""
+    return await Sweep(context, wanted).run()
+
+
+class Sweep:
+    """One run; ``notes`` says what did not go."""
+
+    def __init__(self, context: StepContext, wanted: Quarantine) -> None:
+        self.context, self.wanted, self.reader = context, wanted, context.reader
+        self.notes: list[str] = []
+
+    async def run(self) -> list[str]:
+        if not await self._restores_ended():
+            return self.notes
+        if await census.namespace(self.reader, self.wanted) is not None:
+            await self._gone(self._workloads, PODS_END)
+            if not await self._secured():
+                return self.notes
+            await self._gone(self._claims, CLAIMS_GO)
+            await self._gone(self._snapshots, REST_GOES)
+            await self._gone(self._space, SPACE_GOES)
+        if await self._secured():
+            await self._gone(self._storage, REST_GOES)
+            await self._gone(self._papers, REST_GOES)
+        return self.notes
+
+    # --- what there is
+
+    async def _workloads(self) -> Things:
+        kinds = [(kind, await census.listed(self.reader, kind, self.wanted.name)) for kind in _WORKLOADS]
+        return [(kind, one) for kind, found in kinds for one in found]
+
+    async def _claims(self) -> Things:
+        return [(CLAIMS, one) for one in await census.listed(self.reader, CLAIMS, self.wanted.name)]
+
+    async def _snapshots(self) -> Things:
+        return [(SNAPSHOTS, one) for one in await census.listed(self.reader, SNAPSHOTS, self.wanted.name)]
+
+    async def _space(self) -> Things:
+        found = await census.namespace(self.reader, self.wanted)
+        return [(NAMESPACES, found)] if found is not None else []
+
+    async def _storage(self) -> Things:
+        """Volumes and contents whose claims and snapshots are gone."""
+        volumes, _ = await census.volumes(self.reader, self.wanted, {})
+        found: Things = [(VOLUMES, one) for one in volumes if (one.get("status") or {}).get("phase") != "Bound"]
+        if await census.namespace(self.reader, self.wanted) is None:
+            found += [(CONTENTS, one) for one in await census.contents(self.reader, self.wanted, space=False)]
+        return found
+
+    async def _papers(self) -> Things:
+        """Last of all: while its Restore is there, its label says what was made for it."""
+        restores = await census.restores(self.reader, self.wanted)
+        return [*((RESTORES, one) for one in restores), *await census.papers(self.reader, self.wanted)]
+
+    # --- how it goes
+
+    async def _gone(self, what: Callable[[], Awaitable[Things]], patience: float) -> None:
+        """Delete by uid what ``what`` finds, until it finds nothing or the time is up."""
+        clock, asked = self.context.clock, set[str]()
+        end = clock.monotonic() + patience
+        while left := await what():
+            for resource, found in left:
+                meta = found["metadata"]
+                if meta["uid"] in asked or meta.get("deletionTimestamp") or _goes_by_itself(resource, found):
+                    continue
+                asked.add(meta["uid"])
+                where = meta.get("namespace") if resource.namespaced else None
+                await carry_out(self.context, Write("delete", resource, where, meta["name"], uid=meta["uid"]))
+            if clock.monotonic() >= end:
+                self.notes += [stuck(resource, found, patience) for resource, found in left]
+                return
+            await clock.sleep(PAUSE)
+
+    async def _restores_ended(self) -> bool:
+        """Velero cannot be stopped: it would make an open namespace of the same name where the closed one was."""
+        clock = self.context.clock
+        end = clock.monotonic() + RESTORE_ENDS
+        while running := [one for one in await census.restores(self.reader, self.wanted) if _phase(one) not in _ENDED]:
+            for one in running:
+                await self._withdraw(one)
+            if clock.monotonic() >= end:
+                names = ", ".join(one["metadata"]["name"] for one in running)
+                self.notes.append(f"Velero still works on restore {names}: the quarantine stays, closed, until it ends")
+                return False
+            await clock.sleep(PAUSE * 5)
+        return True
+
+    async def _withdraw(self, restore: Object) -> None:
+        """One that Velero has not looked at can be taken back; the revision says whether it still has not."""
+        meta = restore["metadata"]
+        if _phase(restore) in ("", "New") and not meta.get("deletionTimestamp"):
+            write = Write(
+                "delete", RESTORES, meta["namespace"], meta["name"],
+                uid=meta["uid"], resource_version=meta["resourceVersion"], expect="it never begins",
+            )  # fmt: skip
+            await carry_out(self.context, write)
+
+    # --- what must not go along
+
+    async def _secured(self) -> bool:
+        """Mark volumes and contents as this operation's with the policy they need, and read both back."""
+        for _ in range(3):
+            wrong = await self._unsecured()
+            if not wrong:
+                return True
+            await self._remember(wrong)
+            for one in wrong:
+                await self._secure(one)
+        wrong = await self._unsecured()
+        self.notes += [
+            f"{one.resource.kind} {one.found['metadata']['name']} cannot be made {one.policy}: nothing more is deleted"
+            for one in wrong
+        ]
+        return not wrong
+
+    async def _secure(self, one: Holding) -> None:
+        meta = one.found["metadata"]
+        body = {"metadata": {"labels": {OPERATION: self.wanted.op}}, "spec": {one.field: one.policy}}
+        write = Write(
+            "merge-patch", one.resource, None, meta["name"], body,
+            uid=meta["uid"], resource_version=meta["resourceVersion"], expect=f"ours, {one.policy}",
+            undo={"spec": {one.field: one.found["spec"].get(one.field)}},
+        )  # fmt: skip
+        await carry_out(self.context, write)
+
+    async def _unsecured(self) -> list[Holding]:
+        """What is not marked, or would go or stay wrongly."""
+        space = await census.namespace(self.reader, self.wanted) is not None
+        claims = {one["metadata"]["uid"]: one["metadata"]["name"] for _, one in (await self._claims() if space else [])}
+        volumes, live = await census.volumes(self.reader, self.wanted, claims)
+        contents = await census.contents(self.reader, self.wanted, space=space)
+        found = [_volume(one, live) for one in volumes] + [_content(one) for one in contents]
+        return [one for one in found if not self._right(one)]
+
+    def _right(self, one: Holding) -> bool:
+        return self.wanted.owns(one.found) and one.found["spec"].get(one.field) == one.policy
+
+    async def _remember(self, wrong: Sequence[Holding]) -> None:
+        known = list(self.context.facts.get("prove.storage") or ())
+        told = {one["name"] for one in known}
+        known += [
+            {"kind": f"storage of a {one.resource.kind}", "name": one.orphan, "of": one.found["metadata"]["name"]}
+            for one in wrong
+            if one.orphan and one.orphan not in told
+        ]
+        await self.context.remember(**{"prove.storage": known})
+
+
+def _volume(found: Object, live: frozenset[str]) -> Holding:
+    policy, names = storage.policy_for(found, live), storage.identities(found)
+    orphan = "" if policy == storage.DELETE or names & live else min(names, key=len, default="")
+    return Holding(VOLUMES, found, "persistentVolumeReclaimPolicy", policy, orphan)
+
+
+def _content(found: Object) -> Holding:
+    """A cut made in the quarantine has no other object; those of the point have their own, or Velero's backup."""
+    made_here = bool((found["spec"].get("source") or {}).get("volumeHandle"))
+    orphan = str((found.get("status") or {}).get("snapshotHandle") or "") if made_here else ""
+    return Holding(CONTENTS, found, "deletionPolicy", storage.RETAIN, orphan)
+
+
+def _goes_by_itself(resource: Resource, found: Object) -> bool:
+    """Its driver removes the storage first and the object then; the other way round the storage would be left."""
+    return resource is VOLUMES and found["spec"].get("persistentVolumeReclaimPolicy") == storage.DELETE
+
+
+def stuck(resource: Resource, found: Object, seconds: float) -> str:
+    """Why an object is still there, as far as it says so itself."""
+    meta = found["metadata"]
+    held = ", ".join(meta.get("finalizers") or ()) or ", ".join((found.get("spec") or {}).get("finalizers") or ())
+    conditions: Sequence[Object] = (found.get("status") or {}).get("conditions") or ()
+    why = next((one["message"] for one in conditions if one.get("reason") == "SomeFinalizersRemain"), "")
+    words = why or (f"held by {held}" if held else "no finalizer says why")
+    return f"{resource.kind} {meta['name']} is still there after {seconds:.0f} s: {words}"
+
+
+def _phase(restore: Object) -> str:
+    return str((restore.get("status") or {}).get("phase") or "")
