@@ -77,13 +77,18 @@ class Artefacts:
         return found
 
     async def raw(self, where: Where, kind: str, name: str) -> bytes:
-        """The unpacked bytes of a JSON artefact, for the engine's own use; raises as ``get`` does."""
-        if KINDS.get(kind) != "json":
+        """The bytes of an artefact that is no text, for the engine's own use; raises as ``get`` does.
+
+        BackupContents is a tarball of at most ``TAR_LIMIT`` bytes with Secrets in it: fetched each time, never kept.
+        """
+        if KINDS.get(kind, "text") == "text":
             raise Refused(f"{kind[:64]!r} is not read whole", code="usage")
-        found: bytes = await self._cached(where, kind, name, "raw", lambda body: body)
+        found: bytes = await self._cached(where, kind, name, "raw", bytes, keep=KINDS[kind] == "json")
         return found
 
-    async def _cached(self, where: Where, kind: str, name: str, form: str, made: Callable[[bytes], Any]) -> Any:
+    async def _cached(
+        self, where: Where, kind: str, name: str, form: str, made: Callable[[bytes], Any], *, keep: bool = True
+    ) -> Any:
         resource = BACKUPS if kind.startswith("Backup") else RESTORES
         subject = await where.cluster.get(resource, name, where.velero, type=dict[str, Any])
         if subject is None:
@@ -96,7 +101,7 @@ class Artefacts:
         cached = (where.cluster_uid, kind, str(subject["metadata"].get("uid", "")), form)
         if cached not in self._cache:
             found = made(await self._download(where, kind, name, subject))
-            if phase in _MOVING:
+            if phase in _MOVING or not keep:
                 return found
             self._cache[cached] = found
             while len(self._cache) > CACHED:

@@ -296,7 +296,8 @@ class House:
         )  # fmt: skip
 
     async def _plan(self, kind: str, context: str, params: Mapping[str, Any]) -> Plan:
-        reader = PlanningReader(Place(self.contexts, context), self.artefacts)
+        place, known = Place(self.contexts, context), self._operations_of(context)
+        reader = PlanningReader(place, self.artefacts, self.registry, known)
         return await self.registry.plan(kind, reader, self._with_velero(context, params), self._clock)
 
     def _with_velero(self, context: str, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,19 +1,37 @@
-"""What planners read a cluster through: the cluster itself, and what Velero keeps of its backups in object storage."""
+"""What planners read a cluster through: the cluster itself, what Velero keeps in object storage, and each other."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from lazarus_tui.engine.artefacts import Artefacts, Where
 from lazarus_tui.engine.errors import Refused
+from lazarus_tui.engine.registry import Registry
+from lazarus_tui.engine.subjects import verdicts
 from lazarus_tui.kube.cluster import Cluster
+from lazarus_tui.model.operation import Operation
+from lazarus_tui.model.plan import Params, Plan
+from lazarus_tui.model.verdict import Verdict
 
 
 class PlanningReader(Cluster):
-    """The same connection with ``artefact`` (``model.steps.ArtefactReader``); it belongs to whoever opened it."""
+    """The same connection with ``artefact`` (``model.steps.ArtefactReader``), ``make`` (``model.planning.PlanMaker``)
+    and ``proofs`` (``ProofReader``, from ``operations`` of this context); it belongs to whoever opened it."""
 
-    def __init__(self, where: Where, artefacts: Artefacts) -> None:
+    def __init__(
+        self, where: Where, artefacts: Artefacts, registry: Registry, operations: Iterable[Operation] = ()
+    ) -> None:
         inner = where.cluster
         super().__init__(inner.transport, inner.context, inner.clock, policy=inner.policy, rng=inner.rng)
-        self._where, self._artefacts = where, artefacts
+        self._where, self._artefacts, self._registry, self._operations = where, artefacts, registry, operations
+
+    async def make(self, kind: str, params: Params) -> Plan:
+        """The plan of another kind, made from the same cluster; raises as that planner does."""
+        return await self._registry.plan(kind, self, params, self.clock)
+
+    def proofs(self, namespace: str) -> Mapping[str, tuple[Verdict, str]]:
+        """The newest verdict of each point of the namespace, with its time."""
+        return verdicts(self._operations, namespace)
 
     async def artefact(self, velero: str, kind: str, name: str) -> bytes:
         """Raises ``Refused`` where it cannot be fetched: on a read-only context nothing is asked for at all."""

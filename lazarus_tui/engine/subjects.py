@@ -12,6 +12,7 @@ from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.steps import OperationType
 from lazarus_tui.model.topics import WorkloadRow
+from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.model.volumes import UNREAD, VolumeInfo
 from lazarus_tui.velero.preview import preview_backup
 
@@ -49,6 +50,15 @@ def overview(sight: Sight, operations: Iterable[Operation], held: Held) -> Itera
         unlisted=sight.unlisted,
         leave_out=frozenset({sight.velero}),
     )
+
+
+def verdicts(operations: Iterable[Operation], namespace: str) -> dict[str, tuple[Verdict, str]]:
+    """The newest verdict about each point of a namespace, with its time, by the point's name."""
+    found: dict[str, tuple[Verdict, str]] = {}
+    for proof in posture.proofs_of(operations):
+        if namespace in proof.namespaces:
+            found.setdefault(proof.backup, (proof.verdict, proof.at))
+    return found
 
 
 def lists_worth_reading(rows: Iterable[WorkloadRow]) -> list[str]:

@@ -1,0 +1,27 @@
+"""What planners that are composed of others' plans are handed beside the cluster (see ``model.steps.Reader``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
+
+from lazarus_tui.model.plan import Params, Plan
+from lazarus_tui.model.verdict import Verdict
+
+
+@runtime_checkable
+class PlanMaker(Protocol):
+    """A Reader that can have another subject's plan made, so that a composed plan holds exactly what that one says."""
+
+    async def make(self, kind: str, params: Params) -> Plan:
+        """The plan of ``kind``; raises as its planner does."""
+        ...
+
+
+@runtime_checkable
+class ProofReader(Protocol):
+    """A Reader that knows which points were proven."""
+
+    def proofs(self, namespace: str) -> Mapping[str, tuple[Verdict, str]]:
+        """The newest verdict of each point of a namespace with its time (RFC 3339), by the point's name."""
+        ...

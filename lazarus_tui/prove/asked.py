@@ -1,0 +1,102 @@
+"""What was asked of a proof: the planner's parameters, checked, with one clear error each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from lazarus_tui.model.plan import Params, PlanRefused
+from lazarus_tui.model.quantities import QuantityError
+from lazarus_tui.model.quantities import parse as quantity
+from lazarus_tui.prove.definitions import SANDBOX_CONTEXT, SHOP
+from lazarus_tui.prove.rules import Allowed, allowed
+
+SOURCES = ("velero", "snapshots")
+CONTROLS = ("", "withhold", "flip", "drop-table", "no-workload")
+RUNGS = ("exists", "complete", "intact", "restores", "healthy", "data right")
+LIMITS = ("cpu", "memory", "storage", "pods")
+WORKLOADS = ("StatefulSet", "Deployment", "DaemonSet")
+LONGEST_KEEP = 24 * 60.0
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """``workload``: "" (all of the namespace) or ``Kind/name``. Times in seconds; ``keep_minutes``: how long the
+    quarantine stays after the checks; ``require``: rungs that must pass, () for the usual ones."""
+
+    namespace: str = ""
+    source: str = "velero"
+    point: str = "latest"
+    workload: str = ""
+    velero: str = ""
+    checks: dict[str, Any] | None = None
+    require: tuple[str, ...] = ()
+    rto_seconds: float | None = None
+    rpo_seconds: float | None = None
+    stabilise_seconds: float = 0.0
+    limits: dict[str, str] = {}
+    keep_minutes: float = 0.0
+    control: str = ""
+    policy: str = ""
+    network: dict[str, bool] = {}
+    probe: dict[str, str] = {}
+    allow: tuple[Allowed, ...] = ()
+
+
+def asked(params: Params, context: str, now: datetime) -> Asked:
+    """The parameters; in the sandbox the shop is proven unless something else is named. Raises ``PlanRefused``."""
+    given = {key: value for key, value in params.items() if value is not None and key in _FIELDS}
+    targets = params.get("targets")
+    given |= {
+        key: targets[key] for key in ("rto_seconds", "rpo_seconds") if isinstance(targets, Mapping) and key in targets
+    }
+    given["allow"] = ()
+    try:
+        found = msgspec.convert(given, Asked)
+    except msgspec.ValidationError as error:
+        raise PlanRefused(f"this cannot be proven: {error}", where="prove") from error
+    unknown = sorted(set(params) - set(_FIELDS) - {"targets"})
+    if unknown:
+        raise PlanRefused(f"a proof knows no parameter {', '.join(unknown)}", where="prove", hint=", ".join(_FIELDS))
+    if not found.namespace and context == SANDBOX_CONTEXT:
+        found = msgspec.structs.replace(found, namespace=SHOP)
+    _check(found)
+    return msgspec.structs.replace(found, allow=allowed(params.get("allow"), now))
+
+
+_FIELDS = Asked.__struct_fields__
+
+
+def _check(found: Asked) -> None:
+    if not _NAMESPACE.fullmatch(found.namespace):
+        raise PlanRefused("which namespace?", where="namespace", hint="name it as NAMESPACE or NAMESPACE/KIND/NAME")
+    _one_of("source", found.source, SOURCES)
+    _one_of("control", found.control, CONTROLS)
+    for rung in found.require:
+        _one_of("require", rung, RUNGS)
+    for key, value in found.limits.items():
+        _one_of("limits", key, LIMITS)
+        try:
+            quantity(value)
+        except QuantityError as error:
+            raise PlanRefused(str(error), where=f"limits.{key}") from error
+    if found.workload:
+        kind, slash, name = found.workload.partition("/")
+        if not slash or not name:
+            raise PlanRefused(f"{found.workload!r} is no workload", where="workload", hint="StatefulSet/orders")
+        _one_of("workload", kind, WORKLOADS)
+    if not 0 <= found.keep_minutes <= LONGEST_KEEP:
+        raise PlanRefused(f"keep_minutes is between 0 and {LONGEST_KEEP:.0f}", where="keep_minutes")
+    if found.source == "snapshots" and not found.workload.startswith("StatefulSet/"):
+        raise PlanRefused("a snapshot set is of one StatefulSet", where="workload", hint="StatefulSet/orders")
+
+
+def _one_of(where: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise PlanRefused(
+            f"{where}: there is no {value!r}", where=where, hint=f"one of {', '.join(filter(None, known))}"
+        )

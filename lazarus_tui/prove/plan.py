@@ -1,0 +1,216 @@
+"""The plan of a proof: from the point's own contents, everything that will be made, changed, left out, and why."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from lazarus_tui.model.clock import Clock, rfc3339
+from lazarus_tui.model.plan import Danger, Estimate, Params, Plan, PlanRefused
+from lazarus_tui.model.planning import PlanMaker
+from lazarus_tui.model.steps import Reader
+from lazarus_tui.prove import choice, preflight, wording
+from lazarus_tui.prove.asked import Asked, asked
+from lazarus_tui.prove.definitions import parse
+from lazarus_tui.prove.points import Contents, Source, identity
+from lazarus_tui.prove.rules import Options, Ruling, judge
+from lazarus_tui.prove.rules.modifiers import LARGEST, document
+from lazarus_tui.prove.snapshot_points import SnapshotPoints
+from lazarus_tui.prove.velero_points import VeleroPoints
+
+KIND = "prove.run"
+RESTORE, BESIDE = "velero.restore", "snapshots.restore-beside"
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Every name of the proof, made from its operation, so that they stand literally in the approved plan."""
+
+    op: str
+
+    @property
+    def quarantine(self) -> str:
+        return f"lazarus-q-{self.op[:8]}"
+
+    @property
+    def restore(self) -> str:
+        return f"lazarus-proof-{self.op[:8]}"
+
+    @property
+    def modifiers(self) -> str:
+        return f"lazarus-modifiers-{self.op[:8]}"
+
+
+async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
+    """The plan of one proof; changes nothing. ``params``: see ``asked.Asked``. Raises ``PlanRefused``."""
+    wanted = asked(params, reader.context, clock.now())
+    names = Names(secrets.token_hex(8))
+    source = source_of(wanted, reader, clock)
+    views = await source.points(wanted.namespace, wanted.workload, sure=choice.sure(wanted.point))
+    point = choice.choose(wanted.point, views, clock.now(), random.Random(names.op))
+    contents = await source.contents(point.name, wanted.namespace, wanted.workload)
+    options = Options(target=names.quarantine, workload=wanted.workload, allow=wanted.allow)
+    ruling = judge(contents, options)
+    _refuse_blocked(ruling, wanted)
+    _refuse_missing(contents, wanted)
+    found = await preflight.look(reader, contents, ruling, wanted, names.quarantine, clock.now())
+    restoring, estimate = await _restoring(reader, wanted, names, point.name, contents, ruling)
+    preflight.enough_time(contents, estimate, clock.now())
+    frozen = {**_frozen(wanted, names, contents, ruling, reader.context), **restoring}
+    frozen |= {"handles": sorted(found.handles | _handles(contents)), "images": list(found.images)}
+    not_green = frozen["not_green"]
+    named = wording.subject(wanted.namespace, wanted.workload)
+    return Plan(
+        kind=KIND,
+        context=reader.context,
+        cluster_uid=await reader.cluster_uid(),
+        target=names.quarantine,
+        title=f"Prove {named} from {point.name}",
+        danger=Danger.CHANGES,
+        params=frozen,
+        steps=(),
+        effects=tuple(wording.effects(names.quarantine, contents, ruling, frozen)),
+        warnings=(*(f"cannot be PASSED: {why}" for why in not_green), *ruling.warnings, *found.warnings,
+                  *(f"{point.name}: {why}" for why in point.reasons)),
+        undo="everything it makes is in the quarantine, and is removed at its end whatever happens",
+        estimate=estimate,
+        made=rfc3339(clock.now()),
+    )  # fmt: skip
+
+
+def source_of(wanted: Asked, reader: Reader, clock: Clock) -> Source:
+    if wanted.source == SnapshotPoints.kind:
+        return SnapshotPoints(reader)
+    return VeleroPoints(reader, wanted.velero, clock)
+
+
+def _refuse_blocked(ruling: Ruling, wanted: Asked) -> None:
+    if ruling.blocked:
+        raise PlanRefused(
+            f"nothing makes {len(ruling.blocked)} objects of {wanted.namespace} harmless: {ruling.blocked[0]}",
+            where=wanted.namespace,
+            hint="prove another point, or take these objects out of the backup",
+            code="blocked",
+            details=ruling.blocked,
+        )
+
+
+def _refuse_missing(contents: Contents, wanted: Asked) -> None:
+    kind, _, name = wanted.workload.partition("/")
+    if wanted.workload and not any((item.kind, item.name) == (kind, name) for item in contents.items):
+        what = f"{contents.point} does not hold {kind} {name} of namespace {wanted.namespace}"
+        raise PlanRefused(what, where="workload", hint="choose another point, or the whole namespace")
+
+
+def _frozen(
+    wanted: Asked, names: Names, contents: Contents, ruling: Ruling, context: str
+) -> dict[str, Any]:  # fmt: skip
+    checks = parse(
+        {"sources": {names.quarantine: wanted.namespace}, "checks": wanted.checks, "evidence": False}, context
+    )
+    rules = list(ruling.modifiers) if wanted.source == VeleroPoints.kind else []
+    if len(document(rules)) > LARGEST:
+        raise PlanRefused(
+            f"{len(rules)} rules are more than a ConfigMap can hold", where=wanted.namespace, hint="prove one workload"
+        )
+    return {
+        "op": names.op,
+        "quarantine": names.quarantine,
+        "velero": wanted.velero,
+        "lease_namespace": wanted.velero or wanted.namespace,
+        "source": wanted.source,
+        "point": contents.point,
+        "point_start": contents.start,
+        "namespace": wanted.namespace,
+        "workload": wanted.workload,
+        "modifiers": {"name": names.modifiers, "rules": rules} if rules else {},
+        "expected": [dict(one) for one in ruling.expected],
+        "forbidden": [dict(one) for one in ruling.forbidden],
+        "inventory": list(ruling.inventory),
+        "volumes": [_volume(one) for one in contents.volumes],
+        "held": [dict(one) for one in ruling.held],
+        "not_green": [*ruling.not_green, *_unproven(wanted)],
+        "contents_digest": contents.digest,
+        "checks": msgspec.to_builtins(checks),
+        "require": list(wanted.require or _rungs(checks)),
+        "targets": {"rto_seconds": wanted.rto_seconds, "rpo_seconds": wanted.rpo_seconds},
+        "stabilise_seconds": wanted.stabilise_seconds,
+        "limits": dict(wanted.limits),
+        "keep_minutes": wanted.keep_minutes,
+        "control": wanted.control,
+        "allow": [msgspec.to_builtins(one) for one in wanted.allow],
+        "policy": wanted.policy,
+        "network": dict(wanted.network),
+        "probe": dict(wanted.probe),
+    }
+
+
+def _rungs(checks: Any) -> Sequence[str]:
+    rungs = ("exists", "complete", "intact", "restores", "healthy")
+    about_data = checks.watermark is not None or any(
+        getattr(check, "rung", "") == "data right" for check in getattr(checks, "checks", ())
+    )
+    return (*rungs, "data right") if about_data else rungs
+
+
+def _unproven(wanted: Asked) -> list[str]:
+    """A control breaks the copy on purpose: it has to be red, and its colour says nothing about the point."""
+    return [f"negative control {wanted.control!r}: the copy is broken on purpose"] if wanted.control else []
+
+
+def _volume(one: Any) -> dict[str, Any]:
+    return {
+        "claim": one.claim,
+        "held": str(one.held),
+        "reason": one.reason,
+        "size": one.size,
+        "method": one.method,
+        "handle": one.handle,
+        "frozen_at": one.frozen_at,
+    }
+
+
+def _handles(contents: Contents) -> set[str]:
+    """What the point's own volumes were on: a restored one that is on the same is not a copy (S9)."""
+    own = (identity(item.spec) for item in contents.cluster if item.resource == "persistentvolumes")
+    return {one for one in own if one}
+
+
+async def _restoring(
+    reader: Reader, wanted: Asked, names: Names, point: str, contents: Contents, ruling: Ruling
+) -> tuple[dict[str, Any], Estimate | None]:
+    """What the subject of the point needs to bring it back, as its own planner says, with our rules put in."""
+    if not isinstance(reader, PlanMaker):
+        raise PlanRefused("this engine cannot plan a restore here", hint="plan it through the engine")
+    if wanted.source == SnapshotPoints.kind:
+        name = wanted.workload.partition("/")[2]
+        given = {"namespace": wanted.namespace, "statefulset": name, "set": point, "into": names.quarantine}
+        made = await reader.make(BESIDE, given)
+        return {"beside": {**made.params, "new": False}}, made.estimate
+    made = await reader.make(
+        RESTORE,
+        {
+            "velero": wanted.velero,
+            "backup": point,
+            "name": names.restore,
+            "namespaces": [wanted.namespace],
+            "namespace_mapping": {wanted.namespace: names.quarantine},
+            "exclude_resources": list(ruling.excluded),
+        },
+    )
+    return {
+        "restore": {**made.params, "spec": _spec(made.params["spec"], names, ruling), "checks": False}
+    }, made.estimate
+
+
+def _spec(spec: Mapping[str, Any], names: Names, ruling: Ruling) -> dict[str, Any]:
+    """One namespace, mapped to the quarantine, and never onto what exists (S5)."""
+    found = {**spec, "preserveNodePorts": False}
+    if ruling.modifiers:
+        found["resourceModifier"] = {"kind": "configmap", "name": names.modifiers}
+    return found

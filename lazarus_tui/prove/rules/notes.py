@@ -1,0 +1,78 @@
+"""What a person has to know beside the lines: why it can never be green, and what may surprise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from lazarus_tui.prove.points import Item
+from lazarus_tui.prove.rules import podspecs
+from lazarus_tui.prove.rules.finding import Finding, Rule, Scene, Verb
+from lazarus_tui.prove.rules.owners import Owners, mounted
+from lazarus_tui.prove.rules.patching import at
+from lazarus_tui.prove.rules.volumes import CLAIMS
+
+Said = Mapping[int, Sequence[tuple[Rule, Finding]]]
+
+
+def not_green(every: Iterable[Item], said: Said, scene: Scene, workload: str) -> tuple[str, ...]:
+    """One sentence for each volume without data of ``workload`` ("" for any)."""
+    every = list(every)
+    own = _own(every, scene, workload)
+    return tuple(
+        f"{item.plural}/{item.name}: {found.words}"
+        for item in every
+        for _, found in said[id(item)]
+        if found.verb is Verb.EMPTY and (own is None or (item.resource, item.name) in own)
+    )
+
+
+def _own(every: Iterable[Item], scene: Scene, workload: str) -> set[tuple[str, str]] | None:
+    """The workload, its pods and the claims they mount."""
+    if not workload:
+        return None
+    owners, found = Owners(scene.contents), set()
+    kind, _, name = workload.partition("/")
+    for item in every:
+        mine = (item.kind, item.name) == (kind, name) or (
+            item.resource == "pods" and owners.root(item.name) == workload
+        )
+        if not mine:
+            continue
+        found.add((item.resource, item.name))
+        pod = at(item.body, podspecs.spec_path(item)) if item.resource in podspecs.RESOURCES else None
+        found |= {(CLAIMS, claim) for claim in mounted(pod)}
+        found |= {(CLAIMS, claim) for claim in _templated(item, every)}
+    return found
+
+
+def _templated(item: Item, every: Iterable[Item]) -> Iterable[str]:
+    names = [str((one.get("metadata") or {}).get("name")) for one in item.spec.get("volumeClaimTemplates") or ()]
+    starts = tuple(f"{name}-{item.name}-" for name in names)
+    for one in every:
+        if one.resource == CLAIMS and starts and one.name.startswith(starts) and one.name.rpartition("-")[2].isdigit():
+            yield one.name
+
+
+def warnings(every: Iterable[Item], said: Said) -> tuple[str, ...]:
+    found = []
+    unknown = sorted(
+        {i.resource for i in every for r, _ in said[id(i)] if r.title.startswith("custom resources nobody")}
+    )
+    if unknown:
+        found.append(f"left out, because nobody knows what acts on them: {', '.join(unknown)}")
+    for item in every:
+        words = [finding.words for rule, finding in said[id(item)] if finding.verb is Verb.KEEP]
+        found += [f"{item.ref} is restored against the rules, {text}" for text in words]
+    daemons = sorted(item.name for item in every if item.resource == "daemonsets.apps")
+    found += [f"DaemonSet {name} starts on every node" for name in daemons]
+    temporary = sorted({item.name for item in every if _temporary(item)})
+    if temporary:
+        found.append(f"emptyDir volumes start empty in {', '.join(temporary[:4])}{' …' if len(temporary) > 4 else ''}")
+    return tuple(found)
+
+
+def _temporary(item: Item) -> bool:
+    if item.resource not in ("deployments.apps", "statefulsets.apps", "daemonsets.apps"):
+        return False
+    pod = at(item.body, podspecs.spec_path(item)) or {}
+    return any(isinstance(one, Mapping) and "emptyDir" in one for one in pod.get("volumes") or ())

@@ -1,0 +1,183 @@
+"""Pods and what makes pods: the host, privileges, priority (S3, S18), what runs by itself (S6), consumers (S15)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lazarus_tui.prove.points import Item
+from lazarus_tui.prove.rules.finding import Finding, Rule, Scene, Verb
+from lazarus_tui.prove.rules.patching import at, nested, pointer
+
+_TEMPLATE = ("spec", "template")
+_PLACES: Mapping[str, tuple[str, ...]] = {
+    "pods": (),
+    "replicationcontrollers": _TEMPLATE,
+    "deployments.apps": _TEMPLATE,
+    "statefulsets.apps": _TEMPLATE,
+    "daemonsets.apps": _TEMPLATE,
+    "replicasets.apps": _TEMPLATE,
+    "jobs.batch": _TEMPLATE,
+    "cronjobs.batch": ("spec", "jobTemplate", "spec", "template"),
+    "podtemplates": ("template",),
+}
+RESOURCES = tuple(_PLACES)
+SCALED = ("deployments.apps", "statefulsets.apps")
+CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
+# Pod Security Standards, level baseline (kubernetes.io/docs/concepts/security/pod-security-standards).
+_CAPABILITIES = frozenset({
+    "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE", "SETFCAP",
+    "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
+})  # fmt: skip
+_SYSCTLS = frozenset({
+    "kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.ip_unprivileged_port_start",
+    "net.ipv4.tcp_syncookies", "net.ipv4.ping_group_range", "net.ipv4.ip_local_reserved_ports",
+    "net.ipv4.tcp_keepalive_time", "net.ipv4.tcp_fin_timeout", "net.ipv4.tcp_keepalive_intvl",
+    "net.ipv4.tcp_keepalive_probes",
+})  # fmt: skip
+_SELINUX = frozenset({"", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"})
+_CONSUMER = ("lazarus/role", "lazarus.io/role")
+
+
+def template(item: Item) -> tuple[str, ...]:
+    """The path of the pod template's metadata; () where the object is no template."""
+    place = _PLACES.get(item.resource)
+    return (*place, "metadata") if place else ()
+
+
+def spec_path(item: Item) -> tuple[str, ...]:
+    return (*_PLACES[item.resource], "spec")
+
+
+def containers(pod: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    """Field and container, for every container of a pod spec."""
+    for field in CONTAINERS:
+        for one in pod.get(field) or ():
+            if isinstance(one, Mapping) and one.get("name"):
+                yield field, one
+
+
+def _host(item: Item, scene: Scene) -> Iterable[Finding]:
+    """What a pod may not have at level baseline, taken away where the list of its parts merges by name."""
+    path = spec_path(item)
+    pod = at(item.body, path)
+    if not isinstance(pod, Mapping):
+        return
+    patch: dict[str, Any] = {field: None for field in ("hostNetwork", "hostPID", "hostIPC") if pod.get(field)}
+    said, expects = sorted(patch), [(pointer((*path, field)), None) for field in sorted(patch)]
+    context = _context(pod.get("securityContext"))
+    if context:
+        patch["securityContext"] = context
+        said.append("securityContext")
+        expects += [(pointer((*path, "securityContext", key)), value) for key, value in context.items()]
+    for field, one in containers(pod):
+        change = _container(one)
+        if change:
+            name = str(one["name"])
+            patch.setdefault(field, []).append({"name": name, **change})
+            said.append(f"{name}: {', '.join(_named(change))}")
+            expects += _hopes((*path, field, f"name={name}"), change)
+    if patch:
+        words = f"{'; '.join(said)}: not allowed in the quarantine (Pod Security baseline)"
+        yield Finding(Verb.CHANGE, words, nested(path, patch), strategic=True, expects=tuple(expects))
+
+
+def _container(one: Mapping[str, Any]) -> dict[str, Any]:
+    change: dict[str, Any] = {}
+    context = _context(one.get("securityContext"))
+    if context:
+        change["securityContext"] = context
+    ports = [port for port in one.get("ports") or () if isinstance(port, Mapping)]
+    if any(port.get("hostPort") or port.get("hostIP") for port in ports):
+        kept = [{key: value for key, value in port.items() if key not in ("hostPort", "hostIP")} for port in ports]
+        change["ports"] = [{"$patch": "replace"}, *kept]
+    return change
+
+
+def _context(found: Any) -> dict[str, Any]:
+    """What of a securityContext has to go or to be narrowed."""
+    if not isinstance(found, Mapping):
+        return {}
+    change: dict[str, Any] = {"privileged": None} if found.get("privileged") else {}
+    adds = [str(one) for one in (found.get("capabilities") or {}).get("add") or ()]
+    allowed = [one for one in adds if one.removeprefix("CAP_") in _CAPABILITIES]
+    if allowed != adds:
+        change["capabilities"] = {"add": allowed or None}
+    if found.get("procMount") not in (None, "", "Default"):
+        change["procMount"] = None
+    for field in ("seccompProfile", "appArmorProfile"):
+        if (found.get(field) or {}).get("type") == "Unconfined":
+            change[field] = None
+    selinux = found.get("seLinuxOptions") or {}
+    if str(selinux.get("type") or "") not in _SELINUX or selinux.get("user") or selinux.get("role"):
+        change["seLinuxOptions"] = None
+    if (found.get("windowsOptions") or {}).get("hostProcess"):
+        change["windowsOptions"] = None
+    calls = [one for one in found.get("sysctls") or () if isinstance(one, Mapping)]
+    kept = [one for one in calls if one.get("name") in _SYSCTLS]
+    if len(kept) != len(calls):
+        change["sysctls"] = kept or None
+    return change
+
+
+def _named(change: Mapping[str, Any]) -> list[str]:
+    names = ["hostPort"] if "ports" in change else []
+    return names + sorted(change.get("securityContext") or ())
+
+
+def _hopes(place: tuple[str, ...], change: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    hopes: list[tuple[str, Any]] = []
+    for key, value in (change.get("securityContext") or {}).items():
+        if key == "capabilities":
+            hopes.append((pointer((*place, "securityContext", key, "add")), value["add"]))
+        else:
+            hopes.append((pointer((*place, "securityContext", key)), value))
+    for n in range(len(change.get("ports") or ()) - 1):
+        hopes.append((pointer((*place, "ports", str(n), "hostPort")), None))
+    return hopes
+
+
+def _priority(item: Item, scene: Scene) -> Iterable[Finding]:
+    path = spec_path(item)
+    pod = at(item.body, path)
+    gone = [
+        key
+        for key in ("priorityClassName", "priority", "preemptionPolicy")
+        if isinstance(pod, Mapping) and pod.get(key)
+    ]
+    if gone:
+        expects = ((pointer((*path, "priorityClassName")), None),)
+        words = f"priority {pod.get('priorityClassName') or pod.get('priority')}: a copy pushes nothing away"
+        yield Finding(Verb.CHANGE, words, nested(path, dict.fromkeys(gone)), expects=expects)
+
+
+def _scheduled(item: Item, scene: Scene) -> Iterable[Finding]:
+    if (item.body.get("status") or {}).get("completionTime"):
+        yield Finding(Verb.LEFT, "it is complete: it is not restored")
+    elif item.spec.get("suspend") is not True:
+        yield Finding(
+            Verb.SUSPEND, "it would run again", {"spec": {"suspend": True}}, expects=(("/spec/suspend", True),)
+        )
+
+
+def _consumer(item: Item, scene: Scene) -> Iterable[Finding]:
+    roles = {item.marks("labels").get(key) for key in _CONSUMER}
+    if "consumer" in roles and item.spec.get("replicas") != 0:
+        yield Finding(Verb.SUSPEND, "a consumer of messages stays at zero", {"spec": {"replicas": 0}},
+                      expects=(("/spec/replicas", 0),))  # fmt: skip
+
+
+def _ended(item: Item, scene: Scene) -> Iterable[Finding]:
+    if (item.body.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+        yield Finding(Verb.LEFT, "it is complete: it is not restored")
+    elif "kubernetes.io/config.mirror" in item.marks("annotations"):
+        yield Finding(Verb.LEFT, "a mirror of a static pod: it is not restored")
+
+
+RULES = (
+    Rule("S3", "the host", RESOURCES, _host, stern=True),
+    Rule("S18", "priority", RESOURCES, _priority),
+    Rule("S6", "what runs by itself", ("cronjobs.batch", "jobs.batch"), _scheduled),
+    Rule("S6", "what has ended", ("pods",), _ended),
+    Rule("S15", "consumers", (*SCALED, "replicasets.apps", "replicationcontrollers"), _consumer),
+)  # fmt: skip

@@ -1,0 +1,47 @@
+"""The lines of a proof's plan: every object that is touched, under the rule that touches it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lazarus_tui.model.plan import Effect
+from lazarus_tui.model.quantities import size
+from lazarus_tui.model.volumes import Held
+from lazarus_tui.prove.points import Contents
+from lazarus_tui.prove.rules import Ruling
+
+# Objects of one kind that are named one by one when nothing is said about them; more are counted.
+_NAMED = 12
+
+
+def subject(namespace: str, workload: str) -> str:
+    return f"{namespace}/{workload}" if workload else f"namespace {namespace}"
+
+
+def effects(quarantine: str, contents: Contents, ruling: Ruling, params: Mapping[str, Any]) -> Iterable[Effect]:
+    """First what is made, then what is changed on the way, then what stays out."""
+    yield Effect("create", f"namespace {quarantine}", "closed before anything is in it; removed at the end (S1, S4)")
+    if modifiers := params.get("modifiers"):
+        what = f"ConfigMap {modifiers['name']} in {params['velero']}"
+        yield Effect("create", what, f"{len(modifiers['rules'])} rules for the restore; removed at the end")
+    if restore := params.get("restore"):
+        yield Effect("create", f"Restore {restore['name']} in {params['velero']}", f"from {contents.point}")
+    yield from _created(quarantine, ruling)
+    for volume in contents.volumes:
+        if volume.held is Held.CAPTURED:
+            room = size(volume.size) if volume.size else "size not recorded"
+            yield Effect("create", f"volume {quarantine}/{volume.claim}", f"with its data, {room}, {volume.method}")
+    order = {"empty": 0, "change": 1, "strip": 2, "suspend": 3, "keep": 4, "skip": 5, "left": 6}
+    for line in sorted(ruling.lines, key=lambda one: order.get(one.verb, 9)):
+        yield line.effect()
+    for held in ruling.held:
+        yield Effect("release", f"{held['kind']} {quarantine}/{held['name']}", f"to {held['replicas']} after the look")
+
+
+def _created(quarantine: str, ruling: Ruling) -> Iterable[Effect]:
+    for resource, names in ruling.created.items():
+        if len(names) > _NAMED:
+            yield Effect("create", f"{len(names)} {resource} in {quarantine}")
+        else:
+            yield from (Effect("create", f"{resource}/{name} in {quarantine}") for name in names)
