@@ -73,7 +73,7 @@ class Scheduler:
         try:
             while True:
                 self._wake.clear()
-                if not any(held.policy.schedule for held in self._policies.all()):
+                if not any(held.policy.schedule or held.pending for held in self._policies.all()):
                     await self._wake.wait()
                     continue
                 await self.look()
