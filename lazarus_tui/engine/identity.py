@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lazarus_tui.engine.contexts import Identity
+from lazarus_tui.engine.snapshot_rights import refusals
 from lazarus_tui.kube.access import Question
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.kube.errors import Forbidden, KubeError
@@ -42,7 +43,7 @@ async def identify(cluster: Cluster, *, wanted: str = "", sandbox: Path | None =
     uid = await cluster.cluster_uid()
     found, factor = await asyncio.gather(_veleros(cluster, wanted), _factor(cluster, sandbox))
     chosen = choose(found, wanted)
-    denied = await _denied(cluster, chosen.namespace if chosen else "")
+    denied = (*await _denied(cluster, chosen.namespace if chosen else ""), *await refusals(cluster))
     return Identity(
         cluster_uid=uid,
         server_version=version.git_version,

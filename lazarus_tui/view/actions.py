@@ -13,6 +13,7 @@ from lazarus_tui.view.reasons import (
     cluster,
     engine,
     log_kept,
+    may,
     parked,
     point,
     releasable,
@@ -53,6 +54,13 @@ class Action:
 
 _CHANGE: tuple[Reason, ...] = (engine, cluster, velero, writable)
 _WRITE: tuple[Reason, ...] = (engine, cluster, writable)
+# What an operation on sets cannot do without; the planner asks for the rest.
+_SNAPSHOTS, _CONTENTS = "volumesnapshots.snapshot.storage.k8s.io", "volumesnapshotcontents.snapshot.storage.k8s.io"
+_TAKE = may(f"create {_SNAPSHOTS}", f"patch {_CONTENTS}")
+_REPLACE = may("patch persistentvolumes", "patch statefulsets.apps", "delete persistentvolumeclaims")
+_BESIDE = may(f"create {_CONTENTS}")
+_PRUNE = may(f"delete {_SNAPSHOTS}", f"patch {_CONTENTS}")
+_RELEASE = may("patch persistentvolumes")
 _ON = frozenset
 _OBJECTS = _ON({"backups", "restores", "schedules"})
 _ARTEFACTS = _ON({"backups", "restores"})
@@ -155,7 +163,7 @@ ACTIONS: tuple[Action, ...] = (
         "plan a snapshot set of the StatefulSet: all its volumes under one id",
         _SETS | {"overview"},
         Danger.CHANGES,
-        (*_WRITE, stateful),
+        (*_WRITE, _TAKE, stateful),
         6,
     ),
     Action(
@@ -165,7 +173,7 @@ ACTIONS: tuple[Action, ...] = (
         "plan to bring the StatefulSet back to this set; undo brings the old volumes back",
         _SETS,
         Danger.DESTROYS,
-        (*_WRITE, usable),
+        (*_WRITE, _REPLACE, usable),
         3,
     ),
     Action(
@@ -175,7 +183,7 @@ ACTIONS: tuple[Action, ...] = (
         "plan a restore of this set into another namespace; what runs is not touched",
         _SETS,
         Danger.CHANGES,
-        (*_WRITE, usable),
+        (*_WRITE, _BESIDE, usable),
         4,
     ),
     Action(
@@ -185,7 +193,7 @@ ACTIONS: tuple[Action, ...] = (
         "plan to remove the workload's sets that no rule keeps; the plan says which, and why the others stay",
         _SETS,
         Danger.DESTROYS,
-        (*_WRITE, stateful),
+        (*_WRITE, _PRUNE, stateful),
         5,
     ),
     Action(
@@ -195,7 +203,7 @@ ACTIONS: tuple[Action, ...] = (
         "plan to delete the old volumes a restore in place kept; after that it cannot be undone",
         _OPERATIONS,
         Danger.DESTROYS,
-        (*_WRITE, releasable),
+        (*_WRITE, _RELEASE, releasable),
         7,
     ),
     Action("undo", ("u",), "undo", "take the operation back", _OPERATIONS, Danger.CHANGES, (engine, undoable), 4),

@@ -123,6 +123,8 @@ def _warning(operation: Operation, here: str, now: datetime, width: int, command
     stopped = operation.facts.get("stop.at")
     down = isinstance(stopped, str) and operation.state is not OpState.UNDOING
     since = f" since {times.clock(str(stopped), now)}" if down else ""
+    if not down and operation.foreign:  # when it was stopped is in another journal; its capsule says when it began
+        since = f", restore begun {times.clock(operation.started, now)}"
     where = f" in {operation.context}" if operation.context != here else ""
     head: list[Span | str] = [
         span(f" ▲ {operation.target} IS AT 0{f' OF {total}' if total else ''} REPLICAS", tone),

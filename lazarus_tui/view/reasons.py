@@ -74,6 +74,19 @@ def allowed(capability: str) -> Reason:
     return reason
 
 
+def may(*capabilities: str) -> Reason:
+    """The same for rights that may be given in one namespace: that of the record, or of the operation's target."""
+
+    def reason(situation: Situation) -> str | None:
+        record, found = situation.record, situation.operation
+        namespace = getattr(record, "namespace", "") or (found.target.partition("/")[0] if found else "")
+        denied = situation.context.denied if situation.context is not None else ()
+        missing = (each for one in capabilities for each in (one, f"{one} in {namespace}") if each in denied)
+        return next((f"your account may not {each}" for each in missing), None)
+
+    return reason
+
+
 def row(situation: Situation) -> str | None:
     return None if situation.record is not None or situation.mode == "document" else "nothing is selected"
 

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from lazarus_tui.engine.identity import choose, identify, rights
+from lazarus_tui.engine.snapshot_rights import NAMED, WIDE, refusals
 from lazarus_tui.kube.errors import Forbidden, KubeError, Unreachable
-from lazarus_tui.model.resources import CONFIGMAPS, DEPLOYMENTS, LOCATIONS, Resource
+from lazarus_tui.model.objects import Meta, Namespace
+from lazarus_tui.model.resources import CONFIGMAPS, DEPLOYMENTS, LOCATIONS, NAMESPACES, Resource
 from lazarus_tui.velero.discover import Installation
 
 
@@ -120,3 +122,31 @@ async def test_how_fast_a_sandbox_runs(tmp_path: Path, note: Any, file: Any, fac
         (tmp_path / "serve.json").write_text(json.dumps(file))
     assert (await of(Answers(note=note), sandbox=tmp_path)).time_factor == factor
     assert (await of(Answers(note=note))).time_factor == 1.0
+
+
+class Rights(Answers):
+    """``given``: rights in all namespaces; ``within``: by namespace. Nothing else is allowed."""
+
+    def __init__(self, given: set[str], within: dict[str, set[str]], spaces: int = 2) -> None:
+        super().__init__()
+        self.given, self.within, self.spaces, self.asked = given, within, spaces, 0
+
+    async def list(self, resource: Resource, *_: Any, **__: Any) -> Any:
+        assert resource is NAMESPACES
+        names = [*self.within, *(f"n{n}" for n in range(self.spaces - len(self.within)))]
+        return [Namespace(metadata=Meta(name=name)) for name in names]
+
+    async def can_i_all(self, questions: Any) -> Any:
+        self.asked += len(questions)
+        return {one: str(one) in self.given | self.within.get(one.namespace, set()) for one in questions}
+
+
+async def test_rights_for_sets_are_asked_in_each_namespace_only_where_they_are_not_given_in_all() -> None:
+    takes = "create volumesnapshots.snapshot.storage.k8s.io"
+    everywhere = {str(question) for question in (*WIDE, *NAMED)}
+    whole = Rights(everywhere, {})
+    assert (await refusals(whole), whole.asked) == ((), len(everywhere))  # type: ignore[arg-type]
+    tenant = Rights(everywhere - {takes, "patch persistentvolumes"}, {"shop": {takes}})
+    assert await refusals(tenant) == ("patch persistentvolumes", f"{takes} in n0")  # type: ignore[arg-type]
+    many = Rights(everywhere - {takes}, {}, spaces=41)
+    assert (await refusals(many), many.asked) == ((), len(everywhere))  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import msgspec
 import pytest
 
 from lazarus_tui.model.plan import Danger
@@ -104,3 +105,19 @@ def test_the_header_names_cluster_uid_and_mode_and_shrinks():
     assert len(narrow) <= 48
     assert "READ-ONLY" in narrow
     assert worlds.CONTEXT in narrow
+
+
+def test_a_right_that_is_missing_in_one_namespace_greys_its_sets_only():
+    denied = ("create volumesnapshots.snapshot.storage.k8s.io in shop", "patch persistentvolumes")
+    context = worlds.context(write_until="always", denied=denied)
+
+    def why(name, namespace):
+        some = next(row for row in worlds.overview().values() if row.kind == "StatefulSet" and row.claims)
+        row = msgspec.structs.replace(some, namespace=namespace)
+        situation = reasons.Situation("snapshots", worlds.NOW, context=context, record=row)
+        return actions.BY_ID[name].disabled_reason(situation)
+
+    assert why("take", "shop") == "your account may not create volumesnapshots.snapshot.storage.k8s.io in shop"
+    assert why("take", "prod") is None
+    assert why("in_place", "prod") == "your account may not patch persistentvolumes"
+    assert why("beside", "prod") != "your account may not patch persistentvolumes"
