@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 import msgspec
@@ -17,12 +18,14 @@ import msgspec
 from lazarus_tui.journal import JournalError
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.kube.errors import KubeError
-from lazarus_tui.model.clock import Clock
+from lazarus_tui.model.clock import Clock, parse_rfc3339
+from lazarus_tui.model.freezes import HELD
 from lazarus_tui.model.operation import Operation, OpState, StepState, StepView
 from lazarus_tui.model.plan import Plan
 from lazarus_tui.model.resources import CONFIGMAPS
 from lazarus_tui.model.steps import Step
-from lazarus_tui.snapshots.names import CAPSULE, CLOSED
+from lazarus_tui.snapshots.hooks.spec import hooks_of
+from lazarus_tui.snapshots.names import CAPSULE, CLOSED, FROZEN_UNTIL
 
 log = logging.getLogger(__name__)
 
@@ -34,13 +37,30 @@ KNOWN = ("set", "replicas")
 
 @dataclass(frozen=True, slots=True)
 class Capsule:
-    """``plan`` as it was approved; ``closed`` when (RFC 3339) its operation ended, "" while it may be half done."""
+    """``plan`` as it was approved; ``closed`` when (RFC 3339) its operation ended, "" while it may be half done.
+
+    ``made``: since when it is there. ``frozen_until``: of a freeze, when whoever holds it must have ended it if alive.
+    """
 
     operation: str
     namespace: str
     name: str
     plan: Plan
     closed: str = ""
+    made: str = ""
+    frozen_until: str = ""
+
+    @property
+    def held(self) -> dict[str, Any]:
+        """What may be frozen, as ``model.freezes`` has it, but not what was really run there."""
+        hooks = hooks_of(self.plan.params) if self.frozen_until else None
+        return (
+            {pod: {"container": one.container, "since": self.made} for pod, one in hooks.pods.items()} if hooks else {}
+        )
+
+    def early(self, now: datetime) -> bool:
+        """Whether another Lazarus is likely to be at a freeze still, and no word about it is needed."""
+        return bool(self.frozen_until) and parse_rfc3339(self.frozen_until) > now
 
 
 class BadCapsule(ValueError):
@@ -57,8 +77,15 @@ def opened(found: dict[str, Any]) -> Capsule:
         raise BadCapsule(f"capsule {where} holds no plan: {error}") from error
     if plan.digest() != data.get("digest") or not data.get("operation"):
         raise BadCapsule(f"capsule {where} was changed: its plan is not the one that was approved")
-    closed = str((meta.get("annotations") or {}).get(CLOSED) or "")
-    return Capsule(str(data["operation"]), str(meta["namespace"]), str(meta["name"]), plan, closed)
+    marks, made = meta.get("annotations") or {}, str(meta.get("creationTimestamp") or "")
+    closed, until = str(marks.get(CLOSED) or ""), str(marks.get(FROZEN_UNTIL) or "")
+    try:
+        hooks_of(plan.params)
+        if until:
+            parse_rfc3339(until)
+    except (ValueError, OverflowError, msgspec.MsgspecError) as error:
+        raise BadCapsule(f"capsule {where} cannot be read: {error}") from error
+    return Capsule(str(data["operation"]), str(meta["namespace"]), str(meta["name"]), plan, closed, made, until)
 
 
 async def capsules(cluster: Cluster) -> list[Capsule]:
@@ -114,8 +141,21 @@ def adopted(capsule: Capsule, context: str, steps: Sequence[Step], now: str) -> 
         exit_code=0 if capsule.closed else 3,
         foreign="" if capsule.closed else f"begun by another Lazarus, known by its capsule {where}",
     )
+    if held := capsule.held:
+        operation = _frozen(operation, held, capsule)
     mutating = [step.name for step in steps if step.mutates]
     return operation, plan, {"capsule": where, "steps": mutating, "digest": capsule.plan.digest()}
+
+
+def _frozen(operation: Operation, held: Mapping[str, Any], capsule: Capsule) -> Operation:
+    pods = ", ".join(sorted(held))
+    by_hand = f"kubectl -n {capsule.namespace} get configmap {capsule.name} -o jsonpath='{{.data.thaw}}'"
+    return msgspec.structs.replace(
+        operation,
+        facts={**operation.facts, HELD: dict(held)},
+        message=f"{operation.message}; {pods} may be frozen since {capsule.made}",
+        hint=f"undo thaws it, resume thaws it and ends the set; the commands to do it by hand: {by_hand}",
+    )
 
 
 class Keeper(Protocol):
@@ -144,7 +184,8 @@ async def look(cluster: Cluster, context: str, keeper: Keeper) -> None:
     except KubeError as error:
         log.info("capsules of %s cannot be listed: %s", context, error)
         return
-    for capsule in found:
+    now = cluster.clock.now()
+    for capsule in [one for one in found if not one.early(now)]:
         await keeper.adopt(capsule, context)
     # One that cannot be read is there all the same: nothing is concluded from it.
     there = {str((one.get("data") or {}).get("operation") or ""): "" for one in listed}

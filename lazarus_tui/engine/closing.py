@@ -49,7 +49,12 @@ def closed(operation: Operation, events: Sequence[Event], by: str, reason: str, 
 def elsewhere(operation: Operation, ended: str | None, at: str) -> tuple[Operation, Any]:
     """The operation of another Lazarus that ended there: well at ``ended``, or taken back when its capsule is gone."""
     state, code = (OpState.DONE, 0) if ended else (OpState.UNDONE, 2)
-    words = "its capsule says that it ended well" if ended else "its capsule is gone, as after an undo or a release"
+    gone = (
+        "its note is gone, so nothing is frozen any more"
+        if pods_held(operation)
+        else "its capsule is gone, as after an undo or a release"
+    )
+    words = "its capsule says that it ended well" if ended else gone
     message = f"another Lazarus ended it: {words}"
     found = msgspec.structs.replace(
         operation, state=state, exit_code=code, message=message, hint="", foreign="", changed=at, ended=ended or at,

@@ -21,6 +21,7 @@ from lazarus_tui.engine.contexts import Contexts
 from lazarus_tui.engine.download import resolve
 from lazarus_tui.engine.gate import Gate
 from lazarus_tui.engine.identity import choose, rights
+from lazarus_tui.engine.openhooks import open_hooks
 from lazarus_tui.journal import Journal
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.kube.errors import KubeError
@@ -70,7 +71,7 @@ class Doctor:
             return [*found, *self._warnings(row.name), Check("error", "api", what, row.hint)]
         cluster = self._contexts.reader(row.name)
         found += self._warnings(row.name)
-        for part in (self._api(cluster), self._velero(cluster, row)):
+        for part in (self._api(cluster), self._frozen(cluster), self._velero(cluster, row)):
             try:
                 found += [check async for check in part]
             except KubeError as error:
@@ -122,6 +123,15 @@ class Doctor:
             "info", "api", f"{cluster.context}: {version.git_version or 'version not said'} in {took * 1000:.0f} ms"
         )
         yield skew(answer.headers.get("date", ""), self._clock.now(), took)
+
+    async def _frozen(self, cluster: Cluster) -> AsyncIterator[Check]:
+        try:
+            found = await open_hooks(cluster)
+        except KubeError as error:
+            yield Check("info", "frozen", f"whether a hook left a pod frozen is not known: {error.message}", error.hint)
+            return
+        for one in found:
+            yield Check("warning", "frozen", one.what, one.hint)
 
     async def _velero(self, cluster: Cluster, row: ContextRow) -> AsyncIterator[Check]:
         found = await installations(cluster, row.velero_namespace)

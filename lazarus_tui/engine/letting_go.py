@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from lazarus_tui.journal import JournalError
 from lazarus_tui.kube.errors import KubeError
 from lazarus_tui.model.clock import Clock
-from lazarus_tui.model.freezes import HELD
+from lazarus_tui.model.freezes import HELD, began_here
 from lazarus_tui.model.steps import OperationType, StepContext, StepStopped
 
 if TYPE_CHECKING:
@@ -70,10 +70,10 @@ async def shut(context: StepContext | None) -> None:
 
 
 async def keep_trying(execution: Execution, clock: Clock) -> None:
-    """For a parked operation: until it holds nothing any more."""
+    """For a parked operation: until it holds nothing any more. What only a capsule tells of is left to a person."""
     ledger = execution.ledger
     message = ledger.operation.message
-    while ledger.operation.facts.get(HELD):
+    while began_here(ledger.operation):
         try:
             await execution.free()
         except (StepStopped, JournalError, KubeError, OSError) as error:

@@ -19,6 +19,11 @@ def pods_held(operation: Operation) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
+def began_here(operation: Operation) -> bool:
+    """Whether this journal knows what was run in those pods; else a person decides about them."""
+    return any(isinstance(one, Mapping) and one.get("uid") for one in pods_held(operation).values())
+
+
 def held_seconds(operation: Operation, now: datetime) -> float | None:
     """For how long the first of them is held; None when nothing is, or nobody wrote down since when."""
     since = [parsed for one in pods_held(operation).values() if (parsed := _moment(one)) is not None]

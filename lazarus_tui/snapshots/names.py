@@ -10,6 +10,7 @@ from typing import Any
 # The operation a thing belongs to: an annotation on what stays the user's own, a label on what is Lazarus's.
 OP = "lazarus.io/op"
 CAPSULE = "lazarus.io/capsule"
+FROZEN_UNTIL = "lazarus.io/frozen-until"  # on a capsule: when whoever froze a workload must have thawed it, if alive
 CLOSED = "lazarus.io/closed"  # on a capsule: when its operation ended well
 
 # The beacon on a workload while an operation may have changed it.

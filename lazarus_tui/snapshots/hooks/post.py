@@ -83,8 +83,11 @@ async def _changed(context: StepContext, place: Place, held: Mapping[str, Any]) 
         pod = await pod_of(context, place[0], place[1])
     except (KubeError, OSError) as error:
         return False, f"whether its container ran all the while is not known: {redact(str(error))}"
-    if pod is None or pod["metadata"].get("uid") != held.get("uid"):
+    uid = held.get("uid")
+    if pod is None or (uid and pod["metadata"].get("uid") != uid):
         return True, "the pod that was held is gone, and its lock with it"
+    if not uid:
+        return False, "whether this is the pod that was held is not known without the journal"
     if restarts(pod, place[2]) != held.get("restarts"):
         return False, "its container started anew meanwhile, so the lock was lost"
     return False, ""

@@ -18,6 +18,7 @@ from lazarus_tui.model.steps import Catalog, Reader, Step
 from lazarus_tui.model.storage import Volume
 from lazarus_tui.snapshots.classes import choose_class
 from lazarus_tui.snapshots.discover import group_class, group_version, taken_by
+from lazarus_tui.snapshots.hooks.note import Note, NoteGone, noted
 from lazarus_tui.snapshots.hooks.planning import hook_effects, plan_hooks
 from lazarus_tui.snapshots.hooks.spec import hooks_of
 from lazarus_tui.snapshots.hooks.steps import Freeze, Mark, Thaw
@@ -32,8 +33,10 @@ KIND = "snapshots.create"
 
 def _steps(params: Mapping[str, Any]) -> list[Step]:
     hooks = hooks_of(params)
-    before = [Freeze(params)] if hooks else []
-    after = [Thaw(params)] if hooks and hooks.holds else []
+    before: list[Step] = [Freeze(params)] if hooks else []
+    after: list[Step] = [Thaw(params)] if hooks and hooks.holds else []
+    if noted(hooks):
+        before, after = [Note(params), *before], [*after, NoteGone(params)]
     cut = CutGroup(params) if params.get("group") else Cut(params)
     return [*before, cut, *after, Mark(params), Ready(params), Keep(params)]
 
