@@ -7,10 +7,11 @@ from typing import Any
 
 from lazarus_tui.kube.errors import NotFound
 from lazarus_tui.model.labels import RESTORE_NAME_LABEL, label_value
-from lazarus_tui.model.resources import CONFIGMAPS, DOWNLOAD_REQUESTS, NAMESPACES, RESTORES, VOLUMES, Resource
+from lazarus_tui.model.resources import CLAIMS, CONFIGMAPS, DOWNLOAD_REQUESTS, NAMESPACES, RESTORES, VOLUMES, Resource
 from lazarus_tui.model.snapshots import CONTENTS
 from lazarus_tui.model.stepping import OPERATION_LABEL
 from lazarus_tui.model.steps import Reader
+from lazarus_tui.prove.points import identity
 from lazarus_tui.prove.quarantine import names, storage
 from lazarus_tui.prove.quarantine.names import Quarantine, label
 
@@ -52,6 +53,12 @@ async def papers(reader: Reader, wanted: Quarantine) -> list[tuple[Resource, Obj
     ]
 
 
+async def claims(reader: Reader, wanted: Quarantine) -> dict[str, str]:
+    """Claims in the quarantine, which has to be this operation's: uid → name."""
+    found = await listed(reader, CLAIMS, wanted.name)
+    return {one["metadata"]["uid"]: one["metadata"]["name"] for one in found}
+
+
 async def volumes(reader: Reader, wanted: Quarantine, claims: Mapping[str, str]) -> tuple[list[Object], frozenset[str]]:
     """Volumes of the quarantine, and identities of all storage beside it. ``claims``: uid → name of its claims."""
     mine, live = [], set(wanted.handles)
@@ -59,8 +66,8 @@ async def volumes(reader: Reader, wanted: Quarantine, claims: Mapping[str, str])
         if storage.bound_into(one) == wanted.name and _ours(one, wanted, claims):
             mine.append(one)
         else:
-            live |= storage.identities(one)
-    return mine, frozenset(live)
+            live.add(identity(one.get("spec") or {}))
+    return mine, frozenset(live - {""})
 
 
 def _ours(volume: Object, wanted: Quarantine, claims: Mapping[str, str]) -> bool:

@@ -58,8 +58,8 @@ class Clean(BaseStep):
 
 class ShownClean(BaseStep):
     """Facts: ``prove.cleaned`` {clean: true | false | null (kept on purpose), kept_until, words, leftovers: [{kind,
-    name, namespace, owner, age (seconds), why}], lost: [snapshots of the point that were listed before and are not
-    now], unseen: [kinds that may not be listed]}."""
+    name, namespace, owner, age (seconds), going, why}], lost: [snapshots of the point that were listed before and are
+    not now], unseen: [kinds that may not be listed]}."""
 
     name, title = "shown-clean", "Show that nothing is left"
     poll, limit = 2.0, 180.0
@@ -76,11 +76,11 @@ class ShownClean(BaseStep):
         now = context.clock.monotonic()
         self._began = now if self._began is None else self._began
         found, unseen = await leftovers(context, self.wanted)
-        if any(one["why"].startswith("being deleted") for one in found) and now - self._began < STRAGGLERS:
+        if any(one["going"] for one in found) and now - self._began < STRAGGLERS:
             return Observation(Seen.WAITING, f"{len(found)} are still being deleted")
         before = context.facts.get("prove.points") or ()
         lost = sorted(set(before) - set(await census.handles(context.reader, self.wanted)))
-        words = _words(found, lost)
+        words = _words(found, lost, len(before))
         return _shown(not found and not lost, words, leftovers=found, lost=lost, unseen=unseen)
 
 
@@ -89,7 +89,7 @@ def _shown(clean: bool | None, words: str, **more: Any) -> Observation:
     return Observation(Seen.DONE, words, facts={"prove.cleaned": {"clean": clean, "words": words, **nothing, **more}})
 
 
-def _words(found: list[dict[str, Any]], lost: list[str]) -> str:
+def _words(found: list[dict[str, Any]], lost: list[str], points: int) -> str:
     parts = []
     if found:
         told = ", ".join(f"{one['kind']} {one['name']}" for one in found[:4])
@@ -97,4 +97,5 @@ def _words(found: list[dict[str, Any]], lost: list[str]) -> str:
         parts.append(f"left behind: {told}{more}")
     if lost:
         parts.append(f"snapshots of the point are gone: {', '.join(lost)}")
-    return "; ".join(parts) or "nothing is left, and every snapshot of the point is still listed"
+    still = f"; all {points} snapshots of the point are still listed" if points else ""
+    return "; ".join(parts) or f"nothing is left{still}"

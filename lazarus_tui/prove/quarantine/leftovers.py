@@ -12,6 +12,7 @@ from lazarus_tui.model.snapshots import CONTENTS
 from lazarus_tui.model.steps import StepContext
 from lazarus_tui.prove.quarantine import census
 from lazarus_tui.prove.quarantine.names import OPERATION, Quarantine
+from lazarus_tui.prove.quarantine.sweep import held_by
 
 Object = dict[str, Any]
 
@@ -33,7 +34,8 @@ async def leftovers(context: StepContext, wanted: Quarantine) -> tuple[list[Obje
     """What is left, as plain data, and the kinds that may not be listed. Raises ``KubeError``."""
     reader = context.reader
     space = await census.namespace(reader, wanted)
-    volumes, _ = await census.volumes(reader, wanted, {})
+    claims = await census.claims(reader, wanted) if space is not None else {}
+    volumes, _ = await census.volumes(reader, wanted, claims)
     contents = await census.contents(reader, wanted, space=space is not None)
     restores = await census.restores(reader, wanted)
     found = [(NAMESPACES, space)] if space is not None else []
@@ -42,7 +44,7 @@ async def leftovers(context: StepContext, wanted: Quarantine) -> tuple[list[Obje
     found += await _others(context, wanted, {one["metadata"]["uid"] for _, one in found})
     wide, unseen = await _wide(context, wanted)
     storage = [
-        {"kind": one["kind"], "name": one["name"], "namespace": "", "owner": wanted.op, "age": 0.0,
+        {"kind": one["kind"], "name": one["name"], "namespace": "", "owner": wanted.op, "age": 0.0, "going": False,
          "why": f"no object tells of it any more; it was {one['of']}"}
         for one in context.facts.get("prove.storage") or ()
     ]  # fmt: skip
@@ -71,10 +73,8 @@ def _told(context: StepContext, wanted: Quarantine, resource: Resource, found: O
     meta = found["metadata"]
     made = meta.get("creationTimestamp")
     age = (context.clock.now() - parse_rfc3339(made)).total_seconds() if made else 0.0
-    going = bool(meta.get("deletionTimestamp"))
-    held = [*(meta.get("finalizers") or ()), *((found.get("spec") or {}).get("finalizers") or ())]
-    why = f"being deleted, held by {', '.join(held)}" if going and held else "being deleted" if going else "not deleted"
     return {
         "kind": resource.kind, "name": meta["name"], "namespace": meta.get("namespace", ""), "owner": wanted.op,
-        "age": round(max(0.0, age), 1), "why": why,
+        "age": round(max(0.0, age), 1), "why": held_by(found),
+        "going": bool(meta.get("deletionTimestamp")),
     }  # fmt: skip

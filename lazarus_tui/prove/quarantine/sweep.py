@@ -28,6 +28,7 @@ from lazarus_tui.model.resources import (
 from lazarus_tui.model.snapshots import CONTENTS, SNAPSHOTS
 from lazarus_tui.model.stepping import carry_out
 from lazarus_tui.model.steps import StepContext, Write
+from lazarus_tui.prove.points import identity
 from lazarus_tui.prove.quarantine import census, storage
 from lazarus_tui.prove.quarantine.names import OPERATION, Quarantine
 
@@ -128,7 +129,9 @@ class Sweep:
                 where = meta.get("namespace") if resource.namespaced else None
                 await carry_out(self.context, Write("delete", resource, where, meta["name"], uid=meta["uid"]))
             if clock.monotonic() >= end:
-                self.notes += [stuck(resource, found, patience) for resource, found in left]
+                for resource, found in left:
+                    words = f"{resource.kind} {found['metadata']['name']} is still there after {patience:.0f} s"
+                    self.notes.append(f"{words}: {held_by(found)}")
                 return
             await clock.sleep(PAUSE)
 
@@ -187,7 +190,7 @@ class Sweep:
     async def _unsecured(self) -> list[Holding]:
         """What is not marked, or would go or stay wrongly."""
         space = await census.namespace(self.reader, self.wanted) is not None
-        claims = {one["metadata"]["uid"]: one["metadata"]["name"] for _, one in (await self._claims() if space else [])}
+        claims = await census.claims(self.reader, self.wanted) if space else {}
         volumes, live = await census.volumes(self.reader, self.wanted, claims)
         contents = await census.contents(self.reader, self.wanted, space=space)
         found = [_volume(one, live) for one in volumes] + [_content(one) for one in contents]
@@ -208,8 +211,8 @@ class Sweep:
 
 
 def _volume(found: Object, live: frozenset[str]) -> Holding:
-    policy, names = storage.policy_for(found, live), storage.identities(found)
-    orphan = "" if policy == storage.DELETE or names & live else min(names, key=len, default="")
+    policy, where = storage.policy_for(found, live), identity(found["spec"])
+    orphan = "" if policy == storage.DELETE or where in live else where
     return Holding(VOLUMES, found, "persistentVolumeReclaimPolicy", policy, orphan)
 
 
@@ -225,14 +228,16 @@ def _goes_by_itself(resource: Resource, found: Object) -> bool:
     return resource is VOLUMES and found["spec"].get("persistentVolumeReclaimPolicy") == storage.DELETE
 
 
-def stuck(resource: Resource, found: Object, seconds: float) -> str:
+def held_by(found: Object) -> str:
     """Why an object is still there, as far as it says so itself."""
     meta = found["metadata"]
-    held = ", ".join(meta.get("finalizers") or ()) or ", ".join((found.get("spec") or {}).get("finalizers") or ())
+    if not meta.get("deletionTimestamp"):
+        return "it is not being deleted"
     conditions: Sequence[Object] = (found.get("status") or {}).get("conditions") or ()
-    why = next((one["message"] for one in conditions if one.get("reason") == "SomeFinalizersRemain"), "")
-    words = why or (f"held by {held}" if held else "no finalizer says why")
-    return f"{resource.kind} {meta['name']} is still there after {seconds:.0f} s: {words}"
+    if why := next((one["message"] for one in conditions if one.get("reason") == "SomeFinalizersRemain"), ""):
+        return str(why)
+    held = [*(meta.get("finalizers") or ()), *((found.get("spec") or {}).get("finalizers") or ())]
+    return f"being deleted, held by {', '.join(held)}" if held else "being deleted"
 
 
 def _phase(restore: Object) -> str:

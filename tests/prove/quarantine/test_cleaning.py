@@ -1,0 +1,251 @@
+"""Cleaning: the order, what must survive it, what does not go, and a kill after every single write."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from lazarus_tui.model.http import HttpRequest, HttpResponse
+from lazarus_tui.model.operation import Operation, OpState
+from lazarus_tui.model.resources import (
+    CLAIMS,
+    CONFIGMAPS,
+    NAMESPACES,
+    RESTORES,
+    VOLUMES,
+)
+from lazarus_tui.model.snapshots import CONTENTS, SNAPSHOTS
+from lazarus_tui.prove.points import identity
+from lazarus_tui.prove.quarantine import names
+from lazarus_tui.prove.quarantine.steps import Clean, ShownClean, Space
+from lazarus_tui.prove.quarantine.sweep import sweep
+from lazarus_tui.sandbox.api.answers import error_answer
+from lazarus_tui.sandbox.api.errors import forbidden
+from tests.prove.quarantine.grounds import OP, QUARANTINE, VELERO, Copy, Grounds, grounds
+from tests.snapshots.stage import SPACE
+from tests.velero.lab import Lab, World
+
+Object = dict[str, Any]
+
+
+class Meddled(Copy):
+    """After the copy stands, ``deed`` is done to it once."""
+
+    def __init__(self, grounds: Grounds, deed: Callable[[], None]) -> None:
+        super().__init__(grounds)
+        self.deed, self.done = deed, False
+
+    async def observe(self, context: Any) -> Any:
+        seen = await super().observe(context)
+        if seen.seen.value == "done" and not self.done:
+            self.done = True
+            self.deed()
+        return seen
+
+
+@contextlib.asynccontextmanager
+async def meddled(deed: Callable[[Grounds], None] = lambda ground: None) -> AsyncIterator[Grounds]:
+    async with grounds() as ground:
+        ground.steps = lambda params: [  # type: ignore[method-assign]
+            Space(params), Meddled(ground, lambda: deed(ground)), Clean(params), ShownClean(params),
+        ]  # fmt: skip
+        await ground.reboot()
+        yield ground
+
+
+def left(done: Operation) -> list[tuple[str, str]]:
+    assert done.state is OpState.DONE, done.message
+    return [(one["kind"], one["name"]) for one in done.facts["prove.cleaned"]["leftovers"]]
+
+
+async def test_a_volume_that_is_a_live_one_keeps_its_data_whatever_it_says() -> None:
+    """A PV restored as it was, with Delete, over the storage of production: its claim's end would be the data's."""
+    source = ""
+
+    def alias(ground: Grounds) -> None:
+        nonlocal source
+        spec = ground.volume_of(SPACE)["spec"]
+        source = identity(spec)
+        claim = ground.there(CLAIMS, "data-db-0", QUARANTINE)
+        volume = {
+            "metadata": {"name": "velero-clone-1", "labels": {"velero.io/restore-name": "back"}},
+            "spec": {
+                **{key: spec[key] for key in ("csi", "capacity", "accessModes")}, "storageClassName": "manual",
+                "persistentVolumeReclaimPolicy": "Delete",
+                "claimRef": {"namespace": QUARANTINE, "name": "alias", "apiVersion": "v1", "kind": CLAIMS.kind},
+            },
+        }  # fmt: skip
+        ground.api.create(VOLUMES, volume)
+        wanted = {key: claim["spec"][key] for key in ("accessModes", "resources")}
+        wanted |= {"storageClassName": "manual", "volumeName": "velero-clone-1"}
+        ground.api.create(CLAIMS, {"metadata": {"name": "alias"}, "spec": wanted}, QUARANTINE)
+
+    async with meddled(alias) as ground:
+        ground.write("precious")
+        done = await ground.prove()
+        assert left(done) == []
+        assert source
+        assert ground.get(VOLUMES, "velero-clone-1") is None
+        assert ground.data() == {"data-db-0": "precious data-db-0"}
+        patched = next(one for one in ground.sent if one.path.endswith("/persistentvolumes/velero-clone-1"))
+        (claims_end,) = [one for one in ground.sent if one.method == "DELETE" and one.path.endswith("/alias")]
+        assert (patched.method, patched.seq < claims_end.seq) == ("PATCH", True)
+
+
+async def test_what_was_provisioned_for_the_copy_goes_although_its_class_retains() -> None:
+    def retaining(ground: Grounds) -> None:
+        name = ground.volume_of(QUARANTINE)["metadata"]["name"]
+        ground.api.patch(VOLUMES, name, {"spec": {"persistentVolumeReclaimPolicy": "Retain"}})
+
+    async with meddled(retaining) as ground:
+        before = ground.handles()
+        assert left(await ground.prove()) == []
+        assert ground.handles() == before
+
+
+async def test_snapshots_of_the_point_outlive_their_aliases_with_policy_delete() -> None:
+    """V6: an alias in the quarantine on the same snapshot, with Delete, would take the real snapshot along."""
+
+    def alias(ground: Grounds) -> None:
+        spec = {
+            "deletionPolicy": "Delete", "driver": "directory.lazarus.dev", "source": {"snapshotHandle": handle[0]},
+            "volumeSnapshotRef": {"name": "alias", "namespace": QUARANTINE},
+        }  # fmt: skip
+        ground.api.create(CONTENTS, {"metadata": {"name": "alias"}, "spec": spec})
+        source = {"source": {"volumeSnapshotContentName": "alias"}}
+        ground.api.create(SNAPSHOTS, {"metadata": {"name": "alias"}, "spec": source}, QUARANTINE)
+        own = {"source": {"persistentVolumeClaimName": "data-db-0"}, "volumeSnapshotClassName": "directory"}
+        ground.api.create(SNAPSHOTS, {"metadata": {"name": "own"}, "spec": own}, QUARANTINE)
+
+    handle: list[str] = []
+    async with meddled(alias) as ground:
+        (found,) = (await ground.cut("point")).members.values()
+        assert found.content is not None
+        handle.append(found.content.status.snapshot_handle)
+        done = await ground.prove(volumes=[{"claim": "prod/data-db-0", "handle": handle[0]}])
+        cleaned = done.facts["prove.cleaned"]
+        assert cleaned["lost"] == []
+        assert "all 1 snapshots of the point are still listed" in cleaned["words"] or cleaned["leftovers"]
+        assert [one["metadata"]["name"] for one in ground.api.list(CONTENTS)] == [found.content.metadata.name]
+        assert (ground.cluster.root / "volumes").exists()
+        assert ground._set("point").usable, "the snapshot on storage is there"
+        kinds = [one["kind"] for one in cleaned["leftovers"]]
+        assert kinds in ([], ["storage of a VolumeSnapshotContent"]), "a cut made in the quarantine stays, and is told"
+
+
+async def test_a_stuck_finalizer_is_told_and_not_forced() -> None:
+    def stick(ground: Grounds) -> None:
+        held = {"metadata": {"name": "stuck", "finalizers": ["example.com/never"]}}
+        ground.api.create(CONFIGMAPS, held, QUARANTINE)
+
+    async with meddled(stick) as ground:
+        done = await ground.prove()
+        assert left(done) == [("Namespace", QUARANTINE)]
+        cleaned = done.facts["prove.cleaned"]
+        (one,) = cleaned["leftovers"]
+        assert (cleaned["clean"], one["owner"]) == (False, OP)
+        assert "example.com/never in 1 resource instances" in one["why"]
+        assert one["age"] > 300
+        assert f"Namespace {QUARANTINE} is still there after 300 s" in done.facts["prove.clean"]["notes"][0]
+        assert ground.there(CONFIGMAPS, "stuck", QUARANTINE)["metadata"]["finalizers"] == ["example.com/never"]
+        assert ground.get(RESTORES, "back", VELERO) is None, "what can go has gone"
+
+
+async def test_while_velero_still_restores_the_quarantine_stays_closed() -> None:
+    def running(ground: Grounds) -> None:
+        ground.api.patch(RESTORES, "back", {"status": {"phase": "InProgress"}}, VELERO)
+
+    async with meddled(running) as ground:
+        done = await ground.prove()
+        volume = ground.volume_of(QUARANTINE)["metadata"]["name"]
+        papers = [("Restore", "back"), ("ConfigMap", "rules")]
+        assert left(done) == [("Namespace", QUARANTINE), ("PersistentVolume", volume), *papers]
+        assert ground.deletions() == []
+        assert "Velero still works on restore back" in done.facts["prove.clean"]["notes"][0]
+        ground.there(CONFIGMAPS, "rules", VELERO)
+
+
+async def test_a_restore_that_velero_has_not_seen_is_taken_back() -> None:
+    lab = Lab(World())
+    spec = {"namespaceMapping": {SPACE: QUARANTINE}}
+    lab.world.put(RESTORES, "back", metadata={"labels": {"lazarus.io/op": OP[:8]}}, spec=spec)
+    lab.world.put(RESTORES, "theirs", metadata={"labels": {"lazarus.io/op": OP[:8]}}, spec={"namespaceMapping": {}})
+    uid = lab.world.at(RESTORES, "back")["metadata"]["uid"]
+    wanted = names.quarantine({"op": OP, "velero": VELERO, "restore": {"name": "back"}})
+    assert await sweep(lab, wanted) == []  # type: ignore[arg-type]
+    (write,) = lab.world.writes
+    assert (write.verb, write.name, write.uid, write.resource_version) == ("delete", "back", uid, "1")
+
+
+async def test_kept_as_asked_with_the_moment_it_ends() -> None:
+    async with meddled() as ground:
+        done = await ground.prove(keep_minutes=30)
+        cleaned = done.facts["prove.cleaned"]
+        assert (cleaned["clean"], cleaned["leftovers"]) == (None, [])
+        assert cleaned["kept_until"] == done.facts["prove.clean"]["kept_until"]
+        label = ground.there(NAMESPACES, QUARANTINE)["metadata"]["labels"][names.EXPIRES]
+        until = names.moment(label)
+        assert until is not None
+        assert 29 * 60 < (until - ground.clock.now()).total_seconds() <= 30 * 60
+        assert ground.deletions() == []
+
+
+async def test_a_missing_right_is_named_and_nothing_is_pretended() -> None:
+    async with meddled() as ground:
+
+        async def refusing(request: HttpRequest) -> HttpResponse | None:
+            if request.method == "DELETE" and request.path == f"/api/v1/namespaces/{QUARANTINE}":
+                return error_answer(forbidden("namespaces", "", QUARANTINE, "not for you"))
+            return None
+
+        ground.refusals.append(refusing)
+        done = await ground.prove()
+        assert done.state is OpState.PARKED
+        assert "missing right: delete namespaces" in done.message
+        ground.there(NAMESPACES, QUARANTINE)
+
+
+async def test_a_kill_after_every_other_write_leaves_nothing() -> None:
+    """One proof after another in one cluster, each killed after a later write of its own; the next engine ends it."""
+    async with grounds() as ground:
+        before, n = ground.everything(), -1
+        while True:
+            n += 2
+            done, cut = await killed_after(ground, n)
+            assert done.state is OpState.DONE, (n, done.message)
+            assert done.facts["prove.cleaned"]["clean"] is True, (n, done.facts["prove.cleaned"])
+            assert done.facts["prove.isolation"]["closed"] is True
+            assert ground.everything() == before, n
+            assert ground.get(RESTORES, "back", VELERO) is None
+            if not cut:
+                break
+        assert n > 18
+
+
+async def killed_after(ground: Grounds, n: int) -> tuple[Operation, bool]:
+    """A proof whose engine dies when its ``n``-th write has arrived; whether it had as many."""
+    engine = ground.engine
+    assert engine is not None
+    ground.sent.clear()
+    writes = 0
+
+    async def count(request: HttpRequest) -> None:
+        nonlocal writes
+        if request.method in ("POST", "PATCH", "DELETE") and not request.path.endswith(("/exec", "reviews")):
+            writes += "/leases" not in request.path
+            if writes == n:
+                engine.sever(lose=bool(n // 2 % 2))
+
+    ground.refusals[:] = [count]  # type: ignore[list-item]
+    op = f"{n:016x}"
+    plan = ground.plan(op=op)
+    running = await engine.passing(engine.runner.start(plan, plan.digest(), ""))
+    assert running.id == op
+    await ground.until(lambda: writes >= n or not engine.runner.open, "it ended or was cut")
+    if writes < n:
+        return await engine.finish(op), False
+    ground.refusals.clear()
+    again = await ground.reboot()
+    (recovered,) = await again.passing(again.runner.recover())
+    return await again.finish(recovered.id), True

@@ -1,0 +1,216 @@
+"""A proof's quarantine from its beginning to the proof that it is gone: virtual time, real objects and policies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lazarus_tui.model.operation import OpState
+from lazarus_tui.model.resources import (
+    LIMIT_RANGES,
+    NAMESPACES,
+    NETWORKPOLICIES,
+    PODS,
+    QUOTAS,
+    RESTORES,
+    SERVICES,
+)
+from lazarus_tui.prove.quarantine import bodies, names
+from lazarus_tui.prove.quarantine.steps import Clean, ShownClean, Space
+from lazarus_tui.sandbox.api.errors import ApiError
+from tests.prove.quarantine.grounds import OP, QUARANTINE, VELERO, Said, grounds
+from tests.snapshots.stage import SPACE
+
+
+def step(done: Any, name: str) -> Any:
+    return next(one for one in done.steps if one.name == name)
+
+
+async def test_made_closed_shown_closed_and_gone_without_a_trace() -> None:
+    async with grounds() as ground:
+        before = ground.everything()
+        done = await ground.prove()
+        assert (done.state, done.message) == (OpState.DONE, "")
+        assert ground.everything() == before
+        made = [one.path for one in ground.sent if one.method == "POST" and one.path.rpartition("/")[2] != "exec"]
+        inside = f"/namespaces/{QUARANTINE}/"
+        assert made[0] == "/api/v1/namespaces"
+        pods = made.index(f"/api/v1{inside}pods")
+        assert made[1:pods] == [f"/apis/networking.k8s.io/v1{inside}networkpolicies"] * 4 + [
+            f"/api/v1{inside}resourcequotas"
+        ]
+        gone = [path.replace(QUARANTINE, "q") for path in ground.deletions()]
+        assert gone == [
+            "/apis/apps/v1/namespaces/q/statefulsets/db",
+            "/api/v1/namespaces/q/pods/db-0",
+            "/api/v1/namespaces/q/pods/lazarus-probe-dialer",
+            "/api/v1/namespaces/q/pods/lazarus-probe-listener",
+            "/api/v1/namespaces/q/persistentvolumeclaims/data-db-0",
+            "/api/v1/namespaces/q",
+            "/apis/velero.io/v1/namespaces/velero/restores/back",
+            "/api/v1/namespaces/velero/configmaps/rules",
+        ]
+        shown = done.facts["prove.isolation"]
+        assert {one["kind"] for one in shown["probes"] if one["expected"] == "closed"} == {
+            "api", "service", "pod", "metadata", "internet", "dns",
+        }  # fmt: skip
+        assert [one["what"] for one in shown["probes"] if one["kind"] == "service"] == ["prod/db", "prod/web"]
+        assert (shown["closed"], shown["rounds"]) == (True, 1)
+        assert done.facts["prove.isolation_after"]["closed"] is True
+        assert done.facts["prove.cleaned"] == {
+            "clean": True, "kept_until": "", "leftovers": [], "lost": [], "unseen": [], "words": "nothing is left",
+        }  # fmt: skip
+
+
+async def test_a_cni_that_keeps_to_no_policy_lets_nothing_be_restored() -> None:
+    async with grounds() as ground:
+        ground.ways.heed = False
+        done = await ground.prove()
+        assert done.message.startswith(
+            "isolation not enforced: the CNI does not enforce network policies: the API server"
+        )
+        assert done.facts["prove.isolation"]["closed"] is False
+        assert ground.get(RESTORES, "back", VELERO) is None
+        open_ways = {one["kind"] for one in done.facts["prove.isolation"]["probes"] if one["seen"] == "open"}
+        assert {"api", "service", "pod", "internet", "dns", "control"} <= open_ways
+
+
+async def test_one_hole_is_named() -> None:
+    """Somebody's policy opens one service; before the restore, and after it."""
+    async with grounds() as ground:
+        way = {"to": [{"namespaceSelector": {}, "podSelector": {"matchLabels": {"app": "web"}}}]}
+        hole = {"podSelector": {}, "policyTypes": ["Egress"], "egress": [way]}
+
+        def opened(argv: tuple[str, ...]) -> Said | None:
+            if ground.get(RESTORES, "back", VELERO) and not ground.get(NETWORKPOLICIES, "restored", QUARANTINE):
+                ground.api.create(NETWORKPOLICIES, {"metadata": {"name": "restored"}, "spec": hole}, QUARANTINE)
+            return None
+
+        ground.ways.strange = opened
+        done = await ground.prove()
+        assert done.facts["prove.isolation"]["closed"] is True
+        assert done.facts["prove.isolation_after"]["closed"] is False
+        assert "it is not closed: prod/web (" in done.message
+        assert "prod/db" not in done.message
+
+
+async def test_policies_that_take_their_time_are_waited_for() -> None:
+    async with grounds() as ground:
+        rounds = iter(range(1000))
+        slow = lambda argv: Said(0) if argv[0] == "nc" and next(rounds) < 20 else None  # noqa: E731
+        ground.ways.strange = slow
+        done = await ground.prove()
+        assert done.state is OpState.DONE
+        assert done.facts["prove.isolation"]["closed"] is True
+        assert done.facts["prove.isolation"]["rounds"] == 4
+
+
+@pytest.mark.parametrize(
+    ("strange", "words"),
+    [
+        (
+            lambda argv: Said(1, err=b"nc: timed out") if argv[0] == "nc" else None,
+            "the one that listens was not reached",
+        ),
+        (lambda argv: Said(127, err=b"nc: not found") if argv[0] == "nc" else None, "the one that listens was not"),
+        (lambda argv: Said(1, err=b"Usage: nslookup") if argv[0] == "nslookup" else None, "could not be tried: the cl"),
+    ],
+)
+async def test_probes_that_do_not_work_show_nothing(strange: Any, words: str) -> None:
+    async with grounds() as ground:
+        ground.ways.strange = strange
+        done = await ground.prove()
+        assert done.facts["prove.isolation"]["closed"] is None
+        assert words in done.message
+        assert ground.get(RESTORES, "back", VELERO) is None
+
+
+async def test_names_are_open_only_where_the_plan_says_so() -> None:
+    async with grounds() as ground:
+        done = await ground.prove(network={"dns": True})
+        (told,) = [one for one in done.facts["prove.isolation"]["probes"] if one["kind"] == "dns"]
+        assert (told["expected"], told["seen"]) == ("open", "open")
+        assert done.facts["prove.isolation"]["closed"] is True
+        assert ground.get(NAMESPACES, QUARANTINE) is None
+
+
+async def test_a_namespace_of_that_name_which_is_not_ours_is_left_alone() -> None:
+    async with grounds() as ground:
+        labels = {"lazarus.io/quarantine": "true", "lazarus.io/op": OP[:8], names.OPERATION: "ffffffffffffffff"}
+        ground.api.create(NAMESPACES, {"metadata": {"name": QUARANTINE, "labels": labels}})
+        ground.workload_in(QUARANTINE)
+        await ground.until(lambda: ground.get(PODS, "db-0", QUARANTINE), "their workload runs")
+        before, params = ground.everything(), ground.params()
+        done = await ground.prove()
+        assert done.message == f"a namespace {QUARANTINE} exists that this proof did not make"
+        ground.steps = lambda params: [Clean(params), ShownClean(params)]  # type: ignore[method-assign]
+        await ground.reboot()
+        cleaned = await ground.prove(op=f"{2:016x}")
+        assert cleaned.state is OpState.DONE
+        assert ground.deletions() == []
+        assert ground.everything() == before
+        assert cleaned.facts["prove.cleaned"]["clean"] is True, "what is not ours is not left behind by us"
+        assert params["quarantine"] == QUARANTINE
+
+
+async def test_what_somebody_opens_or_changes_is_seen() -> None:
+    async with grounds() as ground:
+        ground.steps = lambda params: [Space(params), Hold(), Space(params)]  # type: ignore[method-assign]
+        await ground.reboot()
+        engine = ground.engine
+        assert engine is not None
+        running = await engine.passing(engine.runner.start(ground.plan(), ground.plan().digest(), ""))
+        await ground.until(lambda: (ground.get(PODS, names.DIALER, QUARANTINE) or {}).get("status"), "probes are there")
+        deny = {"spec": {"podSelector": {"matchLabels": {"app": "nobody"}}}}
+        ground.api.patch(NETWORKPOLICIES, names.DENY, deny, QUARANTINE)
+        ended = await engine.finish(running.id)
+        assert f"NetworkPolicy {names.DENY} is not as it was made: /spec" in ended.message
+
+
+class Hold(Clean):
+    """Waits five seconds, so that somebody can do something."""
+
+    name, title, mutates = "hold", "Wait", False
+
+    def __init__(self) -> None:
+        self.began: float | None = None
+
+    async def observe(self, context: Any) -> Any:
+        from lazarus_tui.model.steps import Observation, Seen
+
+        self.began = context.clock.monotonic() if self.began is None else self.began
+        return Observation(Seen.DONE if context.clock.monotonic() - self.began >= 5 else Seen.WAITING)
+
+
+async def test_limits_hold_and_ask_nothing_of_who_says_nothing() -> None:
+    async with grounds() as ground:
+        ground.steps = lambda params: [Space(params)]  # type: ignore[method-assign]
+        await ground.reboot()
+        await ground.prove(limits={"cpu": "1", "memory": "1024Mi", "storage": "2Gi", "pods": 1})
+        hard = ground.there(QUOTAS, names.QUOTA, QUARANTINE)["spec"]["hard"]
+        assert hard["services.loadbalancers"] == hard["services.nodeports"] == "0"
+        assert hard["pods"] == "3"
+        ground.there(LIMIT_RANGES, names.DEFAULTS, QUARANTINE)
+        spec = {"type": "LoadBalancer", "selector": {"a": "b"}, "ports": [{"port": 80}]}
+        with pytest.raises(ApiError, match="exceeded quota: lazarus-quota"):
+            ground.api.create(SERVICES, {"metadata": {"name": "lb"}, "spec": spec}, QUARANTINE)
+        bare = {"containers": [{"name": "c", "image": "lazarus.dev/pause:1"}]}
+        pod = ground.api.create(PODS, {"metadata": {"name": "bare"}, "spec": bare}, QUARANTINE)
+        assert pod["spec"]["containers"][0]["resources"] == {"requests": {"cpu": "10m", "memory": "16Mi"}}
+        with pytest.raises(ApiError, match="exceeded quota"):
+            ground.api.create(PODS, {"metadata": {"name": "more"}, "spec": bare}, QUARANTINE)
+
+
+def test_bodies_pass_pod_security_and_carry_their_owner() -> None:
+    wanted = names.quarantine({"op": OP, "velero": VELERO, "namespace": SPACE})
+    listener, dialer = bodies.probes(wanted)
+    for pod in (listener, dialer):
+        assert pod["spec"]["automountServiceAccountToken"] is False
+        assert pod["spec"]["securityContext"]["runAsNonRoot"] is True
+        (container,) = pod["spec"]["containers"]
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    made = [*bodies.policies(wanted), bodies.quota(wanted), listener, dialer]
+    assert all(one["metadata"]["labels"][names.OPERATION] == OP for one in made)
+    assert bodies.policies(wanted)[0]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    assert bodies.defaults(wanted) is None
