@@ -16,6 +16,7 @@ from lazarus_tui.model.steps import Catalog, Reader, Step
 from lazarus_tui.model.storage import WAITS_FOR_CONSUMER, StorageClass
 from lazarus_tui.snapshots.beside.copies import stripped
 from lazarus_tui.snapshots.beside.steps import Aliases, Claims, Run, Space
+from lazarus_tui.snapshots.capacity import Need, check_capacity
 from lazarus_tui.snapshots.claimspec import kept, largest
 from lazarus_tui.snapshots.names import shortened
 from lazarus_tui.snapshots.reading import choose_set, sets_of
@@ -41,6 +42,8 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
         raise PlanRefused(f"there is no StatefulSet {namespace}/{name} to copy", hint="restore its claims alone")
     new = await _space(reader, into, namespace)
     parts = await _parts(reader, namespace, into, found)
+    wanted = [Need(p["claim"], str(p["body"]["spec"].get("storageClassName") or ""), p["size"]) for p in parts]
+    free = await check_capacity(reader, wanted)
     copy = stripped(raw, into, int(params.get("replicas") or 1)) if run and raw is not None else {}
     frozen: dict[str, Any] = {
         "namespace": into,
@@ -59,8 +62,8 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
         danger=Danger.SAFE,
         params=frozen,
         steps=planned(_steps(frozen)),
-        effects=tuple(_effects(frozen)),
-        warnings=tuple(_warnings(raw, run=run)),
+        effects=tuple(_effects(frozen, free.words)),
+        warnings=(*_warnings(raw, run=run), *free.warnings),
         undo="everything that was made is removed again; the set and what runs stay",
         made=rfc3339(clock.now()),
     )
@@ -120,12 +123,14 @@ def _source(member: Member) -> dict[str, Any]:
     }
 
 
-def _effects(params: Mapping[str, Any]) -> list[Effect]:
+def _effects(params: Mapping[str, Any], free: str) -> list[Effect]:
     into = params["namespace"]
     effects = [Effect("create", f"namespace {into}")] if params["new"] else []
     for part in params["parts"]:
         room = size(int(parse(part["size"])))
         effects.append(Effect("create", f"claim {into}/{part['claim']}", f"from the set, {room}"))
+    every = size(int(sum(parse(part["size"]) for part in params["parts"])))
+    effects.append(Effect("create", f"{len(params['parts'])} volumes", f"{every} in all; free: {free}"))
     if params["copy"]:
         effects.append(Effect("create", f"statefulset {into}/{params['copy']['metadata']['name']}", "a stripped copy"))
     return effects

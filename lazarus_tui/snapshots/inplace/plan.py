@@ -19,6 +19,7 @@ from lazarus_tui.model.snapshots import SNAPSHOT_CLASSES, SNAPSHOTS, Snapshot, S
 from lazarus_tui.model.stepping import planned
 from lazarus_tui.model.steps import Catalog, Reader, Step, StepContext
 from lazarus_tui.model.storage import WAITS_FOR_CONSUMER, StorageClass, Volume
+from lazarus_tui.snapshots.capacity import Need, check_capacity
 from lazarus_tui.snapshots.claimspec import kept, largest
 from lazarus_tui.snapshots.classes import choose_class
 from lazarus_tui.snapshots.fighters import find_fighters
@@ -102,6 +103,8 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
     warnings += await check_rights(reader, rights(namespace, name, holds, safety=safety))
     warnings += await check_velero(reader, namespace)
     warnings += await check_quota(reader, namespace, parts, safety=safety)
+    free = await check_capacity(reader, [Need(part.claim, _class_of(part.body), part.size) for part in parts])
+    warnings += free.warnings
     warnings += await check_admission(reader, namespace, parts, point.id)
     frozen: dict[str, Any] = {
         "namespace": namespace,
@@ -131,7 +134,7 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
         danger=Danger.DESTROYS,
         params=frozen,
         steps=planned(_steps(frozen)),
-        effects=tuple(_effects(namespace, name, replicas, parts, holds, safety=safety)),
+        effects=tuple(_effects(namespace, name, replicas, parts, holds, safety=safety, free=free.words)),
         losses=tuple(_losses(parts, point, clock.now())),
         warnings=tuple([*warnings, *(fighter["words"] for fighter in fighters if fighter.get("only_warn"))]),
         undo=_undo(clock.now()),
@@ -289,7 +292,7 @@ def _consent(fighters: Sequence[Mapping[str, Any]], params: Params) -> list[dict
 
 
 def _effects(namespace: str, name: str, replicas: int, parts: Sequence[Part], holds: Sequence[Mapping[str, Any]], *,
-             safety: bool) -> Iterable[Effect]:  # fmt: skip
+             safety: bool, free: str) -> Iterable[Effect]:  # fmt: skip
     yield Effect("create", f"configmap in {namespace}", "recovery capsule, removed with the release")
     yield Effect("change", f"statefulset {namespace}/{name}", f"scaled to 0 and back to {replicas}")
     for hold in holds:
@@ -300,7 +303,12 @@ def _effects(namespace: str, name: str, replicas: int, parts: Sequence[Part], ho
         if safety:
             yield Effect("create", f"volumesnapshot of {part.claim}", "safety, before anything is replaced")
         yield Effect("replace", f"claim {part.claim}", f"from snapshot {part.snapshot}, needs {needs} more")
-    yield Effect("create", f"{len(parts)} volumes", f"{room(parts)} in all, beside the old ones until their release")
+    whole = f"{room(parts)} in all, beside the old ones until their release; free: {free}"
+    yield Effect("create", f"{len(parts)} volumes", whole)
+
+
+def _class_of(body: Mapping[str, Any]) -> str:
+    return str((body.get("spec") or {}).get("storageClassName") or "")
 
 
 def _undo(now: datetime) -> str:
