@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from lazarus_tui.engine import adoption
-from lazarus_tui.engine.adoption import BadCapsule, capsules, opened
+from lazarus_tui.engine.adoption import BadCapsule, Capsule, capsules, opened
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.engine.openhooks import open_hooks
 from lazarus_tui.kube.cluster import Cluster
-from lazarus_tui.model.freezes import frozen_words
+from lazarus_tui.model.clock import parse_rfc3339
+from lazarus_tui.model.freezes import frozen_words, held_seconds
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.resources import CONFIGMAPS, Resource
 from lazarus_tui.view import freezes
@@ -53,20 +55,47 @@ async def found_by(stage: Stage, engine: Engine) -> Operation:
     return one
 
 
+class Others:
+    """What another Lazarus takes over that looks at this cluster."""
+
+    def __init__(self) -> None:
+        self.adopted: list[str] = []
+
+    async def adopt(self, capsule: Capsule, context: str) -> None:
+        self.adopted.append(capsule.operation)
+
+    async def ended_elsewhere(self, context: str, capsules: Mapping[str, str]) -> None: ...
+
+
+async def test_a_freeze_that_goes_on_as_it_should_alarms_nobody() -> None:
+    async with staged(replicas=2) as (stage, engine):
+        app, others = LockApp(stage), Others()
+        stage.cluster.driver.faults.silent = True
+        plan = await planned(stage, engine, **EXEC)
+        started = await engine.passing(engine.runner.start(plan, plan.digest()))
+        await stage.until(lambda: app.locked == 2, "both are locked")
+        [capsule] = await engine.passing(capsules(engine.cluster))
+        made = parse_rfc3339(capsule.made)
+        assert capsule.early(made + timedelta(seconds=60))
+        assert not capsule.early(made + timedelta(seconds=30 + 60 + 60 + 2))
+        await engine.passing(adoption.look(engine.cluster, "theirs", others))
+        assert others.adopted == [], "whoever froze it is at it"
+        [told] = await engine.passing(open_hooks(engine.cluster))
+        assert told.what.startswith(f"operation {started.id[:8]} froze prod/db-0 (db), prod/db-1 (db) at ")
+        assert told.hint.startswith("it may be at it still: look again after ")
+        stage.cluster.driver.faults.silent = False
+        assert (await engine.finish(started.id)).state is OpState.DONE
+
+
 async def test_it_is_named_with_what_ends_it_and_nothing_is_run_before_a_person_says_so() -> None:
     async with orphaned() as (stage, engine, app, op):
-        await engine.passing(adoption.look(engine.cluster, "theirs", engine.runner))
-        assert engine.runner.open == (), "whoever froze it may be at it still"
-        [early] = await engine.passing(open_hooks(engine.cluster))
-        assert early.what.startswith(f"operation {op[:8]} froze prod/db-0 (db), prod/db-1 (db) at ")
-        assert early.hint.startswith("it may be at it still: look again after ")
-
         one = await found_by(stage, engine)
         assert (one.id, one.state, one.exit_code) == (op, OpState.PARKED, 3)
         assert "db-0, db-1 may be frozen since " in one.message
         assert f"kubectl -n prod get configmap lazarus-capsule-{op[:8]} -o jsonpath='{{.data.thaw}}'" in one.hint
         now = stage.clock.now()
-        assert frozen_words(one, now).startswith("prod/db may still be frozen for 2")
+        assert frozen_words(one, now).startswith("prod/db may still be frozen for ")
+        assert (held_seconds(one, now) or 0) >= 200
         [shown] = [" ".join(" ".join(map(plain, freezes.banner([one], now, 200))).split())]
         assert shown.endswith(f"nobody here thaws it: lazarus operation show {op[:8]} says how")
         [late] = await engine.passing(open_hooks(engine.cluster))
