@@ -88,6 +88,7 @@ EXIT_CODES = {
     "left-changed": 3,
     "inconclusive": 4,
     "refused": 5,
+    "blocked": 5,
     "not-found": 5,
     "read-only": 5,
     "unreachable": 4,

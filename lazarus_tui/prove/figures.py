@@ -1,7 +1,9 @@
 """What a restore measured, from the clock points in the facts (requirements.md §5); each figure with its definition.
 
 T0 loss · T4 restore asked for · T5 begun · T6 objects done · T7 last volume done · T8 Velero finished · settled ·
-T10 all ready · T12 all checks hold. A point that is missing makes the figures that need it unknown, never zero.
+T9 pods scheduled and images pulled · T10 all ready · T12 all checks hold. A test has no loss: its recovery point is
+measured to the worst moment, right before the next usable point, where a plan tells it (``prove.reference``). A point
+that is missing makes the figures that need it unknown, never zero.
 """
 
 from __future__ import annotations
@@ -23,7 +25,10 @@ _STAGES = (
     ("volumes", "restore.t6", "restore.t7", "until the last volume was filled (T7-T6)"),
     ("finish", "restore.t7", "restore.t8", "until Velero called it finished (T8-T7)"),
     ("settle", "restore.t8", "restore.settled", "until two looks at everything agreed"),
-    ("start", "restore.settled", "checks.t10", "until all workloads were ready (T10)"),
+    ("look", "restore.settled", "prove.released", "until the result was compared with the plan and may run"),
+    ("scheduling", "prove.released", "prove.t9a", "until every pod had its node"),
+    ("pull", "prove.t9a", "prove.t9", "until every image was there (T9)"),
+    ("start", "prove.t9", "checks.t10", "until all workloads were ready (T10)"),
     ("checks", "checks.t10", "checks.t12", "until all needed checks held (T12)"),
 )
 
@@ -40,16 +45,24 @@ def measure(facts: Mapping[str, Any]) -> Figures:
     end = points.get("checks.t12")
     watermark = _time(facts.get("checks.watermark"))
     reference = "the loss (T0)" if "loss.t0" in points else "the restore's request (T4)"
+    lost_at, lost_words = _reference(facts) or (begin, reference)
     records = facts.get("checks.records")
     return Figures(
         rta_seconds=_seconds(begin, end),
         rta_phases=_phases(points, begin) if end else (),
         rta_definition=f"from {reference} until every check held (T12)",
-        rpa_seconds=_seconds(watermark, begin),
-        rpa_definition=f"from the newest restored data to {reference}",
+        rpa_seconds=_seconds(watermark, lost_at),
+        rpa_definition=f"from the newest restored data to {lost_words}",
         watermark=rfc3339(watermark, milli=True) if watermark else None,
         orders_restored=records if isinstance(records, int) else None,
     )
+
+
+def _reference(facts: Mapping[str, Any]) -> tuple[datetime, str] | None:
+    """The moment to which a test's recovery point is measured, and its words; None: as for any restore."""
+    told = facts.get("prove.reference") or {}
+    at = _time(told.get("at")) if isinstance(told, Mapping) else None
+    return (at, str(told.get("words") or "the reference of the plan")) if at else None
 
 
 def technical_seconds(facts: Mapping[str, Any]) -> float | None:
@@ -82,8 +95,7 @@ def words(found: Figures) -> list[str]:
     else:
         lines.append("recovery time unknown: not everything was restored and held its checks")
     if found.rpa_seconds is not None:
-        lost = any(phase.name == "going" for phase in found.rta_phases)
-        reference = "the loss" if lost else "the restore was asked for"
+        reference = found.rpa_definition.partition(" to ")[2] or "the restore's request"
         lines.append(f"recovery point {human(found.rpa_seconds)} before {reference}, by the newest data found")
     else:
         lines.append("recovery point unknown: no watermark was read")

@@ -34,6 +34,11 @@ class Group:
     examples: tuple[str, ...] = field(default=())
     explanation: Explanation | None = None
 
+    def all_told(self) -> list[str]:
+        """Every message that was kept, and one that says how many were not."""
+        more = self.count - len(self.examples)
+        return [*self.examples, *([f"{more} more in {self.scope} that were not kept"] if more > 0 else [])]
+
     def words(self) -> str:
         times = f"{self.count} times in {self.scope}" if self.count > 1 else f"in {self.scope}"
         said = self.explanation.meaning if self.explanation else self.message

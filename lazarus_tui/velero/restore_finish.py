@@ -115,7 +115,8 @@ class Results(RestoreStep):
         if untouched and not advice:
             advice = "restore into another namespace, or remove the workload and its claims first"
         facts = {"restore.words": words, "restore.verdict": str(verdict), "restore.advice": advice}
-        await context.remember(**facts, **{"restore.untouched": untouched or live})
+        texts = [[group.severity, text] for group in groups for text in group.all_told()]
+        await context.remember(**facts, **{"restore.untouched": untouched or live, "restore.messages": texts})
 
     def _live(self, facts: Mapping[str, Any]) -> list[str]:
         """Volumes that were there before a restore that was asked to bring none: their data is not the backup's."""

@@ -1,0 +1,17 @@
+"""``lazarus prove``: what a point is worth, shown by restoring it."""
+
+from __future__ import annotations
+
+import click
+
+from lazarus_tui.cli.prove_run import list_proofs, run, show_proof
+
+
+@click.group()
+def prove() -> None:
+    """Restore points into a quarantine, check and judge them."""
+
+
+prove.add_command(run)
+prove.add_command(list_proofs)
+prove.add_command(show_proof)

@@ -1,0 +1,109 @@
+"""A proof for a person as text, and for a pipeline as JUnit XML."""
+
+from __future__ import annotations
+
+from xml.sax.saxutils import escape, quoteattr
+
+from lazarus_tui.model.operation import CheckResult, Operation
+from lazarus_tui.model.proofs import ProofRecord, Reached, Rung
+from lazarus_tui.model.verdict import Verdict
+
+_MARKS = {Verdict.PASSED: "✓", Verdict.FAILED: "✗", Verdict.INCONCLUSIVE: "?", Verdict.NOT_TESTED: "-"}
+
+
+def proof_text(operation: Operation, record: ProofRecord | None) -> str:
+    """The outcome: verdict and why, ladders, checks, figures, what was wrong, what is left."""
+    if record is None:
+        said = operation.message or "nothing is judged yet"
+        return "\n".join([f"{operation.id}  {operation.state.upper()}  {operation.title}", said])
+    control = f" (negative control: {record.control})" if record.control else ""
+    lines = [f"{record.verdict}{control}  {operation.title}", f"  {record.words}"]
+    for ladder in record.ladders:
+        lines.append(f"{ladder.workload}")
+        lines += [f"  {_MARKS[r.verdict]} {r.name:<11} {r.verdict:<12} {r.why}" for r in ladder.rungs]
+    lines += [f"  {c.verdict:<12} {c.name}: {c.summary} ({c.seconds:.2f} s)" for c in operation.checks]
+    lines += _figures(operation, record)
+    for trouble in record.troubles:
+        lines.append(f"{trouble.where}: {trouble.seen}")
+        lines += [f"  cause: {trouble.cause}; next: {trouble.advice}"] if trouble.cause else []
+    lines += [f"deviation: {one}" for one in record.deviations]
+    lines += [f"LEFT BEHIND: {one}" for one in record.left]
+    cleaned = operation.facts.get("prove.cleaned") or {}
+    lines += [f"clean-up: {cleaned['words']}"] if cleaned.get("words") else []
+    evidence = operation.facts.get("evidence")
+    return "\n".join([*lines, *([f"evidence {evidence}"] if evidence else [])])
+
+
+def _figures(operation: Operation, record: ProofRecord) -> list[str]:
+    figures = operation.figures
+    if figures is None or record.control:
+        return []
+    rta = "unknown" if figures.rta_seconds is None else f"{figures.rta_seconds:.1f} s"
+    rpa = "unknown" if figures.rpa_seconds is None else f"{figures.rpa_seconds:.1f} s"
+    lines = [f"recovery time actual   {rta:>9}  {figures.rta_definition}"]
+    lines += [f"  {p.name:<12} {p.seconds:15.1f} s  {p.definition}" for p in figures.rta_phases]
+    lines.append(f"recovery point actual  {rpa:>9}  {figures.rpa_definition}")
+    lines += [
+        f"{one.name.upper()} {one.objective_seconds:.0f} s: {one.result}"
+        for one in record.targets
+        if one.result is not Reached.NONE and one.objective_seconds is not None
+    ]
+    return lines + ([f"newest data restored   {figures.watermark}"] if figures.watermark else [])
+
+
+def junit(operation: Operation) -> str:
+    """One suite per ladder with a case per required rung, and one of the checks. What could not run is an error."""
+    import msgspec
+
+    found = operation.facts.get("prove.record")
+    record = msgspec.convert(found, ProofRecord) if found else None
+    suites: list[tuple[str, list[str]]] = []
+    for ladder in record.ladders if record else ():
+        rungs = [rung for rung in ladder.rungs if record and rung.name in record.required]
+        suites.append((ladder.workload, [_rung(ladder.workload, rung) for rung in rungs]))
+    suites.append(("checks", [_check(check) for check in operation.checks]))
+    whole = _case("proof", "verdict", operation.verdict, _said(operation, record), operation.seconds)
+    suites.append(("proof", [whole]))
+    body = "".join(_suite(name, cases) for name, cases in suites if cases)
+    head = f'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name={_attribute(operation.title)}>\n'
+    return f"{head}{body}</testsuites>\n"
+
+
+def _said(operation: Operation, record: ProofRecord | None) -> str:
+    return record.words if record else operation.message or f"it is {operation.state.value}"
+
+
+def _suite(name: str, cases: list[str]) -> str:
+    counts = {
+        "tests": len(cases),
+        "failures": sum("<failure" in case for case in cases),
+        "errors": sum("<error" in case for case in cases),
+        "skipped": sum("<skipped" in case for case in cases),
+    }
+    given = " ".join(f'{key}="{value}"' for key, value in counts.items())
+    return f"  <testsuite name={_attribute(name)} {given}>\n{''.join(cases)}  </testsuite>\n"
+
+
+def _rung(workload: str, rung: Rung) -> str:
+    return _case(workload, rung.name, rung.verdict, rung.why, 0.0)
+
+
+def _check(check: CheckResult) -> str:
+    return _case("checks", check.name, check.verdict, check.summary, check.seconds)
+
+
+def _case(where: str, name: str, verdict: Verdict, words: str, seconds: float) -> str:
+    tags = {
+        Verdict.PASSED: "",
+        Verdict.FAILED: f"<failure message={_attribute(words)}/>",
+        Verdict.INCONCLUSIVE: f"<error message={_attribute(words)}/>",
+        Verdict.NOT_TESTED: f"<skipped message={_attribute(words)}/>",
+    }
+    head = f'    <testcase classname={_attribute(where)} name={_attribute(name)} time="{seconds:.3f}">'
+    return f"{head}{tags[verdict]}</testcase>\n"
+
+
+def _attribute(text: str) -> str:
+    """Quoted for XML 1.0, which has no place for control characters; nothing outside ASCII stays as it is."""
+    plain = "".join(c if c.isprintable() else " " for c in text)
+    return quoteattr(escape(plain, {})).encode("ascii", "xmlcharrefreplace").decode().replace("&amp;amp;", "&amp;")

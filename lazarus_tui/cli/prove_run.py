@@ -1,0 +1,191 @@
+"""``lazarus prove run|list|show``: prove a recovery point now, and what was proven; the gate for pipelines.
+
+Exit codes (design.md §11): 0 PASSED · 2 FAILED · 3 left something behind · 4 INCONCLUSIVE or NOT TESTED · 5 no usable
+point, or refused.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from lazarus_tui.cli.output import emit, grid, output_option
+from lazarus_tui.cli.prove_report import junit, proof_text
+from lazarus_tui.cli.running import follow
+from lazarus_tui.cli.session import Refused, Session, say
+from lazarus_tui.link.protocol import Fault
+from lazarus_tui.model.operation import Operation, OpState
+from lazarus_tui.model.plan import Plan
+from lazarus_tui.model.proofs import RUNGS, ProofRecord, unknown_rungs
+from lazarus_tui.model.verdict import Verdict
+
+KIND = "prove.run"
+CONTROLS = ("withhold", "flip", "drop-table", "no-workload")
+
+
+@click.command("run")
+@click.option("--workload", required=True, metavar="NS[/KIND/NAME]", help="What is proven.")
+@click.option("--point", metavar="POINT", help="latest (default), proven, oldest, random …, or a name.")
+@click.option("--source", type=click.Choice(["velero", "snapshots"]), help="Kind of point; velero unless said.")
+@click.option("--require", multiple=True, metavar="PASSED|RUNG,…", help="Rungs that must pass; PASSED: the usual ones.")
+@click.option("--backup-first", is_flag=True, help="Take a Velero backup now and prove exactly that one.")
+@click.option("--control", type=click.Choice(CONTROLS), help="Break the copy on purpose: the checks must go red.")
+@click.option("--keep", type=click.FloatRange(0, 1440), metavar="MIN", help="Keep the quarantine for a while.")
+@click.option("--junit", "junit_file", type=click.Path(dir_okay=False), metavar="FILE", help="Write JUnit XML there.")
+@click.option(
+    "-o", "--output", type=click.Choice(["table", "json", "yaml", "name", "junit"]), default="table", show_default=True,
+    help="How to print the outcome.",
+)  # fmt: skip
+@click.pass_obj
+def run(
+    session: Session, /, workload: str, backup_first: bool, junit_file: str | None, output: str, **given: Any
+) -> int:
+    """Restore a point into a quarantine, check it, measure it, judge it, and remove it.
+
+    Progress goes to stderr, the outcome to stdout. Nothing outside the quarantine is changed, so nothing is asked.
+    """
+    params = _params(workload, given)
+    if backup_first:
+        params["point"] = _backed_up(session, str(params["namespace"]))
+    request = {"kind": KIND, "context": session.context(), "params": params}
+    plan = session.call("plan.make", request, Plan, timeout=180.0)
+    for warning in plan.warnings:
+        _tell(f"! {warning}")
+    consent = {"plan": msgspec.to_builtins(plan), "digest": plan.digest(), "confirm": plan.target}
+    started = session.call("operation.start", consent, Operation)
+    _tell(f"{started.title}, in {plan.target} (operation {started.id})")
+    ended = follow(session, started.id)
+    if junit_file:
+        Path(junit_file).write_text(junit(ended), encoding="utf-8")
+    _print(ended, output)
+    return code(ended)
+
+
+def _params(workload: str, given: dict[str, Any]) -> dict[str, Any]:
+    namespace, _, rest = workload.partition("/")
+    if rest and (rest.count("/") != 1 or not all(rest.split("/"))):
+        raise Refused(Fault("usage", f"{workload!r} is no workload", "--workload", "NAMESPACE or NAMESPACE/KIND/NAME"))
+    names = [name.strip() for one in given["require"] for name in one.split(",") if name.strip()]
+    rungs = [name for name in names if name.upper() != Verdict.PASSED]
+    if unknown := unknown_rungs(rungs):
+        hint = f"PASSED, or any of {', '.join(RUNGS[:-1])}"
+        raise Refused(Fault("usage", f"there is no rung {', '.join(unknown)}", "--require", hint))
+    found: dict[str, Any] = {
+        "namespace": namespace,
+        "workload": rest,
+        "point": given["point"],
+        "source": given["source"],
+    }
+    found |= {"require": rungs or None, "control": given["control"], "keep_minutes": given["keep"]}
+    return {key: value for key, value in found.items() if value}
+
+
+def _backed_up(session: Session, namespace: str) -> str:
+    """The name of a backup that was taken now; one that did not end well is no point to prove."""
+    params = {"namespaces": [namespace]}
+    plan = session.call("plan.make", {"kind": "velero.backup", "context": session.context(), "params": params}, Plan)
+    consent = {"plan": msgspec.to_builtins(plan), "digest": plan.digest(), "confirm": plan.target}
+    started = session.call("operation.start", consent, Operation)
+    _tell(f"{started.title} (operation {started.id})")
+    ended = follow(session, started.id)
+    name = str(ended.facts.get("backup.name") or "")
+    if ended.state is not OpState.DONE or not name:
+        what = f"the backup did not end: {ended.message or ended.state.value}"
+        raise Refused(Fault("refused", what, namespace, ended.hint or f"lazarus operation show {ended.id[:8]}"))
+    return name
+
+
+def code(ended: Operation) -> int:
+    """A proof that stands still has shown nothing, whatever it has changed so far."""
+    return 4 if ended.exit_code is None else ended.exit_code
+
+
+def record_of(operation: Operation) -> ProofRecord | None:
+    """What was judged, None while nothing is."""
+    found = operation.facts.get("prove.record")
+    return msgspec.convert(found, ProofRecord) if found else None
+
+
+def outcome(operation: Operation) -> dict[str, Any]:
+    """The one object on stdout."""
+    record, figures = record_of(operation), operation.figures
+    phases = {phase.name: round(phase.seconds, 3) for phase in figures.rta_phases} if figures else {}
+    return {
+        "operation": operation.id,
+        "state": operation.state,
+        "verdict": None if operation.state.open else operation.verdict,
+        "exit_code": code(operation),
+        "proof": msgspec.to_builtins(record) if record else None,
+        "checks": msgspec.to_builtins(operation.checks),
+        "rta": {"phases": phases, "total_seconds": figures.rta_seconds if figures else None},
+        "rpa_seconds": figures.rpa_seconds if figures else None,
+        "watermark": figures.watermark if figures else None,
+        "definitions": {
+            "rta": figures.rta_definition if figures else "",
+            "rpa": figures.rpa_definition if figures else "",
+        },
+        "clean": (operation.facts.get("prove.cleaned") or {}).get("clean"),
+        "evidence": operation.facts.get("evidence"),
+        "message": operation.message,
+    }
+
+
+def _print(operation: Operation, output: str) -> None:
+    if output == "junit":
+        click.echo(junit(operation), nl=False)
+        return
+    emit(outcome(operation), output, names=[operation.id], table=lambda: proof_text(operation, record_of(operation)))
+
+
+def _tell(text: str) -> None:
+    from lazarus_tui.view.sanitise import LINE_LIMIT, clean
+
+    say(clean(text, LINE_LIMIT))
+
+
+@click.command("list")
+@output_option
+@click.pass_obj
+def list_proofs(session: Session, output: str) -> None:
+    """List proofs, newest first."""
+    context = session.context()
+    every: list[Operation] = list(session.records("operations").values())
+    found = sorted((o for o in every if o.kind == KIND and o.context == context), key=lambda o: o.started, reverse=True)
+    rows = [_row(one) for one in found]
+    header = ["ID", "WORKLOAD", "POINT", "VERDICT", "UP TO", "STARTED", "RTA"]
+    emit([outcome(o) for o in found], output, names=[o.id for o in found], table=lambda: grid(header, rows))
+
+
+def _row(found: Operation) -> tuple[str, ...]:
+    record, figures = record_of(found), found.figures
+    what = "/".join(filter(None, (record.namespace, record.workload))) if record else found.title
+    reached = min((ladder.reached for ladder in record.ladders), key=_height, default="") if record else ""
+    verdict = found.state.value if found.state.open else str(found.verdict)
+    control = f" (control {record.control})" if record and record.control else ""
+    rta = f"{figures.rta_seconds:.1f}s" if figures and figures.rta_seconds is not None else "-"
+    return (found.id, what, record.point if record else "-", verdict + control, reached or "-", found.started, rta)
+
+
+def _height(rung: str) -> int:
+    return RUNGS.index(rung) if rung in RUNGS else -1
+
+
+@click.command("show")
+@click.argument("id")
+@click.option(
+    "-o", "--output", type=click.Choice(["table", "json", "yaml", "name", "junit"]), default="table", show_default=True,
+    help="How to print the outcome.",
+)  # fmt: skip
+@click.pass_obj
+def show_proof(session: Session, id: str, output: str) -> int:
+    """Show one proof with its ladder, checks, figures and what was wrong."""
+    found = session.call("operation.get", {"id": id}, Operation)
+    if found.kind != KIND:
+        raise Refused(
+            Fault("not-found", f"operation {found.id[:8]} is no proof: {found.title}", "", "lazarus prove list")
+        )
+    _print(found, output)
+    return 0

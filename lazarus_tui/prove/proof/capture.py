@@ -1,0 +1,140 @@
+"""What was there before it is removed: why something is not healthy, when pods started, whether a phase has flipped.
+
+Facts: ``prove.troubles`` [{where, seen, cause, advice}], ``prove.ready`` {kind/name: [ready, wanted]},
+``prove.t9a`` (all pods scheduled), ``prove.t9`` (all images pulled), ``prove.flipped`` (why the restore is not what it
+was when it ended), ``prove.again`` (volumes that turned out to be live ones).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lazarus_tui.kube.errors import KubeError
+from lazarus_tui.model.clock import parse_rfc3339, rfc3339
+from lazarus_tui.model.resources import DATA_DOWNLOADS, EVENTS, NAMESPACES, POD_VOLUME_RESTORES, PODS, RESTORES
+from lazarus_tui.model.stepping import BaseStep
+from lazarus_tui.model.steps import Observation, Reader, Seen, StepContext
+from lazarus_tui.prove.proof import stillness
+from lazarus_tui.prove.proof.identity import compared
+from lazarus_tui.prove.proof.troubles import look
+
+CAPTURED = "prove.captured"
+_PROBE = "lazarus.io/probe"  # pods of the quarantine itself
+_RESTORE_UID = "velero.io/restore-uid"
+Object = dict[str, Any]
+
+
+class Capture(BaseStep):
+    """Runs always. What cannot be read is said and leaves its figure unknown; it never keeps the cleaning waiting."""
+
+    name, title = "prove.capture", "Keep what explains it"
+    poll, limit = 1.0, 120.0
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        self.params, self.quarantine = params, str(params["quarantine"])
+
+    async def observe(self, context: StepContext) -> Observation:
+        found = context.facts.get(CAPTURED)
+        return Observation(Seen.ABSENT) if found is None else Observation(Seen.DONE, str(found))
+
+    async def act(self, context: StepContext) -> None:
+        if await context.reader.get(NAMESPACES, self.quarantine, type=dict) is None:
+            await context.remember(**{CAPTURED: "there is no quarantine: nothing was restored"})
+            return
+        reader = context.reader
+        pods = [
+            pod for pod in await reader.list(PODS, self.quarantine, type=dict)
+            if _PROBE not in (pod["metadata"].get("labels") or {})
+        ]  # fmt: skip
+        troubles = await look(reader, self.quarantine, pods)
+        again = (await compared(reader, self.quarantine, self.params.get("handles") or ()))["same"]
+        facts = {
+            "prove.troubles": troubles,
+            "prove.ready": await _ready(reader, self.quarantine),
+            "prove.t9a": _scheduled(pods),
+            "prove.t9": await _pulled(reader, self.quarantine, pods),
+            "prove.flipped": await self._flipped(context),
+            "prove.again": again,
+            CAPTURED: f"{len(troubles)} troubles in {len(pods)} pods" if troubles else f"{len(pods)} pods",
+        }
+        await context.remember(**facts)
+        for one in troubles[:5]:
+            await context.say(": ".join(filter(None, (one["where"], one["seen"], one["cause"]))))
+
+    async def _flipped(self, context: StepContext) -> str:
+        """A phase can change after it was terminal (reliability V2): what was judged then must hold now."""
+        facts = context.facts
+        uid, said = facts.get("restore.uid"), facts.get("restore.phase")
+        if not uid or not said:
+            return ""
+        restore: Object | None = await context.reader.get(
+            RESTORES, str(facts["restore.name"]), str(self.params["velero"]), type=dict
+        )
+        if restore is None or restore["metadata"]["uid"] != uid:
+            return "the restore's record was removed or replaced while its result was checked"
+        status = restore.get("status") or {}
+        now = (str(status.get("phase") or ""), int(status.get("errors") or 0), int(status.get("warnings") or 0))
+        then = (str(said), int(facts.get("restore.errors") or 0), int(facts.get("restore.warnings") or 0))
+        if now != then:
+            return f"the restore was {_phase(*then)} when it ended and is {_phase(*now)} now"
+        return await self._copies(context, str(uid))
+
+    async def _copies(self, context: StepContext, uid: str) -> str:
+        for kind in (POD_VOLUME_RESTORES, DATA_DOWNLOADS):
+            selector = f"{_RESTORE_UID}={uid}"
+            velero = str(self.params["velero"])
+            try:
+                listed: list[Object] = await context.reader.list(kind, velero, type=dict, label_selector=selector)
+            except KubeError:
+                listed = []  # a kind that this Velero does not serve; its copies were counted when they ended
+            for copy in listed:
+                phase = str((copy.get("status") or {}).get("phase") or "New")
+                if phase != "Completed" and not context.facts.get("restore.bad_volumes"):
+                    return f"{kind.kind} {copy['metadata']['name']} is {phase} now"
+        return ""
+
+
+def _phase(phase: str, errors: int, warnings: int) -> str:
+    return f"{phase} with {errors} errors and {warnings} warnings"
+
+
+async def _ready(reader: Reader, namespace: str) -> dict[str, list[int]]:
+    """``{"StatefulSet/orders": [ready, wanted]}`` as the controllers say it."""
+    return {
+        f"{kind.kind}/{found['metadata']['name']}": [
+            int((found.get("status") or {}).get("readyReplicas") or 0), stillness.replicas(found)
+        ]
+        for kind, found in await stillness.workloads(reader, namespace)
+    }  # fmt: skip
+
+
+def _scheduled(pods: list[Object]) -> str:
+    """When the last pod got its node, "" unless all have one."""
+    found = [
+        str(one.get("lastTransitionTime") or "")
+        for pod in pods
+        for one in (pod.get("status") or {}).get("conditions") or ()
+        if one.get("type") == "PodScheduled" and one.get("status") == "True"
+    ]
+    return _last(found) if pods and len(found) == len(pods) else ""
+
+
+async def _pulled(reader: Reader, namespace: str, pods: list[Object]) -> str:
+    """When the last image was there, by the kubelet's events; "" where they do not say it for all containers."""
+    names = {pod["metadata"]["name"] for pod in pods}
+    wanted = sum(len(pod["spec"].get("containers") or ()) for pod in pods)
+    events = await reader.list(EVENTS, namespace, type=dict)
+    found = [
+        str(event.get("lastTimestamp") or event.get("eventTime") or "")
+        for event in events
+        if event.get("reason") == "Pulled" and (event.get("involvedObject") or {}).get("name") in names
+    ]
+    return _last(found) if wanted and len(found) >= wanted else ""
+
+
+def _last(stamps: list[str]) -> str:
+    try:
+        return rfc3339(max(parse_rfc3339(one) for one in stamps), micro=True)
+    except ValueError:
+        return ""

@@ -1,0 +1,193 @@
+"""The result against the plan, read fresh, before anything that was held is released.
+
+Velero's modifiers fail open: an object whose patch did not apply is restored without it. So what the plan expects is
+looked up in what came back. Facts: ``prove.compared`` {missing, unexpected, violated, unread}, ``prove.workloads``
+[{kind, name, claims}].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from lazarus_tui.kube.errors import Forbidden, NotFound
+from lazarus_tui.model.objects import Workload, record
+from lazarus_tui.model.resources import Resource
+from lazarus_tui.model.stepping import BaseStep
+from lazarus_tui.model.steps import Observation, Reader, Seen, StepContext
+from lazarus_tui.prove.proof import stillness
+from lazarus_tui.prove.proof.kinds import Kinds, kinds
+
+COMPARED, WORKLOADS = "prove.compared", "prove.workloads"
+# Of clusters' own kinds those through which a copy could act on everybody (S12).
+_CLUSTER_WIDE = (
+    ("rbac.authorization.k8s.io", "clusterroles"),
+    ("rbac.authorization.k8s.io", "clusterrolebindings"),
+    ("admissionregistration.k8s.io", "mutatingwebhookconfigurations"),
+    ("admissionregistration.k8s.io", "validatingwebhookconfigurations"),
+    ("apiregistration.k8s.io", "apiservices"),
+    ("apiextensions.k8s.io", "customresourcedefinitions"),
+    ("scheduling.k8s.io", "priorityclasses"),
+)
+_RESTORE_LABEL = "velero.io/restore-name"
+Object = dict[str, Any]
+
+
+class Compare(BaseStep):
+    """Everything the plan expects holds, nothing it forbids exists, and what the point lists has come back.
+
+    A violation stops the proof: what runs is taken to zero, what was held stays there. Missing objects do not stop it:
+    the checks show what they mean.
+    """
+
+    name, title, mutates = "prove.compare", "Compare the result with the plan", True
+    poll, limit = 1.0, 600.0
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        self.params, self.quarantine = params, str(params["quarantine"])
+
+    async def observe(self, context: StepContext) -> Observation:
+        found = context.facts.get(COMPARED)
+        if found is None:
+            return Observation(Seen.ABSENT)
+        wrong = [*found["violated"], *found["unexpected"]]
+        if wrong and await stillness.running(context.reader, self.quarantine):
+            return Observation(Seen.ABSENT, "not as planned: taking it to zero")
+        if wrong:
+            hint = (
+                "the copy was not started; look at the restore's errors, and whether a webhook or a policy changed it"
+            )
+            return Observation(Seen.FAILED, "; ".join(wrong[:5]), hint=hint)
+        missing = found["missing"]
+        words = f"{len(missing)} objects did not come back: {', '.join(missing[:5])}" if missing else "as planned"
+        return Observation(Seen.DONE, words)
+
+    async def act(self, context: StepContext) -> None:
+        found = context.facts.get(COMPARED)
+        if found is None:
+            look = _Look(context.reader, await kinds(context.reader), self.quarantine)
+            found = await look.compared(self.params, context)
+            there = await _workloads(context.reader, self.quarantine, self.params)
+            await context.remember(**{COMPARED: found, WORKLOADS: there})
+        if found["violated"] or found["unexpected"]:
+            await stillness.stop_all(context, self.quarantine)
+
+
+class _Look:
+    """One reading of the quarantine: each kind is listed once."""
+
+    def __init__(self, reader: Reader, served: Kinds, quarantine: str) -> None:
+        self._reader, self._served, self._quarantine = reader, served, quarantine
+        self._listed: dict[Resource, dict[str, Object]] = {}
+        self.unread: list[str] = [f"the kinds of {group} (their server does not answer)" for group in served.silent]
+
+    async def compared(self, params: Mapping[str, Any], context: StepContext) -> dict[str, list[str]]:
+        violated = [words for one in params.get("expected") or () if (words := await self._violation(one))]
+        unexpected = [words for one in params.get("forbidden") or () if (words := await self._forbidden(one))]
+        unexpected += await self._cluster_wide(str(context.facts.get("restore.name") or ""))
+        missing = [ref for ref in params.get("inventory") or () if not await self._there(str(ref))]
+        return {"violated": violated, "unexpected": unexpected, "missing": missing, "unread": self.unread}
+
+    async def _objects(self, kind: Resource, selector: str = "") -> dict[str, Object]:
+        if kind in self._listed and not selector:
+            return self._listed[kind]
+        where = self._quarantine if kind.namespaced else None
+        try:
+            listed = await self._reader.list(kind, where, type=dict, label_selector=selector)
+        except (Forbidden, NotFound) as error:
+            self.unread.append(f"{kind.group_resource}: {error}")
+            listed = []
+        found = {str(one["metadata"]["name"]): one for one in listed}
+        if not selector:
+            self._listed[kind] = found
+        return found
+
+    async def _violation(self, wanted: Mapping[str, Any]) -> str:
+        kind = self._served.plural(str(wanted.get("group") or ""), str(wanted["resource"]))
+        if kind is None:
+            return ""
+        found = (await self._objects(kind)).get(str(wanted["name"]))
+        if found is None:
+            return ""  # what is not there harms nobody; whether it should be there is the inventory's question
+        value = at_pointer(found, str(wanted["pointer"]))
+        if holds(value, wanted.get("value")):
+            return ""
+        should = "absent" if wanted.get("value") is None else f"{wanted['value']!r}"
+        where = f"{wanted['resource']}/{wanted['name']}"
+        return f"{wanted['rule']}: {where} has {wanted['pointer']} {_short(value)}, not {should}"
+
+    async def _forbidden(self, wanted: Mapping[str, Any]) -> str:
+        kind = self._served.plural(str(wanted.get("group") or ""), str(wanted["resource"]))
+        if kind is None or not kind.namespaced:
+            return ""  # what is new in the cluster's scope carries the restore's name
+        there = await self._objects(kind)
+        name = str(wanted.get("name") or "")
+        if not (name in there if name else there):
+            return ""
+        return f"{wanted['rule']}: {wanted['resource']}/{name or next(iter(there))} was restored"
+
+    async def _cluster_wide(self, restore: str) -> list[str]:
+        """Objects of the whole cluster that this restore made; a name that a label cannot hold finds nothing."""
+        if not restore or len(restore) > 63:
+            return []
+        found = []
+        for group, plural in _CLUSTER_WIDE:
+            kind = self._served.plural(group, plural)
+            if kind is not None:
+                there = await self._objects(kind, f"{_RESTORE_LABEL}={restore}")
+                found += [f"S12: {plural}/{name} was restored" for name in sorted(there)]
+        return found
+
+    async def _there(self, ref: str) -> bool:
+        """``ref``: "apps/v1/StatefulSet/orders"."""
+        api_version, _, rest = _split(ref)
+        kind_name, _, name = rest.partition("/")
+        kind = self._served.kind(api_version, kind_name)
+        return kind is not None and name in await self._objects(kind)
+
+
+def _split(ref: str) -> tuple[str, str, str]:
+    """apiVersion, "/", "Kind/name" of a reference; the core group has no slash in its version."""
+    parts = ref.split("/")
+    count = 1 if len(parts) == 3 else 2
+    return "/".join(parts[:count]), "/", "/".join(parts[count:])
+
+
+def at_pointer(found: Any, pointer: str) -> Any:
+    """The value at a JSON pointer (RFC 6901), None where the path ends before."""
+    for part in pointer.split("/")[1:]:
+        part = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(found, Mapping):
+            found = found.get(part)
+        elif isinstance(found, list) and part.isdigit() and int(part) < len(found):
+            found = found[int(part)]
+        else:
+            return None
+    return found
+
+
+def holds(value: Any, wanted: Any) -> bool:
+    """None wants it absent, null, false or empty."""
+    if wanted is None:
+        return not value
+    return bool(value == wanted)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+async def _workloads(reader: Reader, namespace: str, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The restored workloads with their claims; one that is held counts with the replicas it will get."""
+    held = {(one["kind"], one["name"]): int(one["replicas"]) for one in params.get("held") or ()}
+    found = []
+    for kind, raw in await stillness.workloads(reader, namespace):
+        workload = record(raw, Workload)
+        wanted = held.get((kind.kind, workload.metadata.name), workload.desired)
+        spec = msgspec.structs.replace(workload.spec, replicas=wanted)
+        claims = msgspec.structs.replace(workload, spec=spec).claims()
+        found.append({"kind": kind.kind, "name": workload.metadata.name, "claims": list(claims), "replicas": wanted})
+    return sorted(found, key=lambda one: (one["kind"], one["name"]))

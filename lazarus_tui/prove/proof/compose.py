@@ -1,0 +1,64 @@
+"""The steps of a proof in the one order that is safe: closed before filled, looked at before started, then cleaned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from lazarus_tui.model.plan import Plan
+from lazarus_tui.model.steps import Catalog, Step
+from lazarus_tui.prove.proof.capture import Capture
+from lazarus_tui.prove.proof.compare import Compare
+from lazarus_tui.prove.proof.ending import Judge, Keep
+from lazarus_tui.prove.proof.identity import Identity
+from lazarus_tui.prove.proof.modifiers import Modifiers
+from lazarus_tui.prove.proof.preflight import Preflight
+from lazarus_tui.prove.proof.release import Release
+from lazarus_tui.prove.proof.tried import Tried
+from lazarus_tui.prove.quarantine.steps import Clean, Isolation, ShownClean, Space
+
+KIND = "prove.run"
+_RESTORE, _BESIDE, _CHECKS = "velero.restore", "snapshots.restore-beside", "prove.checks"
+# What these find wrong is wrong with the point; what others find wrong kept it from being tested.
+_RED = frozenset({"prove.preflight", "prove.identity", "restore.preflight", "restore.results"})
+_JUDGE_OF_CHECKS = "checks.judge"
+
+
+def steps(plan: Plan, catalog: Catalog) -> Sequence[Step]:
+    params = plan.params
+    inner: list[Step] = [
+        Preflight(params),
+        Space(params),
+        Isolation(params),
+        *_source(plan, catalog),
+        Compare(params),
+        Identity(params),
+        Isolation(params, again=True),
+        *([Release(params)] if params.get("held") else []),
+        *_checks(plan, catalog),
+    ]
+    tried = [Tried(step, red=step.name in _RED, undoes=isinstance(step, Space)) for step in inner]
+    ends: list[Step] = [Capture(params), Clean(params), ShownClean(params), Judge(params), Keep(params)]
+    return [*tried, *(Tried(step, always=True) for step in ends)]
+
+
+def _source(plan: Plan, catalog: Catalog) -> list[Step]:
+    """How the data comes into the quarantine."""
+    params = plan.params
+    if params.get("source") == "snapshots":
+        return [*_part(plan, catalog, _BESIDE, params["beside"])]
+    written: list[Step] = [Modifiers(params)] if params.get("modifiers") else []
+    return [*written, *_part(plan, catalog, _RESTORE, params["restore"])]
+
+
+def _checks(plan: Plan, catalog: Catalog) -> list[Step]:
+    params = plan.params
+    sources = {params["quarantine"]: params["namespace"]}
+    values = {"sources": sources, "checks": params.get("checks") or {}, "evidence": False}
+    return [step for step in _part(plan, catalog, _CHECKS, values) if step.name != _JUDGE_OF_CHECKS]
+
+
+def _part(plan: Plan, catalog: Catalog, kind: str, values: Mapping[str, Any]) -> Sequence[Step]:
+    return catalog.steps(kind, msgspec.structs.replace(plan, kind=kind, params=dict(values)))

@@ -1,0 +1,66 @@
+"""S9: a restored volume is never one that somebody lives on. Facts: ``prove.identity`` {same, compared, unbound}."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lazarus_tui.model.resources import CLAIMS, VOLUMES
+from lazarus_tui.model.stepping import BaseStep
+from lazarus_tui.model.steps import Observation, Reader, Seen, StepContext
+from lazarus_tui.prove.points import identity
+from lazarus_tui.prove.proof import stillness
+
+IDENTITY = "prove.identity"
+
+
+class Identity(BaseStep):
+    """What the quarantine's volumes point at on storage, against what the plan and the cluster know as live.
+
+    A claim that binds only when a pod uses it gets a volume that is made for it: there is nothing to compare yet. The
+    same look is taken again when the proof is captured.
+    """
+
+    name, title, mutates = "prove.identity", "See that no volume is a live one", True
+    poll, limit = 1.0, 300.0
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        self.params, self.quarantine = params, str(params["quarantine"])
+
+    async def observe(self, context: StepContext) -> Observation:
+        found = context.facts.get(IDENTITY)
+        if found is None:
+            return Observation(Seen.ABSENT)
+        if found["same"]:
+            if await stillness.running(context.reader, self.quarantine):
+                return Observation(Seen.ABSENT, "a volume is a live one: taking the copy to zero")
+            hint = "the point holds no data of this volume: its own storage would be used; back it up with its data"
+            return Observation(Seen.FAILED, f"S9: {'; '.join(found['same'])}", hint=hint)
+        later = f", {len(found['unbound'])} bind when they are used" if found["unbound"] else ""
+        return Observation(Seen.DONE, f"{found['compared']} volumes are their own{later}")
+
+    async def act(self, context: StepContext) -> None:
+        found = context.facts.get(IDENTITY)
+        if found is None:
+            found = await compared(context.reader, self.quarantine, self.params.get("handles") or ())
+            await context.remember(**{IDENTITY: found})
+        if found["same"]:
+            await stillness.stop_all(context, self.quarantine)
+
+
+async def compared(reader: Reader, quarantine: str, planned: Any) -> dict[str, Any]:
+    """Volumes of the quarantine against ``planned`` identities and those of every other volume of the cluster."""
+    volumes = await reader.list(VOLUMES, type=dict)
+    claims = {claim["metadata"]["name"]: claim for claim in await reader.list(CLAIMS, quarantine, type=dict)}
+    ours: dict[str, str] = {}
+    live = {str(one): "the plan's live volumes" for one in planned}
+    for volume in volumes:
+        spec, name = volume.get("spec") or {}, str(volume["metadata"]["name"])
+        bound = spec.get("claimRef") or {}
+        what = identity(spec)
+        if bound.get("namespace") == quarantine:
+            ours[str(bound.get("name"))] = what
+        elif what:
+            live[what] = f"volume {name} of {bound.get('namespace') or 'nobody'}/{bound.get('name') or '-'}"
+    same = [f"claim {claim} is {what}, {live[what]}" for claim, what in sorted(ours.items()) if what in live]
+    return {"same": same, "compared": len(ours), "unbound": sorted(claims.keys() - ours.keys())}

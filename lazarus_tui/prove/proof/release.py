@@ -1,0 +1,46 @@
+"""Held workloads get the replicas they had. Facts: ``prove.released``, the moment of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lazarus_tui.model.clock import rfc3339
+from lazarus_tui.model.resources import Resource
+from lazarus_tui.model.stepping import BaseStep
+from lazarus_tui.model.steps import Observation, Seen, StepContext
+from lazarus_tui.prove.proof import stillness
+
+RELEASED = "prove.released"
+
+
+class Release(BaseStep):
+    """Only now may the copy run. One that is not there any more was missing before: the comparison has said so."""
+
+    name, title, mutates = "prove.release", "Start the held workloads", True
+    poll, limit = 0.5, 120.0
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        self.quarantine = str(params["quarantine"])
+        self.held = {(str(o["kind"]), str(o["name"])): int(o["replicas"]) for o in params.get("held") or ()}
+
+    async def observe(self, context: StepContext) -> Observation:
+        waiting = await self._waiting(context)
+        if waiting:
+            return Observation(Seen.ABSENT, f"{len(waiting)} at zero")
+        at = context.facts.get(RELEASED) or rfc3339(context.clock.now(), micro=True)
+        return Observation(Seen.DONE, f"{len(self.held)} workloads", facts={RELEASED: at})
+
+    async def act(self, context: StepContext) -> None:
+        if not context.facts.get(RELEASED):
+            await context.remember(**{RELEASED: rfc3339(context.clock.now(), micro=True)})
+        for kind, found, wanted in await self._waiting(context):
+            await stillness.scale(context, kind, found, wanted)
+
+    async def _waiting(self, context: StepContext) -> list[tuple[Resource, dict[str, Any], int]]:
+        found = []
+        for kind, workload in await stillness.workloads(context.reader, self.quarantine):
+            wanted = self.held.get((kind.kind, str(workload["metadata"]["name"])))
+            if wanted is not None and stillness.replicas(workload) != wanted:
+                found.append((kind, workload, wanted))
+        return found

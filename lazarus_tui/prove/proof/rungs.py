@@ -1,0 +1,262 @@
+"""Which facts make which rung PASSED, FAILED, INCONCLUSIVE or NOT TESTED. Pure.
+
+A rung is PASSED only by what was seen; a fact that is not there leaves it NOT TESTED. What stopped the proof belongs to
+the rung it was about, and everything that would have come later was not tested.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lazarus_tui.model.operation import CheckResult
+from lazarus_tui.model.proofs import Ladder, Rung, climb
+from lazarus_tui.model.verdict import Verdict, worst
+from lazarus_tui.prove.proof.compare import COMPARED, WORKLOADS
+from lazarus_tui.prove.proof.identity import IDENTITY
+from lazarus_tui.prove.proof.tried import STOPPED
+
+PASSED, FAILED, INCONCLUSIVE, NOT_TESTED = Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.NOT_TESTED
+# The rung that a step is about, by the beginning of its name; the first that fits.
+_ABOUT = (
+    ("prove.preflight", "exists"),
+    ("restore.preflight", "exists"),
+    ("restore.contents", "complete"),
+    ("prove.identity", "intact"),
+    ("prove.release", "healthy"),
+    ("prove.sabotage", "healthy"),
+    ("checks.", "healthy"),
+)
+_OTHER = "restores"
+# Every namespace has these before anything is restored, and Velero says of each that it was left as it is.
+_EVERYWHERE = re.compile(r"(ConfigMap[: ]\"?kube-root-ca\.crt|ServiceAccount[: ]\"?default)\"? already exists")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known of a proof when it is judged."""
+
+    params: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    checks: Sequence[CheckResult] = ()
+
+    @property
+    def stopped(self) -> Mapping[str, Any]:
+        return self.facts.get(STOPPED) or {}
+
+    def stop_of(self, rung: str) -> Rung | None:
+        """The rung as the stop makes it, when it stopped there."""
+        stop = self.stopped
+        if not stop or _about(str(stop["step"])) != rung:
+            return None
+        return Rung(rung, Verdict(str(stop["verdict"])), f"{stop['title']}: {stop['words']}", str(stop.get("at") or ""))
+
+
+def _about(step: str) -> str:
+    return next((rung for prefix, rung in _ABOUT if step.startswith(prefix)), _OTHER)
+
+
+def ladders(found: Evidence) -> tuple[Ladder, ...]:
+    """One per restored workload; one of the whole namespace when it is not known which there are."""
+    source = str(found.params.get("namespace") or "")
+    workloads = _wanted(found)
+    if not workloads:
+        only = str(found.params.get("workload") or "")
+        whole = {"claims": None, "kind": only.partition("/")[0], "name": only.partition("/")[2]}
+        return (Ladder(f"{source}/{only}" if only else source, climb(_rungs(found, whole))),)
+    return tuple(Ladder(f"{source}/{w['kind']}/{w['name']}", climb(_rungs(found, w))) for w in workloads)
+
+
+def _wanted(found: Evidence) -> list[Mapping[str, Any]]:
+    """The restored workloads; where one was asked for, the others came along and prove nothing of their own."""
+    every: list[Mapping[str, Any]] = list(found.facts.get(WORKLOADS) or ())
+    only = str(found.params.get("workload") or "")
+    return [one for one in every if not only or f"{one['kind']}/{one['name']}" == only]
+
+
+def _rungs(found: Evidence, workload: Mapping[str, Any]) -> list[Rung]:
+    return [
+        _exists(found),
+        _complete(found, workload.get("claims")),
+        _intact(found, workload.get("claims")),
+        _restores(found),
+        _healthy(found, workload),
+        _data(found),
+        Rung("drilled", NOT_TESTED, "a proof is no drill"),
+    ]
+
+
+def _exists(found: Evidence) -> Rung:
+    if stop := found.stop_of("exists"):
+        return stop
+    point = found.facts.get("prove.point")
+    if not point:
+        return Rung("exists", NOT_TESTED, "the point was not looked at")
+    return Rung("exists", PASSED, f"{point['name']} is there, and its storage answers", str(point.get("at") or ""))
+
+
+def _complete(found: Evidence, claims: Sequence[str] | None) -> Rung:
+    """Data of every volume, and nothing that the point itself says is missing from it."""
+    name = "complete"
+    if stop := found.stop_of(name):
+        return stop
+    point = found.facts.get("prove.point")
+    if not point:
+        return Rung(name, NOT_TESTED, "the point was not looked at")
+    at = str(point.get("at") or "")
+    volumes = [v for v in found.params.get("volumes") or () if claims is None or _short(v["claim"]) in claims]
+    listed = {_short(v["claim"]) for v in found.params.get("volumes") or ()}
+    fresh = {_short(one) for one in found.facts.get("restore.empty") or ()}
+    empty = [f"{v['claim']}: {v.get('reason') or 'no data'}" for v in volumes if v["held"] == "absent"]
+    empty += sorted(f"{one}: no data" for one in fresh if (claims is None or one in claims) and one not in listed)
+    if empty:
+        return Rung(name, FAILED, f"volumes without data: {'; '.join(empty)}", at)
+    unknown = [f"{v['claim']}: {v.get('reason') or 'nothing says so'}" for v in volumes if v["held"] != "captured"]
+    unknown += sorted(f"{one}: the point does not list it" for one in claims or () if one not in listed)
+    unread = str(found.facts.get("restore.unread") or "")
+    not_whole = point.get("phase") not in ("Completed", "ready") or bool(point.get("errors"))
+    doubts = [f"it is not known whether there is data of {'; '.join(unknown)}"] if unknown else []
+    doubts += [unread] if unread else []
+    doubts += [f"the point is {point.get('phase')} with {point.get('errors') or 0} errors"] if not_whole else []
+    if doubts:
+        return Rung(name, INCONCLUSIVE, "; ".join(doubts), at)
+    return Rung(name, PASSED, f"data of {len(volumes)} volumes" if volumes else "it has no volumes", at)
+
+
+def _intact(found: Evidence, claims: Sequence[str] | None) -> Rung:
+    """Every byte was read back from where it is kept, into a volume of its own."""
+    name = "intact"
+    if stop := found.stop_of(name):
+        return stop
+    facts = found.facts
+    again = [str(one) for one in facts.get("prove.again") or ()]
+    if again:
+        return Rung(name, FAILED, f"S9: {'; '.join(again)}")
+    if facts.get(IDENTITY) is None:
+        return Rung(name, NOT_TESTED, "the volumes were not brought back")
+    at = str(facts.get("restore.t7") or facts.get("beside.t7") or "")
+    bad = [str(one) for one in facts.get("restore.bad_volumes") or ()]
+    if bad:
+        return Rung(name, FAILED, "; ".join(bad), at)
+    copied = [v for v in found.params.get("volumes") or () if v["held"] == "captured" and _is_copied(v)]
+    if found.params.get("source") == "velero" and len(copied) > int(facts.get("restore.copies") or 0):
+        words = f"{facts.get('restore.copies') or 0} of {len(copied)} volumes were filled"
+        return Rung(name, FAILED, words, at)
+    return Rung(name, PASSED, "every volume was read back into one of its own", at)
+
+
+def _restores(found: Evidence) -> Rung:
+    """The restore ended well, and what came back is what the point lists and the plan expects."""
+    name = "restores"
+    if stop := found.stop_of(name):
+        return stop
+    facts = found.facts
+    compared = facts.get(COMPARED)
+    if compared is None:
+        return Rung(name, NOT_TESTED, "it did not come to that")
+    at = str(facts.get("restore.settled") or facts.get("restore.t8") or facts.get("beside.t7") or "")
+    if flipped := facts.get("prove.flipped"):
+        return Rung(name, FAILED, str(flipped), at)
+    if found.params.get("source") == "velero":
+        said = Verdict(str(facts.get("restore.verdict") or NOT_TESTED))
+        if said is not PASSED or facts.get("restore.phase") != "Completed" or facts.get("restore.errors"):
+            red = said if said is not PASSED else FAILED
+            return Rung(name, red, str(facts.get("restore.words") or "it is not known how the restore ended"), at)
+    if compared["missing"]:
+        missing = compared["missing"]
+        return Rung(name, FAILED, f"{len(missing)} objects did not come back: {', '.join(missing[:5])}", at)
+    doubts = [*_warned(facts), *(f"could not be read: {one}" for one in compared["unread"])]
+    if doubts:
+        return Rung(name, INCONCLUSIVE, "; ".join(doubts[:3]), at)
+    return Rung(name, PASSED, f"{len(found.params.get('inventory') or ())} objects came back as planned", at)
+
+
+def _warned(facts: Mapping[str, Any]) -> list[str]:
+    """Warnings of the restore that say something about this point; a count without texts says that too."""
+    warnings = int(facts.get("restore.warnings") or 0)
+    texts = [str(text) for severity, text in facts.get("restore.messages") or () if severity == "warning"]
+    if not warnings:
+        return []
+    if not texts:
+        return [f"the restore ended with {warnings} warnings that could not be read"]
+    return [f"the restore warned: {text}" for text in texts if not _EVERYWHERE.search(text)]
+
+
+def _healthy(found: Evidence, workload: Mapping[str, Any]) -> Rung:
+    """It was started in a quarantine that was shown closed, got ready, and every needed check of its life passed."""
+    name = "healthy"
+    if stop := found.stop_of(name):
+        return stop
+    facts = found.facts
+    if not facts.get("checks.verdict"):
+        return Rung(name, NOT_TESTED, "nothing was started")
+    if not shown_closed(facts):
+        return Rung(name, INCONCLUSIVE, "the quarantine was not shown to be closed")
+    at = str(facts.get("checks.t12") or facts.get("checks.t10") or "")
+    ready = _is_ready(facts, workload)
+    results = [r for r in found.checks if needed(r) and rung_of(r) == "healthy"]
+    red = [r for r in results if r.verdict is not PASSED]
+    if ready is not None:
+        return Rung(name, FAILED, "; ".join([ready, *(f"{r.name}: {r.summary}" for r in red[:2])]), at)
+    verdict = worst([r.verdict for r in results]) if results else Verdict(str(facts.get("checks.ready") or NOT_TESTED))
+    if verdict is not PASSED:
+        return Rung(name, verdict, "; ".join(f"{r.name}: {r.summary}" for r in red[:3]), at)
+    if not facts.get("checks.t12") and facts.get("checks.verdict") == PASSED:
+        return Rung(name, INCONCLUSIVE, "the checks did not hold long enough", at)
+    return Rung(name, PASSED, f"ready, and {len(results)} checks held", at)
+
+
+def shown_closed(facts: Mapping[str, Any]) -> bool:
+    """Before the data came, and again when it was there."""
+    return all((facts.get(f"prove.isolation{when}") or {}).get("closed") is True for when in ("", "_after"))
+
+
+def _is_ready(facts: Mapping[str, Any], workload: Mapping[str, Any]) -> str | None:
+    """Why this workload is not ready, None when it is, or when only the whole is known and is ready."""
+    counted = (facts.get("prove.ready") or {}).get(f"{workload.get('kind')}/{workload.get('name')}")
+    if counted and counted[0] >= counted[1] > 0:
+        return None
+    if counted and counted[1] > 0:
+        return f"{counted[0]} of {counted[1]} replicas were ready"
+    if counted and int(workload.get("replicas") or 0) > 0:
+        return "it was left at zero replicas"
+    return None if facts.get("checks.ready") == PASSED else "not everything got ready"
+
+
+def _data(found: Evidence) -> Rung:
+    """What checks of the data say; a watermark shows that there is data that can be read, and of when."""
+    name = "data right"
+    results = [r for r in found.checks if needed(r) and rung_of(r) == name]
+    if not results:
+        return Rung(name, NOT_TESTED, "no check of the data is defined")
+    if found.stopped or not found.facts.get("checks.verdict"):
+        return Rung(name, NOT_TESTED, "it did not come to that")
+    verdict = worst(r.verdict for r in results)
+    words = "; ".join(f"{r.name}: {r.summary}" for r in results if r.verdict is not PASSED)
+    at = str(found.facts.get("checks.t12") or "")
+    return Rung(name, verdict, words or f"{len(results)} checks of the data passed", at)
+
+
+def rung_of(result: CheckResult) -> str:
+    """Which rung a check is about: it says so itself; a watermark is about the data."""
+    return str(result.evidence.get("rung") or ("data right" if result.kind == "watermark" else "healthy"))
+
+
+def needed(result: CheckResult) -> bool:
+    return bool(result.evidence.get("needed", True)) and result.kind != "restore"
+
+
+def _short(claim: Any) -> str:
+    return str(claim).rpartition("/")[2]
+
+
+def _is_copied(volume: Mapping[str, Any]) -> bool:
+    """Whether a PodVolumeRestore or DataDownload brings it; a snapshot on storage is not copied."""
+    method = str(volume.get("method") or "")
+    return method.startswith(("PodVolumeBackup", "volume copy")) or "moved" in method
+
+
+def red_checks(results: Iterable[CheckResult]) -> list[CheckResult]:
+    return [result for result in results if result.verdict is FAILED and result.kind != "restore"]
