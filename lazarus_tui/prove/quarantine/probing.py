@@ -16,7 +16,7 @@ from lazarus_tui.prove.quarantine import names
 from lazarus_tui.prove.quarantine.names import Quarantine
 from lazarus_tui.prove.quarantine.targets import CLOSED, OPEN, Target
 
-# Seconds for one command: it waits for three itself.
+# Seconds for one command with its way through the API server; see ``targets.SECONDS``.
 _PATIENCE = 15.0
 _AT_ONCE = 12
 _LONGEST_WORDS = 160

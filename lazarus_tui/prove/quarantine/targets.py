@@ -15,7 +15,9 @@ from lazarus_tui.prove.quarantine.names import Quarantine
 Object = dict[str, Any]
 
 OPEN, CLOSED, EITHER = "open", "closed", "either"
-# Ways tried in one round at most: each is a command in the dialer for three seconds.
+# Seconds a way gets to open: a CNI drops what it refuses, so every closed way takes as long.
+SECONDS = 3
+# Services tried in one round at most: each way is a command in the dialer.
 MOST_SERVICES = 16
 # Where clouds give out credentials, and the port of a node's kubelet.
 METADATA, KUBELET = "169.254.169.254", 10250
@@ -39,8 +41,8 @@ class Target:
     @property
     def argv(self) -> tuple[str, ...]:
         if not self.port:
-            return ("nslookup", "-timeout=3", self.host)
-        return ("nc", "-z", "-w", "3", self.host, str(self.port))
+            return ("nslookup", f"-timeout={SECONDS}", self.host)
+        return ("nc", "-z", "-w", str(SECONDS), self.host, str(self.port))
 
 
 async def targets(context: StepContext, wanted: Quarantine, env: Mapping[str, str]) -> list[Target]:
