@@ -334,7 +334,9 @@ def test_every_image_of_the_catalogue_has_its_program():
         assert image.source is None or image.source.is_file()
     assert catalog.find("velero/velero-restore-helper:sandbox") is not None
     assert catalog.find("velero/velero:v1.17.0") is not None
-    for reference in ("busybox", "lazarus.dev/orders:2", "evil/velero/velero:1", ""):
+    for reference in ("busybox:1.36", "docker.io/library/busybox:latest"):
+        assert catalog.find(reference).name == "busybox"
+    for reference in ("alpine", "evil/busybox:1.36", "lazarus.dev/orders:2", "evil/velero/velero:1", ""):
         assert catalog.find(reference) is None
 
 
