@@ -95,7 +95,7 @@ REFUSED = Script(
         run("exec box -- bash", code=1, errs="the sandbox does not run 'bash' in this image; it knows: "),
         run("exec box -c nobody -- ls", code=1, errs="container nobody is not valid for pod box|container not found"),
         run("exec nobody -- ls", code=1, errs='pods "nobody" not found'),
-        run("run strange --image=docker.io/library/busybox:1", "pod/strange created"),
+        run("run strange --image=docker.io/library/strange:1", "pod/strange created"),
         run("get pod strange", r"ErrImagePull|ImagePullBackOff", until=15),
         run("exec strange -- ls", code=1, errs=r'container not found \("strange"\)'),
         run("attach strange --pod-running-timeout=1s", code=1, errs="timed out|not running|container not found"),

@@ -121,7 +121,7 @@ async def test_events_are_counted_not_repeated_and_go_after_an_hour(rig):
 
 @pytest.mark.parametrize(("seconds", "reason"), [(0, "ErrImagePull"), (11, "ImagePullBackOff")])
 async def test_an_unknown_image_is_never_run(rig, seconds, reason):
-    rig.pod("broken", image="busybox:latest")
+    rig.pod("broken", image="strange:latest")
     await rig.advance(seconds)
     status = rig.get(PODS, "broken")["status"]
     assert status["phase"] == "Pending"
