@@ -30,9 +30,9 @@ _HOOK_CONTAINER = "init.hook.restore.velero.io/container-name"
 _HOOK_IMAGE = "init.hook.restore.velero.io/container-image"
 
 
-def _stripping(prefixes: tuple[str, ...], words: str, fields: tuple[str, ...], *, templates: bool = True) -> Look:
+def _stripping(prefixes: tuple[str, ...], words: str, fields: tuple[str, ...]) -> Look:
     def look(item: Item, scene: Scene) -> Iterable[Finding]:
-        places = [("metadata",), *([podspecs.template(item)] if templates and podspecs.template(item) else [])]
+        places = [("metadata",), *([podspecs.template(item)] if podspecs.template(item) else [])]
         patch: dict[str, Any] = {}
         gone: list[str] = []
         expects: list[tuple[str, Any]] = []
@@ -90,17 +90,16 @@ def _init_hook(item: Item, scene: Scene) -> Iterable[Finding]:
 
 
 _ANYTHING = ("*",)
-_PODS = podspecs.RESOURCES
 RULES = (
-    Rule("S13", "identities in the cloud", ("serviceaccounts", *_PODS),
+    Rule("S13", "identities in the cloud", _ANYTHING,
          _stripping(_CLOUD, "the copy gets no identity in the cloud", ("annotations", "labels"))),
     Rule("S13", "rights of people and others", ("rolebindings.rbac.authorization.k8s.io",), _binding),
     Rule("S16", "GitOps prunes or reverts what it takes for its own", _ANYTHING,
-         _stripping(_GITOPS, "nobody else takes the copy for theirs", ("annotations", "labels"), templates=False)),
+         _stripping(_GITOPS, "nobody else takes the copy for theirs", ("annotations", "labels"))),
     Rule("S8", "names and certificates asked for by annotation", _ANYTHING,
          _stripping(_NAMES, "no name or certificate is asked for", ("annotations",))),
-    Rule("S19", "scrapes asked for by annotation", ("services", *_PODS),
+    Rule("S19", "scrapes asked for by annotation", _ANYTHING,
          _stripping(_SCRAPES, "the copy is not scraped", ("annotations", "labels"))),
     Rule("S17", "containers of restore hooks", ("pods",), _init_hook),
-    Rule("S17", "restore hooks", _PODS, _stripping(_HOOKS, "restore hooks are not run", ("annotations",))),
+    Rule("S17", "restore hooks", _ANYTHING, _stripping(_HOOKS, "restore hooks are not run", ("annotations",))),
 )  # fmt: skip

@@ -11,7 +11,7 @@ from lazarus_tui.prove.rules.finding import Finding, Rule, Scene, Verb, skipping
 # Fields of a Service that let it be reached from outside or send traffic out.
 _OUTSIDE = (
     "loadBalancerIP", "loadBalancerClass", "loadBalancerSourceRanges", "externalIPs", "externalTrafficPolicy",
-    "healthCheckNodePort", "allocateLoadBalancerNodePorts",
+    "healthCheckNodePort", "allocateLoadBalancerNodePorts", "externalName",
 )  # fmt: skip
 
 
@@ -21,12 +21,11 @@ def _service(item: Item, scene: Scene) -> Iterable[Finding]:
     kind = str(spec.get("type") or "ClusterIP")
     said = [kind] if kind != "ClusterIP" else []
     expects: list[tuple[str, Any]] = []
-    if kind == "ExternalName":
-        patch = {"type": "ClusterIP", "externalName": None, "clusterIP": "None"}
-        expects = [("/spec/type", "ClusterIP"), ("/spec/externalName", None)]
-        said = [f"ExternalName {spec.get('externalName', '')}"]
-    elif kind != "ClusterIP":
+    if kind != "ClusterIP":
         patch, expects = {"type": "ClusterIP"}, [("/spec/type", "ClusterIP")]
+    if kind == "ExternalName":
+        patch["clusterIP"] = "None"
+        said = [f"ExternalName {spec.get('externalName', '')}"]
     for field in _OUTSIDE:
         if spec.get(field) is not None:
             patch[field] = None
