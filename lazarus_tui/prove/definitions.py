@@ -2,61 +2,51 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
+from msgspec import Meta
 
 from lazarus_tui.model.plan import PlanRefused
+from lazarus_tui.prove.checking import checked
+from lazarus_tui.prove.mistakes import converted
+from lazarus_tui.prove.wanted import ExecCheck, HttpCheck, JobCheck, PodCheck, TcpCheck, Written
+from lazarus_tui.prove.wanted_data import (
+    AnyWatermark,
+    MariadbCheck,
+    MongodbCheck,
+    MysqlCheck,
+    PostgresqlCheck,
+    RedisCheck,
+    WatermarkCheck,
+)
+
+AnyCheck: TypeAlias = (
+    HttpCheck
+    | TcpCheck
+    | ExecCheck
+    | PodCheck
+    | JobCheck
+    | PostgresqlCheck
+    | MysqlCheck
+    | MariadbCheck
+    | MongodbCheck
+    | RedisCheck
+)
 
 
-class HttpCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """GET on a Service. ``contains`` is a part of the body, ``matches`` a regular expression; times in seconds."""
-
-    service: str
-    port: int | str
-    path: str = "/"
-    namespace: str = ""
-    name: str = ""
-    status: int = 200
-    contains: str = ""
-    matches: str = ""
-    slower_than: float = 5.0  # an answer later than this is a failure
-    needed: bool = True
-
-    @property
-    def title(self) -> str:
-        return self.name or f"http {self.service}{self.path}"
-
-
-class WatermarkCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the newest data says how new it is: JSON at ``path``, its time in ``field`` (dots go deeper).
-
-    ``until_path`` and ``ids_path`` may hold ``{until_ms}``: the answer then leaves out what came after that moment.
-    """
-
-    service: str
-    port: int | str
-    path: str
-    field: str
-    namespace: str = ""
-    name: str = "watermark"
-    count_field: str = ""
-    until_path: str = ""
-    ids_path: str = ""
-
-
-class Checks(msgspec.Struct, frozen=True, kw_only=True):
+class Checks(Written, frozen=True, kw_only=True):
     """Everything to be checked in the target namespaces (``sources``: target → the namespace it comes from)."""
 
     sources: dict[str, str]
-    http: tuple[HttpCheck, ...] = ()
-    watermark: WatermarkCheck | None = None
+    checks: tuple[AnyCheck, ...] = ()
+    watermark: AnyWatermark | None = None
     readiness: bool = True
     stable_seconds: float = 1.0  # between the two looks that have to agree
     ready_seconds: float = 300.0  # to become ready
     check_seconds: float = 60.0  # for the checks to pass once everything is ready
+    parallel: Annotated[int, Meta(ge=1, le=32)] = 4
     evidence: bool = True  # whether this writes the evidence record, or a drill does later
 
 
@@ -69,7 +59,7 @@ def shop_checks(sources: Mapping[str, str]) -> Checks:
     target = next((target for target, source in sources.items() if source == SHOP), SHOP)
     return Checks(
         sources=dict(sources),
-        http=(
+        checks=(
             HttpCheck(
                 name="orders answer", namespace=target, service="orders", port=8080, path="/healthz", contains="ok"
             ),
@@ -86,23 +76,13 @@ def parse(params: Mapping[str, Any], context: str) -> Checks:
     """The checks a plan asks for; the shop in the sandbox has its own. Raises ``PlanRefused``."""
     sources = dict(params.get("sources") or {})
     if params.get("checks"):
-        try:
-            found = msgspec.convert({"sources": sources, **params["checks"]}, Checks)
-        except msgspec.ValidationError as error:
-            raise PlanRefused(f"these are not checks: {error}", where="checks") from error
-        for check in found.http:
-            _compiled(check)
-        return found
+        if not isinstance(params["checks"], Mapping):
+            raise PlanRefused("checks is a mapping of names to values", where="checks")
+        found = checked(converted({**params["checks"], "sources": sources}, Checks))
+        return msgspec.structs.replace(found, evidence=found.evidence and params.get("evidence") is not False)
     if params.get("workloads") is False:
         found = Checks(sources=sources, readiness=False)  # nothing that runs was restored
         return msgspec.structs.replace(found, evidence=params.get("evidence") is not False)
     shop = context == SANDBOX_CONTEXT and SHOP in sources.values()
     found = shop_checks(sources) if shop else Checks(sources=sources)
     return msgspec.structs.replace(found, evidence=params.get("evidence") is not False)
-
-
-def _compiled(check: HttpCheck) -> None:
-    try:
-        re.compile(check.matches)
-    except re.error as error:
-        raise PlanRefused(f"{check.matches!r} is not a regular expression: {error}", where=check.title) from error

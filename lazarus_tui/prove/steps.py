@@ -1,14 +1,14 @@
 """The steps of checking: wait until ready, run the checks until they hold, measure and judge.
 
-Facts: ``checks.t10`` (all ready), ``.t11`` (first needed check passed), ``.t12`` (all held), ``.verdict`` and
-``.watermark``.
+Facts: ``checks.t10`` (all ready), ``.t11`` (first needed check passed), ``.t12`` (all held), ``.verdict``,
+``.watermark``, ``.records`` and ``.rungs`` (the worst needed check of each rung).
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 import msgspec
 
@@ -18,8 +18,14 @@ from lazarus_tui.model.stepping import BaseStep
 from lazarus_tui.model.steps import Observation, Seen, StepContext
 from lazarus_tui.model.verdict import Verdict, worst
 from lazarus_tui.prove import figures, loss
-from lazarus_tui.prove.checks import http, readiness, watermark
+from lazarus_tui.prove.checks import readiness, watermark
+from lazarus_tui.prove.checks.looking import look_of
+from lazarus_tui.prove.checks.outcome import Attempt, CouldNot, Found
+from lazarus_tui.prove.checks.watermark import Watermark
 from lazarus_tui.prove.definitions import Checks
+from lazarus_tui.prove.round import Rounds, Row
+from lazarus_tui.prove.wanted import ExecCheck
+from lazarus_tui.prove.wanted_data import WatermarkCheck
 
 
 class Ready(BaseStep):
@@ -53,68 +59,85 @@ class Ready(BaseStep):
         return Observation(Seen.WAITING, found.words())
 
     async def _end(self, context: StepContext, verdict: Verdict, words: str, at: str, now: float) -> Observation:
-        result = CheckResult("workloads ready", "readiness", verdict, now - (self._began or now), words)
+        took = 0.0 if self._began is None else now - self._began
+        result = CheckResult("workloads ready", "readiness", verdict, took, words)
         await context.checked(result)
         return Observation(Seen.DONE, words, facts={"checks.t10": at, "checks.ready": str(verdict)})
 
 
 class Run(BaseStep):
-    """All checks in parallel, again and again until all needed ones hold twice in a row or time is up."""
+    """All checks in parallel, again and again until all needed ones hold, and go on to, or time is up."""
 
-    name, title = "checks.run", "Run the checks"
+    name, title, version = "checks.run", "Run the checks", 2
     poll = 0.5
 
     def __init__(self, wanted: Checks) -> None:
         self.wanted = wanted
-        self.limit = wanted.check_seconds + 120.0
+        self.limit = wanted.check_seconds + max((check.timeout for check in wanted.checks), default=0.0) + 120.0
+        self.mutates = any(isinstance(check, ExecCheck) for check in wanted.checks)
         self._began: float | None = None
         self._held: tuple[float, str] | None = None
         self._first = ""
+        self._rounds: Rounds | None = None
+        self._water = Watermark()
 
     async def observe(self, context: StepContext) -> Observation:
         now = context.clock.monotonic()
         self._began = now if self._began is None else self._began
-        results, facts = await self._all(context)
-        needed = [r for r in results if r.evidence.get("needed", True)]
+        rounds = self._rounds = self._rounds or Rounds(self._rows(context), self.wanted.parallel)
+        await rounds.go(context)
+        needed = rounds.needed()
         if not needed and not self.wanted.readiness:
             words = "nothing that runs was restored: nothing was started, nothing was asked"
             return Observation(Seen.DONE, words, facts={"checks.t12": "", "checks.verdict": str(Verdict.NOT_TESTED)})
         verdict = worst(r.verdict for r in needed) if needed else Verdict.PASSED
         passed = sum(1 for r in needed if r.verdict is Verdict.PASSED)
         self._first = self._first or (_now(context) if passed else "")
-        over = now - self._began >= self.wanted.check_seconds
-        if context.facts.get("checks.ready") == Verdict.FAILED:
-            over = True  # waiting longer would only repeat what is known
         if verdict is Verdict.PASSED:
             self._held = self._held or (now, _now(context))
-            if now - self._held[0] < self.wanted.stable_seconds and not over:
+            if now - self._held[0] < self.wanted.stable_seconds and not self._over(context, now):
                 return Observation(Seen.WAITING, f"{passed} of {len(needed)} passed; looking twice")
         else:
             self._held = None
-            if not over:
+            if not self._over(context, now) and not rounds.settled():
                 return Observation(Seen.WAITING, _open(needed))
-        await context.checked(*results)
-        ready = context.facts.get("checks.ready") != Verdict.FAILED
-        at = self._held[1] if self._held and ready else ""
-        facts |= {"checks.t11": self._first, "checks.t12": at, "checks.verdict": str(verdict)}
+        await context.checked(*rounds.results())
         words = f"{passed} of {len(needed)} checks passed" if verdict is Verdict.PASSED else _open(needed)
-        return Observation(Seen.DONE, words, facts=facts)
+        return Observation(Seen.DONE, words, facts=self._facts(context, rounds, verdict))
 
-    async def _all(self, context: StepContext) -> tuple[list[CheckResult], dict[str, object]]:
-        http_calls = asyncio.gather(*(http.check(context.reader, context.clock, check) for check in self.wanted.http))
-        mark = self.wanted.watermark
+    def _over(self, context: StepContext, now: float) -> bool:
+        """Time is up; or what runs never got ready: waiting longer would only repeat what is known."""
+        late = self._began is not None and now - self._began >= self.wanted.check_seconds
+        return late or context.facts.get("checks.ready") == Verdict.FAILED
+
+    def _facts(self, context: StepContext, rounds: Rounds, verdict: Verdict) -> dict[str, object]:
+        ready = context.facts.get("checks.ready") != Verdict.FAILED
+        facts: dict[str, object] = {"checks.rungs": rounds.rungs()}
+        if self.wanted.watermark is not None and not context.facts.get("restore.untouched"):
+            facts["checks.records"] = self._water.count
+        if self._water.at is not None:
+            facts["checks.watermark"] = rfc3339(self._water.at, micro=True)
+        at = self._held[1] if self._held and ready else ""
+        return facts | {"checks.t11": self._first, "checks.t12": at, "checks.verdict": str(verdict)}
+
+    def _rows(self, context: StepContext) -> list[Row]:
+        wanted = self.wanted
+        rows = [Row(check, look_of(context, check, wanted)) for check in wanted.checks]
+        mark = wanted.watermark
         if mark is None:
-            return list(await http_calls), {}
+            return rows
         if context.facts.get("restore.untouched"):
-            words = "the volume was there before the restore: its data says nothing about the backup"
-            unknown = CheckResult(mark.name, "watermark", Verdict.INCONCLUSIVE, 0.0, words, {"needed": False})
-            return [*await http_calls, unknown], {}
-        data_call = watermark.check(context.reader, context.clock, mark, restore_began(context))
-        found, (result, water) = await asyncio.gather(http_calls, data_call)
-        facts: dict[str, object] = {"checks.records": water.count}
-        if water.at is not None:
-            facts["checks.watermark"] = rfc3339(water.at, micro=True)
-        return [*found, result], facts
+            return [*rows, Row(msgspec.structs.replace(mark, needed=False), _untouched)]
+        return [*rows, Row(mark, partial(self._newest, context))]
+
+    async def _newest(self, context: StepContext, attempt: Attempt) -> Found:
+        assert self.wanted.watermark is not None
+        found, self._water = await watermark.look(context, self.wanted.watermark, restore_began(context), attempt)
+        return found
+
+
+async def _untouched(attempt: Attempt) -> Found:
+    raise CouldNot("the volume was there before the restore: its data says nothing about the backup", final=True)
 
 
 def _open(results: Sequence[CheckResult]) -> str:
@@ -161,9 +184,10 @@ class Judge(BaseStep):
         parts = [Verdict(str(facts[key])) for key in _JUDGED if facts.get(key)]
         verdict = worst(parts)
         await context.measured(found)
-        if self.wanted.watermark is not None and not facts.get("restore.untouched") and facts.get("restore.t4"):
+        mark = self.wanted.watermark
+        if isinstance(mark, WatermarkCheck) and not facts.get("restore.untouched") and facts.get("restore.t4"):
             began = restore_began(context)
-            await context.measured(await loss.count(context.reader, self.wanted.watermark, self.wanted.sources, began))
+            await context.measured(await loss.count(context, mark, self.wanted.sources, began))
         await context.judged(verdict)
         for line in figures.words(found):
             await context.say(line)
@@ -182,7 +206,7 @@ class Judge(BaseStep):
         """What no check was there for, in words: a verdict says nothing about it."""
         wanted = self.wanted
         found = [] if wanted.readiness else ["whether anything starts"]
-        found += [] if wanted.http else ["what the application answers"]
+        found += [] if wanted.checks else ["what the application answers"]
         return found + ([] if wanted.watermark else ["how new its data is"])
 
 

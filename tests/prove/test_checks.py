@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
 import pytest
 
-from lazarus_tui.kube.errors import NotFound, ServerFault, TimedOut, Unreachable
-from lazarus_tui.model.clock import rfc3339
+from lazarus_tui.kube.errors import Forbidden, NotFound, PortRefused, TimedOut, Unreachable
+from lazarus_tui.model.clock import parse_rfc3339, rfc3339
+from lazarus_tui.model.operation import CheckResult
 from lazarus_tui.model.plan import PlanRefused
 from lazarus_tui.model.resources import CLAIMS, DEPLOYMENTS, NAMESPACES, STATEFULSETS
 from lazarus_tui.model.steps import Seen
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.prove import figures, loss, run
-from lazarus_tui.prove.checks import http, readiness, watermark
-from lazarus_tui.prove.definitions import Checks, HttpCheck, WatermarkCheck, parse, shop_checks
+from lazarus_tui.prove.checks import http, readiness
+from lazarus_tui.prove.checks.outcome import judged
+from lazarus_tui.prove.definitions import Checks, parse, shop_checks
 from lazarus_tui.prove.steps import Judge, Ready, Run
+from lazarus_tui.prove.wanted import HttpCheck
+from lazarus_tui.prove.wanted_data import WatermarkCheck
 from tests.velero.lab import START, Lab, World
 
 WEB = HttpCheck(service="web", port=8080, namespace="shop", contains="orders", matches="(?i)ORDERS: [0-9]+")
@@ -32,6 +37,10 @@ def lab() -> Lab:
     return Lab(World())
 
 
+async def looked(lab: Lab, check: HttpCheck) -> CheckResult:
+    return await judged(check, lab.clock, partial(http.look, lab.reader, check, {"shop": "shop"}))
+
+
 @pytest.mark.parametrize(
     ("answer", "verdict", "word"),
     [
@@ -39,18 +48,24 @@ def lab() -> Lab:
         ((500, b"orders: 12"), Verdict.FAILED, "500 instead of 200"),
         ((200, b"orders"), Verdict.FAILED, "match"),
         ((200, b""), Verdict.FAILED, "contain"),
-        (NotFound("no endpoints", status=404), Verdict.FAILED, "does not answer"),
-        (ServerFault("no endpoints available", status=503), Verdict.FAILED, "does not answer"),
-        (TimedOut("slow"), Verdict.INCONCLUSIVE, "could not ask"),
-        (Unreachable("reset"), Verdict.INCONCLUSIVE, "could not ask"),
+        (PortRefused("dial: connection refused"), Verdict.FAILED, "takes no connections"),
+        (NotFound("pod web not found", status=404), Verdict.FAILED, "not there"),
+        (Forbidden("may not", status=403, resource="pods/portforward"), Verdict.INCONCLUSIVE, "pods/portforward"),
+        (TimedOut("slow"), Verdict.INCONCLUSIVE, "could not be asked"),
+        (Unreachable("reset"), Verdict.INCONCLUSIVE, "could not be asked"),
     ],
 )
 async def test_http(lab: Lab, answer: Any, verdict: Verdict, word: str) -> None:
     lab.world.services[("shop", "web", "/")] = answer
-    result = await http.check(lab.world, lab.clock, WEB)
+    result = await looked(lab, WEB)
     assert result.verdict is verdict
     assert word in result.summary
-    assert "12" not in str(result.evidence), "bodies stay out of the evidence"
+    assert "orders: 12" not in f"{result.evidence}{result.summary}", "bodies stay out of the evidence"
+
+
+async def test_a_service_that_did_not_come_back_fails(lab: Lab) -> None:
+    result = await looked(lab, WEB)
+    assert (result.verdict, result.summary) == (Verdict.FAILED, "there is no service web in shop")
 
 
 async def test_a_slow_answer_fails(lab: Lab) -> None:
@@ -59,7 +74,7 @@ async def test_a_slow_answer_fails(lab: Lab) -> None:
         return (200, b"orders: 1")
 
     lab.world.services[("shop", "web", "/")] = slow
-    result = await http.check(lab.world, lab.clock, WEB)
+    result = await looked(lab, WEB)
     assert result.verdict is Verdict.FAILED
     assert "9.0 s" in result.summary
 
@@ -120,20 +135,26 @@ def until_path(until: datetime) -> str:
     return f"/until/{int(until.timestamp() * 1000)}/stats"
 
 
+async def water(lab: Lab, mark: WatermarkCheck) -> tuple[datetime | None, int | None]:
+    lab.facts["restore.t4"] = rfc3339(START)
+    await lab.run(Run(Checks(sources={"shop": "shop"}, watermark=mark, check_seconds=0.1)))
+    text = lab.facts.get("checks.watermark")
+    return (parse_rfc3339(text) if text else None), lab.facts["checks.records"]
+
+
 async def test_the_watermark_leaves_out_what_came_after_the_restore_began(lab: Lab) -> None:
     before = START - timedelta(seconds=30)
     lab.world.services[("shop", "orders", "/stats")] = stats(START + timedelta(seconds=9))
     lab.world.services[("shop", "orders", until_path(START))] = stats(before)
-    result, found = await watermark.check(lab.world, lab.clock, MARK, START)
-    assert (result.verdict, found.at, found.count) == (Verdict.PASSED, before, 7)
+    found = await water(lab, MARK)
+    assert (lab.facts["checks.verdict"], found) == ("PASSED", (before, 7))
 
 
 async def test_newer_data_than_the_restore_is_no_proof_where_the_service_cannot_tell(lab: Lab) -> None:
     plain = WatermarkCheck(service="orders", port=8080, namespace="shop", path="/stats", field="last.at")
     lab.world.services[("shop", "orders", "/stats")] = stats(START + timedelta(seconds=1))
-    result, found = await watermark.check(lab.world, lab.clock, plain, START)
-    assert result.verdict is Verdict.INCONCLUSIVE
-    assert found.at is None
+    found = await water(lab, plain)
+    assert (lab.checks[0].verdict, found[0]) == (Verdict.INCONCLUSIVE, None)
 
 
 @pytest.mark.parametrize(
@@ -148,15 +169,14 @@ async def test_newer_data_than_the_restore_is_no_proof_where_the_service_cannot_
 )
 async def test_watermarks_that_cannot_be_read(lab: Lab, answer: Any, verdict: Verdict) -> None:
     lab.world.services[("shop", "orders", until_path(START))] = answer
-    result, found = await watermark.check(lab.world, lab.clock, MARK, START)
-    assert result.verdict is verdict
-    assert found.at is None
+    found = await water(lab, MARK)
+    assert (lab.checks[0].verdict, found[0]) == (verdict, None)
 
 
 async def test_checks_are_tried_until_they_hold(lab: Lab) -> None:
     answers = [(503, b""), (200, b"orders: 1"), (503, b""), *[(200, b"orders: 1")] * 9]
     lab.world.services[("shop", "web", "/")] = lambda: answers.pop(0)
-    seen = await lab.run(Run(Checks(sources={"shop": "shop"}, http=(WEB,), stable_seconds=1.0)))
+    seen = await lab.run(Run(Checks(sources={"shop": "shop"}, checks=(WEB,), stable_seconds=1.0)))
     assert seen.seen is Seen.DONE
     assert lab.facts["checks.verdict"] == "PASSED"
     assert lab.facts["checks.t12"] == rfc3339(START + timedelta(seconds=1.5), micro=True), "since then all held"
@@ -164,7 +184,7 @@ async def test_checks_are_tried_until_they_hold(lab: Lab) -> None:
 
 async def test_checks_that_never_hold_are_failed_with_their_words(lab: Lab) -> None:
     lab.world.services[("shop", "web", "/")] = (500, b"")
-    seen = await lab.run(Run(Checks(sources={"shop": "shop"}, http=(WEB,), check_seconds=3.0)))
+    seen = await lab.run(Run(Checks(sources={"shop": "shop"}, checks=(WEB,), check_seconds=3.0)))
     assert seen.seen is Seen.DONE
     assert lab.facts["checks.verdict"] == "FAILED"
     assert lab.facts["checks.t12"] == ""
@@ -233,13 +253,9 @@ async def test_checks_can_be_planned_alone(lab: Lab) -> None:
     assert [step.name for step in run.steps(plan, None)] == ["checks.ready", "checks.run", "checks.judge"]  # type: ignore[arg-type]
 
 
-def test_definitions_are_checked_before_anything_runs() -> None:
-    with pytest.raises(PlanRefused, match="regular expression"):
-        parse({"sources": {}, "checks": {"http": [{"service": "a", "port": 1, "matches": "("}]}}, "prod")
-    with pytest.raises(PlanRefused, match="not checks"):
-        parse({"sources": {}, "checks": {"http": 3}}, "prod")
-    assert parse({"sources": {"copy": "shop"}}, "prod").http == ()
-    assert parse({"sources": {"copy": "shop"}}, "lazarus-sandbox").http[0].namespace == "copy"
+def test_the_shop_of_the_sandbox_has_checks_of_its_own() -> None:
+    assert parse({"sources": {"copy": "shop"}}, "prod").checks == ()
+    assert parse({"sources": {"copy": "shop"}}, "lazarus-sandbox").checks[0].namespace == "copy"
     assert shop_checks({"copy": "shop"}).watermark is not None
 
 
@@ -292,13 +308,13 @@ COUNTED = msgspec.structs.replace(MARK, namespace="copy", ids_path="/until/{unti
 async def test_a_copy_beside_its_original_is_counted_against_it(lab: Lab) -> None:
     path = f"/until/{int(START.timestamp() * 1000)}/ids"
     lab.world.services |= {("shop", "orders", path): [1, 2, 3, 4], ("copy", "orders", path): [1, 2, 9]}
-    found = await loss.count(lab.world, COUNTED, {"copy": "shop"}, START)
+    found = await loss.count(lab, COUNTED, {"copy": "shop"}, START)
     assert (found.orders_at_loss, found.orders_restored, found.orders_lost) == (4, 2, 2)
     assert "in shop at the restore's request" in found.lost_definition
 
 
 async def test_what_cannot_be_counted_is_unknown_with_its_reason(lab: Lab) -> None:
-    found = await loss.count(lab.world, COUNTED, {"copy": "shop"}, START)
+    found = await loss.count(lab, COUNTED, {"copy": "shop"}, START)
     assert found.orders_lost is None
     assert "could not be asked" in found.lost_definition
-    assert (await loss.count(lab.world, COUNTED, {"copy": "copy"}, START)).lost_definition == loss.UNCOUNTED
+    assert (await loss.count(lab, COUNTED, {"copy": "copy"}, START)).lost_definition == loss.UNCOUNTED

@@ -9,6 +9,7 @@ import copy
 import itertools
 import json
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,7 +21,9 @@ from lazarus_tui.model.operation import CheckResult, Figures
 from lazarus_tui.model.plan import Danger, Plan
 from lazarus_tui.model.resources import Resource
 from lazarus_tui.model.steps import Observation, Outcome, Seen, Step, StepStopped, Write, WriteResult
+from lazarus_tui.model.streams import Streams
 from lazarus_tui.model.verdict import Verdict
+from tests.velero.wires import behind, wire
 
 START = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 VELERO = "velero"
@@ -77,7 +80,7 @@ class World:
 
     async def get(self, resource: Resource, name: str, namespace: str | None = None, *, type: Any) -> Any:
         space = (namespace or "") if resource.namespaced else ""
-        found = self.objects.get((resource.plural, space, name))
+        found = self.objects.get((resource.plural, space, name)) or behind(self.services, resource, space).get(name)
         return None if found is None else msgspec.convert(copy.deepcopy(found), type)
 
     async def list(
@@ -92,7 +95,15 @@ class World:
             labels = item["metadata"].get("labels") or {}
             if plural == resource.plural and namespace in (None, space) and wanted.items() <= labels.items():
                 found.append(msgspec.convert(copy.deepcopy(item), type))
+        for item in behind(self.services, resource, namespace).values():
+            if wanted.items() <= (item["metadata"].get("labels") or {}).items():
+                found.append(msgspec.convert(item, type))
         return found
+
+    def forward(
+        self, namespace: str, pod: str, port: int, *, timeout: float = 10.0
+    ) -> AbstractAsyncContextManager[Streams]:
+        return wire(self.services, namespace, pod)
 
     async def service_proxy(
         self, namespace: str, service: str, port: int | str, path: str, *, timeout: float = 5.0, limit: int = 65536
@@ -184,6 +195,7 @@ class Lab:
         self.said.append(text)
 
     async def checked(self, *results: CheckResult) -> None:
+        self.checks = [one for one in self.checks if one.name not in {result.name for result in results}]
         self.checks += results
 
     async def measured(self, figures: Figures) -> None:

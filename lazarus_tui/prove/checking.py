@@ -1,0 +1,153 @@
+"""What checks mean, looked at before anything runs: names, places, addresses, patterns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from lazarus_tui.model.plan import PlanRefused
+from lazarus_tui.prove.wanted import Check, Expect, HttpCheck, JobCheck, PodCheck, Reached, TcpCheck
+from lazarus_tui.prove.wanted_data import DataWatermark, FileWatermark
+
+if TYPE_CHECKING:
+    from lazarus_tui.prove.definitions import Checks
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_WORKLOAD = re.compile(r"(StatefulSet|Deployment|DaemonSet)/[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_STATUS = re.compile(r"[1-5](xx|[0-9][0-9])")
+_CA = re.compile(r"(secret|configmap)/[^/]+/[^/]+")
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+def checked(wanted: Checks) -> Checks:
+    """The same with every namespace the one that is looked at and every name its own. Raises ``PlanRefused``."""
+    checks = tuple(_placed(check, wanted.sources) for check in wanted.checks)
+    names: set[str] = set()
+    for check in checks:
+        if check.title in names:
+            raise _wrong(check, "another check has the same name", "give each its own")
+        names.add(check.title)
+        _look(check, wanted.sources)
+    mark = wanted.watermark
+    if mark is not None:
+        mark = _placed(mark, wanted.sources)
+        if isinstance(mark, DataWatermark):
+            _one_place(mark, mark.service, mark.pod, mark.workload)
+        if isinstance(mark, FileWatermark):
+            _one_place(mark, mark.pod, mark.workload)
+    return msgspec.structs.replace(wanted, checks=checks, watermark=mark)
+
+
+def _placed(check: Any, sources: Mapping[str, str]) -> Any:
+    """``namespace`` may be the target's, or that of which it is a copy; it may be left out where there is one."""
+    name = check.namespace
+    if name in sources:
+        return check
+    copies = [target for target, source in sources.items() if source == name] if name else list(sources)
+    if len(copies) != 1:
+        what = f"{name} is not what is checked" if name else "which namespace?"
+        raise _wrong(check, what, f"one of {', '.join(sorted(sources)) or 'none'}")
+    return msgspec.structs.replace(check, namespace=copies[0])
+
+
+def _look(check: Check, sources: Mapping[str, str]) -> None:
+    for pattern in _patterns(check):
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise _wrong(check, f"{pattern!r} is not a regular expression: {error}") from error
+    if isinstance(check, HttpCheck):
+        _http(check, sources)
+    elif isinstance(check, Reached):
+        _one_place(check, check.service, check.pod, check.workload)
+        if isinstance(check, TcpCheck) and check.port is None:
+            raise _wrong(check, "port is missing")
+    elif isinstance(check, JobCheck) and bool(check.job) == bool(check.image):
+        raise _wrong(check, "a job is either a restored one (job) or one of an image")
+    elif isinstance(check, PodCheck) and not check.image:
+        raise _wrong(check, "image is empty")
+    tls = getattr(check, "tls", None)
+    if tls is not None and tls.ca and not _CA.fullmatch(tls.ca):
+        raise _wrong(check, f"{tls.ca!r} names no certificate", "write secret/NAME/KEY or configmap/NAME/KEY")
+
+
+def _one_place(check: Check, *places: str) -> None:
+    given = [place for place in places if place]
+    if len(given) != 1:
+        raise _wrong(check, "it says nothing about where, or more than one place", "service, pod or workload")
+    if not (_NAME.fullmatch(given[0]) or _WORKLOAD.fullmatch(given[0])):
+        raise _wrong(check, f"{given[0]!r} is no name", "a workload is written as StatefulSet/NAME")
+
+
+def _http(check: HttpCheck, sources: Mapping[str, str]) -> None:
+    if check.url:
+        if check.service or check.pod or check.workload or check.port is not None or check.path != "/":
+            raise _wrong(check, "url says it all: service, port and path do not stand beside it")
+        try:
+            service_of(check.url, check.namespace, sources)
+        except ValueError as error:
+            raise _wrong(check, str(error), "checks reach services of what is checked, nothing else") from None
+    else:
+        _one_place(check, check.service, check.pod, check.workload)
+        if check.port is None:
+            raise _wrong(check, "port is missing")
+        if not check.path.startswith("/") or not check.path.isascii() or not _printable(check.path):
+            raise _wrong(check, "path begins with / and is plain ASCII; write anything else as %XX")
+    for status in statuses(check.status):
+        if not _STATUS.fullmatch(status):
+            raise _wrong(check, f"{status!r} is no status", "a number such as 200, or a class such as 2xx")
+    for name, value in check.headers.items():
+        if not _HEADER.fullmatch(name) or not _printable(value.replace(" ", "")):
+            raise _wrong(check, f"header {name[:32]!r} cannot be sent")
+    if check.host and not _printable(check.host):
+        raise _wrong(check, "host cannot be sent")
+
+
+def _printable(text: str) -> bool:
+    return all("!" <= character <= "~" for character in text)
+
+
+def statuses(written: int | str | tuple[int | str, ...]) -> tuple[str, ...]:
+    return tuple(map(str, written)) if isinstance(written, tuple) else (str(written),)
+
+
+def service_of(url: str, namespace: str, sources: Mapping[str, str]) -> tuple[str, str, int, str]:
+    """Scheme, service, port and path of a URL that leads to a service of ``namespace``; raises ``ValueError``.
+
+    ``web``, ``web.NS``, ``web.NS.svc`` and ``web.NS.svc.cluster.local`` are its names, by the name of the copy or of
+    its original. Everything else leads out, addresses and userinfo included: no name is ever looked up.
+    """
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or not _printable(url):
+        raise ValueError("it is no plain http or https address")
+    service, *rest = parts.hostname.rstrip(".").split(".")
+    known = {namespace, sources.get(namespace, namespace)}
+    inside = not rest or (rest[0] in known and rest[1:] in ([], ["svc"], ["svc", "cluster", "local"]))
+    if not inside or not re.fullmatch(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?", service):
+        raise ValueError(f"{parts.hostname[:80]} is not a service of {namespace}")
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return parts.scheme, service, port, path
+
+
+def _patterns(check: Check) -> Iterable[str]:
+    """Every regular expression in it, however deep."""
+    todo: list[Any] = [check]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, Expect | HttpCheck | TcpCheck):
+            yield one.matches
+        if isinstance(one, msgspec.Struct):
+            todo += msgspec.structs.astuple(one)
+        elif isinstance(one, tuple | list):
+            todo += one
+        elif isinstance(one, dict):
+            todo += one.values()
+
+
+def _wrong(check: Check, what: str, hint: str = "") -> PlanRefused:
+    return PlanRefused(f"{check.title}: {what}", where="checks", hint=hint or "see docs/checks.md", code="usage")

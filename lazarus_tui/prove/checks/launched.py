@@ -1,0 +1,232 @@
+"""Pods and Jobs of the checker's own, and restored Jobs that are let run: made by a step, looked at by the check.
+
+They have no token, no rights and no privileges, and stay in the namespace under the names the plan gives them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from lazarus_tui.model.objects import Meta, Wire
+from lazarus_tui.model.resources import JOBS, PODS, Resource
+from lazarus_tui.model.stepping import OPERATION_LABEL, BaseStep, carry_out
+from lazarus_tui.model.steps import Observation, Reader, Seen, StepContext, Write
+from lazarus_tui.prove.checks import compare
+from lazarus_tui.prove.checks.outcome import Attempt, CouldNot, Found, Wrong, hashed
+from lazarus_tui.prove.definitions import Checks
+from lazarus_tui.prove.wanted import JobCheck, PodCheck
+
+CHECK_LABEL = "lazarus.io/check"
+Launched = PodCheck | JobCheck
+# A checker is small; a namespace with a quota takes no pod that says nothing.
+_RESOURCES = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"cpu": "500m", "memory": "256Mi"}}
+_USER = 65534  # nobody
+
+
+class _Terminated(Wire, frozen=True):
+    exit_code: int = 0
+    message: str = ""
+
+
+class _State(Wire, frozen=True):
+    terminated: _Terminated | None = None
+    waiting: dict[str, Any] | None = None
+
+
+class _Container(Wire, frozen=True):
+    state: _State = msgspec.field(default_factory=_State)
+
+
+class _PodStatus(Wire, frozen=True):
+    phase: str = ""
+    reason: str = ""
+    container_statuses: list[_Container] | None = None
+
+
+class _Pod(Wire, frozen=True):
+    metadata: Meta = msgspec.field(default_factory=Meta)
+    status: _PodStatus = msgspec.field(default_factory=_PodStatus)
+
+
+class _JobCondition(Wire, frozen=True):
+    type: str = ""
+    status: str = ""
+    reason: str = ""
+
+
+class _JobSpec(Wire, frozen=True):
+    suspend: bool | None = None
+
+
+class _JobStatus(Wire, frozen=True):
+    conditions: list[_JobCondition] | None = None
+    succeeded: int = 0
+    failed: int = 0
+
+
+class _Job(Wire, frozen=True):
+    metadata: Meta = msgspec.field(default_factory=Meta)
+    spec: _JobSpec = msgspec.field(default_factory=_JobSpec)
+    status: _JobStatus = msgspec.field(default_factory=_JobStatus)
+
+
+def name_of(op: str, check: Launched) -> str:
+    """The same for every run of one operation, so that a crash makes no second one."""
+    if isinstance(check, JobCheck) and check.job:
+        return check.job
+    return f"lazarus-check-{op[:8]}-{hashlib.sha256(check.title.encode()).hexdigest()[:6]}"
+
+
+def launched(wanted: Checks) -> list[Launched]:
+    return [check for check in wanted.checks if isinstance(check, PodCheck | JobCheck)]
+
+
+class Launch(BaseStep):
+    """Makes the pods and Jobs of checks, and lets restored Jobs run that were held back."""
+
+    name, title, mutates = "checks.launch", "Start the checks' pods and Jobs", True
+
+    def __init__(self, wanted: Checks) -> None:
+        self.wanted = launched(wanted)
+
+    async def observe(self, context: StepContext) -> Observation:
+        missing = [check for check in self.wanted if await self._write(context, check) is not None]
+        if missing:
+            return Observation(Seen.ABSENT, f"{len(missing)} of {len(self.wanted)} not started")
+        return Observation(Seen.DONE, f"{len(self.wanted)} started")
+
+    async def act(self, context: StepContext) -> None:
+        for check in self.wanted:
+            if write := await self._write(context, check):
+                await carry_out(context, write)
+
+    async def _write(self, context: StepContext, check: Launched) -> Write | None:
+        """What is still to be done for a check; None when nothing is, or when there is no Job to let run."""
+        name, resource = name_of(context.op, check), PODS if isinstance(check, PodCheck) else JOBS
+        if isinstance(check, JobCheck):
+            found = await context.reader.get(JOBS, name, check.namespace, type=_Job)
+            if check.job:
+                return _release(check, found) if found is not None and found.spec.suspend else None
+            meta = found.metadata if found else None
+        else:
+            pod = await context.reader.get(PODS, name, check.namespace, type=_Pod)
+            meta = pod.metadata if pod else None
+        if meta is not None:
+            return None
+        return Write(
+            "create", resource, check.namespace, name, body(check, name, context.op), expect=f"check {check.title} runs"
+        )
+
+
+class Tidy(BaseStep):
+    """Takes away the pods and Jobs that the checks made; restored ones stay."""
+
+    name, title, mutates = "checks.tidy", "Remove the checks' pods and Jobs", True
+
+    def __init__(self, wanted: Checks) -> None:
+        self.wanted = [check for check in launched(wanted) if not (isinstance(check, JobCheck) and check.job)]
+
+    async def observe(self, context: StepContext) -> Observation:
+        left = [found for check in self.wanted if (found := await _meta(context, check)) is not None]
+        ending = all(found.deletion_timestamp for found in left)
+        if not left:
+            return Observation(Seen.DONE, f"{len(self.wanted)} removed")
+        return Observation(Seen.WAITING if ending else Seen.ABSENT, f"{len(left)} left")
+
+    async def act(self, context: StepContext) -> None:
+        for check in self.wanted:
+            found = await _meta(context, check)
+            if found is not None and not found.deletion_timestamp:
+                resource = PODS if isinstance(check, PodCheck) else JOBS
+                await carry_out(
+                    context,
+                    Write("delete", resource, check.namespace, found.name, uid=found.uid, expect="the check is gone"),
+                )
+
+
+async def _meta(context: StepContext, check: Launched) -> Meta | None:
+    """Of ours alone: what has the name and not the label is somebody else's."""
+    resource: Resource = PODS if isinstance(check, PodCheck) else JOBS
+    found = await context.reader.get(resource, name_of(context.op, check), check.namespace, type=_Pod)
+    return found.metadata if found and found.metadata.label(OPERATION_LABEL) == context.op[:8] else None
+
+
+def _release(check: JobCheck, found: _Job) -> Write:
+    change = {"spec": {"suspend": False}}
+    return Write(
+        "merge-patch", JOBS, check.namespace, check.job, change, uid=found.metadata.uid,
+        expect=f"restored job {check.job} runs", undo={"spec": {"suspend": True}},
+    )  # fmt: skip
+
+
+def body(check: Launched, name: str, op: str) -> dict[str, Any]:
+    """The Pod or Job as it is made."""
+    container: dict[str, Any] = {
+        "name": "check", "image": check.image, "resources": _RESOURCES,
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }  # fmt: skip
+    container |= {"command": list(check.command)} if check.command else {}
+    container |= {"args": list(check.args)} if check.args else {}
+    spec: dict[str, Any] = {
+        "restartPolicy": "Never", "automountServiceAccountToken": False, "enableServiceLinks": False,
+        "containers": [container], "terminationGracePeriodSeconds": 5,
+        "securityContext": {"runAsNonRoot": True, "runAsUser": _USER, "seccompProfile": {"type": "RuntimeDefault"}},
+    }  # fmt: skip
+    if isinstance(check, PodCheck):
+        container |= {"env": [{"name": key, "value": value} for key, value in check.env.items()]} if check.env else {}
+        spec |= {"serviceAccountName": check.service_account} if check.service_account else {}
+        spec["activeDeadlineSeconds"] = max(1, int(check.timeout))
+    labels = {CHECK_LABEL: name[-6:]}
+    meta = {"name": name, "namespace": check.namespace, "labels": labels}
+    if isinstance(check, PodCheck):
+        return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
+    job = {"backoffLimit": 0, "activeDeadlineSeconds": max(1, int(check.timeout))}
+    template = {"metadata": {"labels": labels}, "spec": spec}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": {**job, "template": template}}
+
+
+# --- looking
+
+
+async def look(context: StepContext, check: Launched, attempt: Attempt) -> Found:
+    """Where it stands now; one that is not over yet is asked for again by the next round."""
+    attempt.reached = True
+    name = name_of(context.op, check)
+    return await (_pod if isinstance(check, PodCheck) else _job)(context.reader, check, name)
+
+
+async def _pod(reader: Reader, check: Any, name: str) -> Found:
+    found = await reader.get(PODS, name, check.namespace, type=_Pod)
+    if found is None:
+        raise CouldNot(f"pod {name} is not there")
+    states = [one.state for one in found.status.container_statuses or ()]
+    ended = states[0].terminated if states else None
+    if ended is None:
+        waiting = str(((states[0].waiting if states else None) or {}).get("reason", ""))
+        raise CouldNot(f"pod {name} has not ended: {waiting or found.status.reason or found.status.phase or 'Pending'}")
+    evidence = {
+        "pod": name, "exit": ended.exit_code, "message_bytes": len(ended.message), "sha256": hashed(ended.message)
+    }  # fmt: skip
+    if ended.exit_code != check.exit_code:
+        raise Wrong(f"exit code {ended.exit_code} instead of {check.exit_code}", evidence)
+    if check.message is not None and (wrong := compare.wrong(check.message, ended.message.strip())):
+        raise Wrong(f"its termination message {wrong}", evidence)
+    return Found(f"exit code {ended.exit_code}", evidence)
+
+
+async def _job(reader: Reader, check: Any, name: str) -> Found:
+    found = await reader.get(JOBS, name, check.namespace, type=_Job)
+    if found is None:
+        if check.job:
+            raise Wrong(f"there is no job {name} in {check.namespace}")
+        raise CouldNot(f"job {name} is not there")
+    evidence = {"job": name, "succeeded": found.status.succeeded, "failed": found.status.failed}
+    for condition in found.status.conditions or ():
+        if condition.status == "True" and condition.type == "Failed":
+            raise Wrong(f"job {name} failed: {condition.reason or 'no reason given'}", evidence)
+        if condition.status == "True" and condition.type == "Complete":
+            return Found(f"job {name} completed", evidence)
+    raise CouldNot(f"job {name} has not ended ({'suspended' if found.spec.suspend else 'running'})")
