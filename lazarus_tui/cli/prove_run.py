@@ -34,6 +34,7 @@ CONTROLS = ("withhold", "flip", "drop-table", "no-workload")
 @click.option("--backup-first", is_flag=True, help="Take a Velero backup now and prove exactly that one.")
 @click.option("--control", type=click.Choice(CONTROLS), help="Break the copy on purpose: the checks must go red.")
 @click.option("--keep", type=click.FloatRange(0, 1440), metavar="MIN", help="Keep the quarantine for a while.")
+@click.option("--dns", is_flag=True, help="Let the copy ask the cluster's name server; it still reaches nobody else.")
 @click.option("--junit", "junit_file", type=click.Path(dir_okay=False), metavar="FILE", help="Write JUnit XML there.")
 @click.option(
     "-o", "--output", type=click.Choice(["table", "json", "yaml", "name", "junit"]), default="table", show_default=True,
@@ -80,6 +81,7 @@ def _params(workload: str, given: dict[str, Any]) -> dict[str, Any]:
         "source": given["source"],
     }
     found |= {"require": rungs or None, "control": given["control"], "keep_minutes": given["keep"]}
+    found["network"] = {"dns": True} if given["dns"] else None
     return {key: value for key, value in found.items() if value}
 
 

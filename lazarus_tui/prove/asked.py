@@ -64,6 +64,9 @@ def asked(params: Params, context: str, now: datetime) -> Asked:
         raise PlanRefused(f"a proof knows no parameter {', '.join(unknown)}", where="prove", hint=", ".join(_FIELDS))
     if not found.namespace and context == SANDBOX_CONTEXT:
         found = msgspec.structs.replace(found, namespace=SHOP)
+    if found.namespace == SHOP and context == SANDBOX_CONTEXT and "dns" not in found.network:
+        # The shop's front finds its order book by name; the sandbox's name server knows the cluster's names only.
+        found = msgspec.structs.replace(found, network={**found.network, "dns": True})
     _check(found)
     return msgspec.structs.replace(found, allow=allowed(params.get("allow"), now))
 
