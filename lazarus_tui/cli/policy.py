@@ -13,7 +13,7 @@ from lazarus_tui.cli.running import OperationOptions, operation_options, plan_te
 from lazarus_tui.cli.session import Refused, Session, say
 from lazarus_tui.link.protocol import Fault
 from lazarus_tui.model.clock import rfc3339
-from lazarus_tui.model.policies import PolicyRow, SnapshotPolicy
+from lazarus_tui.model.policies import PolicyRow, SnapshotPolicy, upcoming
 from lazarus_tui.model.sets import sets
 
 if TYPE_CHECKING:
@@ -57,10 +57,9 @@ def _told(found: SnapshotPolicy | RestoreWish) -> dict[str, Any]:
                 "notes": list(found.notes), "next": []}  # fmt: skip
     from lazarus_tui.snapshots.policies import words
 
-    line = found.line()
-    following = line.upcoming(datetime.now(UTC), RUNS_SHOWN) if line else ()
+    following = upcoming(found, datetime.now(UTC), RUNS_SHOWN)
     return {"kind": found.kind, "name": found.name, "target": found.target, "means": words(found),
-            "notes": list(found.notes), "next": [rfc3339(moment + found.offset) for moment in following]}  # fmt: skip
+            "notes": list(found.notes), "next": [rfc3339(moment) for moment in following]}  # fmt: skip
 
 
 def _which(wish: RestoreWish) -> str:

@@ -17,7 +17,7 @@ from lazarus_tui.engine.errors import Refused
 from lazarus_tui.journal import Journal
 from lazarus_tui.model.clock import Clock, parse_rfc3339, rfc3339
 from lazarus_tui.model.plan import digest
-from lazarus_tui.model.policies import PolicyRow, SnapshotPolicy, keeps_less, next_nominal
+from lazarus_tui.model.policies import PolicyRow, SnapshotPolicy, keeps_less, upcoming
 from lazarus_tui.model.redact import redact_value
 
 KIND = "policy"
@@ -200,10 +200,10 @@ class Policies:
     def row(self, held: Held) -> PolicyRow:
         """As lists show it."""
         policy, line = held.policy, held.policy.line()
-        following = next_nominal(policy, held.since) if line else None
+        following = upcoming(policy, held.since, 1) if line else ()
         return PolicyRow(
             name=policy.name, namespace=policy.namespace, source="engine", policy=policy,
-            means=line.describe() if line else "once", next=rfc3339(following + policy.offset) if following else "",
+            means=line.describe() if line else "once", next=rfc3339(following[0]) if following else "",
             stored=held.stored, last=held.last, last_outcome=held.outcome, last_operation=held.operation,
             missed=held.missed, failures=held.failures, trouble=held.blocked or held.waiting or self._trouble(held),
             would_remove=held.would_remove, dry_run=held.dry_run,

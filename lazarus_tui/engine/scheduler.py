@@ -20,11 +20,11 @@ from lazarus_tui.journal import Journal, JournalError
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.kube.errors import KubeError
 from lazarus_tui.link.codec import LinkFault
-from lazarus_tui.model.clock import Clock, parse_rfc3339
+from lazarus_tui.model.clock import Clock, parse_rfc3339, rfc3339
 from lazarus_tui.model.cron import CronError
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.plan import Danger, Plan, PlanRefused
-from lazarus_tui.model.policies import GRACE, RUN_ALL, next_nominal, owed
+from lazarus_tui.model.policies import GRACE, RUN_ALL, closed_until, next_nominal, owed
 from lazarus_tui.snapshots.names import set_id
 from lazarus_tui.snapshots.reading import sets_of
 
@@ -127,15 +127,23 @@ class Scheduler:
             await self._policies.passed(held, found.newest, count, "refused: it does not say writes: schedules")
             log.warning("policy %s in %s: a run was refused, it has no consent to write", held.policy.key, held.context)
             return False
+        if found.dark:
+            log.warning("policy %s in %s: %d runs fell into a blackout", held.policy.key, held.context, found.dark)
         if not found.runs:
             why = f"{found.missed} runs were missed while nothing could run, and are left out (catchUp: skip)"
+            if found.dark:
+                why = f"{found.missed} runs were left out, {found.dark} of them because of a blackout"
             await self._policies.passed(held, found.newest, found.missed, why)
             return False
-        if why := self._taken_up(held):
+        if why := self._dark(held, now) or self._taken_up(held):
             held.waiting = why
             return False
         await self._policies.due(held, found.runs[0], found.missed)
         return True
+
+    def _dark(self, held: Held, now: datetime) -> str:
+        end = closed_until(held.policy, now)
+        return f"due, but no run begins in a blackout, which ends at {rfc3339(end)}" if end else ""
 
     def _taken_up(self, held: Held) -> str:
         """Why its workload cannot be worked on now: never two at a time."""
@@ -232,7 +240,7 @@ class Scheduler:
             return False  # no snapshot kinds: the planner says so
 
     async def _begin(self, held: Held, name: str) -> Operation:
-        if why := self._taken_up(held):
+        if why := self._dark(held, self._clock.now()) or self._taken_up(held):
             raise NotYet(why)
         if not self._policies.current(held):
             raise NotYet("the policy was changed")

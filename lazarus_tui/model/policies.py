@@ -18,18 +18,30 @@ from lazarus_tui.model import cron
 
 SKIP, RUN_ONCE, RUN_ALL = "skip", "run_once", "run_all"
 CATCH_UPS = (SKIP, RUN_ONCE, RUN_ALL)
+DEFER = "defer"  # beside SKIP: what becomes of a run whose time falls into a blackout
 # What a person agrees to so that runs may write although nobody armed the context.
 WRITES = "schedules"
 # Runs that ``run_all`` makes up for, and missed runs that are counted one by one (reference: data §8.2).
 MOST_RUNS, MOST_COUNTED = 3, 1000
+# Blackouts without a gap, and blackouts on the way to the next run, that are followed.
+MOST_CHAINED = 64
 # A run that begins within this time is on time: the engine looks every few seconds, and a cluster may be slow.
 GRACE = timedelta(minutes=5)
+
+
+class Blackout(msgspec.Struct, frozen=True):
+    """A time in which no run begins: from each time of a cron line on, for ``lasts`` seconds."""
+
+    begins: str
+    lasts: float
 
 
 class SnapshotPolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a policy file means. ``schedule`` "" means once. ``jitter``: seconds; ``kind``: as it was written.
 
-    ``create`` and ``retention`` are parameters of snapshots.create and snapshots.prune; an empty retention keeps all.
+    No run begins in a ``blackout``; one whose time falls into it is left out, or with ``in_blackout`` "defer" begins at
+    its end. ``create`` and ``retention`` are parameters of snapshots.create and snapshots.prune; an empty retention
+    keeps all.
     ``writes`` is "schedules" where a person agreed to it. ``uid``, ``home`` and ``made``: the object of a cluster that
     it stands for, the namespace of that object, and when it was created (RFC 3339); "" for a file.
     """
@@ -44,6 +56,8 @@ class SnapshotPolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     run_on_create: bool = False
     catch_up: str = RUN_ONCE
     jitter: float = 0.0
+    blackout: tuple[Blackout, ...] = ()
+    in_blackout: str = SKIP
     writes: str = ""
     create: dict[str, Any] = {}
     retention: dict[str, Any] = {}
@@ -114,12 +128,13 @@ class PolicyRow(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """``runs``: nominal times to run now, oldest first. ``missed``: how many others have passed (at most
-    ``MOST_COUNTED`` are counted), all of them up to ``newest``."""
+    """``runs``: nominal times to run now, oldest first. ``missed``: how many have passed before these (at most
+    ``MOST_COUNTED`` are counted), without runs all up to ``newest``. ``dark``: of all, those in a blackout."""
 
     runs: tuple[datetime, ...] = ()
     missed: int = 0
     newest: datetime | None = None
+    dark: int = 0
 
 
 def owed(policy: SnapshotPolicy, since: datetime, now: datetime) -> Owed:
@@ -129,12 +144,52 @@ def owed(policy: SnapshotPolicy, since: datetime, now: datetime) -> Owed:
     if line is None or first is None or first > at:
         return Owed()
     passed, more = _passed(line, since, at)
-    newest = passed[-1]
+    open_ = tuple(one for one in passed if policy.in_blackout == DEFER or not closed_until(policy, one + policy.offset))
+    dark = len(passed) - len(open_)
     count = {SKIP: 0, RUN_ONCE: 1, RUN_ALL: MOST_RUNS}[policy.catch_up]
-    if at - newest <= GRACE:
+    if open_ and now - _begins(policy, open_[-1]) <= GRACE:
         count = max(1, count)
-    runs = passed[-count:] if count else ()
-    return Owed(runs, MOST_COUNTED if more else len(passed) - len(runs), newest)
+    runs = open_[-count:] if count else ()
+    before = passed.index(runs[0]) if runs else len(passed)
+    return Owed(runs, MOST_COUNTED if more else before, passed[-1], dark)
+
+
+def closed_until(policy: SnapshotPolicy, moment: datetime) -> datetime | None:
+    """When the blackout ends that ``moment`` falls into, with all that follow it without a gap; None outside."""
+    end: datetime | None = None
+    for _ in range(MOST_CHAINED):
+        ends = [found for one in policy.blackout if (found := _end(policy, one, end or moment)) is not None]
+        if not ends:
+            break
+        end = max(ends)
+    return end
+
+
+def _end(policy: SnapshotPolicy, dark: Blackout, moment: datetime) -> datetime | None:
+    begun = _line(dark.begins, policy.rule, policy.time_zone).previous(moment + timedelta(microseconds=1))
+    end = begun + timedelta(seconds=dark.lasts) if begun is not None else moment
+    return end if end > moment else None
+
+
+def _begins(policy: SnapshotPolicy, nominal: datetime) -> datetime:
+    """When the run of a nominal time may begin."""
+    return closed_until(policy, nominal + policy.offset) or nominal + policy.offset
+
+
+def upcoming(policy: SnapshotPolicy, since: datetime, count: int) -> tuple[datetime, ...]:
+    """When the next runs begin, blackouts and jitter counted; fewer than ``count`` where they do not come. Raises
+    ``CronError``."""
+    found: list[datetime] = []
+    for _ in range(MOST_CHAINED):
+        nominal = next_nominal(policy, since)
+        if nominal is None or len(found) == count:
+            break
+        end = closed_until(policy, nominal + policy.offset)
+        deferred = policy.in_blackout == DEFER  # what is due as it ends is one with what was put off until then
+        since = nominal if end is None else end - policy.offset - timedelta(microseconds=0 if deferred else 1)
+        if end is None or deferred:
+            found.append(end or nominal + policy.offset)
+    return tuple(found)
 
 
 def _passed(line: cron.Cron, since: datetime, at: datetime) -> tuple[tuple[datetime, ...], bool]:
@@ -151,6 +206,11 @@ def _passed(line: cron.Cron, since: datetime, at: datetime) -> tuple[tuple[datet
         newest.append(moment)
         moment = line.previous(moment)
     return tuple(reversed(newest)), True
+
+
+@lru_cache(maxsize=256)
+def _line(schedule: str, rule: str, zone: str) -> cron.Cron:
+    return cron.parse(schedule, rule, zone=zone)
 
 
 @lru_cache(maxsize=256)

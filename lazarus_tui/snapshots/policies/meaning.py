@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from lazarus_tui.model import cron, durations
-from lazarus_tui.model.policies import RUN_ALL, RUN_ONCE, SKIP, WRITES, SnapshotPolicy
+from lazarus_tui.model.policies import DEFER, RUN_ALL, RUN_ONCE, SKIP, WRITES, Blackout, SnapshotPolicy
 from lazarus_tui.snapshots.hooks.spec import MAX_FREEZE
 from lazarus_tui.snapshots.policies.document import Document, Path, document, refused
 from lazarus_tui.snapshots.policies.validation import validated
@@ -29,6 +29,7 @@ _KEEPS = (
     "keep_last", "keep_hourly", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly", "keep_within", "min_good",
     "most",
 )  # fmt: skip
+_LONGEST_DARK = 7 * 86400.0  # seconds; a policy that is to rest for longer is deleted
 FREEZE_ROOM = 10.0  # seconds a freeze lasts longer than one of its hooks may
 _SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)  # a line that never comes after it never comes
 
@@ -96,11 +97,28 @@ def _own(written: PolicyFile, found: Document) -> SnapshotPolicy:
         name=written.name, namespace=namespace, statefulset=workload, schedule=written.schedule,
         time_zone=written.time_zone, run_on_create=written.run_on_create, catch_up=_CATCH_UPS[written.catch_up],
         jitter=_seconds(written.jitter, ("jitter",), found), writes=written.writes,
+        blackout=tuple(_dark(written, n, found) for n in range(len(written.blackout))),
+        in_blackout=written.in_blackout,
         create={name: value for name, value in create.items() if value}, retention=retention,
     )  # fmt: skip
-    if not written.schedule and (written.run_on_create or written.catch_up != "runOnce"):
-        raise refused("runOnCreate and catchUp belong to a schedule, and there is none", found.line(("name",)))
+    if not written.schedule and (written.run_on_create or written.catch_up != "runOnce" or written.blackout):
+        what = "runOnCreate, catchUp and blackout belong to a schedule, and there is none"
+        raise refused(what, found.line(("name",)))
     return _scheduled(policy, found, ("schedule",))
+
+
+def _dark(written: PolicyFile, n: int, found: Document) -> Blackout:
+    given, path = written.blackout[n], ("blackout", n)
+    try:
+        cron.parse(given.begins, "lazarus", zone=written.time_zone)
+    except cron.CronError as error:
+        if error.where == "time zone":  # told where it is written
+            return Blackout(given.begins, 0)
+        raise refused(str(error), found.line((*path, "begins")), f"blackout.{n}.begins") from None
+    lasts = _seconds(given.lasts, (*path, "lasts"), found)
+    if not 0 < lasts <= _LONGEST_DARK:
+        raise refused("a blackout lasts more than 0 s and at most 7 days", found.line((*path, "lasts")))
+    return Blackout(given.begins, lasts)
 
 
 def _own_hooks(hooks: Hooks, found: Document) -> dict[str, Any]:
@@ -263,6 +281,7 @@ def words(policy: SnapshotPolicy) -> list[str]:
     if line:
         missed = {SKIP: "are left out", RUN_ONCE: "are made up for by one", RUN_ALL: "are made up for, at most three"}
         said.append(f"runs missed while nothing ran {missed[policy.catch_up]}")
+        said += [_dark_words(policy, one) for one in policy.blackout]
         said.append("may write on its own (writes: schedules)" if policy.allowed else
                     "may not write on its own: its runs are refused until it says writes: schedules")  # fmt: skip
     if hooks := [name for name in ("recipe", "pre", "post") if policy.create.get(name)]:
@@ -271,6 +290,12 @@ def words(policy: SnapshotPolicy) -> list[str]:
                       if name.startswith("keep_"))  # fmt: skip
     said.append(f"afterwards keeps of its own sets: {keeps}" if keeps else "keeps every set")
     return said
+
+
+def _dark_words(policy: SnapshotPolicy, dark: Blackout) -> str:
+    opens = cron.parse(dark.begins, policy.rule, zone=policy.time_zone).describe()
+    rule = "begins when it is over" if policy.in_blackout == DEFER else "is left out"
+    return f"no run begins from {opens} on for {durations.human(dark.lasts)}; one whose time falls into that {rule}"
 
 
 def _shown(value: Any) -> str:

@@ -42,6 +42,13 @@ class Retention(Written):
     most: Annotated[int, Field(ge=1, le=10)] | None = None
 
 
+class Dark(Written):
+    """From each time of a cron line on, for a duration."""
+
+    begins: str
+    lasts: str
+
+
 class PolicyFile(Written):
     """``kind: SnapshotPolicy``"""
 
@@ -54,6 +61,8 @@ class PolicyFile(Written):
     run_on_create: bool = False
     catch_up: Literal["skip", "runOnce", "runAll"] = "runOnce"
     jitter: str = "0"
+    blackout: Annotated[list[Dark], Field(max_length=20)] = []
+    in_blackout: Literal["skip", "defer"] = "skip"
     writes: Literal["", "schedules"] = ""
     snapshot_class: str = ""
     together: Literal["auto", "group", "each"] = "auto"
