@@ -43,8 +43,10 @@ async def freed_or(
     try:
         await let_go(kind, context)
     except (StepStopped, JournalError) as still:
-        if isinstance(still, StepStopped) and still.what != stop.what:
-            return f"{still.what}; {stop.what}", still.hint
+        if isinstance(still, StepStopped):
+            # The same again in other seconds is told once.
+            same = still.what.partition(": ")[0] == stop.what.partition(": ")[0]
+            return still.what if same else f"{still.what}; {stop.what}", still.hint
     return stop.what, stop.hint
 
 

@@ -18,11 +18,11 @@ from lazarus_tui import __version__
 from lazarus_tui.engine.contexts import Contexts
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.engine.hub import Hub
+from lazarus_tui.engine.stopping import refusal
 from lazarus_tui.journal.errors import JournalError
 from lazarus_tui.kube.errors import Forbidden, Invalid, KubeError, NotFound
 from lazarus_tui.link.codec import LinkFault, encode
 from lazarus_tui.link.protocol import PROTOCOL, Fault, Hello
-from lazarus_tui.model.freezes import frozen_words, pods_held
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.plan import Plan, PlanRefused
 from lazarus_tui.model.steps import StepStopped
@@ -288,13 +288,9 @@ class Service:
         return self._stats()
 
     async def _engine_stop(self, peer: Peer, wanted: StopParams) -> dict[str, Any]:
-        running = self._operations.open
-        if running and not wanted.park:
-            first = next((each for each in running if pods_held(each)), running[0])
-            what = f"operation {first.id} ({first.title}) is open"
-            if frozen := frozen_words(first, datetime.now(UTC)):
-                what += f": {frozen}; the engine thaws it, and before it parks too"
-            raise refused(what, "engine.stop", f"lazarus watch {first.id}, or stop with --park")
+        against = refusal(self._operations.open, datetime.now(UTC), park=wanted.park, sandbox=self._about.sandbox)
+        if against is not None:
+            raise refused(against[0], "engine.stop", against[1])
         await self._stop(wanted.park)
         return {}
 

@@ -114,3 +114,11 @@ async def test_what_cannot_be_taken_is_refused() -> None:
         stage.api.patch(STATEFULSETS, NAME, {"spec": {"replicas": 0}}, SPACE)
         with pytest.raises(PlanRefused, match="is at 0 replicas"):
             await take(stage, engine)
+
+
+@pytest.mark.parametrize("name", ["Bad Name!", "a\x1b[31mx", "-a", "a.", "a..b", "ä", "a/b", "a" * 64])
+async def test_a_name_that_no_snapshot_can_have_is_refused_before_anything_is_frozen(name: str) -> None:
+    async with staged(replicas=1) as (stage, engine):
+        wanted = {"namespace": SPACE, "statefulset": NAME, "name": name}
+        with pytest.raises(PlanRefused, match=r"cannot be the name of a snapshot|too long"):
+            await engine.passing(engine.registry.plan("snapshots.create", engine.cluster, wanted, stage.clock))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ from lazarus_tui.kube.errors import KubeError
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.freezes import HELD
 from lazarus_tui.model.steps import Session, StepContext, StepStopped
+from lazarus_tui.snapshots.hooks.byhand import shown_by, thaw_commands
 from lazarus_tui.snapshots.hooks.commands import Ran, can_kill, pod_of, restarts, running
 from lazarus_tui.snapshots.hooks.post import Freed, free
 from lazarus_tui.snapshots.hooks.pre import announce, begin
@@ -184,4 +185,15 @@ async def _note(
     if stuck:
         names = ", ".join(sorted(stuck))
         what = f"{names} may still be held still: {'; '.join(stuck[pod] for pod in sorted(stuck))}"
-        raise StepStopped(what, hint=f"run the post hook by hand in {names}, then resume", park=True)
+        raise StepStopped(what, hint=f"{_by_hand(context, hooks, sorted(stuck))}, then resume", park=True)
+
+
+def _by_hand(context: StepContext, hooks: Hooks, pods: Sequence[str]) -> str:
+    """The post hook as a person runs it, where it is one line; else where its lines are."""
+    command = thaw_commands(str(context.plan.params["namespace"]), hooks, pods[:1]).rstrip("\n")
+    if hooks.how != EXEC:
+        return f"end the session that locks in {', '.join(pods)}"
+    if "\n" in command:
+        return f"run the post hook by hand in {', '.join(pods)}: {shown_by(context)}"
+    more = f" (and in {', '.join(pods[1:])})" if pods[1:] else ""
+    return f"run by hand: {command}{more}"

@@ -6,7 +6,6 @@ A lock that belongs to a session needs no note: the server frees it when the ses
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -16,6 +15,7 @@ from lazarus_tui.model.plan import canonical
 from lazarus_tui.model.resources import CONFIGMAPS
 from lazarus_tui.model.stepping import carry_out
 from lazarus_tui.model.steps import Observation, Seen, StepContext, Write
+from lazarus_tui.snapshots.hooks.byhand import thaw_commands
 from lazarus_tui.snapshots.hooks.spec import EXEC, Hooks
 from lazarus_tui.snapshots.hooks.steps import HookStep
 from lazarus_tui.snapshots.names import CAPSULE, FROZEN_UNTIL, capsule_name
@@ -28,14 +28,6 @@ _REFUSED = "hooks.note"
 def noted(hooks: Hooks | None) -> bool:
     """Whether a freeze of these hooks would outlive the engine."""
     return hooks is not None and hooks.how == EXEC
-
-
-def thaw_commands(namespace: str, hooks: Hooks) -> str:
-    """One line of a shell for each pod, that runs its post hook by hand."""
-    return "".join(
-        shlex.join(["kubectl", "-n", namespace, "exec", pod, "-c", one.container, "--", *hooks.post]) + "\n"
-        for pod, one in sorted(hooks.pods.items())
-    )
 
 
 class Note(HookStep):
@@ -73,7 +65,7 @@ class Note(HookStep):
             "digest": context.plan.digest(),
             "plan": canonical(context.plan).decode(),
             "instruction": f"lazarus undo {op} --confirm {context.plan.target}",
-            "thaw": thaw_commands(self.namespace, self.hooks),
+            "thaw": thaw_commands(self.namespace, self.hooks, sorted(self.hooks.pods)),
         }
         marks = {FROZEN_UNTIL: rfc3339(due)}
         meta = {"name": name, "namespace": self.namespace, "labels": {CAPSULE: "true"}, "annotations": marks}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,6 +30,8 @@ from lazarus_tui.snapshots.taking.steps import Cut, Keep, Ready
 from lazarus_tui.snapshots.targets import StatefulSet, Target, strays, targets
 
 KIND = "snapshots.create"
+# RFC 1123 subdomain; its parts begin and end with a letter or a digit too.
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
 
 def _steps(params: Mapping[str, Any]) -> list[Step]:
@@ -95,7 +98,7 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
         steps=planned(_steps(frozen)),
         effects=tuple(_effects(frozen)),
         warnings=tuple(notices),
-        undo="the set can be removed afterwards",
+        undo="the set is removed, from storage too",
         made=rfc3339(clock.now()),
     )
 
@@ -104,6 +107,9 @@ def _name(params: Params, workload: str, clock: Clock) -> str:
     wanted = str(params.get("name") or "")
     if wanted and wanted != shortened(wanted, "", 63):
         raise PlanRefused(f"{wanted!r} is too long for the id of a set", where="name", hint="at most 63 characters")
+    if wanted and not _NAME.fullmatch(wanted):
+        hint = "small letters, digits, - and ., with a letter or a digit at both ends"
+        raise PlanRefused(f"{wanted!r} cannot be the name of a snapshot", where="name", hint=hint)
     return wanted or set_id(workload, clock.now())
 
 
