@@ -59,7 +59,7 @@ def workload_rows(
         if space in SYSTEM or space in leave_out or workload.metadata.owner_references:
             continue
         wanted = _wanted(workload, existing)
-        own = [proof for proof in proofs if space in proof.namespaces]
+        own = [proof for proof in proofs if proof.about(space, f"{wanted.kind}/{wanted.name}")]
         known = Known(
             now, places, held, {p.backup: (p.verdict, p.at) for p in reversed(own)},
             unlisted=unlisted, unread=unread, sound=sound,

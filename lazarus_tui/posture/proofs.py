@@ -2,36 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import msgspec
+
 from lazarus_tui.model.operation import Operation
+from lazarus_tui.model.proofs import Ladder, ProofRecord
 from lazarus_tui.model.verdict import Verdict
 
-_PROVING = frozenset({"velero.restore", "rehearse", "prove.run"})
+_RESTORING = frozenset({"velero.restore", "rehearse"})
+_PROVING = "prove.run"
+# Of one operation the worst comes first, so that whoever wants one answer takes the one that promises least.
+_WORST_FIRST = (Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.NOT_TESTED, Verdict.PASSED)
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """One restore with a verdict. ``namespaces`` are those the data came from; ``at`` is RFC 3339."""
+    """One restore with a verdict. ``namespaces`` are those the data came from; ``at`` is RFC 3339.
+
+    ``workload`` is ``Kind/name`` where the verdict is about that one alone, "" where it is about all of the namespace;
+    ``reached`` the rung up to which everything passed, "" where no ladder was climbed.
+    """
 
     backup: str
     namespaces: tuple[str, ...]
     verdict: Verdict
     at: str
     rta_seconds: float | None = None
+    workload: str = ""
+    reached: str = ""
+
+    def about(self, namespace: str, workload: str) -> bool:
+        """Whether it says something about ``Kind/name`` of a namespace."""
+        return namespace in self.namespaces and self.workload in ("", workload)
 
 
 def proofs_of(operations: Iterable[Operation]) -> list[Proof]:
     """Proofs among the operations of one context, newest first. Without a verdict nothing is proven."""
-    found = []
+    found: list[Proof] = []
     for operation in operations:
-        facts = operation.facts
-        backup = str(facts.get("restore.backup") or facts.get("point.name") or "")
-        judged = operation.verdict is not Verdict.NOT_TESTED and bool(operation.ended)
-        if operation.kind not in _PROVING or not judged or not backup:
-            continue
-        sources = facts.get("restore.sources") or [operation.target]
-        rta = operation.figures.rta_seconds if operation.figures else None
-        found.append(Proof(backup, tuple(map(str, sources)), operation.verdict, operation.ended, rta))
+        if operation.ended and operation.kind == _PROVING:
+            found += _proven(operation)
+        elif operation.ended and operation.kind in _RESTORING and operation.verdict is not Verdict.NOT_TESTED:
+            found += _restored(operation)
+    found.sort(key=lambda proof: _WORST_FIRST.index(proof.verdict))
     return sorted(found, key=lambda proof: proof.at, reverse=True)
+
+
+def _restored(operation: Operation) -> Iterator[Proof]:
+    facts = operation.facts
+    backup = str(facts.get("restore.backup") or facts.get("point.name") or "")
+    if backup:
+        sources = facts.get("restore.sources") or [operation.target]
+        yield Proof(backup, tuple(map(str, sources)), operation.verdict, operation.ended, _rta(operation))
+
+
+def _proven(operation: Operation) -> Iterator[Proof]:
+    """One per ladder, by its own rungs. A copy that was broken on purpose says nothing about the point."""
+    raw = operation.facts.get("prove.record")
+    record = msgspec.convert(raw, ProofRecord) if raw else None
+    if record is None or not record.proves:
+        return
+    for ladder in record.ladders:
+        workload = ladder.workload.removeprefix(record.namespace).removeprefix("/")
+        yield Proof(
+            record.point, (record.namespace,), _verdict(record, ladder), operation.ended, _rta(operation),
+            workload, ladder.reached,
+        )  # fmt: skip
+
+
+def _verdict(record: ProofRecord, ladder: Ladder) -> Verdict:
+    """Its own rungs; what keeps the whole from green keeps every part from it."""
+    verdict = ladder.verdict(record.required)
+    held_back = bool(record.not_green) or record.verdict is Verdict.INCONCLUSIVE
+    return Verdict.INCONCLUSIVE if verdict is Verdict.PASSED and held_back else verdict
+
+
+def _rta(operation: Operation) -> float | None:
+    return operation.figures.rta_seconds if operation.figures else None
