@@ -129,7 +129,7 @@ def adopted(capsule: Capsule, context: str, steps: Sequence[Step], now: str) -> 
         title=plan.title,
         state=state,
         plan_digest=plan.digest(),
-        started=plan.made,
+        started=capsule.made or plan.made,  # a plan may have waited for its approval
         ended=capsule.closed,
         changed=now,
         steps=tuple(StepView(s.name, s.title, done, s.mutates) for s in plan.steps),

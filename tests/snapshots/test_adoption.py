@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from lazarus_tui import snapshots
-from lazarus_tui.engine.adoption import BadCapsule, capsules, opened
+from lazarus_tui.engine.adoption import BadCapsule, Capsule, adopted, capsules, opened
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.model.operation import OpState
+from lazarus_tui.model.plan import Danger, Plan
 from lazarus_tui.model.resources import CONFIGMAPS
 from tests.engine.world import Engine
 from tests.snapshots.stage import SPACE, Stage, StageEngine, staged
@@ -91,6 +92,13 @@ async def test_another_lazarus_goes_on_or_takes_it_back(match: str, way: str) ->
         assert clean(stage)
         assert set(old.values()) <= stage.handles()
         await stage.until(lambda: stage.ready() == 2, "all replicas are back")
+
+
+def test_it_began_when_its_capsule_was_made_and_not_when_it_was_planned() -> None:
+    plan = Plan(kind="k", context="c", cluster_uid="u", target="t", title="T", danger=Danger.DESTROYS, params={},
+                steps=(), made="2026-01-01T08:00:00Z")  # fmt: skip
+    found, _, _ = adopted(Capsule("9" * 16, "prod", "x", plan, made="2026-01-01T09:30:00Z"), "c", (), "now")
+    assert found.started == "2026-01-01T09:30:00Z"
 
 
 async def test_a_closed_capsule_still_undoes_for_whoever_finds_it() -> None:

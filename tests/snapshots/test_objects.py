@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -270,6 +271,20 @@ async def test_retention_is_kept_as_the_object_says_and_ends_with_it() -> None:
         await it.stage.clock.advance(300)
         await it.look()
         assert (it.policies.all(), len(it.sets("prod"))) == ([], 1)
+
+
+async def test_by_themselves_they_are_looked_at_and_run_without_any_schedule_beside_them() -> None:
+    async with ward() as it:
+
+        async def connect(_: str) -> None: ...
+
+        loops = [asyncio.create_task(one.run(connect)) for one in (it.scheduler, it.objects)]
+        backup = it.put(once())
+        await it.stage.until(lambda: it.told(backup)[0] == "Ready", "the set is taken")
+        for one in loops:
+            one.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+        assert (len(it.sets("prod")), it.why(backup)) == (1, "")
 
 
 async def test_without_the_setting_objects_are_only_listed() -> None:
