@@ -24,7 +24,7 @@ from lazarus_tui.engine.identity import choose, rights
 from lazarus_tui.engine.openhooks import open_hooks
 from lazarus_tui.journal import Journal
 from lazarus_tui.kube.cluster import Cluster
-from lazarus_tui.kube.errors import KubeError
+from lazarus_tui.kube.errors import Forbidden, KubeError
 from lazarus_tui.link.codec import LinkFault
 from lazarus_tui.model import resources as r
 from lazarus_tui.model.clock import Clock
@@ -34,6 +34,7 @@ from lazarus_tui.model.redact import redact
 from lazarus_tui.model.steps import Gate as GateProtocol
 from lazarus_tui.model.steps import Reader
 from lazarus_tui.model.topics import ContextRow
+from lazarus_tui.prove.quarantine.janitor import standing
 from lazarus_tui.velero.discover import Installation, installations
 from lazarus_tui.velero.server_status import ANSWER_SECONDS, ServerStatus, Unasked, ask
 
@@ -71,7 +72,8 @@ class Doctor:
             return [*found, *self._warnings(row.name), Check("error", "api", what, row.hint)]
         cluster = self._contexts.reader(row.name)
         found += self._warnings(row.name)
-        for part in (self._api(cluster), self._frozen(cluster), self._velero(cluster, row)):
+        looks = (self._api(cluster), self._frozen(cluster), self._velero(cluster, row), self._quarantines(cluster))
+        for part in looks:
             try:
                 found += [check async for check in part]
             except KubeError as error:
@@ -201,6 +203,16 @@ class Doctor:
             permitted=lambda: self._contexts.writable(context),
         )  # fmt: skip
         return await ask(_Reach(gate, cluster, self._clock), velero, owner=op)
+
+    async def _quarantines(self, cluster: Cluster) -> AsyncIterator[Check]:
+        """What proofs left standing, or are at."""
+        try:
+            found = await standing(cluster, self._clock.now(), self._journal.find)
+        except Forbidden as error:
+            yield Check("info", "quarantine", f"whether proofs left something is not known: {error.message}", error.hint)
+            return
+        for finding in (one.finding for one in found):
+            yield Check(finding.severity, "quarantine", finding.what, finding.hint)
 
     async def _locations(self, cluster: Cluster, namespace: str) -> AsyncIterator[Check]:
         places = await cluster.list(r.LOCATIONS, namespace, type=dict[str, Any])

@@ -33,6 +33,7 @@ from lazarus_tui.engine.planning import PlanningReader
 from lazarus_tui.engine.registry import Registry
 from lazarus_tui.engine.runner import Runner
 from lazarus_tui.engine.service import About, Reads, Service
+from lazarus_tui.engine.sweeping import Sweeping
 from lazarus_tui.engine.timetable import Timetable
 from lazarus_tui.engine.volumelists import VolumeLists
 from lazarus_tui.evidence import EvidenceStore
@@ -80,6 +81,7 @@ class House:
         ca = settings.storage.ca_file.read_text() if settings.storage.ca_file else ""
         self.artefacts = Artefacts(clock, fetch=self._fetch, gate=self._small_gate, ca=ca)
         self.doctor = Doctor(root, self.contexts, journal, clock)
+        self.sweeping = Sweeping(self.runner, journal, clock, writable=self.contexts.writable, plan=self._plan)
         self.timetable = Timetable(journal, self.runner, clock, self.contexts, settings.policies, plan=self._plan)
         reads = Reads(self._plan, self._object, self._artefact, self._preview, self.doctor.run, self._log)
         about = About(
@@ -168,13 +170,14 @@ class House:
         return self._mirrors[name]
 
     async def _beside(self, connection: Connection, lists: VolumeLists) -> None:
-        """What else a connected context gets: its forgotten operations first, then its volume lists."""
+        """What else a connected context gets: its forgotten operations first, then its volume lists and janitor."""
         assert connection.cluster is not None
         cluster, name = connection.cluster, connection.context.name
         await adoption.look(cluster, name, self.runner)
         async with asyncio.TaskGroup() as both:
             both.create_task(adoption.keep_looking(cluster, name, self.runner, self._clock))
             both.create_task(lists.run())
+            both.create_task(self.sweeping.run(cluster, name))
 
     def _volume_lists(self, name: str) -> VolumeLists:
         async def fetch(backup: str) -> bytes:

@@ -3,8 +3,10 @@
 from lazarus_tui.model.steps import OperationType
 from lazarus_tui.prove import plan, run
 from lazarus_tui.prove.proof import compose
+from lazarus_tui.prove.quarantine import removal
 
 OPERATIONS: tuple[OperationType, ...] = (
     OperationType("prove.checks", run.plan, run.steps, verdict_required=True),
     OperationType(compose.KIND, plan.plan, compose.steps, undo="ask", verdict_required=True),
+    OperationType(removal.KIND, removal.plan, removal.steps),
 )

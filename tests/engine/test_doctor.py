@@ -167,3 +167,16 @@ async def test_crds_without_a_server_are_told_from_no_velero_at_all(ward: Ward) 
     (check,) = await ward.checks()
     assert check.severity == "error"
     assert "CRDs are installed" in check.what
+
+
+async def test_a_quarantine_that_no_proof_accounts_for_is_named(ward: Ward) -> None:
+    labels = {"lazarus.io/quarantine": "true", "lazarus.io/operation": "fedcba9876543210"}
+    ward.world.api.create(NAMESPACES, {"metadata": {"name": "lazarus-q-fedcba98", "labels": labels}})
+
+    async def look() -> list[Check]:
+        return [check async for check in ward.doctor._quarantines(ward.engine.cluster)]
+
+    (check,) = await ward.engine.passing(look())
+    assert check.severity == "warning"
+    assert "Namespace lazarus-q-fedcba98 of proof fedcba98" in check.what
+    assert "kubectl delete namespace lazarus-q-fedcba98" in check.hint

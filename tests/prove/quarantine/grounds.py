@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from lazarus_tui.model.resources import (
 from lazarus_tui.model.snapshots import CONTENTS, SNAPSHOTS
 from lazarus_tui.model.stepping import BaseStep, planned
 from lazarus_tui.model.steps import Observation, OperationType, Seen, Step, StepContext, Write
+from lazarus_tui.prove.quarantine import removal
 from lazarus_tui.prove.quarantine.steps import Clean, Isolation, ShownClean, Space
 from lazarus_tui.sandbox.cluster import SandboxCluster
 from lazarus_tui.sandbox.dataplane.addresses import API_SERVICE
@@ -148,6 +150,7 @@ class Grounds(Stage):
         self.ways.cluster = self.cluster
         self.api, self.server = self.cluster.api, self.cluster.server
         self.lease_namespace = VELERO
+        self.ids = itertools.count(0x1000)  # of operations whose plan names none
         self.refusals: list[Callable[[HttpRequest], Awaitable[HttpResponse | None]]] = []
 
     async def _met(self, request: HttpRequest) -> HttpResponse | None:
@@ -178,7 +181,8 @@ class Grounds(Stage):
 
     async def boot(self) -> Engine:
         kind = OperationType("prove.small", _no_planner, lambda plan, catalog: self.steps(plan.params))
-        self.engine = await StageEngine.start(self, (kind,))  # type: ignore[arg-type]
+        clean = OperationType(removal.KIND, removal.plan, removal.steps)
+        self.engine = await StageEngine.start(self, (kind, clean))  # type: ignore[arg-type]
         return self.engine
 
     async def reboot(self) -> Engine:

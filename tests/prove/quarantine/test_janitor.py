@@ -1,0 +1,138 @@
+"""What proofs left standing: told with owner and age; removed when it is known to be over, and never otherwise."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from lazarus_tui.engine.sweeping import LOOK_AGAIN, Sweeping
+from lazarus_tui.model.operation import OpState
+from lazarus_tui.model.plan import PlanRefused
+from lazarus_tui.model.resources import CONFIGMAPS, NAMESPACES, RESTORES
+from lazarus_tui.prove.quarantine import names, removal
+from lazarus_tui.prove.quarantine.janitor import State, standing
+from lazarus_tui.prove.quarantine.steps import Clean, ShownClean, Space
+from tests.prove.quarantine.grounds import OP, QUARANTINE, VELERO, Copy, Grounds, grounds
+
+
+class House:
+    """A janitor beside the engine of the grounds."""
+
+    def __init__(self, ground: Grounds) -> None:
+        assert ground.engine is not None
+        self.ground, self.engine, self.writable = ground, ground.engine, True
+        self.sweeping = Sweeping(
+            self.engine.runner,
+            self.engine.journal,
+            ground.clock,
+            writable=lambda context: self.writable,
+            plan=self._plan,
+        )
+
+    async def _plan(self, kind: str, context: str, params: Any) -> Any:
+        return await self.engine.registry.plan(kind, self.engine.cluster, params, self.ground.clock)
+
+    async def look(self) -> list[tuple[str, State]]:
+        """One look, and the end of what it began."""
+        found = await self.engine.passing(self.sweeping.look(self.engine.cluster, "lab"))
+        for operation in self.engine.runner.open:
+            await self.engine.finish(operation.id)
+        return [(one.name, one.state) for one in found]
+
+    async def removals(self) -> list[Any]:
+        return [one for one in await self.engine.journal.operations() if one.kind == removal.KIND]
+
+
+async def kept(ground: Grounds, minutes: float = 30) -> House:
+    """A proof that ended and whose quarantine was to be kept."""
+    ground.steps = lambda params: [Space(params), Copy(ground), Clean(params), ShownClean(params)]  # type: ignore[method-assign]
+    await ground.reboot()
+    done = await ground.prove(keep_minutes=minutes)
+    assert done.state is OpState.DONE, done.message
+    return House(ground)
+
+
+async def test_what_is_kept_stays_for_its_time_and_then_goes_with_all_that_belongs_to_it() -> None:
+    async with grounds() as ground:
+        before = ground.everything()
+        house = await kept(ground)
+        assert await house.look() == [(QUARANTINE, State.KEPT)]
+        assert ground.deletions() == []
+        await ground.clock.advance(31 * 60, between=ground.quiet)
+        house.writable = False
+        assert await house.look() == [(QUARANTINE, State.DUE)]
+        assert ground.deletions() == [], "a context that is read-only is only told of"
+        house.writable = True
+        assert await house.look() == [(QUARANTINE, State.DUE)]
+        (done,) = await house.removals()
+        assert (done.state, done.target) == (OpState.DONE, QUARANTINE)
+        assert ground.everything() == before
+        assert ground.get(RESTORES, "back", VELERO) is None
+        assert ground.get(CONFIGMAPS, "rules", VELERO) is None
+        assert await house.look() == []
+
+
+async def test_a_proof_that_is_open_or_unknown_is_never_touched() -> None:
+    async with grounds() as ground:
+        house = await kept(ground, minutes=0.01)
+        for name, op in (("lazarus-q-ffffffff", "f" * 16), ("lazarus-q-00000001", "")):
+            labels = {
+                names.QUARANTINE: "true",
+                names.EXPIRES: "20200101T000000Z",
+                **({names.OPERATION: op} if op else {}),
+            }
+            ground.api.create(NAMESPACES, {"metadata": {"name": name, "labels": labels}})
+        (known,) = await house.engine.journal.find(OP)
+        now = datetime(2030, 1, 1, tzinfo=UTC)
+
+        async def still_open(prefix: str) -> list[Any]:
+            from msgspec.structs import replace
+
+            return [replace(known, state=OpState.PARKED)] if prefix == OP else []
+
+        found = await house.engine.passing(standing(house.engine.cluster, now, still_open))
+        assert {one.name: one.state for one in found} == {
+            QUARANTINE: State.USED, "lazarus-q-ffffffff": State.ORPHAN, "lazarus-q-00000001": State.ORPHAN,
+        }  # fmt: skip
+        told = {one.name: one.finding for one in found}
+        assert told[QUARANTINE].severity == "info"
+        assert told["lazarus-q-ffffffff"].severity == "warning"
+        assert "this journal does not know its proof" in told["lazarus-q-ffffffff"].what
+        await ground.clock.advance(3600, between=ground.quiet)
+        await house.look()
+        left = {one["metadata"]["name"] for one in ground.api.list(NAMESPACES)}
+        assert {"lazarus-q-ffffffff", "lazarus-q-00000001"} <= left
+        assert QUARANTINE not in left
+
+
+async def test_what_does_not_go_is_a_failure_once_a_day_and_a_finding() -> None:
+    async with grounds() as ground:
+        house = await kept(ground, minutes=0.01)
+        held = {"metadata": {"name": "stuck", "finalizers": ["example.com/never"]}}
+        ground.api.create(CONFIGMAPS, held, QUARANTINE)
+        await ground.clock.advance(60, between=ground.quiet)
+        await house.look()
+        (failed,) = await house.removals()
+        assert (failed.state, failed.exit_code) == (OpState.LEFT_CHANGED, 3)
+        assert failed.message == f"left behind: Namespace {QUARANTINE}"
+        await ground.clock.advance(LOOK_AGAIN, between=ground.quiet)
+        await house.look()
+        assert len(await house.removals()) == 1
+        (one,) = await house.engine.passing(
+            standing(house.engine.cluster, ground.clock.now(), house.engine.journal.find)
+        )
+        assert one.finding.severity == "warning"
+        assert f"Namespace {QUARANTINE} of proof {OP[:8]} is 1h" in one.finding.what
+        assert "does not go" in one.finding.what
+
+
+async def test_there_is_no_plan_for_what_is_not_there() -> None:
+    async with grounds() as ground:
+        engine = ground.engine
+        assert engine is not None
+        with pytest.raises(PlanRefused, match="nothing is left of proof 00000000"):
+            await engine.passing(removal.plan(engine.cluster, {"proof": ground.params()}, ground.clock))
+        with pytest.raises(PlanRefused, match="which proof"):
+            await engine.passing(removal.plan(engine.cluster, {}, ground.clock))
