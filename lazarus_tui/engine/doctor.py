@@ -209,7 +209,8 @@ class Doctor:
         try:
             found = await standing(cluster, self._clock.now(), self._journal.find)
         except Forbidden as error:
-            yield Check("info", "quarantine", f"whether proofs left something is not known: {error.message}", error.hint)
+            what = f"whether proofs left something is not known: {error.message}"
+            yield Check("info", "quarantine", what, error.hint)
             return
         for finding in (one.finding for one in found):
             yield Check(finding.severity, "quarantine", finding.what, finding.hint)
