@@ -32,11 +32,17 @@ def doctor(session: Session, bundle: Path | None, output: str) -> int:
     """Check everything between this terminal and a restore. Exit 4 when an error was found."""
     params = {"context": session.context_name}
     found = session.call("doctor", params, list[dict[str, Any]], timeout=120.0)
-    emit(found, output, names=[f.get("check", "") for f in found], table=lambda: "\n".join(map(_paragraph, found)))
+    emit(found, output, names=[f.get("check", "") for f in found], table=lambda: _page(found, session.sandbox))
     if bundle is not None:
         write_bundle(session, bundle, found)
         say(f"support bundle written to {bundle}; read it before you send it")
     return 4 if any(f["severity"] == "error" for f in found) else 0
+
+
+def _page(found: list[dict[str, Any]], sandbox: bool) -> str:
+    from lazarus_tui.view.typed import typed
+
+    return typed("\n".join(map(_paragraph, found)), sandbox=sandbox)
 
 
 def _paragraph(finding: dict[str, Any]) -> str:

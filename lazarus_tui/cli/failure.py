@@ -10,11 +10,12 @@ from lazarus_tui.cli.session import Refused, say_error
 from lazarus_tui.link.protocol import Fault, exit_code
 
 
-def code_for(error: Exception) -> int:
+def code_for(error: Exception, *, sandbox: bool = False) -> int:
     """Print ``error`` for a person and return the exit code it stands for."""
     from lazarus_tui.link.client import LinkFault, LinkLost
     from lazarus_tui.model.paths import UnsafePath
     from lazarus_tui.view.sanitise import LINE_LIMIT, clean
+    from lazarus_tui.view.typed import typed
 
     if isinstance(error, LinkFault | Refused):
         fault: Fault = error.fault
@@ -22,7 +23,7 @@ def code_for(error: Exception) -> int:
         for line in fault.details:
             say_error(f"  {clean(line, LINE_LIMIT)}")
         if fault.hint:
-            say_error(f"next: {clean(fault.hint, LINE_LIMIT)}")
+            say_error(f"next: {clean(typed(fault.hint, sandbox=sandbox), LINE_LIMIT)}")
         return exit_code(fault.code)
     if isinstance(error, UnsafePath):
         say_error(str(clean(error.what, LINE_LIMIT)))

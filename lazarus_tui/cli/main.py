@@ -89,7 +89,7 @@ def run(words: list[str]) -> int:
     except Exception as error:
         from lazarus_tui.cli.failure import code_for
 
-        return code_for(error)
+        return code_for(error, sandbox="--sandbox" in words)
 
 
 def _leave(code: int) -> None:

@@ -132,9 +132,10 @@ def _warning(operation: Operation, here: str, now: datetime, width: int, command
     ]
     found = operations.current(operation)
     step = muted(f"  step {found[0]}/{len(operation.steps)} {found[1].title}" if found else "")
-    whole = line(*head, step)
-    first = whole if len(plain(whole)) <= width else line(*head)
-    return [first, *wrap(f"→ {_instruction(operation, command)}", width - 1, Tone.ACCENT, 3)]
+    short, whole = line(*head), line(*head, step)
+    fits = [one for one in (whole, short) if len(plain(one)) <= width]
+    first = fits[:1] or wrap(plain(short).strip(), width, tone, 1)  # never cut in the middle of what matters
+    return [*first, *wrap(f"→ {_instruction(operation, command)}", width - 1, Tone.ACCENT, 3)]
 
 
 def _down(operation: Operation, rows: Rows, here: str) -> bool:

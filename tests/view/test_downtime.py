@@ -115,3 +115,12 @@ def test_the_last_line_of_a_command_is_plain_ascii():
     assert downtime.last_line(sets.restore("retain")) == ""
     assert downtime.last_line(sets.restore(state=OpState.RUNNING)) == "", "it goes on by itself"
     assert downtime.last_line(sets.restore(target="prod/dß")).isascii()
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_the_warning_of_another_ones_restore_is_never_cut_in_the_middle(width):
+    adopted = sets.restore("", facts={"set": "db-0400", "replicas": 3}, foreign="begun by another Lazarus")
+    told = warned(adopted, sets.row(0, 0), width=width)
+    assert max(map(len, told.splitlines())) <= width
+    assert "▲ prod/db IS AT 0 OF 3 REPLICAS, restore begun 10:" in " ".join(told.split())
+    assert ": another Lazarus restores it" in " ".join(told.split())

@@ -17,6 +17,7 @@ from lazarus_tui.view import commands, documents, filters, forms, schedules, sta
 from lazarus_tui.view.sheet import Column, fit
 from lazarus_tui.view.source import LinkState, TopicState
 from lazarus_tui.view.text import Tone, plain
+from lazarus_tui.view.typed import typed
 
 NOW = datetime(2026, 11, 20, 10, 42, 10, tzinfo=UTC)
 
@@ -208,3 +209,10 @@ def contexts(*, current: bool) -> TopicState:
 def test_first_contact_is_never_called_a_missing_choice(found, wanted, words):
     lines = trouble.nothing(TopicState(), None, found, LinkState.CONNECTED, "", what="backups", empty="", wanted=wanted)
     assert words in "\n".join(map(plain, lines))
+
+
+def test_commands_for_the_sandbox_are_told_as_they_are_typed() -> None:
+    text = "undo it: lazarus undo 9f3c12ab --confirm prod/db; lazarus --sandbox resume 1 or lazarus is old"
+    assert typed(text, sandbox=False) == text
+    assert typed(text, sandbox=True).startswith("undo it: lazarus --sandbox undo 9f3c12ab")
+    assert typed(text, sandbox=True).endswith("; lazarus --sandbox resume 1 or lazarus is old")

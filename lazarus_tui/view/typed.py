@@ -1,0 +1,13 @@
+"""Commands that the engine names, as they are typed here: the sandbox has an engine and a journal of its own."""
+
+from __future__ import annotations
+
+import re
+
+# A command of Lazarus in a sentence, not the word: a verb follows it. "lazarus --sandbox" is left as it is.
+_COMMAND = re.compile(r"\blazarus (?=(?:undo|resume|park|watch|release|operation|snapshot|restore|doctor|engine) )")
+
+
+def typed(text: str, *, sandbox: bool) -> str:
+    """``text`` with its commands as a person types them for the sandbox, or unchanged."""
+    return _COMMAND.sub("lazarus --sandbox ", text) if sandbox else text
