@@ -90,7 +90,7 @@ def test_while_it_is_taken_back_the_count_follows_the_steps():
 
 def test_one_of_another_lazarus_is_not_said_to_wait_for_you():
     foreign = sets.restore("", facts={"set": "db-0400", "replicas": 3}, foreign="begun by another Lazarus")
-    text = warned(foreign, sets.row(0, 0))
+    text = warned(foreign, sets.row(0, 0), width=100)
     assert "REPLICAS, restore begun 10:3" in text
     assert "another Lazarus restores it" in text
     assert "→ if that one is gone: lazarus resume 9f3c12ab" in text
