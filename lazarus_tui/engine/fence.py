@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from lazarus_tui.engine.errors import Overtaken
 from lazarus_tui.engine.gate import Gate
+from lazarus_tui.engine.resume import FENCE_STEP
 from lazarus_tui.journal import JournalError
 from lazarus_tui.kube.errors import KubeError
 from lazarus_tui.model.operation import OpState
@@ -30,7 +31,7 @@ class Fencing:
     async def take(self, *, seize: bool) -> None:
         """Raise the fence for this engine, or raise ``Overtaken``; ``seize``: a person decided to take it over."""
         context, gate = self._context, self._gate
-        gate.step = "fence"
+        gate.step = FENCE_STEP
         gate.fence = max(gate.fence, gate.lease.transitions if gate.lease is not None else 0)
         mine = context.facts.get(FENCE_FACT)
         written = await self._fence.read(context)

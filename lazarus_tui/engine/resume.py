@@ -17,6 +17,8 @@ MAX_RECOVERIES = 5
 WINDOW = timedelta(minutes=10)
 
 _RESULT = "gate.result"
+# Under this name an engine marks an operation as its own: that changes nothing of the workload.
+FENCE_STEP = "fence"
 
 # Outcomes after which nothing was changed.
 _NOTHING = {
@@ -62,6 +64,16 @@ def decide(operation: Operation, plan: Plan | None, steps: Sequence[Step] | None
             "look into the engine's log, then resume",
         )
     return Decision(operation.state)
+
+
+def direction(kept: OpState, parked: Sequence[Event]) -> OpState:
+    """Which way a parked operation goes on: RUNNING or UNDOING.
+
+    ``kept`` is its state in the journal; where the disk was too full to keep the parking, it is what it did then.
+    """
+    if kept is OpState.PARKED:
+        kept = OpState(parked[-1].body.get("was", OpState.RUNNING)) if parked else OpState.RUNNING
+    return OpState.UNDOING if kept is OpState.UNDOING else OpState.RUNNING
 
 
 def mismatch(plan: Plan, steps: Sequence[Step]) -> str:
@@ -132,6 +144,6 @@ def untouched(events: Iterable[Event]) -> bool:
     for event in events:
         if event.kind == "op.ended":
             done = event.body.get("state") == OpState.DONE.value
-        elif event.kind == "gate.intent" and event.body.get("undoing"):
+        elif event.kind == "gate.intent" and event.body.get("undoing") and event.body.get("step") != FENCE_STEP:
             done = False
     return done

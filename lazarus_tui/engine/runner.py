@@ -20,7 +20,7 @@ from lazarus_tui.engine.execution import Execution
 from lazarus_tui.engine.ledger import Ledger
 from lazarus_tui.engine.letting_go import given_up, keep_trying
 from lazarus_tui.engine.registry import Registry
-from lazarus_tui.engine.resume import decide, mismatch
+from lazarus_tui.engine.resume import decide, direction, mismatch
 from lazarus_tui.journal import JournalError
 from lazarus_tui.kube.errors import KubeError
 from lazarus_tui.model.clock import parse_rfc3339, rfc3339
@@ -279,9 +279,9 @@ class Runner:
             raise Refused(f"operation {operation.id[:8]} is {operation.state.value}, not parked")
         if operation.foreign:
             named(operation, confirm, "resume", f"it was {operation.foreign}; taking it over")
-        parked = await self._around.journal.events(operation.id, "op.parked")
-        undoing = bool(parked) and parked[-1].body.get("was") == OpState.UNDOING.value
-        return await self._restart(operation, OpState.UNDOING if undoing else OpState.RUNNING, "op.resumed")
+        journal = self._around.journal
+        kept, parked = await journal.find(operation.id), await journal.events(operation.id, "op.parked")
+        return await self._restart(operation, direction(kept[0].state, parked), "op.resumed")
 
     async def undo(self, prefix: str, confirm: str = "") -> Operation:
         """Take back what the operation changed, newest step first.

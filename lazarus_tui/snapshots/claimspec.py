@@ -33,6 +33,22 @@ def kept(claim: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def difference(body: Mapping[str, Any], claim: Mapping[str, Any]) -> str:
+    """What a claim made anew from ``body`` (as from ``kept``) would not have of ``claim``, in words; "" for nothing."""
+    now = kept(claim)
+    for field, word in (("labels", "label"), ("annotations", "annotation")):
+        for key in sorted({*now[field], *body[field]}):
+            if (there := now[field].get(key)) != (planned := body[field].get(key)):
+                return f"{word} {key} is {_told(there)}, in the plan {_told(planned)}"
+    if now["requests"] != body["requests"]:
+        return f"it asks for {now['requests']}, in the plan for {body['requests']}"
+    return ""
+
+
+def _told(value: str | None) -> str:
+    return "not there" if value is None else repr(value)
+
+
 def restored(name: str, namespace: str, body: Mapping[str, Any], *, snapshot: str, set_name: str, size: str,
              op: str) -> dict[str, Any]:  # fmt: skip
     """A claim of the old name with the data of ``snapshot``; ``body`` as from ``kept``, ``size`` a quantity.

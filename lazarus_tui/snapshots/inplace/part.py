@@ -81,7 +81,10 @@ class RestoreStep(BaseStep):
         return found
 
     async def way_back(self, context: StepContext) -> None:
-        """Every old volume is there and kept; raises ``StepStopped`` before anything is taken back if one is not."""
+        """Every old volume is there and kept; raises ``StepStopped`` before anything is taken back if one is not.
+
+        Under the beacon the undo waits for a person; before it, nothing has happened, and the restore stays done.
+        """
         for part in self.parts:
             found = await context.reader.get(VOLUMES, part.volume, type=dict)
             there = found is not None and found["metadata"].get("uid") == part.volume_uid
@@ -89,7 +92,9 @@ class RestoreStep(BaseStep):
                 what = "is gone" if not there else "is not kept any more"
                 raise StepStopped(
                     f"the old volume {part.volume} of claim {part.claim} {what}: there is nothing to go back to",
-                    hint=f"the safety snapshots are set {safety_id(context.op)}: restore from that",
+                    hint=f"the safety snapshots are set {safety_id(context.op)}: restore from that; or have the volume,"
+                    " if it is there, kept again (Retain)",
+                    park=self.ours(await self.read(context), context),
                 )
 
     async def pods(self, context: StepContext) -> tuple[list[Pod], list[Pod]]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from lazarus_tui.model.resources import CLAIMS, EVENTS, VOLUMES
 from lazarus_tui.model.steps import Observation, Outcome, Seen, StepContext, StepStopped, Write
-from lazarus_tui.snapshots.claimspec import rebound, restored, snapshot_of
+from lazarus_tui.snapshots.claimspec import difference, rebound, restored, snapshot_of
 from lazarus_tui.snapshots.inplace.events import warn
 from lazarus_tui.snapshots.inplace.part import Object, Part, RestoreStep, preconditions, safe
 from lazarus_tui.snapshots.inplace.stop import UNDOING, empty
@@ -32,6 +32,10 @@ class PivotStep(RestoreStep):
         )
 
 
+_KEEP = "have it kept again (persistentVolumeReclaimPolicy: Retain), then resume; or undo"
+_CHANGED = "the new claim would not have it: change it back, then resume; or undo, and make a new plan"
+
+
 class Remove(PivotStep):
     """Delete the claims, each by its uid; wait until they are gone and their volumes are released, and kept."""
 
@@ -44,18 +48,24 @@ class Remove(PivotStep):
         if (fight := await self.stopped(context)) is not None:
             return fight
         waiting: dict[str, str] = {}
-        for part in self.parts:
+        left = False
+        for part in self.parts:  # all of them are looked at before the first one goes
             if not safe(await self.volume(context, part)):
-                return Observation(Seen.DIVERGED, f"volume {part.volume} is not kept any more", hint="undo")
+                return Observation(Seen.DIVERGED, f"volume {part.volume} is not kept any more", hint=_KEEP)
             claim = await self.claim(context, part.claim)
             if claim is None or self.made(part, claim, context):
                 continue
             meta = claim["metadata"]
             if meta["uid"] != part.uid:
                 return self.foreign(part, claim)
-            if not meta.get("deletionTimestamp"):
-                return Observation(Seen.ABSENT)
-            waiting[part.claim] = f"({', '.join(meta.get('finalizers') or ()) or 'ending'})"
+            if meta.get("deletionTimestamp"):
+                waiting[part.claim] = f"({', '.join(meta.get('finalizers') or ()) or 'ending'})"
+            elif changed := difference(part.body, claim):
+                return Observation(Seen.DIVERGED, f"claim {part.claim} was changed: {changed}", hint=_CHANGED)
+            else:
+                left = True
+        if left:
+            return Observation(Seen.ABSENT)
         progress = self.by_volume(waiting, "removed")
         if waiting:
             hint = "a pod or an unfinished snapshot uses it: end that; finalizers are never removed by Lazarus"
@@ -71,6 +81,10 @@ class Remove(PivotStep):
             claim = await self.claim(context, part.claim)
             if claim is None or claim["metadata"]["uid"] != part.uid or claim["metadata"].get("deletionTimestamp"):
                 continue
+            if changed := difference(part.body, claim):
+                raise StepStopped(f"claim {part.claim} was changed: {changed}", hint=_CHANGED, park=True)
+            if not safe(await self.volume(context, part)):
+                raise StepStopped(f"volume {part.volume} is not kept any more", hint=_KEEP, park=True)
             write = Write(
                 "delete", CLAIMS, self.namespace, part.claim, uid=part.uid, expect="gone; its volume is kept",
                 undo={"volume": part.volume},

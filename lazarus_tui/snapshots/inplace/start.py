@@ -21,7 +21,7 @@ from lazarus_tui.snapshots.inplace.events import warn
 from lazarus_tui.snapshots.inplace.parachute import claim_policy, restore_policy, set_policy
 from lazarus_tui.snapshots.inplace.part import Object, RestoreStep, last_writer, wanted_replicas
 from lazarus_tui.snapshots.inplace.replace import Gate, PivotStep, newest_warning
-from lazarus_tui.snapshots.inplace.stop import UNDOING, scale, stop_again
+from lazarus_tui.snapshots.inplace.stop import UNDOING, meddled, scale, stop_again
 from lazarus_tui.snapshots.names import KEPT_UNTIL, OP, annotation
 
 # How long undo is promised after a restore in place (design.md §10).
@@ -88,7 +88,7 @@ class Start(PivotStep):
             wrong = await Gate(self.params).check(context)
             if wrong is not None:
                 raise StepStopped(wrong.detail, hint=wrong.hint, park=True)
-        await scale(self, context, self.count)
+        await scale(self, context, self.count, (0, *self._before))
 
     async def undo(self, context: StepContext) -> None:
         if not await self.untouched(context):
@@ -181,6 +181,8 @@ class Close(RestoreStep):
         if await self.untouched(context):
             return
         await self.way_back(context)
+        found = await self.read(context)
+        meddled(self, found, park=self.ours(found, context))
 
         async def look() -> str:
             found = await self.read(context)

@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from typing import Any
+
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.resources import PODS, STATEFULSETS
 from lazarus_tui.model.steps import Observation, Seen, StepContext, StepStopped, Write
 from lazarus_tui.snapshots.inplace.events import warn
-from lazarus_tui.snapshots.inplace.part import RestoreStep, preconditions, wanted_replicas
+from lazarus_tui.snapshots.inplace.part import RestoreStep, last_writer, preconditions, wanted_replicas
 
 UNDOING = "the restore is being taken back: the old volumes are bound again"
 # Seconds without a pod less, beyond the grace period, after which a stalled scale-down is helped along.
 STALLED = 60.0
 
 
-async def scale(step: RestoreStep, context: StepContext, count: int) -> None:
-    """Ask for ``count`` replicas, as of the read just made."""
+async def scale(step: RestoreStep, context: StepContext, count: int, among: Collection[int] = ()) -> None:
+    """Ask for ``count`` replicas, as of the read just made; ``among``: the numbers that are no choice of somebody else.
+
+    Empty for those the restore itself asks for. Raises ``StepStopped`` for any other: it is not taken back by force.
+    """
     found = await step.read(context)
     if wanted_replicas(found) == count:
         return
+    meddled(step, found, among)
     write = Write(
         "merge-patch", STATEFULSETS, step.namespace, step.workload, {"spec": {"replicas": count}}, subresource="scale",
         expect=f"{count} replicas are wanted", undo={"replicas": wanted_replicas(found)}, **preconditions(found),
     )  # fmt: skip
     await step.change(context, write)
+
+
+def meddled(step: RestoreStep, found: Mapping[str, Any], among: Collection[int] = (), *, park: bool = True) -> None:
+    """Raise ``StepStopped`` when somebody else chose the number of replicas; an autoscaler may."""
+    wanted = wanted_replicas(found)
+    if step.autoscaled or wanted in (among or (0, 1, step.replicas)):
+        return
+    raise StepStopped(
+        f"somebody{last_writer(found)} scaled {step.namespace}/{step.workload} to {wanted}; the plan knows"
+        f" {step.replicas} replicas",
+        hint=f"scale it to {step.replicas} or 0, then go on", park=park,
+    )  # fmt: skip
 
 
 async def empty(step: RestoreStep, context: StepContext) -> str:
@@ -72,7 +91,7 @@ class Stop(RestoreStep):
     async def act(self, context: StepContext) -> None:
         what = f"scaled from {self.replicas} to 0 replicas, to be restored from set {self.params['set']}"
         await warn(self, context, "RestoreStops", what)
-        await scale(self, context, 0)
+        await scale(self, context, 0, (self.replicas,))
 
     async def undo(self, context: StepContext) -> None:
         """Back to the old number, but only when every claim is there: a missing one would be made anew, and empty."""
