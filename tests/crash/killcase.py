@@ -12,12 +12,12 @@ from lazarus_tui.model.clock import parse_rfc3339
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.paths import StateRoot
 from lazarus_tui.model.plan import Plan
-from lazarus_tui.model.resources import CLAIMS, CONFIGMAPS
-from lazarus_tui.model.snapshots import SNAPSHOTS
+from lazarus_tui.model.resources import CONFIGMAPS
 from lazarus_tui.snapshots.names import CAPSULE, OP, annotation
 from tests.crash.arena import APPLIED, PATIENCE, SENT, Arena, EngineProcess, Zygote, kept
 from tests.crash.fastclock import FastClock
-from tests.crash.invariants import Watcher, unintended
+from tests.crash.invariants import unintended
+from tests.crash.operations import SCENES, Before, judged, laid_out, watcher
 from tests.engine.world import CONTEXT, Sent, fast_folder
 from tests.snapshots.stage import NAME, SPACE
 
@@ -30,28 +30,6 @@ FAILPOINTS = {
     "recorded": "gate.after_result",
 }
 PLAIN, AGAIN, FORGOTTEN = "same journal", "killed again", "journal deleted"
-
-
-@dataclass(frozen=True)
-class Scene:
-    """``after``: a restore that ended well comes first, and is not killed."""
-
-    kind: str
-    params: dict[str, Any] = field(default_factory=dict)
-    replicas: int = 2
-    after: bool = False
-    undo: bool = False
-    capsule: bool = False
-
-
-SCENES = {
-    "take": Scene(snapshots.taking.KIND, {"name": "s9", "together": "each"}),
-    "restore": Scene(snapshots.inplace.KIND, capsule=True),
-    "one replica": Scene(snapshots.inplace.KIND, {"ordinal": 1}, capsule=True),
-    "undo": Scene(snapshots.inplace.KIND, after=True, undo=True, capsule=True),
-    "release": Scene(snapshots.release.KIND, after=True),
-    "prune": Scene(snapshots.prune.KIND, {"keep_last": 1}),
-}
 
 
 @dataclass(frozen=True)
@@ -88,19 +66,11 @@ class KillCase:
         self.op, self.confirm, self.prior = "", "", ""
 
     async def run(self) -> Told:
-        arena = self.arena
-        arena.write("before")
-        if self.scene.kind == snapshots.prune.KIND:
-            await arena.cut("s0")
-        await arena.cut("s1")
-        arena.write("after")
+        await laid_out(self.scene, self.arena)
+        self.before = Before.of(self.arena)
         if self.scene.after:
             await self._prepare()
-        self.watcher = Watcher(arena)
-        if self.scene.undo:  # the restored ones go, and only they
-            self.watcher.handles, self.watcher.volumes = self.handles, self.before
-        elif self.scene.after:  # the old ones go, and only they
-            self.watcher.handles -= self.handles
+        self.watcher = watcher(self.scene, self.arena, self.before)
         if self.task.then == AGAIN:
             self.kills.append((POINTS[(POINTS.index(self.task.point) + 1) % len(POINTS)], 1))
         ended = await self._lives()
@@ -110,8 +80,6 @@ class KillCase:
 
     async def _prepare(self) -> None:
         arena = self.arena
-        self.before = {claim: arena.claim(claim)["spec"]["volumeName"] for claim in arena.data()}
-        self.handles = arena.handles()
         engine = await self.zygote.engine(self.state, arena.kubeconfig, "")
         async with asyncio.timeout(PATIENCE):
             client = await engine.client()
@@ -277,36 +245,7 @@ class KillCase:
             told.state = "not begun"
             return
         told.state = ended.state.value
-        if ended.state.open:
-            told.breaches.append(f"I9 it stays {ended.state.value}: {ended.message}")
-            return
-        told.breaches += [line for line in self.watcher.at_the_end(arena, ended) if not line.startswith("I3")]
-        known = {self.op[:8], self.prior[:8]}
-        for resource in (SNAPSHOTS, CONFIGMAPS, CLAIMS):
-            for found in arena.api.list(resource, SPACE):
-                owner = (found["metadata"].get("labels") or {}).get(OP)
-                if owner and owner not in known:
-                    told.breaches.append(f"I3 {resource.plural} {found['metadata']['name']} belongs to no operation")
-        told.breaches += self._content(ended)
-
-    def _content(self, ended: Operation) -> list[str]:
-        """I9: the sets and the bytes are those the end promises."""
-        arena, done = self.arena, ended.state is OpState.DONE
-        usable = {one.id for one in arena.sets() if one.usable}
-        if self.scene.kind == snapshots.taking.KIND:
-            return [] if done is ("s9" in usable) else [f"I9 {ended.state.value}, but the usable sets are {usable}"]
-        if self.scene.kind == snapshots.prune.KIND:
-            left = {one.id for one in arena.sets()}
-            return [] if left == usable == {"s1"} else [f"I9 {ended.state.value}, but the sets left are {left}"]
-        went_back = (done and not self.scene.undo) or self.scene.kind == snapshots.release.KIND
-        ordinal = self.scene.params.get("ordinal")
-        wanted = {}
-        for claim in arena.data():
-            part = ordinal is None or claim.endswith(f"-{ordinal}")
-            wanted[claim] = f"{'before' if went_back and part else 'after'} {claim}"
-        if self.scene.kind == snapshots.release.KIND and arena.handles() != self.watcher.handles:
-            return [f"I9 released, and volumes are left: {arena.handles() - self.watcher.handles}"]
-        return [] if arena.data() == wanted else [f"I9 {ended.state.value}, but the volumes say {arena.data()}"]
+        told.breaches += judged(self.scene, arena, self.watcher, ended, {self.op[:8], self.prior[:8]})
 
 
 async def _dies(engine: EngineProcess) -> bool:

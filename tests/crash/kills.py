@@ -17,7 +17,8 @@ from dataclasses import asdict
 from typing import Any
 
 from tests.crash.arena import ROOT, SENT, Zygote, fast_clock
-from tests.crash.killcase import AGAIN, FORGOTTEN, PLAIN, POINTS, SCENES, Task, Told, run_task
+from tests.crash.killcase import AGAIN, FORGOTTEN, PLAIN, POINTS, Task, Told, run_task
+from tests.crash.operations import SCENES
 
 # Fewer real kills than this prove too little.
 LEAST_KILLS = 200
