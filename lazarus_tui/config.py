@@ -73,6 +73,16 @@ class PolicySettings(_Section):
     """Of these, the contexts in which a StatefulSetRestore may replace volumes without a person's agreement."""
 
 
+class ProveSettings(_Section):
+    """``[prove]``"""
+
+    probe_image: str = Field(default="busybox:1.36", min_length=1, pattern=r"^\S+$")
+    """Image of the pods that show a quarantine to be closed; it needs `httpd`, `nc`, `nslookup`, `env` and `sleep`."""
+
+    outside_address: str = Field(default="1.1.1.1:443", pattern=r"^(\d+\.\d+\.\d+\.\d+|\[[0-9a-fA-F:.]+\]):\d{1,5}$")
+    """An address on the internet, with its port, that no pod of a quarantine may reach."""
+
+
 class SandboxSettings(_Section):
     """``[sandbox]``"""
 
@@ -92,6 +102,7 @@ class Settings(BaseSettings):
     velero: VeleroSettings = VeleroSettings()
     storage: StorageSettings = StorageSettings()
     policies: PolicySettings = PolicySettings()
+    prove: ProveSettings = ProveSettings()
     sandbox: SandboxSettings = SandboxSettings()
 
     @classmethod

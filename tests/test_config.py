@@ -34,6 +34,7 @@ def test_the_environment_wins_over_the_file(config: Path, monkeypatch: pytest.Mo
         ("[engine]\nidle_seconds = 0\n", "engine.idle_seconds"),
         ("[console\n", "not a TOML file"),
         ("[bogus]\nx = 1\n", "bogus"),
+        ('[prove]\noutside_address = "example.com:443"\n', "prove.outside_address"),
     ],
 )
 def test_a_bad_file_is_one_clear_sentence(config: Path, text: str, says: str) -> None:

@@ -49,6 +49,7 @@ from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.paths import StateRoot
 from lazarus_tui.model.plan import Plan
 from lazarus_tui.model.resources import BACKUPS
+from lazarus_tui.prove.proof.compose import KIND as PROOF
 
 log = logging.getLogger(__name__)
 
@@ -301,7 +302,11 @@ class House:
     async def _plan(self, kind: str, context: str, params: Mapping[str, Any]) -> Plan:
         place, known = Place(self.contexts, context), self._operations_of(context)
         reader = PlanningReader(place, self.artefacts, self.registry, known)
-        return await self.registry.plan(kind, reader, self._with_velero(context, params), self._clock)
+        wanted = self._with_velero(context, params)
+        if kind == PROOF:
+            chosen = self._settings.prove
+            wanted.setdefault("probe", {"image": chosen.probe_image, "outside": chosen.outside_address})
+        return await self.registry.plan(kind, reader, wanted, self._clock)
 
     def _with_velero(self, context: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """Which Velero the plan means: the one of this context, unless the parameters name another."""
