@@ -33,7 +33,8 @@ test: $(STAMP)
 test-conformance: $(STAMP)
 	@env -u KUBECONFIG CONFIRM="$(CONFIRM)" $(BIN)/python -m pytest -q tests/conformance
 
-# Every await of every operation on a StatefulSet is cut, and three kinds of engine go on. QUICK=1 takes every 40th.
+# Every await of every operation on a StatefulSet is cut, and three kinds of engine go on; two engines at once, troubled
+# writes, schedules and planted bugs with it. QUICK=1 takes every 40th.
 test-crash: $(STAMP)
 	@$(BIN)/python -m tests.crash
 

@@ -88,10 +88,10 @@ class Watcher:
 
 
 def unintended(sent: list[Sent], events: list[Event]) -> Iterator[str]:
-    """I4: writes that arrived without an earlier durable intent."""
+    """I4: writes that arrived without an earlier durable intent; a review asks, and changes nothing."""
     intents = [event for event in events if event.kind == "gate.intent"]
     for one in sent:
-        if "lazarus" not in one.agent:
+        if "lazarus" not in one.agent or "reviews" in one.path:
             continue
         name = one.path.removesuffix("/scale").rpartition("/")[2]
         fits = any(

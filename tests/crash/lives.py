@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from lazarus_tui import snapshots
@@ -13,6 +13,7 @@ from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.plan import Plan
 from lazarus_tui.snapshots.hooks.spec import MAX_FREEZE
 from lazarus_tui.snapshots.names import OP, annotation
+from tests.crash.branch import Child
 from tests.crash.invariants import Watcher, unintended
 from tests.engine.drive import Cut, Drive
 from tests.engine.world import Engine, seeded
@@ -84,6 +85,7 @@ class Life:
     breaches: list[str]
     state: str = ""
     writes: int = 0
+    lives: int = 0
 
 
 class Case:
@@ -92,7 +94,9 @@ class Case:
     def __init__(self, scene: Scene, k: int, actor: str, stage: Stage, engine: Engine) -> None:
         self.scene, self.k, self.actor, self.stage, self.engine = scene, k, actor, stage, engine
         self.breaches: list[str] = []
-        self.writes = 0
+        self.writes = self.lives = 0
+        self.child: Child | None = None
+        self.goes_on = bool(k % 2)  # whether another operator goes on; else it is taken back
         self.app = LockApp(stage)
 
     async def run(self) -> Life:
@@ -115,7 +119,10 @@ class Case:
         self._judge(done)
         self.watcher.close()
         await self._collect()
-        return Life(points, cut, self.breaches, done.state.value if done else "not begun", self.writes)
+        return Life(points, cut, self.breaches, done.state.value if done else "not begun", self.writes, self.lives)
+
+    def told(self, life: Life) -> dict[str, Any]:
+        return {"at": self.k, "who": self.actor, **asdict(life)}
 
     async def _plan(self) -> Plan:
         wanted = {"namespace": SPACE, "statefulset": NAME, **self.scene.params}
@@ -129,10 +136,11 @@ class Case:
 
     async def _live(self, k: int, begin: Callable[[], Coroutine[Any, Any, Operation]]) -> tuple[int, Operation | None]:
         """One life of the operation: await points it had, and its end; None when it was cut."""
+        self.lives += 1
         engine, drives, tasks = self.engine, list[Drive](), list[asyncio.Task[None]]()
 
         def spawn(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-            drives.append(Drive(work, k, lambda: engine.sever(lose=k % 2 == 1)))
+            drives.append(self._drive(work, k))
             tasks.append(asyncio.get_running_loop().create_task(drives[-1].run()))
             return tasks[-1]
 
@@ -146,6 +154,10 @@ class Case:
             return drives[0].n, None
         points = drives[0].n if drives else 0
         return points, await engine.passing(engine.runner.get(operation.id))
+
+    def _drive(self, work: Coroutine[Any, Any, None], k: int) -> Drive:
+        engine = self.engine
+        return Drive(work, k, lambda: engine.sever(lose=k % 2 == 1))
 
     async def _recovered(self, plan: Plan) -> Operation | None:
         if self.actor == "other operator" and self.scene.capsule:
@@ -172,7 +184,7 @@ class Case:
         return done
 
     async def _taken_over(self) -> Operation | None:
-        """Somebody else, without the journal, who finds the capsule: every other one goes on, the rest take it back."""
+        """Somebody else, without the journal, who finds the capsule: it goes on, or takes it back."""
         await self._renew("other")
         engine = self.engine
         found = await engine.passing(capsules(engine.cluster))
@@ -184,7 +196,7 @@ class Case:
         assert operation is not None
         if operation.state is OpState.DONE and not self.scene.undo:
             return operation
-        if self.k % 2 and not self.scene.undo:
+        if self.goes_on and not self.scene.undo:
             await engine.passing(engine.runner.resume(operation.id, operation.target))
         else:
             await engine.passing(engine.runner.undo(operation.id, operation.target))
@@ -252,7 +264,3 @@ async def case(name: str, k: int, actor: str) -> Life:
     scene = SCENES[name]
     async with staged(**scene.stage) as (stage, engine):
         return await Case(scene, k, actor, stage, engine).run()
-
-
-def run_case(name: str, k: int, actor: str) -> Life:
-    return asyncio.run(case(name, k, actor))

@@ -17,6 +17,7 @@ from lazarus_tui.engine.adoption import capsules
 from lazarus_tui.engine.runner import Runner
 from lazarus_tui.model.http import HttpRequest
 from lazarus_tui.model.operation import Operation, OpState
+from tests.crash import branch
 from tests.crash.invariants import Watcher, stale
 from tests.crash.lives import NEVER, SCENES, Case, Life
 from tests.engine.world import WRITES, Engine
@@ -34,7 +35,7 @@ class Suspended:
     """The clock of an engine that can be suspended: nothing of it goes on until it wakes."""
 
     def __init__(self, inner: Any, *, counts: bool) -> None:
-        self._inner, self._counts, self._lost, self._since = inner, counts, 0.0, 0.0
+        self._inner, self.counts, self._lost, self._since = inner, counts, 0.0, 0.0
         self.awake = asyncio.Event()
         self.awake.set()
 
@@ -43,7 +44,7 @@ class Suspended:
         self.awake.clear()
 
     def wake(self) -> None:
-        self._lost += 0.0 if self._counts else self._inner.monotonic() - self._since
+        self._lost += 0.0 if self.counts else self._inner.monotonic() - self._since
         self.awake.set()
 
     def now(self) -> datetime:
@@ -72,13 +73,16 @@ class Pause:
                 return stop.value
             self.n, error = self.n + 1, None
             try:
-                if self.n == self._k:
+                if self._here():
                     self._clock.suspend()
                     self.paused = True
                     yield from self._clock.awake.wait().__await__()
                 yield future
             except BaseException as thrown:
                 error = thrown
+
+    def _here(self) -> bool:
+        return self.n == self._k
 
     async def run(self) -> Any:
         return await self
@@ -134,12 +138,15 @@ class Overtaken(Case):
         await first.close()
         return Life(points, True, self.breaches, done.state.value if done else NOTHING, len(self.log))
 
+    def _pause(self, work: Coroutine[Any, Any, None]) -> Pause:
+        return Pause(work, self.k, self.clock)
+
     async def _begun(self, start: Coroutine[Any, Any, Operation]) -> tuple[asyncio.Task[None], Pause]:
         """The first engine's operation, paused or at its end."""
         pauses: list[Pause] = []
 
         def spawn(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-            pauses.append(Pause(work, self.k, self.clock))
+            pauses.append(self._pause(work))
             return asyncio.get_running_loop().create_task(pauses[-1].run())
 
         self.engine.runner._spawn = spawn  # type: ignore[method-assign]
@@ -187,27 +194,59 @@ class Overtaken(Case):
             yield f"I9 the first engine does not say that it was overtaken: {ended.message}"
 
 
+class EveryMoment(Overtaken):
+    """A branch for each way and each clock at every ``stride``-th await; what all branch off from is not overtaken."""
+
+    def __init__(self, scene: str, stage: Stage, engine: Engine, stride: int) -> None:
+        super().__init__(scene, NEVER, WAYS[0], COUNTED, stage, engine)
+        self.stride, self.cases = stride, list[dict[str, Any]]()
+
+    def _pause(self, work: Coroutine[Any, Any, None]) -> Pause:
+        return Branching(work, self)
+
+    def paused_here(self, n: int) -> bool:
+        """Whether this is a branch that is suspended; the others hear what came of it."""
+        if self.child or n % self.stride:
+            return False
+        for self.actor in WAYS:
+            for clock in CLOCKS:
+                self.k, self.clock.counts = n, clock == COUNTED
+                self.child, told = branch.fork(lambda: branch.reopen(self.engine.journal))
+                if self.child:
+                    return True
+                self.cases += branch.heard(told, n, self._who)
+        return False
+
+    @property
+    def _who(self) -> str:
+        return f"{self.actor}, clock {COUNTED if self.clock.counts else LOST}"
+
+    def told(self, life: Life) -> dict[str, Any]:
+        return {**super().told(life), "who": self._who}
+
+
+class Branching(Pause):
+    def __init__(self, work: Any, case: EveryMoment) -> None:
+        super().__init__(work, NEVER, case.clock)
+        self._case = case
+
+    def _here(self) -> bool:
+        return self._case.paused_here(self.n)
+
+
 async def overtaken(scene: str, k: int, way: str, clock: str) -> Life:
     """Run one case in a world of its own."""
     async with staged(**SCENES[scene].stage) as (stage, engine):
         return await Overtaken(scene, k, way, clock, stage, engine).run()
 
 
-def points_of(scene: str) -> int:
-    return asyncio.run(overtaken(scene, NEVER, WAYS[0], COUNTED)).points
+async def _every(scene: str, stride: int) -> dict[str, Any]:
+    async with staged(**SCENES[scene].stage) as (stage, engine):
+        found = EveryMoment(scene, stage, engine, stride)
+        life = await branch.through(found)
+        return {"name": scene, "points": life.points, "breaches": life.breaches, "cases": found.cases}
 
 
-def run_overtaken(scene: str, k: int, way: str, clock: str) -> Life:
-    return asyncio.run(overtaken(scene, k, way, clock))
-
-
-Late = tuple[str, int, str, str]
-
-
-def work_late(task: Late) -> tuple[Late, list[str], str]:
-    """One case for a pool of processes: its breaches, and how it ended."""
-    try:
-        life = run_overtaken(*task)
-    except BaseException as error:
-        return task, [f"{type(error).__name__}: {error}"], "broken"
-    return task, life.breaches, life.state
+def sweep(scene: str, stride: int = 1) -> dict[str, Any]:
+    """Every way and clock at every moment of one operation: how many there are, and what came of each case."""
+    return branch.run(lambda: _every(scene, stride))

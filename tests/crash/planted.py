@@ -35,6 +35,7 @@ from lazarus_tui.snapshots.claimspec import snapshot_of
 from lazarus_tui.snapshots.inplace import parachute, part, plan, replace, start
 from lazarus_tui.snapshots.inplace.stop import scale
 from lazarus_tui.snapshots.names import safety_id
+from tests.crash import branch
 from tests.crash.lives import ACTORS, NEVER, SCENES, Case
 from tests.engine import test_gate, test_lease
 from tests.engine.world import fast_folder
@@ -302,6 +303,7 @@ async def seen(bug: Planted) -> list[str]:
             return [f"{type(error).__name__}: {error}"]
 
 
-def run_planted(name: str) -> tuple[str, list[str]]:
+def run_planted(name: str) -> dict[str, list[str]]:
+    """What is seen of one bug in the world that the sweep branches in."""
     bug = next(bug for bug in BUGS if bug.name == name)
-    return name, asyncio.run(seen(bug))
+    return {"seen": branch.run(lambda: seen(bug))}

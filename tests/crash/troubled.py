@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from lazarus_tui.model.http import HttpRequest, HttpResponse
 from lazarus_tui.model.operation import OpState
+from tests.crash import branch
 from tests.crash.lives import NEVER, SCENES, Case, Life
 from tests.engine.world import WRITES
 from tests.snapshots.stage import staged
@@ -45,14 +44,21 @@ class Trouble:
         if dict(request.query).get("dryRun"):
             return await self.inner.send(request)
         self.seen += 1
-        stays = self.kind.isdigit() and int(self.kind) in STAYS
-        if self.seen == self.n:
+        begins = self._begins()
+        if begins:
             self.target = (request.method, request.path)
-        again = stays and not self.mended and self.target == (request.method, request.path)
-        if self.seen != self.n and not again:
+        again = self._stays and not self.mended and self.target == (request.method, request.path)
+        if not begins and not again:
             return await self.inner.send(request)
         self.hits += 1
         return await self._trouble(request)
+
+    def _begins(self) -> bool:
+        return self.seen == self.n
+
+    @property
+    def _stays(self) -> bool:
+        return self.kind.isdigit() and int(self.kind) in STAYS
 
     async def _trouble(self, request: HttpRequest) -> HttpResponse:
         if self.kind == "not sent":
@@ -88,9 +94,11 @@ class TroubledCase(Case):
         life.cut = self.trouble is not None and self.trouble.hits > 0
         return life
 
+    def _troubling(self, inner: Any) -> Trouble:
+        return Trouble(inner, self.n, self.kind)
+
     async def _live(self, k: int, begin: Any) -> Any:
-        self.trouble = Trouble(self.engine.wire._inner, self.n, self.kind)
-        self.engine.wire._inner = self.trouble
+        self.trouble = self.engine.wire._inner = self._troubling(self.engine.wire._inner)
         points, done = await super()._live(k, begin)
         self.breaches += self.watcher.always(self.stage)
         if done is not None and done.state is OpState.PARKED:
@@ -102,19 +110,52 @@ class TroubledCase(Case):
         return points, done
 
 
+class EveryTrouble(TroubledCase):
+    """A branch for every kind of trouble at every ``stride``-th write; what all branch off from meets none."""
+
+    def __init__(self, *given: Any, stride: int) -> None:
+        super().__init__(*given, kind="none")
+        self.stride, self.cases = stride, list[dict[str, Any]]()
+
+    def _troubling(self, inner: Any) -> Trouble:
+        return Branching(inner, 0, self.kind, case=self)
+
+    def told(self, life: Life) -> dict[str, Any]:
+        return {**super().told(life), "at": self.n, "who": self.kind}
+
+
+@dataclass
+class Branching(Trouble):
+    case: EveryTrouble | None = None
+
+    def _begins(self) -> bool:
+        case = self.case
+        if case is None or case.child or self.seen % case.stride:
+            return super()._begins()
+        for kind in TROUBLES:
+            case.child, told = branch.fork(lambda: branch.reopen(case.engine.journal))
+            if case.child:
+                self.kind, self.n = case.kind, case.n = kind, self.seen
+                return True
+            case.cases += branch.heard(told, self.seen, kind)
+        return False
+
+
 async def case(name: str, n: int, kind: str) -> Life:
-    """One operation in a world of its own; ``n`` 0 meets no trouble and counts the writes."""
+    """One operation in a world of its own."""
     scene = SCENES[name]
     async with staged(**scene.stage) as (stage, engine):
         return await TroubledCase(scene, n, "same journal", stage, engine, kind=kind).run()
 
 
-def run_case(name: str, n: int, kind: str) -> Life:
-    return asyncio.run(case(name, n, kind))
+async def _every(name: str, stride: int) -> dict[str, Any]:
+    scene = SCENES[name]
+    async with staged(**scene.stage) as (stage, engine):
+        found = EveryTrouble(scene, NEVER, "same journal", stage, engine, stride=stride)
+        life = await branch.through(found)
+        return {"name": name, "writes": life.writes, "breaches": life.breaches, "cases": found.cases}
 
 
-def every(writes: dict[str, int], stride: int = 1) -> Iterator[tuple[str, int, str]]:
-    for name, count in writes.items():
-        for n in range(1, count + 1, stride):
-            for kind in TROUBLES:
-                yield name, n, kind
+def sweep(name: str, stride: int = 1) -> dict[str, Any]:
+    """Every kind of trouble at every write of one operation: how many writes there are, and what came of each case."""
+    return branch.run(lambda: _every(name, stride))

@@ -25,8 +25,7 @@ class Drive:
             except StopIteration as stop:
                 return stop.value
             self.n += 1
-            if self.n == self._k:
-                self._cut()
+            if self.ends_here():
                 if future is not None:  # nobody will ask it any more
                     future.add_done_callback(lambda done: done.cancelled() or done.exception())
                 error = Cut()
@@ -36,6 +35,20 @@ class Drive:
                 yield future
             except BaseException as thrown:
                 error = thrown
+            else:
+                if self.ends_awake():
+                    error = Cut()
+
+    def ends_here(self) -> bool:
+        """Asked at every suspension; True once the cut was made."""
+        if self.n == self._k:
+            self._cut()
+            return True
+        return False
+
+    def ends_awake(self) -> bool:
+        """Asked when what was waited for has come, before the coroutine hears of it."""
+        return False
 
     async def run(self) -> Any:
         return await self
