@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from lazarus_tui.model.plan import Params, PlanRefused
+from lazarus_tui.model.proofs import RUNGS
 from lazarus_tui.model.quantities import QuantityError
 from lazarus_tui.model.quantities import parse as quantity
 from lazarus_tui.prove.definitions import SANDBOX_CONTEXT, SHOP
@@ -17,7 +18,6 @@ from lazarus_tui.prove.rules import Allowed, allowed
 
 SOURCES = ("velero", "snapshots")
 CONTROLS = ("", "withhold", "flip", "drop-table", "no-workload")
-RUNGS = ("exists", "complete", "intact", "restores", "healthy", "data right")
 LIMITS = ("cpu", "memory", "storage", "pods")
 WORKLOADS = ("StatefulSet", "Deployment", "DaemonSet")
 LONGEST_KEEP = 24 * 60.0
@@ -80,7 +80,7 @@ def _check(found: Asked) -> None:
     _one_of("source", found.source, SOURCES)
     _one_of("control", found.control, CONTROLS)
     for rung in found.require:
-        _one_of("require", rung, RUNGS)
+        _one_of("require", rung, RUNGS[:-1])
     for key, value in found.limits.items():
         _one_of("limits", key, LIMITS)
         try:

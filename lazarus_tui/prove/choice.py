@@ -16,6 +16,7 @@ from lazarus_tui.model.topics import PointView
 _WINDOW = re.compile(r"(\d{1,5})([hdw])")
 _HOURS = {"h": 1, "d": 24, "w": 168}
 _ALL = 1000
+_RULES = ("", "latest", "latest-proven", "proven", "oldest")
 WORDS = "latest, latest-proven, oldest, random:30d, before:2026-01-31T12:00:00Z, or the name of a point"
 
 
@@ -42,13 +43,15 @@ def choose(wanted: str, found: Sequence[PointView], now: datetime, rng: random.R
 
 
 def _named(wanted: str) -> bool:
-    return wanted not in ("", "latest", "latest-proven", "oldest") and not wanted.startswith(("random:", "before:"))
+    return wanted not in ("", "latest", "latest-proven", "proven", "oldest") and not wanted.startswith(
+        ("random:", "before:")
+    )
 
 
 def _choice(wanted: str, found: Sequence[PointView], now: datetime, rng: random.Random) -> Choice:
     if wanted in ("", "latest"):
         return points.first_usable(found)
-    if wanted == "latest-proven":
+    if wanted in ("latest-proven", "proven"):
         return points.latest_proven(found)
     if wanted == "oldest":
         return points.oldest(found)

@@ -13,10 +13,11 @@ import msgspec
 from lazarus_tui.model.clock import Clock, rfc3339
 from lazarus_tui.model.plan import Danger, Estimate, Params, Plan, PlanRefused
 from lazarus_tui.model.planning import PlanMaker
+from lazarus_tui.model.proofs import REQUIRED
 from lazarus_tui.model.steps import Reader
-from lazarus_tui.prove import choice, preflight, wording
+from lazarus_tui.prove import choice, dressing, preflight, wording
 from lazarus_tui.prove.asked import Asked, asked
-from lazarus_tui.prove.definitions import parse
+from lazarus_tui.prove.definitions import Checks, parse
 from lazarus_tui.prove.points import Contents, Source, identity
 from lazarus_tui.prove.rules import Options, Ruling, judge
 from lazarus_tui.prove.rules.modifiers import LARGEST, document
@@ -63,6 +64,8 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
     preflight.enough_time(contents, estimate, clock.now())
     frozen = {**_frozen(wanted, names, contents, ruling, reader.context), **restoring}
     frozen |= {"handles": sorted(found.handles | _handles(contents)), "images": list(found.images)}
+    if wanted.source == SnapshotPoints.kind:
+        frozen["dressing"] = dressing.listed(contents, ruling.created)
     not_green = frozen["not_green"]
     named = wording.subject(wanted.namespace, wanted.workload)
     return Plan(
@@ -110,9 +113,7 @@ def _refuse_missing(contents: Contents, wanted: Asked) -> None:
 def _frozen(
     wanted: Asked, names: Names, contents: Contents, ruling: Ruling, context: str
 ) -> dict[str, Any]:  # fmt: skip
-    checks = parse(
-        {"sources": {names.quarantine: wanted.namespace}, "checks": wanted.checks, "evidence": False}, context
-    )
+    checks = _checks(wanted, names, ruling, context)
     rules = list(ruling.modifiers) if wanted.source == VeleroPoints.kind else []
     if len(document(rules)) > LARGEST:
         raise PlanRefused(
@@ -150,12 +151,20 @@ def _frozen(
     }
 
 
-def _rungs(checks: Any) -> Sequence[str]:
-    rungs = ("exists", "complete", "intact", "restores", "healthy")
-    about_data = checks.watermark is not None or any(
-        getattr(check, "rung", "") == "data right" for check in getattr(checks, "checks", ())
-    )
-    return (*rungs, "data right") if about_data else rungs
+def _checks(wanted: Asked, names: Names, ruling: Ruling, context: str) -> Checks:
+    """What is checked. Built-in checks ask only what is brought back: with one workload the others are not there."""
+    given = {"sources": {names.quarantine: wanted.namespace}, "checks": wanted.checks, "evidence": False}
+    found = parse(given, context)
+    if wanted.checks:
+        return found
+    there = ruling.created.get("services", ())
+    kept = tuple(one for one in found.checks if getattr(one, "service", "") in ("", *there))
+    return msgspec.structs.replace(found, checks=kept)
+
+
+def _rungs(checks: Checks) -> Sequence[str]:
+    about_data = checks.watermark is not None or any(check.rung == "data right" for check in checks.checks)
+    return (*REQUIRED, "data right") if about_data else REQUIRED
 
 
 def _unproven(wanted: Asked) -> list[str]:

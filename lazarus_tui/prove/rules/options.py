@@ -55,3 +55,8 @@ def allowed(given: Any, now: datetime) -> tuple[Allowed, ...]:
             raise PlanRefused(what, where="allow", hint="give it a new end, or leave it out")
         found.append(allowance)
     return tuple(found)
+
+
+def allowed_before(given: Any) -> tuple[Allowed, ...]:
+    """The exceptions that stand in an approved plan, which were judged when it was made."""
+    return msgspec.convert(given or (), tuple[Allowed, ...])

@@ -69,7 +69,7 @@ def _host(item: Item, scene: Scene) -> Iterable[Finding]:
     if context:
         patch["securityContext"] = context
         said.append("securityContext")
-        expects += [(pointer((*path, "securityContext", key)), value) for key, value in context.items()]
+        expects += _hopes(path, {"securityContext": context})
     for field, one in containers(pod):
         change = _container(one)
         if change:
