@@ -93,6 +93,8 @@ class Telling:
         except StepStopped as stop:
             self._mute[(place.context, kind.plural)] = (self._clock.monotonic() + MUTE, stop.what)
             return stop.what
+        if result.outcome is Outcome.GONE and write.subresource:
+            return "it is gone, or its definition has no status subresource"
         return "" if result.outcome is Outcome.APPLIED else f"{result.outcome.value}: {result.reason}"
 
     def _gate(self, place: Place, found: Mapping[str, Any]) -> Gate:

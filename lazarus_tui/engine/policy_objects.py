@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -19,7 +19,7 @@ from lazarus_tui.engine.policies import FAILED, PARKED, REFUSED, TAKEN, Held, Po
 from lazarus_tui.engine.policy_restores import Restores
 from lazarus_tui.journal import JournalError
 from lazarus_tui.kube.cluster import Cluster
-from lazarus_tui.kube.errors import KubeError, NotFound
+from lazarus_tui.kube.errors import Forbidden, KubeError, NotFound
 from lazarus_tui.link.codec import LinkFault
 from lazarus_tui.model.clock import Clock, parse_rfc3339, rfc3339
 from lazarus_tui.model.cron import CronError
@@ -48,6 +48,7 @@ class Objects:
         self._policies, self._restores, self._telling, self._clock = policies, restores, telling, clock
         self.contexts, self._clusters, self._wake = tuple(contexts), clusters, wake
         self._why: dict[str, str] = {}
+        self._told: dict[str, str] = {}
 
     def why(self, uid: str) -> str | None:
         """Why nothing is done for an object, as the last look found; "" when something is; None: not looked at."""
@@ -71,28 +72,50 @@ class Objects:
 
     async def look(self) -> None:
         for context in self.contexts:
+            trouble = ""
             try:
-                await self._look_at(context)
+                trouble = await self._look_at(context)
             except (KubeError, JournalError) as error:
-                log.info("objects of %s: %s", context, error)
+                trouble = str(error)
             except Exception:
                 log.exception("objects of %s", context)
+            if trouble and trouble != self._told.get(context):
+                log.warning("objects of %s: %s", context, trouble)
+            self._told[context] = trouble
         self._wake()
 
-    async def _look_at(self, context: str) -> None:
+    async def _look_at(self, context: str) -> str:
+        """What cannot be looked at, in words; each kind by itself."""
         cluster = await self._clusters(context)
         place = Place(context, cluster, await cluster.cluster_uid())
-        backups, restores = await _listed(cluster, status.BACKUPS), await _listed(cluster, status.RESTORES)
-        other = await rival(cluster) if backups or restores else ""
-        there = {str(found["metadata"]["uid"]) for found in backups}
+        troubles = []
+        for kind, work in ((status.BACKUPS, self._backups), (status.RESTORES, self._wishes)):
+            try:
+                found = await _listed(cluster, kind)
+                await work(place, found, await rival(cluster) if found else "")
+            except Forbidden as error:
+                troubles.append(f"{kind.plural} cannot be run: {error.message}")
+                if kind is status.BACKUPS:
+                    self._hold_up(context, troubles[-1])
+        return "; ".join(troubles)
+
+    def _hold_up(self, context: str, why: str) -> None:
         for held in self._policies.all(context):
+            if held.policy.uid:
+                held.blocked = why
+
+    async def _backups(self, place: Place, listed: Sequence[Object], other: str) -> None:
+        there = {str(found["metadata"]["uid"]) for found in listed}
+        for held in self._policies.all(place.context):
             if held.policy.uid and held.policy.uid not in there:
                 await self._policies.remove(held)
-        for found in backups:
+        for found in listed:
             self._why[str(found["metadata"]["uid"])] = await self._backup(place, found, other)
-        if restores:
+
+    async def _wishes(self, place: Place, listed: Sequence[Object], other: str) -> None:
+        if listed:
             await self._restores.learn(place)
-        for found in restores:
+        for found in listed:
             self._why[str(found["metadata"]["uid"])] = await self._restores.one(place, found, other)
 
     # --- one StatefulSetBackup

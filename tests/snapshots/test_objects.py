@@ -10,7 +10,8 @@ import yaml
 
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.engine.policy_calls import ApplyParams, ContextParams, PolicyParams
-from lazarus_tui.model.resources import DEPLOYMENTS, NAMESPACES
+from lazarus_tui.kube.errors import Forbidden
+from lazarus_tui.model.resources import CRDS, DEPLOYMENTS, NAMESPACES
 from lazarus_tui.snapshots.policies import status
 from tests.engine.world import CONTEXT
 from tests.snapshots import policy_files as files
@@ -271,6 +272,42 @@ async def test_retention_is_kept_as_the_object_says_and_ends_with_it() -> None:
         await it.stage.clock.advance(300)
         await it.look()
         assert (it.policies.all(), len(it.sets("prod"))) == ([], 1)
+
+
+async def test_what_may_not_be_listed_is_told_and_keeps_nothing_else_from_running(caplog: Any) -> None:
+    async with ward() as it:
+        await ready(it)
+        it.put(often())
+        await it.look()
+        asked = it.put(restore())
+
+        async def refused(request: Any) -> None:
+            if request.path.endswith("/statefulsetbackups"):
+                raise Forbidden("statefulsetbackups is forbidden")
+
+        it.engine.wire.before = refused
+        for _ in range(2):
+            await it.stage.clock.advance(150)
+            await it.look()
+        assert (it.told(asked)[0], it.data("prod")) == ("Completed", {"first"})
+        [held] = it.policies.all()
+        assert held.blocked == "statefulsetbackups cannot be run: statefulsetbackups is forbidden"
+        assert [one for one in it.sets("prod") if one.schedule == "mine"] == []
+        assert sum("cannot be run" in one.message for one in caplog.records) == 1
+
+
+async def test_without_a_status_nothing_is_restored() -> None:
+    async with ward() as it:
+        await ready(it)
+        name = f"{status.RESTORES.plural}.{status.RESTORES.group}"
+        definition = it.stage.api.get(CRDS, name)
+        assert definition is not None
+        versions = [{**one, "subresources": {}} for one in definition["spec"]["versions"]]
+        it.stage.api.patch(CRDS, name, {"spec": {"versions": versions}})
+        asked = it.put(restore())
+        await it.look()
+        assert "its definition has no status subresource" in it.why(asked)
+        assert (await it.operations(), it.data("prod")) == ([], {"spoiled"})
 
 
 async def test_by_themselves_they_are_looked_at_and_run_without_any_schedule_beside_them() -> None:
