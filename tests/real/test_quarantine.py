@@ -1,0 +1,91 @@
+"""What a quarantine is made of, as a real API server takes it: nothing is unknown, refused or read back changed."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from real_world import World, eventually
+
+from lazarus_tui.kube.errors import AlreadyExists, Conflict, Forbidden, NotFound
+from lazarus_tui.model.clock import SystemClock
+from lazarus_tui.model.resources import NAMESPACES, NETWORKPOLICIES, PODS, SERVICEACCOUNTS, SERVICES, Resource
+from lazarus_tui.prove.quarantine import bodies, census, names
+from lazarus_tui.prove.quarantine.names import Quarantine
+from lazarus_tui.prove.quarantine.space import differs
+
+Object = dict[str, Any]
+LIMITS = {"cpu": "1000m", "memory": "1024Mi", "storage": "10Gi", "pods": "3"}
+
+
+@pytest.fixture
+async def wanted(world: World) -> AsyncIterator[Quarantine]:
+    """A quarantine whose objects stand in the real cluster; its pods are not made: there is no node."""
+    op = secrets.token_hex(8)
+    found = names.quarantine({"op": op, "limits": LIMITS, "keep_minutes": 5, "network": {"dns": True}})
+    await world.cluster.create(NAMESPACES, bodies.namespace(found, SystemClock().now()))
+    try:
+        for resource, body in bodies.closed(found):
+            await world.cluster.create(resource, body, found.name)
+        with suppress(AlreadyExists):
+            await world.cluster.create(SERVICEACCOUNTS, {"metadata": {"name": "default"}}, found.name)
+        yield found
+    finally:
+        with suppress(Conflict, NotFound):
+            await world.cluster.delete(NAMESPACES, found.name)
+
+
+async def read(world: World, wanted: Quarantine, resource: Resource, name: str) -> Object:
+    found: Object | None = await world.cluster.get(resource, name, wanted.name, type=dict)
+    assert found is not None, f"{resource.plural} {name} is gone"
+    return found
+
+
+async def test_what_is_read_back_says_what_was_made(world: World, wanted: Quarantine) -> None:
+    space = await world.cluster.get(NAMESPACES, wanted.name, type=dict)
+    body = bodies.namespace(wanted, SystemClock().now())
+    del body["metadata"]["labels"][names.EXPIRES]
+    assert differs(NAMESPACES, space, body) == ""
+    made = bodies.closed(wanted)
+    assert len(made) == 7
+    for resource, one in made:
+        found = await read(world, wanted, resource, one["metadata"]["name"])
+        assert differs(resource, found, one) == "", f"{resource.kind} {one['metadata']['name']}"
+    assert await census.namespace(world.cluster, wanted) is not None
+
+
+async def test_a_changed_policy_is_seen(world: World, wanted: Quarantine) -> None:
+    narrowed = {"spec": {"podSelector": {"matchLabels": {"app": "nobody"}}}}
+    await world.cluster.merge_patch(NETWORKPOLICIES, names.DENY, narrowed, wanted.name)
+    found = await read(world, wanted, NETWORKPOLICIES, names.DENY)
+    assert differs(NETWORKPOLICIES, found, bodies.policies(wanted)[0]) == "/spec"
+
+
+async def test_probes_are_admitted_and_who_says_nothing_is_counted_small(world: World, wanted: Quarantine) -> None:
+    await eventually(lambda: _quota_is_known(world, wanted))
+    listener, dialer = bodies.probes(wanted)
+    for body in (listener, dialer):
+        made = await world.cluster.create(PODS, body, wanted.name)
+        assert made["spec"]["containers"][0]["command"] == body["spec"]["containers"][0]["command"]
+    bare: Object = {"metadata": {"name": "bare"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    made = await world.cluster.create(PODS, bare, wanted.name)
+    assert made["spec"]["containers"][0]["resources"] == {"requests": {"cpu": "10m", "memory": "16Mi"}}
+
+
+async def test_no_way_in_from_outside_is_admitted(world: World, wanted: Quarantine) -> None:
+    await eventually(lambda: _quota_is_known(world, wanted))
+    for kind in ("LoadBalancer", "NodePort"):
+        spec = {"type": kind, "selector": {"a": "b"}, "ports": [{"port": 80}]}
+        with pytest.raises(Forbidden, match="exceeded quota: lazarus-quota"):
+            await world.cluster.create(SERVICES, {"metadata": {"name": "way"}, "spec": spec}, wanted.name)
+    spec = {"selector": {"a": "b"}, "ports": [{"port": 80}]}
+    await world.cluster.create(SERVICES, {"metadata": {"name": "way"}, "spec": spec}, wanted.name)
+
+
+async def _quota_is_known(world: World, wanted: Quarantine) -> bool:
+    """A quota counts from when its controller has counted: before that everything is refused."""
+    found = await read(world, wanted, bodies.QUOTAS, names.QUOTA)
+    return bool((found.get("status") or {}).get("used"))
