@@ -1,9 +1,9 @@
-"""The quick part of ``tests.crash.kills``: six real kills, and what the next engines make of it."""
+"""The quick part of ``tests.crash.kills``: five real kills, and what the next engines make of it."""
 
 from __future__ import annotations
 
 from tests.crash.arena import APPLIED, SENT
-from tests.crash.killcase import AGAIN, FORGOTTEN, PLAIN, Task
+from tests.crash.killcase import AGAIN, FORGOTTEN, Task
 from tests.crash.kills import several
 
 # A claim is deleted and nobody heard; an undo has only just begun; a snapshot is made after its engine's end.
@@ -11,7 +11,6 @@ CHOSEN = (
     Task("one replica", 9, APPLIED, AGAIN),
     Task("undo", 3, APPLIED, FORGOTTEN),
     Task("take", 1, SENT, AGAIN, late=True),
-    Task("prune", 1, "before intent", PLAIN),
 )
 
 
@@ -24,5 +23,4 @@ async def test_a_killed_engine_loses_nothing_and_its_successor_goes_on() -> None
         "one replica": ("done", 2, False),
         "undo": ("undone", 1, True),
         "take": ("done", 2, False),
-        "prune": ("done", 1, False),
     }
