@@ -21,7 +21,7 @@ from lazarus_tui.engine.contexts import Contexts
 from lazarus_tui.engine.download import resolve
 from lazarus_tui.engine.gate import Gate
 from lazarus_tui.engine.identity import choose, rights
-from lazarus_tui.engine.openhooks import open_hooks
+from lazarus_tui.engine.unfinished import unfinished
 from lazarus_tui.journal import Journal
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.kube.errors import Forbidden, KubeError
@@ -72,7 +72,7 @@ class Doctor:
             return [*found, *self._warnings(row.name), Check("error", "api", what, row.hint)]
         cluster = self._contexts.reader(row.name)
         found += self._warnings(row.name)
-        looks = (self._api(cluster), self._frozen(cluster), self._velero(cluster, row), self._quarantines(cluster))
+        looks = (self._api(cluster), self._unfinished(cluster), self._velero(cluster, row), self._quarantines(cluster))
         for part in looks:
             try:
                 found += [check async for check in part]
@@ -126,14 +126,14 @@ class Doctor:
         )
         yield skew(answer.headers.get("date", ""), self._clock.now(), took)
 
-    async def _frozen(self, cluster: Cluster) -> AsyncIterator[Check]:
+    async def _unfinished(self, cluster: Cluster) -> AsyncIterator[Check]:
         try:
-            found = await open_hooks(cluster)
+            found = await unfinished(cluster)
         except KubeError as error:
-            yield Check("info", "frozen", f"whether a hook left a pod frozen is not known: {error.message}", error.hint)
+            yield Check("info", "restore", f"whether one is unfinished is not known: {error.message}", error.hint)
             return
         for one in found:
-            yield Check("warning", "frozen", one.what, one.hint)
+            yield Check("warning", one.check, one.what, one.hint)
 
     async def _velero(self, cluster: Cluster, row: ContextRow) -> AsyncIterator[Check]:
         found = await installations(cluster, row.velero_namespace)

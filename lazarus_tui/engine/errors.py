@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from lazarus_tui.model.steps import Halted, StepStopped
 
+# What to do about a context that is read-only.
+ARM = "allow writes for a while: a in the console, or lazarus context arm (of another context: --context NAME)"
+
 
 class Refused(Exception):
     """A request is not carried out; the state is as it was. What is wrong, where, what to do next."""

@@ -302,7 +302,7 @@ class House:
     async def _plan(self, kind: str, context: str, params: Mapping[str, Any]) -> Plan:
         place, known = Place(self.contexts, context), self._operations_of(context)
         reader = PlanningReader(place, self.artefacts, self.registry, known)
-        wanted = self._with_velero(context, params)
+        wanted = {"owner": person(), **self._with_velero(context, params)}
         if kind == PROOF:
             chosen = self._settings.prove
             wanted.setdefault("probe", {"image": chosen.probe_image, "outside": chosen.outside_address})

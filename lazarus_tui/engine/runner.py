@@ -15,7 +15,7 @@ from lazarus_tui.engine.adoption import Capsule, adopted
 from lazarus_tui.engine.beginning import DECISIONS, begun, consent, identity
 from lazarus_tui.engine.closing import closed, elsewhere, named
 from lazarus_tui.engine.context import Surroundings
-from lazarus_tui.engine.errors import Refused
+from lazarus_tui.engine.errors import ARM, Refused
 from lazarus_tui.engine.execution import Execution
 from lazarus_tui.engine.ledger import Ledger
 from lazarus_tui.engine.letting_go import given_up, keep_trying
@@ -126,7 +126,7 @@ class Runner:
         if plan.danger is Danger.DESTROYS and confirm != plan.target:
             raise Refused(f"the name {plan.target!r} was not confirmed", where=plan.title, hint="type the name exactly")
         if not by and not self._around.armed(plan.context):
-            raise Refused(f"context {plan.context} is read-only", code="read-only", hint="use --write, or arm it first")
+            raise Refused(f"context {plan.context} is read-only", code="read-only", hint=ARM)
         kind = self._registry.get(plan.kind)
         steps = kind.steps(plan, self._registry)
         if different := mismatch(plan, steps):
@@ -360,7 +360,7 @@ class Runner:
             raise Refused(f"operation {holder[:8]} works on {operation.target}", hint="wait for it")
         if not self._around.armed(operation.context):
             what = f"context {operation.context} is read-only"
-            raise Refused(what, code="read-only", hint="use --write, or arm it first")
+            raise Refused(what, code="read-only", hint=ARM)
         now = rfc3339(self._around.clock.now(), micro=True)
         operation = msgspec.structs.replace(
             operation, state=state, exit_code=None, can_undo=False, changed=now, message="", hint="", ended="",

@@ -10,6 +10,7 @@ import pytest
 from lazarus_tui import snapshots
 from lazarus_tui.engine.adoption import BadCapsule, Capsule, adopted, capsules, opened
 from lazarus_tui.engine.errors import Refused
+from lazarus_tui.engine.unfinished import unfinished
 from lazarus_tui.model.operation import OpState
 from lazarus_tui.model.plan import Danger, Plan
 from lazarus_tui.model.resources import CONFIGMAPS
@@ -99,6 +100,21 @@ def test_it_began_when_its_capsule_was_made_and_not_when_it_was_planned() -> Non
                 steps=(), made="2026-01-01T08:00:00Z")  # fmt: skip
     found, _, _ = adopted(Capsule("9" * 16, "prod", "x", plan, made="2026-01-01T09:30:00Z"), "c", (), "now")
     assert found.started == "2026-01-01T09:30:00Z"
+
+
+async def test_doctor_names_a_restore_that_is_not_at_its_end_and_only_that() -> None:
+    async with staged(replicas=2) as (stage, engine):
+        await prepared(stage)
+        op = await interrupted(stage, engine, STAGES[-1], owner="ada@desk")
+        engine = await other_engine(stage)
+        [found] = await engine.passing(unfinished(engine.cluster))
+        assert found.what.startswith(f"prod/db is being restored in place by operation {op[:8]}, begun by ada@desk at ")
+        assert f"bring back what was there: lazarus undo {op[:8]} --confirm prod/db" in found.hint
+        [capsule] = await engine.passing(capsules(engine.cluster))
+        await engine.passing(engine.runner.adopt(capsule, "theirs"))
+        await engine.passing(engine.runner.resume(op, "prod/db"))
+        assert (await engine.finish(op)).state is OpState.DONE
+        assert await engine.passing(unfinished(engine.cluster)) == []
 
 
 async def test_a_closed_capsule_still_undoes_for_whoever_finds_it() -> None:

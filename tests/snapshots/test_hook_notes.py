@@ -12,7 +12,7 @@ import pytest
 from lazarus_tui.engine import adoption
 from lazarus_tui.engine.adoption import BadCapsule, Capsule, capsules, opened
 from lazarus_tui.engine.errors import Refused
-from lazarus_tui.engine.openhooks import open_hooks
+from lazarus_tui.engine.unfinished import unfinished
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.model.clock import parse_rfc3339
 from lazarus_tui.model.freezes import frozen_words, held_seconds
@@ -80,7 +80,7 @@ async def test_a_freeze_that_goes_on_as_it_should_alarms_nobody() -> None:
         assert not capsule.early(made + timedelta(seconds=30 + 60 + 60 + 2))
         await engine.passing(adoption.look(engine.cluster, "theirs", others))
         assert others.adopted == [], "whoever froze it is at it"
-        [told] = await engine.passing(open_hooks(engine.cluster))
+        [told] = await engine.passing(unfinished(engine.cluster))
         assert told.what.startswith(f"operation {started.id[:8]} froze prod/db-0 (db), prod/db-1 (db) at ")
         assert told.hint.startswith("it may be at it still: look again after ")
         stage.cluster.driver.faults.silent = False
@@ -98,7 +98,7 @@ async def test_it_is_named_with_what_ends_it_and_nothing_is_run_before_a_person_
         assert (held_seconds(one, now) or 0) >= 200
         [shown] = [" ".join(" ".join(map(plain, freezes.banner([one], now, 200))).split())]
         assert shown.endswith(f"nobody here thaws it: lazarus operation show {op[:8]} says how")
-        [late] = await engine.passing(open_hooks(engine.cluster))
+        [late] = await engine.passing(unfinished(engine.cluster))
         assert late.hint.startswith(f"lazarus undo {op[:8]} --confirm prod/db; by hand: kubectl -n prod get configmap ")
         [note] = notes(stage)
         assert note["data"]["thaw"].splitlines() == [
@@ -126,7 +126,7 @@ async def test_a_person_ends_it_with_one_command(way: str, ends: OpState) -> Non
         assert (app.locked, notes(stage)) == (0, [])
         assert [found.consistency for found in stage.sets()] == (["application"] if way == "resume" else [])
         assert app.proven, "what is called consistent was frozen at its cut"
-        assert await engine.passing(open_hooks(engine.cluster)) == []
+        assert await engine.passing(unfinished(engine.cluster)) == []
 
 
 async def test_one_that_still_cannot_be_thawed_is_not_called_thawed() -> None:
