@@ -84,3 +84,5 @@ async def bridge(reader: Reader, place: Place, attempt: Attempt) -> AsyncIterato
         server.close()
         await found.close()
         await server.wait_closed()
+        for _ in range(2):  # what a driver closed last is closed by the loop's next turns
+            await asyncio.sleep(0)

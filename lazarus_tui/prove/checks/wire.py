@@ -55,10 +55,16 @@ async def exchange(reader: Reader, place: Place, ask: Ask, attempt: Attempt) -> 
     except ssl.SSLError as error:
         raise Wrong(f"no TLS there: {error.reason or type(error).__name__}") from None
     except httpcore.ProtocolError as error:
-        quiet = "without sending" in str(error)
-        raise Wrong("closed the connection without an answer" if quiet else "does not answer with HTTP") from None
+        raise Wrong(_said(str(error))) from None
     except OSError as error:
         raise CouldNot(f"the way there broke: {type(error).__name__}") from None
+
+
+def _said(text: str) -> str:
+    """The protocol errors of httpcore and h11 that mean something of their own."""
+    if "without sending a response" in text:
+        return "closed the connection without an answer"
+    return "cut its answer short" if "complete message body" in text else "does not answer with HTTP"
 
 
 async def _exchange(tunnel: Tunnel, ask: Ask, attempt: Attempt) -> Answer:
