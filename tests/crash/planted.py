@@ -37,6 +37,7 @@ from lazarus_tui.snapshots.inplace.stop import scale
 from lazarus_tui.snapshots.names import safety_id
 from tests.crash import branch
 from tests.crash.lives import ACTORS, NEVER, SCENES, Case
+from tests.crash.sweep import sweep
 from tests.engine import test_gate, test_lease
 from tests.engine.world import fast_folder
 from tests.snapshots import test_beside
@@ -44,16 +45,22 @@ from tests.snapshots.stage import SPACE, Stage, staged
 
 # Seconds after which a test that waits for ever because of a bug has seen it.
 _PATIENCE = 20.0
+# A few cuts are enough to see a bug.
+_STRIDE = 90
 Probe = Callable[[], Awaitable[list[str]]]
 
 
 @dataclass(frozen=True)
 class Planted:
-    """``plant`` replaces what it must on the stack; ``probe`` says what it saw, [] when the bug went unseen."""
+    """``plant`` replaces what it must on the stack; ``probe`` says what it saw, [] when the bug went unseen.
+
+    ``cuts``: the operation whose cuts must see it as well, told by the branches of the sweep.
+    """
 
     name: str
     plant: Callable[[ExitStack], None]
     probe: Probe
+    cuts: str = ""
 
 
 # --- probes
@@ -247,8 +254,9 @@ BUGS = (
             (parachute.Retain, "observe", done), (replace, "safe", lambda volume: True), (part, "safe", lambda v: True)
         ),
         restored(),
+        "one replica",
     ),
-    Planted("act before intent", replaced((Gate, "write", send_first)), restored()),
+    Planted("act before intent", replaced((Gate, "write", send_first)), restored(), "one replica"),
     Planted(
         "blind POST retry",
         replaced((Gate, "_send", send_again)),
@@ -267,6 +275,7 @@ BUGS = (
         "scale-up before gate",
         replaced((plan, "_steps", early), (start.Start, "act", start_at_once)),
         restored(),
+        "one replica",
     ),
     Planted(
         "renew without deadline",
@@ -278,11 +287,12 @@ BUGS = (
         replaced((Gate, "_send", swallow)),
         named(test_gate.test_a_cancelled_write_is_an_open_question_for_the_next_run),
     ),
-    Planted("stale cache read", replaced((Cluster, "get", read_once)), restored()),
+    Planted("stale cache read", replaced((Cluster, "get", read_once)), restored(), "one replica"),
     Planted(
         "wait Bound on WFFC",
         replaced((replace.Bind, "observe", wait_for_all), (replace.Bind, "limit", 60.0)),
         restored("deleting policy"),
+        "deleting policy",
     ),
     Planted(
         "adopt unmarked object", replaced((part.RestoreStep, "made", unmarked)), meddled("POST", source=True)
@@ -303,7 +313,16 @@ async def seen(bug: Planted) -> list[str]:
             return [f"{type(error).__name__}: {error}"]
 
 
+def cut(bug: Planted) -> list[str]:
+    """What the cuts of an operation see of one bug."""
+    with ExitStack() as stack:
+        bug.plant(stack)
+        return [line for case in sweep(bug.cuts, _STRIDE)["cases"] for line in case["breaches"]]
+
+
 def run_planted(name: str) -> dict[str, list[str]]:
-    """What is seen of one bug in the world that the sweep branches in."""
+    """What is seen of one bug, in the world that the sweep branches in and by its cuts; [] if one of them missed it."""
     bug = next(bug for bug in BUGS if bug.name == name)
-    return {"seen": branch.run(lambda: seen(bug))}
+    found = branch.run(lambda: seen(bug))
+    cuts = cut(bug) if bug.cuts and found else found
+    return {"seen": found if cuts else []}
