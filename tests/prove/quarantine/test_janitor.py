@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lazarus_tui.engine.sweeping import LOOK_AGAIN, Sweeping
+from lazarus_tui.engine.sweeping import Sweeping
 from lazarus_tui.model.operation import OpState
 from lazarus_tui.model.plan import PlanRefused
 from lazarus_tui.model.resources import CONFIGMAPS, NAMESPACES, RESTORES
@@ -45,13 +45,18 @@ class House:
         return [one for one in await self.engine.journal.operations() if one.kind == removal.KIND]
 
 
-async def kept(ground: Grounds, minutes: float = 30) -> House:
+async def kept(ground: Grounds) -> House:
     """A proof that ended and whose quarantine was to be kept."""
     ground.steps = lambda params: [Space(params), Copy(ground), Clean(params), ShownClean(params)]  # type: ignore[method-assign]
     await ground.reboot()
-    done = await ground.prove(keep_minutes=minutes)
+    done = await ground.prove(keep_minutes=30)
     assert done.state is OpState.DONE, done.message
     return House(ground)
+
+
+def over(ground: Grounds) -> None:
+    """Its time is over."""
+    ground.api.patch(NAMESPACES, QUARANTINE, {"metadata": {"labels": {names.EXPIRES: "20200101T000000Z"}}})
 
 
 async def test_what_is_kept_stays_for_its_time_and_then_goes_with_all_that_belongs_to_it() -> None:
@@ -60,7 +65,7 @@ async def test_what_is_kept_stays_for_its_time_and_then_goes_with_all_that_belon
         house = await kept(ground)
         assert await house.look() == [(QUARANTINE, State.KEPT)]
         assert ground.deletions() == []
-        await ground.clock.advance(31 * 60, between=ground.quiet)
+        over(ground)
         house.writable = False
         assert await house.look() == [(QUARANTINE, State.DUE)]
         assert ground.deletions() == [], "a context that is read-only is only told of"
@@ -76,7 +81,8 @@ async def test_what_is_kept_stays_for_its_time_and_then_goes_with_all_that_belon
 
 async def test_a_proof_that_is_open_or_unknown_is_never_touched() -> None:
     async with grounds() as ground:
-        house = await kept(ground, minutes=0.01)
+        house = await kept(ground)
+        over(ground)
         for name, op in (("lazarus-q-ffffffff", "f" * 16), ("lazarus-q-00000001", "")):
             labels = {
                 names.QUARANTINE: "true",
@@ -100,7 +106,6 @@ async def test_a_proof_that_is_open_or_unknown_is_never_touched() -> None:
         assert told[QUARANTINE].severity == "info"
         assert told["lazarus-q-ffffffff"].severity == "warning"
         assert "this journal does not know its proof" in told["lazarus-q-ffffffff"].what
-        await ground.clock.advance(3600, between=ground.quiet)
         await house.look()
         left = {one["metadata"]["name"] for one in ground.api.list(NAMESPACES)}
         assert {"lazarus-q-ffffffff", "lazarus-q-00000001"} <= left
@@ -109,22 +114,21 @@ async def test_a_proof_that_is_open_or_unknown_is_never_touched() -> None:
 
 async def test_what_does_not_go_is_a_failure_once_a_day_and_a_finding() -> None:
     async with grounds() as ground:
-        house = await kept(ground, minutes=0.01)
+        house = await kept(ground)
+        over(ground)
         held = {"metadata": {"name": "stuck", "finalizers": ["example.com/never"]}}
         ground.api.create(CONFIGMAPS, held, QUARANTINE)
-        await ground.clock.advance(60, between=ground.quiet)
         await house.look()
         (failed,) = await house.removals()
         assert (failed.state, failed.exit_code) == (OpState.LEFT_CHANGED, 3)
         assert failed.message == f"left behind: Namespace {QUARANTINE}"
-        await ground.clock.advance(LOOK_AGAIN, between=ground.quiet)
         await house.look()
         assert len(await house.removals()) == 1
         (one,) = await house.engine.passing(
             standing(house.engine.cluster, ground.clock.now(), house.engine.journal.find)
         )
         assert one.finding.severity == "warning"
-        assert f"Namespace {QUARANTINE} of proof {OP[:8]} is 1h" in one.finding.what
+        assert f"Namespace {QUARANTINE} of proof {OP[:8]} is 5m" in one.finding.what
         assert "does not go" in one.finding.what
 
 
