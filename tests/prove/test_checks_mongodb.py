@@ -1,0 +1,93 @@
+"""MongoDB's checks against a server of our own at the level of its wire; a real one has not been tried here."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from lazarus_tui.model.verdict import Verdict
+from tests.prove.doors import Doors, said
+from tests.prove.mongo_wire import MongoWire
+
+PASSED, FAILED, INCONCLUSIVE = Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE
+CHECK: dict[str, Any] = {"kind": "mongodb", "service": "mongo", "port": 8080, "database": "app", "timeout": 20}
+NOON = datetime(2026, 5, 2, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def server() -> MongoWire:
+    found = MongoWire()
+    found.collections["orders"] = [
+        {"_id": 1, "state": "paid", "at": NOON - timedelta(days=1)}, {"_id": 2, "state": "open", "at": NOON},
+    ]  # fmt: skip
+    found.collections["empty"] = []
+    return found
+
+
+@pytest.fixture
+async def doors(server: MongoWire) -> AsyncIterator[Doors]:
+    found = Doors()
+    async with found.serving("mongo", server.serve):
+        yield found
+
+
+async def test_what_is_right_is_green_and_only_reads(doors: Doors, server: MongoWire) -> None:
+    queries = [{"collection": "orders", "filter": {"state": "paid"}, "equals": 1}]
+    result = await said(doors, **CHECK, role="primary", tables=["orders"], queries=queries)
+    assert result.verdict is PASSED, result.summary
+    assert result.evidence["tables"] == {"orders": {"rows": 2}}
+    assert result.evidence["values"] == {"documents of orders": {"count": 1}}
+    assert (result.evidence["collections"], result.evidence["replica"]) == (2, False)
+    assert {pod for pod, _ in doors.opened} == {"mongo"}, "the set's own addresses lead out"
+    assert set(server.asked) <= {"ismaster", "hello", "ping", "dbStats", "listCollections", "aggregate", "endSessions"}
+
+
+@pytest.mark.parametrize(
+    ("check", "words"),
+    [
+        ({"tables": ["gone"]}, "there is no table gone"),
+        ({"tables": ["empty"]}, "empty has 0 rows, fewer than 1"),
+        (
+            {"queries": [{"collection": "orders", "filter": {"state": "lost"}, "atLeast": 1}]},
+            "not at least 1 (it is 0)",
+        ),
+        ({"role": "replica"}, "it is a primary, not a replica"),
+        ({"tables": [{"name": "orders", "fingerprint": "0" * 16}]}, "fingerprint of orders"),
+        ({"against": {"tables": {"orders": {"rows": 3}}}}, "orders has 2 rows, the manifest 3"),
+        ({"maxLag": 5}, "it lags by 60.0 s"),
+    ],
+)
+async def test_what_is_not_right_is_red(doors: Doors, server: MongoWire, check: dict[str, Any], words: str) -> None:
+    server.member(NOON)
+    server.member(NOON - timedelta(minutes=1), own=True)
+    result = await said(doors, **CHECK, **check)
+    assert (result.verdict, words in result.summary) == (FAILED, True), result.summary
+
+
+async def test_the_servers_own_hash_sees_a_change(doors: Doors, server: MongoWire) -> None:
+    manifest: dict[str, Any] = {"tables": {"orders": {"rows": 2, "fingerprint": "0", "method": "mongodb-dbhash"}}}
+    first = await said(doors, **CHECK, against=manifest)
+    assert first.verdict is FAILED
+    manifest["tables"]["orders"]["fingerprint"] = first.evidence["tables"]["orders"]["fingerprint"]
+    assert (await said(doors, **CHECK, against=manifest)).verdict is PASSED
+    server.collections["orders"][0]["state"] = "gone"
+    assert "content of orders" in (await said(doors, **CHECK, against=manifest)).summary
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "verdict", "words"),
+    [
+        ("ping", 18, INCONCLUSIVE, "asks for credentials"), ("dbStats", 13, INCONCLUSIVE, "asks for credentials"),
+        ("aggregate", 50, INCONCLUSIVE, "orders: not within"), ("dbStats", 2, FAILED, "the server refuses it (2)"),
+    ],
+)  # fmt: skip
+async def test_errors_are_told_by_their_codes(
+    doors: Doors, server: MongoWire, command: str, code: int, verdict: Verdict, words: str
+) -> None:
+    server.fails[command] = code
+    result = await said(doors, **CHECK, tables=["orders"])
+    assert (result.verdict, words in result.summary) == (verdict, True), result.summary
+    assert "secret-in-the-words" not in f"{result}"
