@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from lazarus_tui.model.labels import EXCLUDE_LABEL
+from lazarus_tui.model.quantities import parse
 from lazarus_tui.model.resources import LIMIT_RANGES, NAMESPACES, NETWORKPOLICIES, PODS, QUOTAS, Resource
 from lazarus_tui.prove.quarantine import names
 from lazarus_tui.prove.quarantine.names import Quarantine
@@ -41,7 +42,7 @@ def quota(wanted: Quarantine) -> Object:
     limits = wanted.limits
     hard |= {f"requests.{key}": limits[key] for key in ("cpu", "memory", "storage") if key in limits}
     if "pods" in limits:
-        hard["pods"] = str(int(limits["pods"]) + _PROBE_PODS)
+        hard["pods"] = str(int(parse(limits["pods"])) + _PROBE_PODS)
     return _made(QUOTAS, wanted, names.QUOTA) | {"spec": {"hard": hard}}
 
 

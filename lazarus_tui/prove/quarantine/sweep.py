@@ -232,7 +232,8 @@ def held_by(found: Object) -> str:
     """Why an object is still there, as far as it says so itself."""
     meta = found["metadata"]
     if not meta.get("deletionTimestamp"):
-        return "it is not being deleted"
+        said = (found.get("status") or {}).get("message")
+        return f"it is not being deleted: {said}" if said else "it is not being deleted"
     conditions: Sequence[Object] = (found.get("status") or {}).get("conditions") or ()
     if why := next((one["message"] for one in conditions if one.get("reason") == "SomeFinalizersRemain"), ""):
         return str(why)
