@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from lazarus_tui.cli.prove_plan import plan
 from lazarus_tui.cli.prove_run import list_proofs, run, show_proof
 
 
@@ -12,6 +13,7 @@ def prove() -> None:
     """Restore points into a quarantine, check and judge them."""
 
 
+prove.add_command(plan)
 prove.add_command(run)
 prove.add_command(list_proofs)
 prove.add_command(show_proof)

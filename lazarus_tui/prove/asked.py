@@ -42,6 +42,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     keep_minutes: float = 0.0
     control: str = ""
     policy: str = ""
+    owner: str = ""  # who asked for it
     network: dict[str, bool] = {}
     probe: dict[str, str] = {}
     allow: tuple[Allowed, ...] = ()

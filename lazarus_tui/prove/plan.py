@@ -59,7 +59,7 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
     ruling = judge(contents, options)
     _refuse_blocked(ruling, wanted)
     _refuse_missing(contents, wanted)
-    found = await preflight.look(reader, contents, ruling, wanted, names.quarantine, clock.now())
+    found = await preflight.look(reader, contents, ruling, wanted, names.op, clock.now())
     restoring, estimate = await _restoring(reader, wanted, names, point.name, contents, ruling)
     preflight.enough_time(contents, estimate, clock.now())
     frozen = {**_frozen(wanted, names, contents, ruling, reader.context), **restoring}
@@ -146,6 +146,7 @@ def _frozen(
         "control": wanted.control,
         "allow": [msgspec.to_builtins(one) for one in wanted.allow],
         "policy": wanted.policy,
+        "owner": wanted.owner,
         "network": dict(wanted.network),
         "probe": dict(wanted.probe),
     }

@@ -32,6 +32,10 @@ def effects(quarantine: str, contents: Contents, ruling: Ruling, params: Mapping
         if volume.held is Held.CAPTURED:
             room = size(volume.size) if volume.size else "size not recorded"
             yield Effect("create", f"volume {quarantine}/{volume.claim}", f"with its data, {room}, {volume.method}")
+    if images := params.get("images"):
+        more = f" and {len(images) - 4} more" if len(images) > 4 else ""
+        detail = f"{', '.join(images[:4])}{more}; whether they can be pulled is seen when they are"
+        yield Effect("pull", f"{len(images)} images", detail)
     order = {"empty": 0, "change": 1, "strip": 2, "suspend": 3, "keep": 4, "skip": 5, "left": 6}
     for line in sorted(ruling.lines, key=lambda one: order.get(one.verb, 9)):
         yield line.effect()

@@ -45,7 +45,7 @@ def _claim(item: Item, scene: Scene) -> Iterable[Finding]:
     if volume.held is not Held.CAPTURED:
         state = "no data" if volume.held is Held.ABSENT else "perhaps no data"
         yield Finding(Verb.EMPTY, f"{state} in this point: {volume.reason}")
-    if not scene.native and item.spec.get("volumeName"):
+    if scene.contents.kind == "velero" and not scene.native and item.spec.get("volumeName"):
         yield Finding(
             Verb.CHANGE, "bound to a new volume, never by name to the original's", {"spec": {"volumeName": None}}
         )
