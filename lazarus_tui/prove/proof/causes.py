@@ -1,10 +1,15 @@
-"""What is commonly wrong with a pod that does not get ready: message → cause → what to do next."""
+"""What is commonly wrong with a pod that does not get ready: message → cause → what to do next.
+
+The most telling come first: a container that ends again and again does so for a reason that its log may name.
+"""
 
 from __future__ import annotations
 
 import re
 
 _TABLE = (
+    (r"database (files|system) .*(corrupt|damaged)|checksum mismatch|invalid (page|magic)|malformed|not a database",
+     "its data is damaged", "this point cannot be trusted: prove an older one, and look how it was taken"),
     (r"toomanyrequests|rate limit|429 Too Many",
      "the registry limits how often its images are pulled", "pull through a mirror, or with credentials"),
     (r"manifest unknown|not found: manifest|repository .* not found|name unknown",
@@ -48,8 +53,6 @@ _TABLE = (
     (r"Liveness probe failed", "it is restarted because its liveness probe fails", "see its log of the run before"),
     (r"permission denied|read-only file system|operation not permitted",
      "it may not write where it wants to", "compare owner and mode of the restored files; see fsGroup"),
-    (r"database (files|system) .*(corrupt|damaged)|checksum mismatch|invalid (page|magic)|malformed|not a database",
-     "its data is damaged", "this point cannot be trusted: prove an older one, and look how it was taken"),
     (r"CrashLoopBackOff|Back-off restarting failed container|Error: exit",
      "its container ends again and again", "see the last lines of its log"),
     (r"CreateContainerConfigError|RunContainerError|CreateContainerError",

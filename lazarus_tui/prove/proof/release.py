@@ -10,18 +10,22 @@ from lazarus_tui.model.resources import Resource
 from lazarus_tui.model.stepping import BaseStep
 from lazarus_tui.model.steps import Observation, Seen, StepContext
 from lazarus_tui.prove.proof import stillness
+from lazarus_tui.prove.proof.compare import WORKLOADS
 
 RELEASED = "prove.released"
 
 
 class Release(BaseStep):
-    """Only now may the copy run. One that is not there any more was missing before: the comparison has said so."""
+    """Only now may the copy run. One that is not there any more was missing before: the comparison has said so.
+
+    ``all_of_them``: also what was not held, and was stopped meanwhile.
+    """
 
     name, title, mutates = "prove.release", "Start the held workloads", True
     poll, limit = 0.5, 120.0
 
-    def __init__(self, params: Mapping[str, Any]) -> None:
-        self.quarantine = str(params["quarantine"])
+    def __init__(self, params: Mapping[str, Any], *, all_of_them: bool = False) -> None:
+        self.quarantine, self.all_of_them = str(params["quarantine"]), all_of_them
         self.held = {(str(o["kind"]), str(o["name"])): int(o["replicas"]) for o in params.get("held") or ()}
 
     async def observe(self, context: StepContext) -> Observation:
@@ -39,8 +43,12 @@ class Release(BaseStep):
 
     async def _waiting(self, context: StepContext) -> list[tuple[Resource, dict[str, Any], int]]:
         found = []
+        held = self.held
+        if self.all_of_them:
+            known = context.facts.get(WORKLOADS) or ()
+            held = {(str(one["kind"]), str(one["name"])): int(one["replicas"]) for one in known}
         for kind, workload in await stillness.workloads(context.reader, self.quarantine):
-            wanted = self.held.get((kind.kind, str(workload["metadata"]["name"])))
+            wanted = held.get((kind.kind, str(workload["metadata"]["name"])))
             if wanted is not None and stillness.replicas(workload) != wanted:
                 found.append((kind, workload, wanted))
         return found

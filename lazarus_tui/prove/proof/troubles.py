@@ -14,7 +14,7 @@ from lazarus_tui.prove.proof.causes import explain
 
 Object = dict[str, Any]
 # Of how many objects something is said, and how much of a log.
-_MOST, _LINES, _SECONDS = 10, 12, 10.0
+_MOST, _LINES, _TAIL, _SECONDS = 10, 12, 400, 10.0
 
 
 async def look(reader: Reader, namespace: str, pods: Sequence[Object]) -> list[dict[str, str]]:
@@ -39,9 +39,8 @@ async def look(reader: Reader, namespace: str, pods: Sequence[Object]) -> list[d
 
 
 def _trouble(where: str, said: Sequence[str]) -> dict[str, str]:
-    """The first text that is known gives the cause; all of it is what was seen."""
-    causes = [known for text in said if (known := explain(text))[0]]
-    cause, advice = causes[0] if causes else ("", "")
+    """What is most telling of all that was seen gives the cause."""
+    cause, advice = explain("\n".join(said))
     return {"where": where, "seen": redact("; ".join(dict.fromkeys(said)), 600), "cause": cause, "advice": advice}
 
 
@@ -110,4 +109,4 @@ async def _log(reader: Reader, namespace: str, pod: Mapping[str, Any]) -> list[s
     except (KubeError, OSError, TimeoutError):
         return []
     text = " | ".join(line.decode(errors="replace").strip() for line in lines[-_LINES:])
-    return [f"its log ends: {redact(text, 400)}"] if text else []
+    return [f"its log ends: {redact(text[-_TAIL:], _TAIL)}"] if text else []

@@ -14,6 +14,8 @@ _SOURCES = Path(__file__).parent / "images"
 _TOOLS = frozenset({"cat", "ls", "tar", "echo", "env", "true", "false", "sleep", "stty", "sh", "/bin/sh", "nc"}) | {
     "wget",
     "nslookup",
+    "find",
+    "dd",
 }
 
 

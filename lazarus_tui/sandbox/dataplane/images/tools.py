@@ -99,6 +99,30 @@ def tar(args: list[str]) -> int:
     return 0
 
 
+def find(args: list[str]) -> int:
+    """``find DIR -type f -exec stat -c "%s %n" {} +``: size and path of every file below."""
+    if args[1:] != ["-type", "f", "-exec", "stat", "-c", "%s %n", "{}", "+"]:
+        complain('find: only DIR -type f -exec stat -c "%s %n" {} + is known here')
+        return 2
+    top = inside(args[0])
+    for folder, _, names in os.walk(top):
+        for name in sorted(names):
+            path = os.path.join(folder, name)
+            say(f"{os.path.getsize(path)} {os.path.normpath(os.path.join(args[0], os.path.relpath(path, top)))}")
+    return 0
+
+
+def dd(args: list[str]) -> int:
+    """``dd if=/dev/urandom of=FILE bs=N count=N conv=notrunc``: random bytes over the begin of a file."""
+    given = dict(arg.partition("=")[::2] for arg in args)
+    if given.get("if") != "/dev/urandom" or given.get("conv") != "notrunc" or not given.get("of"):
+        complain("dd: only if=/dev/urandom of=FILE bs=N count=N conv=notrunc is known here")
+        return 2
+    with open(inside(given["of"]), "r+b") as file:
+        file.write(os.urandom(int(given.get("bs", "512")) * int(given.get("count", "1"))))
+    return 0
+
+
 def orders_cli(args: list[str]) -> int:
     """count · last · integrity: asks the order book's file itself, read-only."""
     import sqlite3
@@ -145,7 +169,7 @@ def run(command: str, args: list[str]) -> int:
     if command == "sleep":
         time.sleep(float(args[0]) if args else 0)
         return 0
-    commands = {"cat": cat, "ls": ls, "tar": tar, "stty": stty, "orders-cli": orders_cli}
+    commands = {"cat": cat, "ls": ls, "tar": tar, "stty": stty, "find": find, "dd": dd, "orders-cli": orders_cli}
     if command in ("nc", "wget", "nslookup"):
         import reach  # type: ignore[import-not-found]
 
