@@ -106,8 +106,8 @@ def undo(session: Session, id: str, confirm: str | None, output: str) -> int:
     if found.can_undo and found.state not in (OpState.RUNNING, OpState.UNDOING):
         means = found.undo or "what its steps changed is changed back, newest step first"
         confirm = _typed(found, confirm, f"it is {found.state.value}; taking it back means: {means}")
-    found = session.call("operation.undo", {"id": found.id, "confirm": confirm or ""}, Operation)
-    code = followed(session, found.id, output)
+    session.call("operation.undo", {"id": found.id, "confirm": confirm or ""}, Operation)
+    code = followed(session, found.id, output, before=found)
     return 0 if session.call("operation.get", {"id": found.id}, Operation).state is OpState.UNDONE else code or 5
 
 
@@ -121,8 +121,8 @@ def resume(session: Session, id: str, confirm: str | None, output: str) -> int:
     found = session.call("operation.get", {"id": id}, Operation)
     if found.foreign:
         confirm = _typed(found, confirm, f"it was {found.foreign}; going on takes it over")
-    found = session.call("operation.resume", {"id": found.id, "confirm": confirm or ""}, Operation)
-    return followed(session, found.id, output)
+    session.call("operation.resume", {"id": found.id, "confirm": confirm or ""}, Operation)
+    return followed(session, found.id, output, before=found)
 
 
 @click.command()

@@ -107,9 +107,9 @@ def run(session: Session, kind: str, params: dict[str, Any], options: OperationO
     return followed(session, operation.id, options.output)
 
 
-def followed(session: Session, op: str, output: str) -> int:
-    """Follow an operation to its end, print it and return its exit code."""
-    ended = follow(session, op)
+def followed(session: Session, op: str, output: str, *, before: Operation | None = None) -> int:
+    """Follow an operation to its end, print it and return its exit code. ``before``: what was known of it already."""
+    ended = follow(session, op, before=before)
     emit_operation(ended, output)
     say_if_at_zero(session, ended)
     return ended.exit_code or 0
@@ -135,10 +135,13 @@ def emit_operation(operation: Operation, output: str) -> None:
     emit(operation, output, names=[operation.id], table=lambda: operation_text(operation))
 
 
-def follow(session: Session, op: str) -> Operation:
-    """Stream an operation's steps and log to stderr until it is terminal or parked; returns it."""
+def follow(session: Session, op: str, *, before: Operation | None = None) -> Operation:
+    """Stream an operation's steps and log to stderr until it is terminal or parked; returns it.
+
+    What ``before`` says of its steps is not told again.
+    """
     known = {"operations": 0, f"oplog/{op}": 0}
-    told: dict[str, StepState] = {}
+    told = {step.name: step.state for step in before.steps} if before is not None else {}
     current = session.call("operation.get", {"id": op}, Operation)
     while True:
         _tell_steps(current, told)
@@ -151,8 +154,9 @@ def follow(session: Session, op: str) -> Operation:
                 raw = dict(zip(update.keys, update.upserts, strict=True)).get(op)
                 current = msgspec.json.decode(raw, type=Operation) if raw is not None else current
             else:
-                for line in update.upserts:
-                    _tell(f"    {msgspec.json.decode(line, type=LogLine).text}")
+                for line in (msgspec.json.decode(raw, type=LogLine) for raw in update.upserts):
+                    if before is None or line.n > before.log_lines:
+                        _tell(f"    {line.text}")
 
 
 def _tell_steps(operation: Operation, told: dict[str, StepState]) -> None:
@@ -189,7 +193,8 @@ def operation_text(operation: Operation) -> str:
         lines.append(f"recovery time actual   {rta:>9}  {figures.rta_definition}")
         lines += [f"  {p.name:<12} {p.seconds:15.1f} s  {p.definition}" for p in figures.rta_phases]
         lines.append(f"recovery point actual  {rpa:>9}  {figures.rpa_definition}")
-        lines.append(f"orders lost            {lost:>9}  {figures.lost_definition.removeprefix('unknown: ')}")
+        if figures.lost_definition:  # else nobody counts orders there
+            lines.append(f"orders lost            {lost:>9}  {figures.lost_definition.removeprefix('unknown: ')}")
         lines += [f"newest data restored   {figures.watermark}"] if figures.watermark else []
     lines += [operation.message] if operation.message else []
     lines += [f"next: {operation.hint}"] if operation.hint else []
