@@ -11,7 +11,7 @@ import msgspec
 
 from lazarus_tui.model.plan import PlanRefused
 from lazarus_tui.prove.wanted import Check, Expect, HttpCheck, JobCheck, PodCheck, Reached, TcpCheck
-from lazarus_tui.prove.wanted_data import DataWatermark, FileWatermark
+from lazarus_tui.prove.wanted_data import DataCheck, DataWatermark, FileWatermark, MongodbCheck, RedisCheck
 
 if TYPE_CHECKING:
     from lazarus_tui.prove.definitions import Checks
@@ -36,9 +36,9 @@ def checked(wanted: Checks) -> Checks:
     if mark is not None:
         mark = _placed(mark, wanted.sources)
         if isinstance(mark, DataWatermark):
-            _one_place(mark, mark.service, mark.pod, mark.workload)
+            _one_place(mark, mark.workload, mark.service, mark.pod)
         if isinstance(mark, FileWatermark):
-            _one_place(mark, mark.pod, mark.workload)
+            _one_place(mark, mark.workload, mark.pod)
     return msgspec.structs.replace(wanted, checks=checks, watermark=mark)
 
 
@@ -63,7 +63,7 @@ def _look(check: Check, sources: Mapping[str, str]) -> None:
     if isinstance(check, HttpCheck):
         _http(check, sources)
     elif isinstance(check, Reached):
-        _one_place(check, check.service, check.pod, check.workload)
+        _one_place(check, check.workload, check.service, check.pod)
         if isinstance(check, TcpCheck) and check.port is None:
             raise _wrong(check, "port is missing")
     elif isinstance(check, JobCheck) and bool(check.job) == bool(check.image):
@@ -73,13 +73,17 @@ def _look(check: Check, sources: Mapping[str, str]) -> None:
     tls = getattr(check, "tls", None)
     if tls is not None and tls.ca and not _CA.fullmatch(tls.ca):
         raise _wrong(check, f"{tls.ca!r} names no certificate", "write secret/NAME/KEY or configmap/NAME/KEY")
+    if tls is not None and tls.verify == "full" and isinstance(check, MongodbCheck | RedisCheck):
+        raise _wrong(check, "its driver cannot ask for a name other than the tunnel's", "write verify: ca")
+    if tls is not None and tls.days_left is not None and isinstance(check, DataCheck):
+        raise _wrong(check, "daysLeft belongs to http")
 
 
-def _one_place(check: Check, *places: str) -> None:
-    given = [place for place in places if place]
+def _one_place(check: Check, workload: str, *names: str) -> None:
+    given = [place for place in (workload, *names) if place]
     if len(given) != 1:
         raise _wrong(check, "it says nothing about where, or more than one place", "service, pod or workload")
-    if not (_NAME.fullmatch(given[0]) or _WORKLOAD.fullmatch(given[0])):
+    if not (_WORKLOAD if workload else _NAME).fullmatch(given[0]):
         raise _wrong(check, f"{given[0]!r} is no name", "a workload is written as StatefulSet/NAME")
 
 
@@ -92,7 +96,7 @@ def _http(check: HttpCheck, sources: Mapping[str, str]) -> None:
         except ValueError as error:
             raise _wrong(check, str(error), "checks reach services of what is checked, nothing else") from None
     else:
-        _one_place(check, check.service, check.pod, check.workload)
+        _one_place(check, check.workload, check.service, check.pod)
         if check.port is None:
             raise _wrong(check, "port is missing")
         if not check.path.startswith("/") or not check.path.isascii() or not _printable(check.path):

@@ -1,0 +1,358 @@
+"""Commands, pods, Jobs, credentials, files; and how many checks run together: tiers, pauses, ticking, what is told."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lazarus_tui.kube.errors import Forbidden, Invalid
+from lazarus_tui.model.clock import rfc3339
+from lazarus_tui.model.plan import Danger
+from lazarus_tui.model.resources import CONFIGMAPS, JOBS, NAMESPACES, PODS, STATEFULSETS
+from lazarus_tui.model.steps import Outcome, Seen
+from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.prove import run
+from lazarus_tui.prove.checks.launched import Launch, Tidy, name_of
+from lazarus_tui.prove.checks.outcome import Attempt, CouldNot, Found, Wrong
+from lazarus_tui.prove.definitions import Checks, parse
+from lazarus_tui.prove.round import Rounds, Row
+from lazarus_tui.prove.steps import Run
+from lazarus_tui.prove.wanted import Check, HttpCheck
+from tests.prove.doors import NAMESPACE, SOURCE, Doors, said
+from tests.velero.lab import START, Lab
+
+PASSED, FAILED, INCONCLUSIVE, NOT_TESTED = (
+    Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.NOT_TESTED,
+)  # fmt: skip
+CANARY = "row-value-canary-1734"
+
+
+@pytest.fixture
+def doors() -> Doors:
+    return Doors()
+
+
+def pod(doors: Doors, name: str, *, env: Any = (), env_from: Any = (), **labels: str) -> None:
+    container = {
+        "name": "app",
+        "env": list(env),
+        "envFrom": list(env_from),
+        "ports": [{"name": "db", "containerPort": 5}],
+    }
+    status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+    doors.put(PODS, name, NAMESPACE, metadata={"labels": labels}, spec={"containers": [container]}, status=status)
+
+
+def ran(code: int = 0, out: bytes = b"") -> Any:
+    return SimpleNamespace(exit_code=code, stdout=out, stderr=b"")
+
+
+# --- commands
+
+EXEC: dict[str, Any] = {"kind": "exec", "pod": "app-0", "command": ["app", "verify"]}
+
+
+@pytest.mark.parametrize(
+    ("done", "check", "verdict", "words"),
+    [
+        (ran(), {}, PASSED, "exit code 0"),
+        (ran(3), {}, FAILED, "exit code 3 instead of 0"),
+        (ran(3), {"exitCode": 3}, PASSED, "exit code 3"),
+        (ran(0, b"42 orders\n"), {"output": {"matches": "^42 "}}, PASSED, "exit code 0"),
+        (ran(0, CANARY.encode()), {"output": {"equals": "else"}}, FAILED, "its output is not 'else'"),
+        (ran(0, b"7\n"), {"output": {"atLeast": 8}}, FAILED, "its output is not at least 8"),
+        (Invalid("no such program"), {}, INCONCLUSIVE, "could not be asked"),
+        (Forbidden("no", status=403, resource="pods/exec"), {}, INCONCLUSIVE, "missing right on pods/exec"),
+        (ran(), {"container": "other"}, FAILED, "has no container other"),
+        (lambda: asyncio.sleep(60), {"timeout": 0.05}, FAILED, "no answer within 0.05 s"),
+    ],
+)
+async def test_commands(doors: Doors, done: Any, check: dict[str, Any], verdict: Verdict, words: str) -> None:
+    pod(doors, "app-0")
+    doors.runs[("app", "verify")] = done
+    result = await said(doors, **EXEC, **check)
+    assert (result.verdict, words in result.summary) == (verdict, True), result.summary
+    assert CANARY not in f"{result}"
+    if "container" not in check:
+        (write,) = doors.announced
+        assert (write.verb, write.name, write.body) == (
+            "exec",
+            "app-0",
+            {"container": "app", "argv": ["app", "verify"]},
+        )
+        assert doors.outcomes == [Outcome.APPLIED if verdict in (PASSED, FAILED) and "timeout" not in check
+                                  else Outcome.AMBIGUOUS]  # fmt: skip
+
+
+async def test_a_workload_is_its_first_ready_pod(doors: Doors) -> None:
+    doors.put(STATEFULSETS, "app", NAMESPACE, spec={"selector": {"matchLabels": {"app": "a"}}})
+    doors.runs[("app", "verify")] = ran()
+    wanted = {**{key: value for key, value in EXEC.items() if key != "pod"}, "workload": "StatefulSet/app"}
+    assert "no pod of StatefulSet/app is ready (0 there)" in (await said(doors, **wanted)).summary
+    pod(doors, "app-1", app="a")
+    pod(doors, "zzz", app="b")
+    assert (await said(doors, **wanted)).evidence["pod"] == f"{NAMESPACE}/app-1"
+    assert "there is no StatefulSet/gone" in (await said(doors, **{**wanted, "workload": "StatefulSet/gone"})).summary
+
+
+# --- credentials
+
+DATABASE: dict[str, Any] = {"kind": "postgresql", "pod": "app-0", "port": "db", "timeout": 5}
+
+
+@pytest.mark.parametrize(
+    ("credentials", "words"),
+    [
+        ({"secret": "gone"}, "secret gone has no password"),
+        ({"secret": "login", "passwordKey": "other"}, "secret login has no other"),
+        ({"env": {"password": "NONE"}}, "NONE of container app leads to no value"),
+        ({"env": {"password": "DANGLING"}}, "DANGLING of container app leads to no value"),
+        ({"env": {"password": "PLAIN"}, "container": "other"}, "has no container other"),
+        ({"secret": "login"}, ""),
+        ({"env": {"username": "PLAIN", "password": "BY_SECRET"}}, ""),
+        ({"env": {"username": "BY_MAP", "password": "PRE_password"}}, ""),
+    ],
+)
+async def test_credentials_are_references(doors: Doors, credentials: dict[str, Any], words: str) -> None:
+    pod(
+        doors, "app-0",
+        env=[
+            {"name": "PLAIN", "value": "literal"},
+            {"name": "BY_SECRET", "valueFrom": {"secretKeyRef": {"name": "login", "key": "password"}}},
+            {"name": "BY_MAP", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "user"}}},
+            {"name": "DANGLING", "valueFrom": {"secretKeyRef": {"name": "gone", "key": "password"}}},
+        ],
+        env_from=[{"prefix": "PRE_", "secretRef": {"name": "login"}}],
+    )  # fmt: skip
+    doors.put(CONFIGMAPS, "settings", NAMESPACE, data={"user": "app"})
+    doors.secrets |= {("login", "password"): CANARY, ("login", "username"): "app"}
+    result = await said(doors, **DATABASE, credentials=credentials)
+    assert CANARY not in f"{result}"
+    if words:
+        assert (result.verdict, words in result.summary, doors.opened) == (INCONCLUSIVE, True, []), result.summary
+    else:
+        assert (result.verdict, doors.opened) == (FAILED, [("app-0", 5)]), "it was let in, and nothing listens"
+        assert "takes no connections" in result.summary
+
+
+@pytest.mark.parametrize(
+    ("kind", "module", "extra"),
+    [("postgresql", "asyncpg", "postgresql"), ("mariadb", "pymysql", "mysql"), ("mongodb", "pymongo", "mongodb"),
+     ("redis", "redis.asyncio", "redis")],
+)  # fmt: skip
+async def test_without_its_driver_a_check_says_what_to_install(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch, kind: str, module: str, extra: str
+) -> None:
+    pod(doors, "app-0")
+    monkeypatch.setitem(sys.modules, module, None)
+    result = await said(doors, kind=kind, pod="app-0", port=5)
+    assert (result.verdict, result.evidence["final"]) == (INCONCLUSIVE, True)
+    assert f"pip install 'lazarus-tui[{extra}]'" in result.summary
+
+
+# --- files
+
+
+async def test_the_time_of_a_file_and_the_time_in_one(doors: Doors) -> None:
+    pod(doors, "app-0")
+    lab = Lab(doors)
+    lab.facts["restore.t4"] = rfc3339(START)
+    before = START - timedelta(minutes=5)
+    doors.runs[("stat", "-c", "%Y", "--", "/d/f")] = ran(0, str(int(before.timestamp())).encode())
+    doors.runs[("cat", "--", "/d/s")] = ran(0, rfc3339(before).encode() + b"\n")
+    doors.runs[("cat", "--", "/d/late")] = ran(0, rfc3339(START + timedelta(seconds=1)).encode())
+    doors.runs[("cat", "--", "/d/empty")] = ran(0, b"")
+    doors.runs[("cat", "--", "/d/gone")] = ran(1)
+    for path, sentinel, verdict in (
+        ("/d/f", False, PASSED), ("/d/s", True, PASSED), ("/d/late", True, INCONCLUSIVE), ("/d/empty", True, FAILED),
+        ("/d/gone", True, FAILED),
+    ):  # fmt: skip
+        mark = {"kind": "file", "pod": "app-0", "path": path, "sentinel": sentinel}
+        step = Run(parse({"sources": {NAMESPACE: SOURCE}, "checks": {"watermark": mark, "checkSeconds": 0.1}}, "lab"))
+        lab.facts.pop("checks.watermark", None)
+        await lab.run(step)
+        assert (lab.checks[-1].verdict, "checks.watermark" in lab.facts) == (verdict, verdict is PASSED), path
+
+
+# --- pods and Jobs
+
+
+def launching(*checks: dict[str, Any]) -> Checks:
+    return parse({"sources": {NAMESPACE: SOURCE}, "checks": {"checks": list(checks), "checkSeconds": 5}}, "lab")
+
+
+POD: dict[str, Any] = {"kind": "pod", "name": "own", "image": "check:1", "args": ["--deep"], "env": {"A": "b"}}
+
+
+def ended(doors: Doors, name: str, code: int, message: str = "") -> None:
+    state = {"terminated": {"exitCode": code, "message": message}}
+    doors.at(PODS, name, NAMESPACE)["status"] = {"phase": "Succeeded", "containerStatuses": [{"state": state}]}
+
+
+async def test_a_pod_of_the_checkers_own(doors: Doors) -> None:
+    lab, wanted = Lab(doors), launching({**POD, "message": {"contains": "ok"}})
+    name = name_of(lab.op, wanted.checks[0])  # type: ignore[arg-type]
+    assert (await lab.run(Launch(wanted))).seen is Seen.DONE
+    spec = doors.at(PODS, name, NAMESPACE)["spec"]
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["containers"][0]["securityContext"] == {
+        "allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]},
+    }  # fmt: skip
+    assert (spec["restartPolicy"], spec["securityContext"]["runAsNonRoot"]) == ("Never", True)
+    assert (await lab.run(Launch(wanted))).seen is Seen.DONE
+    assert len(doors.writes) == 1, "a second look makes no second pod"
+    assert (await lab.run(Run(wanted))).seen is Seen.DONE
+    assert (lab.checks[0].verdict, "has not ended" in lab.checks[0].summary) == (INCONCLUSIVE, True)
+    for code, message, verdict, words in (
+        (0, "all ok", PASSED, "exit code 0"), (1, "ok", FAILED, "exit code 1"),
+        (0, CANARY, FAILED, "termination message"),
+    ):  # fmt: skip
+        ended(doors, name, code, message)
+        await lab.run(Run(wanted))
+        assert (lab.checks[0].verdict, words in lab.checks[0].summary) == (verdict, True)
+        assert CANARY not in f"{lab.checks}"
+    assert (await lab.run(Tidy(wanted))).seen is Seen.DONE
+    assert ("pods", NAMESPACE, name) not in doors.objects
+
+
+async def test_restored_jobs_are_let_run_and_given_ones_made(doors: Doors) -> None:
+    doors.put(JOBS, "nightly", NAMESPACE, spec={"suspend": True})
+    wanted = launching({"kind": "job", "job": "nightly"}, {"kind": "job", "image": "check:1", "name": "mine"})
+    lab = Lab(doors)
+    await lab.run(Launch(wanted))
+    assert doors.at(JOBS, "nightly", NAMESPACE)["spec"]["suspend"] is False
+    own = name_of(lab.op, wanted.checks[1])  # type: ignore[arg-type]
+    assert doors.at(JOBS, own, NAMESPACE)["spec"]["backoffLimit"] == 0
+    doors.at(JOBS, "nightly", NAMESPACE)["status"] = {"conditions": [{"type": "Complete", "status": "True"}]}
+    failed = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}
+    doors.at(JOBS, own, NAMESPACE)["status"] = {"conditions": [failed], "failed": 1}
+    await lab.run(Run(wanted))
+    assert [(one.name, one.verdict) for one in lab.checks] == [("job nightly", PASSED), ("mine", FAILED)]
+    assert "BackoffLimitExceeded" in lab.checks[1].summary
+    await lab.run(Tidy(wanted))
+    assert [name for kind, _, name in doors.objects if kind == "jobs"] == ["nightly"], "what was restored stays"
+    await lab.run(Run(launching({"kind": "job", "job": "gone"})))
+    assert "there is no job gone" in lab.checks[-1].summary
+
+
+async def test_a_pod_of_that_name_that_is_somebody_elses_is_not_removed(doors: Doors) -> None:
+    lab, wanted = Lab(doors), launching(POD)
+    name = name_of(lab.op, wanted.checks[0])  # type: ignore[arg-type]
+    doors.put(PODS, name, NAMESPACE)
+    assert (await lab.run(Tidy(wanted))).seen is Seen.DONE
+    assert ("pods", NAMESPACE, name) in doors.objects
+
+
+async def test_a_plan_says_what_its_checks_do(doors: Doors) -> None:
+    doors.put(NAMESPACES, NAMESPACE, "")
+    doors.put(NAMESPACES, "plain", "")
+    plan = await run.plan(doors, {"sources": {NAMESPACE: SOURCE}, "checks": {"checks": [POD, EXEC]}}, doors.clock)
+    assert plan.danger is Danger.CHANGES
+    assert [(one.verb, one.detail) for one in plan.effects] == [("create", "check:1"), ("change", "runs app verify")]
+    steps = [step.name for step in run.steps(plan, None)]  # type: ignore[arg-type]
+    assert steps == ["checks.ready", "checks.launch", "checks.run", "checks.tidy", "checks.judge"]
+    quiet = await run.plan(doors, {"namespaces": ["plain"]}, doors.clock)
+    assert (quiet.danger, quiet.effects) == (Danger.SAFE, ())
+
+
+# --- many together
+
+
+def row(name: str, look: Callable[[], Awaitable[Found]], **more: Any) -> Row:
+    async def asked(attempt: Attempt) -> Found:
+        return await look()
+
+    check: Check = HttpCheck(name=name, namespace="a", service="s", port=1, **more)
+    return Row(check, asked)
+
+
+async def good() -> Found:
+    return Found("well")
+
+
+async def bad() -> Found:
+    raise Wrong("ill")
+
+
+async def never() -> Found:
+    raise CouldNot("no driver", final=True)
+
+
+async def test_a_later_tier_waits_for_what_is_needed_of_the_earlier() -> None:
+    lab = Lab(Doors())
+    rounds = Rounds([row("late", good, tier=1), row("first", bad), row("extra", bad, needed=False)], 4)
+    await rounds.go(lab)
+    assert {one.name: one.verdict for one in rounds.results()} == {
+        "first": FAILED, "extra": FAILED, "late": NOT_TESTED,
+    }  # fmt: skip
+    assert [one.name for one in lab.checks] == ["first", "extra"], "one that did not run is not told as run"
+    assert rounds.rungs() == {"healthy": "FAILED"}
+    rounds = Rounds([row("late", good, tier=1, rung="data right"), row("extra", bad, needed=False)], 4)
+    await rounds.go(lab)
+    assert rounds.rungs() == {"data right": "PASSED"}
+
+
+async def test_no_more_run_at_once_than_allowed() -> None:
+    lab, now, most = Lab(Doors()), 0, 0
+
+    async def counted() -> Found:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0)
+        now -= 1
+        return Found("well")
+
+    await Rounds([row(str(n), counted) for n in range(20)], 3).go(lab)
+    assert most == 3
+
+
+async def test_one_that_fails_is_asked_again_after_longer_and_longer_pauses() -> None:
+    lab, asked = Lab(Doors()), []
+
+    async def look() -> Found:
+        asked.append(lab.clock.seconds)
+        raise Wrong("ill")
+
+    rounds = Rounds([row("a", look)], 4)
+    for _ in range(400):
+        await rounds.go(lab)
+        await lab.clock.sleep(0.1)
+    gaps = [later - earlier for earlier, later in itertools.pairwise(asked)]
+    assert gaps[0] == pytest.approx(0.5, abs=0.11)
+    assert gaps[0] < gaps[2] < gaps[4] < gaps[6], "each pause is longer"
+    assert max(gaps) == pytest.approx(5.0, abs=0.2), "up to five seconds"
+    assert rounds.results()[0].evidence["attempts"] == len(asked)
+
+
+async def test_data_that_is_right_is_not_asked_twice_and_health_is() -> None:
+    lab, asked = Lab(Doors()), []
+
+    def of(name: str) -> Callable[[], Awaitable[Found]]:
+        async def look() -> Found:
+            asked.append(name)
+            return Found("well")
+
+        return look
+
+    rounds = Rounds([row("health", of("health")), row("data", of("data"), rung="data right")], 4)
+    for _ in range(3):
+        await rounds.go(lab)
+    assert sorted(asked) == ["data", "health", "health", "health"]
+
+
+async def test_what_can_never_run_is_not_waited_for() -> None:
+    lab = Lab(Doors())
+    rounds = Rounds([row("no driver", never), row("well", good)], 4)
+    await rounds.go(lab)
+    assert rounds.settled()
+    rounds = Rounds([row("no driver", never), row("ill", bad)], 4)
+    await rounds.go(lab)
+    assert not rounds.settled()
