@@ -202,6 +202,8 @@ def _text(row: PolicyRow) -> str:
     if row.policy is not None:
         told = _told(row.policy)
         lines += [f"  {sentence}" for sentence in told["means"]] + [f"  ! {note}" for note in told["notes"]]
+    elif row.means:
+        lines.append(f"  {row.means}{f': {row.last_outcome}' if row.last_outcome else ''}")
     if row.source == "engine":
         lines.append(f"  next {row.next or 'never'}; last {row.last or 'none'} {row.last_outcome}".rstrip())
         lines.append(f"  missed {row.missed}, failed in a row {row.failures}")
@@ -228,7 +230,8 @@ def run_now(session: Session, name: str, options: OperationOptions) -> int:
     """Take a set by a policy now, beside its schedule."""
     row = _one(session, name)
     if row.policy is None:
-        raise Refused(Fault("refused", f"{name} cannot be read: {row.trouble}"))
+        what = f"{name} is no policy: it {row.means}" if row.means else f"{name} cannot be read: {row.trouble}"
+        raise Refused(Fault("refused", what))
     return run(session, "snapshots.create", row.policy.taking(), options)
 
 

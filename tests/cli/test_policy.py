@@ -156,6 +156,23 @@ def test_a_retention_is_agreed_to_by_name_and_for_what_was_seen(lazarus: Any) ->
     assert (result.exit_code, client.calls[-1][1]["dry_run"]) == (0, "d" * 64)
 
 
+def test_a_restore_that_stands_on_the_cluster_is_shown_and_is_no_policy(lazarus: Any) -> None:
+    row = PolicyRow(name="back", namespace="prod", source="cluster", means="restores prod/db", last_outcome="New",
+                    trouble="a person has to agree: kubectl get")  # fmt: skip
+    shown, _ = lazarus({"policy.list": [row]}, "snapshot", "policy", "describe", "back")
+    assert shown.stdout.splitlines()[1:] == ["  restores prod/db: New", "  ! a person has to agree: kubectl get"]
+    refused, _ = lazarus({"policy.list": [row]}, "snapshot", "policy", "run", "back")
+    assert (refused.exit_code, "is no policy: it restores prod/db" in refused.stderr) == (5, True)
+
+
+def test_what_a_cluster_gave_is_restored_in_its_name(lazarus: Any, tmp_path: Path) -> None:
+    given = files.LATEST.replace("  name: restore-latest\n", "  name: restore-latest\n  uid: u-1\n")
+    answers = {"plan.make": a_plan("snapshots.restore-in-place")}
+    result, client = lazarus(answers, "snapshot", "apply", "-f", written(tmp_path, given), "--dry-run")
+    assert result.exit_code == 0, result.stderr
+    assert client.calls[-1][1]["params"]["object"] == "u-1"
+
+
 def test_a_prune_that_is_refused_says_why_each_set_stays(lazarus: Any) -> None:
     why = ("set s2: newest good point", "set s1: legal hold: audit \x1b[31m2026")
     fault = LinkFault(Fault("nothing", "nothing to remove", "snapshots.prune", "lazarus snapshot list", why))

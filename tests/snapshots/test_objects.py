@@ -228,6 +228,8 @@ async def test_what_cannot_be_done_is_told_on_the_object_and_as_an_event_once() 
         asked = it.put(restore(useLatestBackup=False, backupName="nothing"))
         lost = it.put(once(statefulSetRef={"name": "gone"}), metadata={"name": "lost"})
         wrong = it.put(once(schedule="at noon"), metadata={"name": "wrong"})
+        hook = {"command": ["mysql", "--password=hunter2hunter2"]}
+        secret = it.put(often(preBackupHook=hook), metadata={"name": "secret"})
         for _ in range(4):
             await it.look()
             await it.stage.clock.advance(120)
@@ -236,7 +238,10 @@ async def test_what_cannot_be_done_is_told_on_the_object_and_as_an_event_once() 
         assert it.told(lost)[:2] == ("Failed", "Refused")
         assert "there is no StatefulSet prod/gone" in it.told(lost)[2]
         assert it.told(wrong)[:2] == ("Failed", "Invalid")
-        assert it.events("prod") == ["BackupInvalid", "BackupRefused", "RestoreRefused"]
+        assert it.told(secret)[:2] == ("Failed", "Invalid")
+        assert "the journal keeps no secrets" in it.told(secret)[2]
+        assert "hunter2" not in repr(await it.engine.journal.events_of("policy"))
+        assert it.events("prod") == ["BackupInvalid", "BackupInvalid", "BackupRefused", "RestoreRefused"]
         await ready(it)
         it.change(asked, backupName="good")
         await it.look()
@@ -348,6 +353,12 @@ async def test_a_name_belongs_to_the_object_or_to_the_file_and_never_to_both() -
             await methods["policy.delete"][1](None, PolicyParams(CONTEXT, "prod/mine"))
         [row] = await methods["policy.list"][1](None, ContextParams(CONTEXT))
         assert (row.name, row.source, row.trouble) == ("mine", "engine", "")
+        filed = files.MONGODB.replace("databases", "prod").replace("name: mongodb\n", "name: db\n")
+        Commands(it.stage)
+        applying = methods["policy.apply"][1](None, ApplyParams(CONTEXT, filed, "schedules"))
+        row = await it.engine.passing(applying)
+        assert (row.name, row.kept_by[:18]) == ("mongodb-backup", "nothing is removed")
+        await methods["policy.delete"][1](None, PolicyParams(CONTEXT, "mongodb-backup"))
         other = it.put(often(statefulSetRef={"name": "db", "namespace": "prod"}), metadata={"namespace": "default"})
         await it.look()
         assert it.why(other) == "prod/mine is stored already: it is the name of a StatefulSetBackup in prod"
