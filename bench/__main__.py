@@ -16,7 +16,17 @@ from bench.rows import Row
 
 # The sandbox's API server beside a real one, and its promise to keep what it acknowledged.
 SERVER = ("server_start", "server_rates", "server_memory", "server_kills")
-SCRIPTS = ("decode", "command", "console_start", "key_echo", "terminal_bytes", "frozen_terminal", "rehearsal", *SERVER)
+SCRIPTS = (
+    "decode",
+    "command",
+    "console_start",
+    "key_echo",
+    "terminal_bytes",
+    "frozen_terminal",
+    "rehearsal",
+    "resume",
+    *SERVER,
+)
 
 
 def main(names: list[str]) -> int:
