@@ -20,8 +20,8 @@ from tests.crash.tally import Case, tallied
 from tests.engine.world import WRITES, Engine
 from tests.snapshots.stage import NAME, SPACE, Object, Stage, merged, staged
 
-# Operations a person can meddle with at length, and the claim that all of them work on.
-NAMES = ("restore", "one replica", "undo")
+# Operations a person can meddle with at length, and a claim that both work on.
+NAMES = ("restore", "undo")
 CLAIM, MANY = "data-db-1", 5
 BEGINS, WRITES_FIRST = "begins", "writes"
 Moment = tuple[str, str]
