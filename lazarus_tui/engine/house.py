@@ -201,6 +201,7 @@ class House:
         mirror = self._mirrors.get(operation.context)
         if mirror is not None and not operation.state.open:
             mirror.touch()
+            self.sweeping.wake()
 
     def _surroundings(self, evidence: EvidenceStore) -> Surroundings:
         return Surroundings(

@@ -11,7 +11,7 @@ from lazarus_tui.prove.quarantine import names, probing
 from lazarus_tui.prove.quarantine.targets import targets
 
 # Seconds a CNI gets to put policies into effect, and between two rounds of probes.
-SETTLES, PAUSE = 45.0, 2.0
+SETTLES, PAUSE = 30.0, 2.0
 
 
 class Isolation(BaseStep):

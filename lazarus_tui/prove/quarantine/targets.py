@@ -15,8 +15,9 @@ from lazarus_tui.prove.quarantine.names import Quarantine
 Object = dict[str, Any]
 
 OPEN, CLOSED, EITHER = "open", "closed", "either"
-# Seconds a way gets to open: a CNI drops what it refuses, so every closed way takes as long.
-SECONDS = 3
+# Seconds a way gets to open: a CNI drops what it refuses, so every closed way takes as long. What was lost is sent
+# again after one.
+SECONDS = 2
 # Services tried in one round at most: each way is a command in the dialer.
 MOST_SERVICES = 16
 # Where clouds give out credentials, and the port of a node's kubelet.

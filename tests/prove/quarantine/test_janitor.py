@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,11 +46,11 @@ class House:
         return [one for one in await self.engine.journal.operations() if one.kind == removal.KIND]
 
 
-async def kept(ground: Grounds) -> House:
+async def kept(ground: Grounds, minutes: float = 30) -> House:
     """A proof that ended and whose quarantine was to be kept."""
     ground.steps = lambda params: [Space(params), Copy(ground), Clean(params), ShownClean(params)]  # type: ignore[method-assign]
     await ground.reboot()
-    done = await ground.prove(keep_minutes=30)
+    done = await ground.prove(keep_minutes=minutes)
     assert done.state is OpState.DONE, done.message
     return House(ground)
 
@@ -77,6 +78,21 @@ async def test_what_is_kept_stays_for_its_time_and_then_goes_with_all_that_belon
         assert ground.get(RESTORES, "back", VELERO) is None
         assert ground.get(CONFIGMAPS, "rules", VELERO) is None
         assert await house.look() == []
+
+
+async def test_who_keeps_looking_comes_when_the_time_is_over() -> None:
+    async with grounds() as ground:
+        house = await kept(ground, minutes=2)
+        looking = asyncio.create_task(house.sweeping.run(house.engine.cluster, "lab"))
+        try:
+            await ground.clock.advance(100, between=ground.quiet)
+            ground.there(NAMESPACES, QUARANTINE)
+            house.sweeping.wake()
+            await ground.clock.advance(100, between=ground.quiet)
+            assert ground.get(NAMESPACES, QUARANTINE) is None
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
 
 
 async def test_a_proof_that_is_open_or_unknown_is_never_touched() -> None:
@@ -112,7 +128,7 @@ async def test_a_proof_that_is_open_or_unknown_is_never_touched() -> None:
         assert QUARANTINE not in left
 
 
-async def test_what_does_not_go_is_a_failure_once_a_day_and_a_finding() -> None:
+async def test_what_does_not_go_is_a_failure_and_a_finding_and_not_tried_at_once_again() -> None:
     async with grounds() as ground:
         house = await kept(ground)
         over(ground)
