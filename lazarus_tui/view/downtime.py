@@ -92,7 +92,8 @@ def count_line(operation: Operation, row: WorkloadRow | None) -> list[Line]:
     if not concerns(operation):
         return []
     there, total = replicas(operation, row), wanted(operation)
-    tone = Tone.PLAIN if there is not None and there == total else Tone.WARN
+    well = there is not None and (there == total or (total is None and there > 0))
+    tone = Tone.PLAIN if well else Tone.WARN
     mark = "" if tone is Tone.PLAIN else "▲ "
     return [line(" ", span(f"{mark}{count_words(operation, row)}", tone))]
 

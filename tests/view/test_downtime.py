@@ -124,3 +124,11 @@ def test_the_warning_of_another_ones_restore_is_never_cut_in_the_middle(width):
     assert max(map(len, told.splitlines())) <= width
     assert "▲ prod/db IS AT 0 OF 3 REPLICAS, restore begun 10:" in " ".join(told.split())
     assert ": another Lazarus restores it" in " ".join(told.split())
+
+
+def test_a_restore_that_has_only_begun_does_not_call_a_workload_that_runs_down():
+    begun = sets.restore("capsule", OpState.RUNNING, facts={})
+    [shown] = downtime.count_line(begun, sets.row(2, 2)["prod/StatefulSet/db"])
+    assert plain(shown) == " prod/db is at 2 replicas"
+    [shown] = downtime.count_line(begun, sets.row(0, 2)["prod/StatefulSet/db"])
+    assert plain(shown).startswith(" ▲ prod/db is at 0")
