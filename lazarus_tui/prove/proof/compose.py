@@ -9,6 +9,8 @@ import msgspec
 
 from lazarus_tui.model.plan import Plan
 from lazarus_tui.model.steps import Catalog, Step
+from lazarus_tui.prove.dressing import Dress
+from lazarus_tui.prove.proof import control
 from lazarus_tui.prove.proof.capture import Capture
 from lazarus_tui.prove.proof.compare import Compare
 from lazarus_tui.prove.proof.ending import Judge, Keep
@@ -36,21 +38,35 @@ def steps(plan: Plan, catalog: Catalog) -> Sequence[Step]:
         Compare(params),
         Identity(params),
         Isolation(params, again=True),
-        *([Release(params)] if params.get("held") else []),
-        *_checks(plan, catalog),
+        *control.before_start(params),
+        *_started(plan, catalog),
     ]
     tried = [Tried(step, red=step.name in _RED, undoes=isinstance(step, Space)) for step in inner]
     ends: list[Step] = [Capture(params), Clean(params), ShownClean(params), Judge(params), Keep(params)]
     return [*tried, *(Tried(step, always=True) for step in ends)]
 
 
+def _started(plan: Plan, catalog: Catalog) -> list[Step]:
+    """What runs the copy and asks it; a control that needs it running comes before the checks."""
+    params = plan.params
+    stopped = params.get("control") == "flip"
+    released: list[Step] = [Release(params, all_of_them=stopped)] if params.get("held") or stopped else []
+    if params.get("control") == "no-workload":
+        released = []
+    ready, *checks = _checks(plan, catalog)
+    return [*released, ready, *control.after_start(params), *checks]
+
+
 def _source(plan: Plan, catalog: Catalog) -> list[Step]:
     """How the data comes into the quarantine."""
     params = plan.params
     if params.get("source") == "snapshots":
-        return [*_part(plan, catalog, _BESIDE, params["beside"])]
+        return [*_part(plan, catalog, _BESIDE, params["beside"]), Dress(params)]
     written: list[Step] = [Modifiers(params)] if params.get("modifiers") else []
-    return [*written, *_part(plan, catalog, _RESTORE, params["restore"])]
+    restore = params["restore"]
+    if params.get("control") == "withhold":
+        restore = {**restore, "spec": {**restore["spec"], "restorePVs": False}}
+    return [*written, *_part(plan, catalog, _RESTORE, restore)]
 
 
 def _checks(plan: Plan, catalog: Catalog) -> list[Step]:

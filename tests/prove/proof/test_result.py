@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from lazarus_tui.model.resources import (
     CLAIMS,
     DEPLOYMENTS,
     EVENTS,
+    NAMESPACES,
     NETWORKPOLICIES,
     PODS,
     RESTORES,
@@ -29,9 +31,19 @@ from tests.velero.lab import Lab, World
 Q = "lazarus-q-00000000"
 
 
+class Talking(World):
+    """Containers whose log can be read."""
+
+    log = b"starting\nFATAL: password=hunter2 is wrong\n"
+
+    async def logs(self, namespace: str, pod: str, container: str = "", **more: Any) -> AsyncIterator[bytes]:
+        for line in self.log.splitlines():
+            yield line
+
+
 @pytest.fixture
 def lab() -> Lab:
-    lab = Lab(World())
+    lab = Lab(Talking())
     template = {"spec": {"volumes": []}}
     spec = {"replicas": 0, "template": template, "volumeClaimTemplates": [{"metadata": {"name": "data"}}]}
     lab.world.put(STATEFULSETS, "orders", Q, spec=spec)
@@ -40,16 +52,8 @@ def lab() -> Lab:
 
 
 def wanted(**more: Any) -> dict[str, Any]:
-    expected = [
-        {
-            "rule": "S7",
-            "resource": "services",
-            "group": "",
-            "name": "web",
-            "pointer": "/spec/type",
-            "value": "ClusterIP",
-        }
-    ]
+    web = {"resource": "services", "group": "", "name": "web"}
+    expected = [{"rule": "S7", **web, "pointer": "/spec/type", "value": "ClusterIP"}]
     held = [{"kind": "StatefulSet", "name": "orders", "replicas": 2}]
     inventory = ["apps/v1/StatefulSet/orders", "v1/Service/web"]
     return params(expected=expected, held=held, inventory=inventory, forbidden=[], **more)
@@ -158,8 +162,6 @@ def pod(lab: Lab, **status: Any) -> None:
 
 
 async def captured(lab: Lab, **more: Any) -> dict[str, Any]:
-    from lazarus_tui.model.resources import NAMESPACES
-
     lab.world.put(NAMESPACES, Q, "")
     lab.facts |= {
         "restore.name": "r",
@@ -182,6 +184,7 @@ async def test_a_pod_that_is_not_ready_has_a_cause_and_a_next_step(lab: Lab) -> 
     (trouble,) = (await captured(lab))["prove.troubles"]
     assert trouble["where"] == "pod orders-0"
     assert "ImagePullBackOff" in trouble["seen"]
+    assert "its log ends: starting | FATAL" in trouble["seen"]
     assert trouble["cause"] == "the image does not exist any more"
     assert "keep images as long as backups" in trouble["advice"]
     assert "hunter2" not in str(lab.facts)

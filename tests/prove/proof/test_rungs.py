@@ -107,7 +107,8 @@ def stop(step: str, verdict: str = "INCONCLUSIVE") -> dict[str, str]:
     [
         ("prove.preflight", "exists"), ("restore.preflight", "exists"), ("restore.contents", "complete"),
         ("quarantine", "restores"), ("isolation", "restores"), ("restore.queue", "restores"),
-        ("prove.compare", "restores"), ("prove.identity", "intact"), ("prove.release", "healthy"), ("checks.run", "healthy"),
+        ("prove.compare", "restores"), ("prove.identity", "intact"), ("prove.release", "healthy"),
+        ("checks.run", "healthy"),
     ],
 )  # fmt: skip
 def test_what_stopped_it_belongs_to_the_rung_it_was_about(step: str, rung: str) -> None:
