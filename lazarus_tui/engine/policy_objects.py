@@ -49,6 +49,7 @@ class Objects:
         self.contexts, self._clusters, self._wake = tuple(contexts), clusters, wake
         self._why: dict[str, str] = {}
         self._told: dict[str, str] = {}
+        self._clusters_seen: dict[str, str] = {}
 
     def why(self, uid: str) -> str | None:
         """Why nothing is done for an object, as the last look found; "" when something is; None: not looked at."""
@@ -88,6 +89,11 @@ class Objects:
         """What cannot be looked at, in words; each kind by itself."""
         cluster = await self._clusters(context)
         place = Place(context, cluster, await cluster.cluster_uid())
+        if self._clusters_seen.setdefault(context, place.cluster_uid) != place.cluster_uid:
+            # The consent was for a cluster; another kubeconfig may mean another one by the same name.
+            why = "the context leads to another cluster than before; lazarus engine stop forgets the old one"
+            self._hold_up(context, why)
+            return why
         troubles = []
         for kind, work in ((status.BACKUPS, self._backups), (status.RESTORES, self._wishes)):
             try:

@@ -301,6 +301,23 @@ async def test_what_may_not_be_listed_is_told_and_keeps_nothing_else_from_runnin
         assert sum("cannot be run" in one.message for one in caplog.records) == 1
 
 
+async def test_another_cluster_behind_the_context_gets_nothing() -> None:
+    async with ward() as it:
+        await ready(it)
+        it.put(often())
+        await it.look()
+
+        async def other() -> str:
+            return "another cluster"
+
+        it.engine.cluster.cluster_uid = other  # type: ignore[method-assign]
+        asked = it.put(restore())
+        await it.stage.clock.advance(300)
+        await it.look()
+        assert ("status" in it.now(asked), await it.operations(), it.data("prod")) == (False, [], {"spoiled"})
+        assert "leads to another cluster than before" in it.policies.all()[0].blocked
+
+
 async def test_without_a_status_nothing_is_restored() -> None:
     async with ward() as it:
         await ready(it)
