@@ -126,6 +126,12 @@ class OperationContext:
         found = await self._around.evidence.write(self.op, {**self._known(), **record})
         return str(self._around.evidence.path(found))
 
+    async def keep(self, name: str, record: Mapping[str, Any]) -> str:
+        return str(await self._around.evidence.documents.put(name, record))
+
+    async def kept(self, name: str) -> dict[str, Any] | None:
+        return await self._around.evidence.documents.get(name)
+
     def _known(self) -> dict[str, Any]:
         """Fields every record has (requirements.md §5.4), as far as the engine knows them."""
         self._ledger.stamp()

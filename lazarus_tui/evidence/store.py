@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from lazarus_tui.evidence.documents import Documents
 from lazarus_tui.model.clock import Clock, rfc3339
 from lazarus_tui.model.paths import private_folder, write_private
 from lazarus_tui.model.plan import canonical
@@ -63,6 +64,7 @@ class EvidenceStore:
 
     def __init__(self, folder: Path, chain: Chain, clock: Clock) -> None:
         self._folder, self._chain, self._clock = folder, chain, clock
+        self.documents = Documents(folder.parent / "manifests")
         self._turn = asyncio.Lock()
 
     async def write(self, op: str, record: Mapping[str, Any]) -> Evidence:

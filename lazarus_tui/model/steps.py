@@ -293,6 +293,14 @@ class StepContext(Protocol):
         """Write an evidence record (canonical JSON, hash-chained) and return its path."""
         ...
 
+    async def keep(self, name: str, record: Mapping[str, Any]) -> str:
+        """Keep a document by name on this machine, instead of an earlier one, and return its path."""
+        ...
+
+    async def kept(self, name: str) -> dict[str, Any] | None:
+        """That document, or None. Raises ``ValueError`` or ``OSError`` when it cannot be read."""
+        ...
+
 
 class Step(Protocol):
     """One part of an operation. Observe decides; act changes through the gate; undo takes it back.

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from lazarus_tui.model.plan import PlanRefused
-from lazarus_tui.prove.wanted import Check, Expect, HttpCheck, JobCheck, PodCheck, Reached, TcpCheck
+from lazarus_tui.prove.wanted import Check, Expect, HttpCheck, JobCheck, PodCheck, Reached, TcpCheck, Tls
 from lazarus_tui.prove.wanted_data import DataCheck, DataWatermark, FileWatermark, MongodbCheck, RedisCheck
 
 if TYPE_CHECKING:
@@ -70,12 +70,27 @@ def _look(check: Check, sources: Mapping[str, str]) -> None:
         raise _wrong(check, "a job is either a restored one (job) or one of an image")
     elif isinstance(check, PodCheck) and not check.image:
         raise _wrong(check, "image is empty")
-    tls = getattr(check, "tls", None)
-    if tls is not None and tls.ca and not _CA.fullmatch(tls.ca):
+    if isinstance(check, DataCheck):
+        _data(check)
+    _tls(check)
+
+
+def _data(check: DataCheck) -> None:
+    if check.manifest and check.against:
+        raise _wrong(check, "manifest and against are two ways to say one thing")
+    if check.manifest and not check.tables and not isinstance(check, RedisCheck):
+        raise _wrong(check, "a manifest records the tables of its check, and there are none")
+
+
+def _tls(check: Check) -> None:
+    tls: Tls | None = getattr(check, "tls", None)
+    if tls is None:
+        return
+    if tls.ca and not _CA.fullmatch(tls.ca):
         raise _wrong(check, f"{tls.ca!r} names no certificate", "write secret/NAME/KEY or configmap/NAME/KEY")
-    if tls is not None and tls.verify == "full" and isinstance(check, MongodbCheck | RedisCheck):
+    if tls.verify == "full" and isinstance(check, MongodbCheck | RedisCheck):
         raise _wrong(check, "its driver cannot ask for a name other than the tunnel's", "write verify: ca")
-    if tls is not None and tls.days_left is not None and isinstance(check, DataCheck):
+    if tls.days_left is not None and isinstance(check, DataCheck):
         raise _wrong(check, "daysLeft belongs to http")
 
 

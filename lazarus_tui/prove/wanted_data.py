@@ -60,14 +60,18 @@ class Recorded(Written, frozen=True, kw_only=True):
     method: str = ""
 
 
-class Against(Written, frozen=True, kw_only=True):
-    """A manifest to compare with. ``rows``: the share of the recorded rows that must be there."""
+class Recall(Written, frozen=True, kw_only=True):
+    """Compare with what the point's manifest recorded. ``rows``: the share of the recorded rows that must be there; all
+    of them (1) means exactly as many."""
 
-    tables: dict[str, Recorded]
     rows: Share = 1.0
     fingerprints: bool = True
-    name: str = ""
-    taken: str = ""
+
+
+class Against(Recall, frozen=True, kw_only=True):
+    """The same with the figures written out."""
+
+    tables: dict[str, Recorded]
 
 
 class DataCheck(Reached, frozen=True, kw_only=True):
@@ -81,6 +85,7 @@ class DataCheck(Reached, frozen=True, kw_only=True):
     max_lag: Annotated[float, Meta(ge=0)] | None = None
     looks: bool = True
     tables: tuple[Table | str, ...] = ()
+    manifest: Recall | None = None
     against: Against | None = None
     timeout: Seconds = 60.0
 

@@ -183,6 +183,7 @@ class Lab:
         self.figures: list[Figures] = []
         self.records: list[Mapping[str, Any]] = []
         self.fetched: list[str] = []
+        self.documents: dict[str, dict[str, Any]] = {}
         self.plan = Plan(
             kind="test", context="lab", cluster_uid="cluster-1", target="t", title="t", danger=Danger.SAFE,
             params={}, steps=(),
@@ -207,6 +208,13 @@ class Lab:
     async def evidence(self, record: Mapping[str, Any]) -> str:
         self.records.append(record)
         return "evidence/1.json"
+
+    async def keep(self, name: str, record: Mapping[str, Any]) -> str:
+        self.documents[name] = json.loads(json.dumps(record))
+        return f"manifests/{name}.json"
+
+    async def kept(self, name: str) -> dict[str, Any] | None:
+        return self.documents.get(name)
 
     async def fetch(self, url: str, *, limit: int, ca: str = "") -> bytes:
         self.fetched.append(url)

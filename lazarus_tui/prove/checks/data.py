@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from lazarus_tui.model.steps import StepContext
-from lazarus_tui.prove.checks import compare, mongodb, mysql, postgresql, redis
+from lazarus_tui.prove.checks import compare, manifests, mongodb, mysql, postgresql, redis
 from lazarus_tui.prove.checks.database import Address, Database, address
 from lazarus_tui.prove.checks.outcome import Attempt, CouldNot, Found, Wrong
 from lazarus_tui.prove.wanted import Expect
@@ -64,6 +64,8 @@ async def session(
 
 async def look(context: StepContext, check: DataCheck, attempt: Attempt) -> Found:
     report = Report()
+    if check.manifest is not None and check.against is None:
+        check = await manifests.recalled(context, check, report.evidence)
     async with session(context, check, attempt) as (database, where):
         report.evidence["place"] = where
         about = await database.about(check)
