@@ -19,6 +19,7 @@ from lazarus_tui.model.stepping import BaseStep
 from lazarus_tui.model.steps import Observation, Reader, Seen, StepContext
 from lazarus_tui.prove.proof import stillness
 from lazarus_tui.prove.proof.kinds import Kinds, kinds
+from lazarus_tui.prove.rules import resolve
 
 COMPARED, WORKLOADS = "prove.compared", "prove.workloads"
 # Of clusters' own kinds those through which a copy could act on everybody (S12).
@@ -111,7 +112,7 @@ class _Look:
         found = (await self._objects(kind)).get(str(wanted["name"]))
         if found is None:
             return ""  # what is not there harms nobody; whether it should be there is the inventory's question
-        value = at_pointer(found, str(wanted["pointer"]))
+        value = resolve(found, str(wanted["pointer"]))
         if holds(value, wanted.get("value")):
             return ""
         should = "absent" if wanted.get("value") is None else f"{wanted['value']!r}"
@@ -153,19 +154,6 @@ def _split(ref: str) -> tuple[str, str, str]:
     parts = ref.split("/")
     count = 1 if len(parts) == 3 else 2
     return "/".join(parts[:count]), "/", "/".join(parts[count:])
-
-
-def at_pointer(found: Any, pointer: str) -> Any:
-    """The value at a JSON pointer (RFC 6901), None where the path ends before."""
-    for part in pointer.split("/")[1:]:
-        part = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(found, Mapping):
-            found = found.get(part)
-        elif isinstance(found, list) and part.isdigit() and int(part) < len(found):
-            found = found[int(part)]
-        else:
-            return None
-    return found
 
 
 def holds(value: Any, wanted: Any) -> bool:

@@ -22,9 +22,10 @@ from lazarus_tui.model.resources import (
 from lazarus_tui.model.steps import Seen
 from lazarus_tui.prove.proof.capture import Capture
 from lazarus_tui.prove.proof.causes import explain
-from lazarus_tui.prove.proof.compare import COMPARED, WORKLOADS, Compare, at_pointer, holds
+from lazarus_tui.prove.proof.compare import COMPARED, WORKLOADS, Compare, holds
 from lazarus_tui.prove.proof.identity import Identity
 from lazarus_tui.prove.proof.release import RELEASED, Release
+from lazarus_tui.prove.rules import resolve
 from tests.prove.proof.facts import facts, params
 from tests.velero.lab import Lab, World
 
@@ -99,11 +100,21 @@ async def test_what_is_missing_is_told_and_does_not_stop_it(lab: Lab) -> None:
     ("pointer", "value"),
     [
         ("/spec/a~1b", 1), ("/spec/list/0/x", 2), ("/spec/list/7", None), ("/spec/none/deep", None), ("/spec/m~0n", 3),
-        ("", {"spec": {"a/b": 1, "list": [{"x": 2}], "m~n": 3}}),
+        ("", {"spec": {"a/b": 1, "list": [{"x": 2, "name": "web"}], "m~n": 3}}),
+        ("/spec/list/name=web/x", 2), ("/spec/list/name=other/x", None),
     ],
 )  # fmt: skip
 def test_pointers(pointer: str, value: Any) -> None:
-    assert at_pointer({"spec": {"a/b": 1, "list": [{"x": 2}], "m~n": 3}}, pointer) == value
+    assert resolve({"spec": {"a/b": 1, "list": [{"x": 2, "name": "web"}], "m~n": 3}}, pointer) == value
+
+
+async def test_a_container_is_found_by_its_name_wherever_others_were_put(lab: Lab) -> None:
+    containers = [{"name": "sidecar"}, {"name": "web", "securityContext": {"privileged": True}}]
+    lab.world.put(PODS, "web-0", Q, spec={"containers": containers})
+    where = "/spec/containers/name=web/securityContext/privileged"
+    expected = [{"rule": "S3", "resource": "pods", "group": "", "name": "web-0", "pointer": where, "value": None}]
+    seen = await lab.run(Compare({**wanted(), "expected": expected}))
+    assert (seen.seen, seen.detail) == (Seen.FAILED, f"S3: pods/web-0 has {where} True, not absent")
 
 
 def test_nothing_is_what_absent_means() -> None:
