@@ -6,6 +6,7 @@ Facts: ``prove.point`` {name, start, completed, expiration, phase, errors, warni
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -19,15 +20,12 @@ from lazarus_tui.model.resources import (
     CONFIGMAPS,
     DEPLOYMENTS,
     LOCATIONS,
-    NAMESPACES,
-    NETWORKPOLICIES,
-    PODS,
     RESTORES,
-    Resource,
 )
 from lazarus_tui.model.snapshots import CONTENTS, SNAPSHOTS, Content
 from lazarus_tui.model.stepping import BaseStep
 from lazarus_tui.model.steps import Observation, Reader, Seen, StepContext
+from lazarus_tui.prove.quarantine import names, rights
 
 # A point that expires sooner could vanish while it is proven (S22).
 OUTLIVES = timedelta(hours=1)
@@ -94,20 +92,19 @@ class Preflight(BaseStep):
     async def _missing_rights(self, reader: Reader) -> list[str]:
         """A hint (only a 403 is the truth), but one that comes before anything is made."""
         quarantine = str(self.params["quarantine"])
-        wanted: list[tuple[str, Resource, str]] = [
-            ("create", NAMESPACES, ""),
-            ("delete", NAMESPACES, ""),
-            ("create", NETWORKPOLICIES, quarantine),
-            ("create", PODS, quarantine),
-        ]
+        wanted = rights.needed(names.quarantine(self.params))
         if self.params.get("source") == "snapshots":
-            wanted += [("create", CONTENTS, ""), ("create", SNAPSHOTS, quarantine)]
+            wanted += [("create", CONTENTS, "", ""), ("create", SNAPSHOTS, quarantine, "")]
         else:
-            wanted += [("create", RESTORES, self.velero), ("create", CONFIGMAPS, self.velero)]
+            wanted += [(verb, RESTORES, self.velero, "") for verb in ("create", "delete")]
+            wanted += [(verb, CONFIGMAPS, self.velero, "") for verb in ("create", "delete")]
+        answers = await asyncio.gather(
+            *(reader.can_i(verb, kind, where, subresource=sub) for verb, kind, where, sub in wanted)
+        )
         return [
-            f"{verb} {kind.group_resource}" + (f" in {where}" if where else "")
-            for verb, kind, where in wanted
-            if await reader.can_i(verb, kind, where) is False
+            f"{verb} {kind.group_resource}" + (f"/{sub}" if sub else "") + (f" in {where}" if where else "")
+            for (verb, kind, where, sub), answer in zip(wanted, answers, strict=True)
+            if answer is False
         ]
 
 
