@@ -16,11 +16,13 @@ from lazarus_tui.model.resources import (
     RESTORES,
     SERVICES,
 )
+from lazarus_tui.prove.proof.preflight import Preflight
 from lazarus_tui.prove.quarantine import bodies, names
 from lazarus_tui.prove.quarantine.steps import Clean, ShownClean, Space
 from lazarus_tui.sandbox.api.errors import ApiError
 from tests.prove.quarantine.grounds import OP, QUARANTINE, VELERO, Said, grounds
 from tests.snapshots.stage import SPACE
+from tests.velero.lab import Lab, World
 
 
 def step(done: Any, name: str) -> Any:
@@ -214,3 +216,20 @@ def test_bodies_pass_pod_security_and_carry_their_owner() -> None:
     assert all(one["metadata"]["labels"][names.OPERATION] == OP for one in made)
     assert bodies.policies(wanted)[0]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     assert bodies.defaults(wanted) is None
+
+
+async def test_what_cannot_be_cleaned_is_not_made() -> None:
+    """Of the rights it needs, the one to keep volumes is missing: that is known before anything is there."""
+    lab = Lab(World())
+    asked: list[tuple[str, str, str]] = []
+
+    async def can_i(verb: str, resource: Any, namespace: str = "", name: str = "", subresource: str = "") -> bool:
+        asked.append((verb, resource.plural, subresource))
+        return (verb, resource.plural) != ("patch", "persistentvolumes")
+
+    lab.world.can_i = can_i  # type: ignore[method-assign]
+    params = {"op": OP, "quarantine": QUARANTINE, "velero": VELERO, "source": "velero", "namespace": SPACE}
+    missing = await Preflight(params)._missing_rights(lab.world)  # type: ignore[arg-type]
+    assert missing == ["patch persistentvolumes"]
+    assert {("create", "pods", "exec"), ("create", "resourcequotas", ""), ("delete", "restores", "")} <= set(asked)
+    assert lab.world.writes == []
