@@ -8,6 +8,7 @@ every step back.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 # Seconds between two looks for capsules: a workload that another Lazarus has at zero is not silent here for longer.
 LOOK_AGAIN = 30.0
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 # What the plan knows and a screen wants: without the journal no step has told it.
 KNOWN = ("set", "replicas")
 
@@ -79,13 +81,24 @@ def opened(found: dict[str, Any]) -> Capsule:
         raise BadCapsule(f"capsule {where} was changed: its plan is not the one that was approved")
     marks, made = meta.get("annotations") or {}, str(meta.get("creationTimestamp") or "")
     closed, until = str(marks.get(CLOSED) or ""), str(marks.get(FROZEN_UNTIL) or "")
+    _beside(plan, str(meta.get("namespace")), where)
     try:
-        hooks_of(plan.params)
+        hooks = hooks_of(plan.params)
         if until:
             parse_rfc3339(until)
     except (ValueError, OverflowError, msgspec.MsgspecError) as error:
         raise BadCapsule(f"capsule {where} cannot be read: {error}") from error
+    if hooks is not None and not all(map(_NAME.fullmatch, hooks.pods)):
+        raise BadCapsule(f"capsule {where} names pods that cannot exist")
     return Capsule(str(data["operation"]), str(meta["namespace"]), str(meta["name"]), plan, closed, made, until)
+
+
+def _beside(plan: Plan, namespace: str, where: str) -> None:
+    """Whoever may write ConfigMaps in one namespace has nothing to say about another, and names stand in commands that
+    a person copies."""
+    space, _, name = plan.target.partition("/")
+    if space != namespace or plan.params.get("namespace") != namespace or not _NAME.fullmatch(name):
+        raise BadCapsule(f"capsule {where} is not of a workload beside it")
 
 
 async def capsules(cluster: Cluster) -> list[Capsule]:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from lazarus_tui.engine import adoption
@@ -17,6 +18,7 @@ from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.model.clock import parse_rfc3339
 from lazarus_tui.model.freezes import frozen_words, held_seconds
 from lazarus_tui.model.operation import Operation, OpState
+from lazarus_tui.model.plan import canonical
 from lazarus_tui.model.resources import CONFIGMAPS, Resource
 from lazarus_tui.view import freezes
 from lazarus_tui.view.text import plain
@@ -165,6 +167,21 @@ async def test_without_the_right_to_leave_one_the_set_is_taken_and_that_is_said(
         assert app.locked == 0
         lines = await engine.passing(engine.runner.lines(done.id))
         assert any("only this journal knows of the freeze" in one.text for one in lines)
+
+
+@pytest.mark.parametrize("change", [
+    {"target": "prod/db; rm -rf ~"}, {"target": "prod/db\x1b[2J"}, {"target": "other/db"}, {"target": "db"},
+    {"params": {"namespace": "other"}}, {"params": {"hooks": {"pods": {"db-0;ls": {"container": "db", "claims": []}}}}},
+])  # fmt: skip
+async def test_a_note_speaks_only_of_what_is_beside_it_and_by_names_that_can_be(change: dict[str, Any]) -> None:
+    async with orphaned() as (stage, engine, _, _):
+        [capsule] = await engine.passing(capsules(engine.cluster))
+        params = {**capsule.plan.params, **change.get("params", {})}
+        forged = msgspec.structs.replace(capsule.plan, **{**change, "params": params})
+        [note] = notes(stage)
+        note["data"] |= {"plan": canonical(forged).decode(), "digest": forged.digest()}
+        with pytest.raises(BadCapsule, match=r"not of a workload beside it|pods that cannot exist"):
+            opened(note)
 
 
 async def test_a_note_whose_time_is_no_time_is_no_note() -> None:
