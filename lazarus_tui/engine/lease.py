@@ -7,6 +7,7 @@ take over at 30 s. Another holder is judged by its record changing on our own mo
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import socket
@@ -30,6 +31,8 @@ WRITES_STOP = 15.0
 QUARANTINE = 60.0
 # A record that says it was last renewed so long ago, more than clocks differ, is only watched for two renewals.
 EXPIRED = 600.0
+# Renewals in a row while the record changes under our own name: late requests of an engine that was killed.
+_TRIES = 5
 
 
 class LeaseSpec(Wire, frozen=True):
@@ -72,6 +75,7 @@ class Lease:
         self.name = lease_name(target)
         self.unavailable = False
         self.lost = ""
+        self._turn = asyncio.Lock()
         self._renewed = float("-inf")
         self._renewed_at = clock.now()
         self._record: LeaseRecord | None = None
@@ -170,17 +174,19 @@ class Lease:
 
     async def renew(self) -> None:
         """Renew once; marks the lease lost when somebody else has it. KubeError when it cannot be known."""
-        if self.unavailable or self.lost or self._renewed == float("-inf"):
-            return  # what was never taken is not renewed: that would be taking it from whoever has it
-        try:
-            await self._put(self._record)
-        except Conflict:
-            record = await self._read()
-            if record is None or record.spec.holder_identity != self._holder:
-                who = record.spec.holder_identity if record else "nobody"
-                self.lost = f"the lease on the target was lost ({who} holds it now)"
-            else:
-                await self._put(record)
+        async with self._turn:  # the keeper and the gate renew it: at once they would be each other's conflict
+            if self.unavailable or self.lost or self._renewed == float("-inf"):
+                return  # what was never taken is not renewed: that would be taking it from whoever has it
+            for _ in range(_TRIES):
+                try:
+                    await self._put(self._record)
+                    return
+                except Conflict:
+                    record = await self._read()
+                    if record is None or record.spec.holder_identity != self._holder:
+                        who = record.spec.holder_identity if record else "nobody"
+                        self.lost = f"the lease on the target was lost ({who} holds it now)"
+                        return
 
     async def keep(self) -> None:
         """Renew for ever; errors are left to ``fresh``, which the gate asks before every write."""

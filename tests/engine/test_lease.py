@@ -217,3 +217,22 @@ async def test_a_leap_of_the_wall_clock_makes_a_lease_doubtful() -> None:
         assert not mine.fresh
         await mine.renew()
         assert mine.fresh
+
+
+async def test_its_keeper_and_the_gate_are_not_each_others_conflict() -> None:
+    async with laboratory() as (world, engine):
+        mine = lease(world, engine, "me")
+        await mine.acquire()
+        under_way = 0
+
+        async def slowly(request: HttpRequest) -> None:
+            nonlocal under_way
+            under_way += request.method == "PATCH"
+            assert under_way <= 1, "two renewals at once, of one record"
+            await asyncio.sleep(0)
+            under_way -= request.method == "PATCH"
+
+        engine.wire.before = slowly
+        await engine.passing(asyncio.gather(*(mine.renew() for _ in range(8))))
+        assert mine.fresh
+        assert not mine.lost
