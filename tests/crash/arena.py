@@ -29,7 +29,7 @@ from tests.engine.world import CONTEXT, WRITES
 from tests.snapshots.stage import Stage
 
 ROOT = Path(__file__).parents[2]
-FACTOR = 12.0
+FACTOR = 6.0
 # Real seconds after which something that should happen is taken for lost.
 PATIENCE = 60.0
 # Real seconds by which a request of a killed engine reaches the cluster late: its successor is up by then.
@@ -144,6 +144,13 @@ class Zygote:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process, self._turn = process, asyncio.Lock()
+        self._engines: list[EngineProcess] = []
+
+    def end(self, folder: Path) -> None:
+        """No engine of this state is left, whatever came in between."""
+        for engine in [each for each in self._engines if each.folder == folder]:
+            engine.kill()
+            self._engines.remove(engine)
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -165,14 +172,16 @@ class Zygote:
             asked = {"folder": str(folder), "kubeconfig": str(config), "points": points}
             self._process.stdin.write(json.dumps(asked).encode() + b"\n")
             await self._process.stdin.drain()
-            return EngineProcess(int(await self._process.stdout.readline()), folder, config)
+            started = EngineProcess(int(await self._process.stdout.readline()), folder, config)
+            self._engines.append(started)
+            return started
 
 
 class EngineProcess:
     """One engine; ``gone`` is done when it has ended, however."""
 
     def __init__(self, pid: int, folder: Path, config: Path) -> None:
-        self.pid, self._config = pid, config
+        self.pid, self.folder, self._config = pid, folder, config
         self._fd = os.pidfd_open(pid)
         self.gone = asyncio.Event()
         asyncio.get_running_loop().add_reader(self._fd, self._ended)

@@ -81,15 +81,17 @@ class KillCase:
     async def _prepare(self) -> None:
         arena = self.arena
         engine = await self.zygote.engine(self.state, arena.kubeconfig, "")
-        async with asyncio.timeout(PATIENCE):
-            client = await engine.client()
-            plan = await self._plan(client, snapshots.inplace.KIND, {})
-            await self._start(client, plan)
-            done = await self._ended(client, engine)
-        assert done is not None
-        assert done.state is OpState.DONE, done.message
+        client: Client | None = None
+        try:
+            async with asyncio.timeout(PATIENCE):
+                client = await engine.client()
+                await self._start(client, await self._plan(client, snapshots.inplace.KIND, {}))
+                done = await self._ended(client, engine)
+            assert done is not None
+            assert done.state is OpState.DONE, done.message
+        finally:
+            await self._end(engine, client)
         self.prior = self.op
-        await self._end(engine, client)
         arena.trap.arrived.clear()
 
     async def _end(self, engine: EngineProcess, client: Client | None) -> None:
@@ -246,6 +248,8 @@ class KillCase:
             return
         told.state = ended.state.value
         told.breaches += judged(self.scene, arena, self.watcher, ended, {self.op[:8], self.prior[:8]})
+        if told.breaches:
+            told.breaches.append(f"it ended {ended.state.value}: {ended.message}")
 
 
 async def _dies(engine: EngineProcess) -> bool:
@@ -268,4 +272,5 @@ async def run_task(task: Task, zygote: Zygote, clock: FastClock) -> Told:
         except Exception as error:
             return Told(breaches=[f"{type(error).__name__}: {error}"])
         finally:
+            zygote.end(arena.folder / "state")
             await arena.close()

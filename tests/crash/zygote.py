@@ -5,6 +5,7 @@ One JSON line asks for an engine (``folder``: its state, ``kubeconfig``, ``point
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -15,10 +16,13 @@ from pathlib import Path
 from lazarus_tui.engine import failpoint, house, process
 from tests.crash.fastclock import FastClock
 
+_PR_SET_PDEATHSIG = 1
+
 
 def engine(asked: dict[str, str], factor: float, zero: float) -> int:
     """The whole life of an engine process: ``lazarus_tui.engine.process`` in a faster time."""
     os.setsid()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # no engine outlives the harness
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     folder = Path(asked["folder"])
     os.environ.update({"LAZARUS_STATE": str(folder), "HOME": str(folder)})
