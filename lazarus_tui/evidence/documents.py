@@ -18,7 +18,7 @@ _NAME = 80  # characters of a name that stand in its file's
 
 
 class Documents:
-    """One file a name in ``folder``: named by what is plain of that name, which can come from a cluster, and its hash."""
+    """One file a name in ``folder``, called by what is plain of the name (it can come from a cluster) and a hash."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

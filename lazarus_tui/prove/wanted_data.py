@@ -177,10 +177,12 @@ class DataWatermark(Watermark, frozen=True, kw_only=True):
 class PostgresqlWatermark(DataWatermark, frozen=True, kw_only=True, tag="postgresql"):
     """``sql`` reads one time (with or without zone: then UTC), such as ``select max(updated_at) from orders``."""
 
+    port: Port | None = 5432
     sql: str
 
 
 class MysqlWatermark(DataWatermark, frozen=True, kw_only=True, tag="mysql"):
+    port: Port | None = 3306
     sql: str
 
 
@@ -191,6 +193,7 @@ class MariadbWatermark(MysqlWatermark, frozen=True, kw_only=True, tag="mariadb")
 class MongodbWatermark(DataWatermark, frozen=True, kw_only=True, tag="mongodb"):
     """The newest ``field`` (a date) of ``collection``."""
 
+    port: Port | None = 27017
     collection: str
     field: str
 
@@ -198,6 +201,7 @@ class MongodbWatermark(DataWatermark, frozen=True, kw_only=True, tag="mongodb"):
 class RedisWatermark(DataWatermark, frozen=True, kw_only=True, tag="redis"):
     """``key`` holds a time: RFC 3339, or seconds or milliseconds since 1970."""
 
+    port: Port | None = 6379
     key: str
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lazarus_tui.model.plan import PlanRefused
@@ -138,6 +138,7 @@ def test_every_other_address_leads_out(url: str) -> None:
         service_of(url, "copy", {"copy": "shop"})
 
 
+@settings(max_examples=40)
 @given(st.from_regex(r"https?://[a-z0-9.\-@:\[\]%]{1,40}/?", fullmatch=True))
 def test_no_address_resolves_to_anything_but_a_plain_name(url: str) -> None:
     try:
@@ -173,6 +174,7 @@ def test_comparisons(expect: dict[str, Any], value: Any, words: str) -> None:
     assert words in found
 
 
+@settings(max_examples=40)
 @given(st.text(min_size=9).filter(lambda text: not text.isspace()))
 def test_what_is_said_of_a_difference_never_holds_the_value(value: str) -> None:
     expects = (
