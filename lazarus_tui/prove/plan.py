@@ -21,6 +21,7 @@ from lazarus_tui.prove.definitions import Checks, parse
 from lazarus_tui.prove.points import Contents, Source, identity
 from lazarus_tui.prove.rules import Options, Ruling, judge
 from lazarus_tui.prove.rules.modifiers import LARGEST, document
+from lazarus_tui.prove.rules.podspecs import SCALED
 from lazarus_tui.prove.snapshot_points import SnapshotPoints
 from lazarus_tui.prove.velero_points import VeleroPoints
 
@@ -154,8 +155,9 @@ def _frozen(
 
 def _checks(wanted: Asked, names: Names, ruling: Ruling, context: str) -> Checks:
     """What is checked. Built-in checks ask only what is brought back: with one workload the others are not there."""
-    given = {"sources": {names.quarantine: wanted.namespace}, "checks": wanted.checks, "evidence": False}
-    found = parse(given, context)
+    runs = any(ruling.created.get(one) for one in ("pods", *SCALED, "daemonsets.apps"))
+    given = {"sources": {names.quarantine: wanted.namespace}, "checks": wanted.checks, "workloads": runs}
+    found = parse({**given, "evidence": False}, context)
     if wanted.checks:
         return found
     there = ruling.created.get("services", ())

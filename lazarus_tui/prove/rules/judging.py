@@ -15,7 +15,7 @@ from lazarus_tui.prove.rules.options import Options
 from lazarus_tui.prove.rules.owners import Owners
 from lazarus_tui.prove.rules.patching import patched
 from lazarus_tui.prove.rules.ruling import Line, Ruling
-from lazarus_tui.prove.rules.table import findings
+from lazarus_tui.prove.rules.table import ALWAYS_OUT, findings
 
 # Kinds that come and go by themselves: their absence says nothing about completeness.
 _UNCOUNTED = frozenset({
@@ -31,7 +31,7 @@ def judge(contents: Contents, options: Options) -> Ruling:
     scene = _scene(contents, options)
     every = [*contents.items, *contents.cluster]
     said = {id(item): _freed(item, scene, options) for item in every}
-    out = _excluded(every, said)
+    out = _excluded(every, said, options)
     created: dict[str, list[str]] = defaultdict(list)
     for item in every:
         if item.resource not in out and not any(found.verb in _ENDS for _, found in said[id(item)]):
@@ -47,7 +47,7 @@ def judge(contents: Contents, options: Options) -> Ruling:
         held=tuple(_held(contents, scene)),
         not_green=notes.not_green(every, said, scene, options.workload),
         blocked=tuple(f"{i.ref}: {f.words} ({r.id})" for i in every for r, f in said[id(i)] if f.verb is Verb.BLOCK),
-        warnings=(*contents.warnings, *notes.warnings(every, said)),
+        warnings=(*contents.warnings, *notes.warnings(every, said, out)),
         apply=lambda body: _apply(body, scene, options),
     )
 
@@ -95,9 +95,11 @@ def _freed(item: Item, scene: Scene, options: Options) -> list[Said]:
     return result
 
 
-def _excluded(every: Iterable[Item], said: Mapping[int, list[Said]]) -> set[str]:
+def _excluded(every: Iterable[Item], said: Mapping[int, list[Said]], options: Options) -> set[str]:
     """Kinds that stay out as a whole: Velero can leave out kinds, not objects."""
-    return {item.resource for item in every if any(f.verb is Verb.SKIP for _, f in said[id(item)])} - {"namespaces"}
+    found = {item.resource for item in every if any(f.verb is Verb.SKIP for _, f in said[id(item)])} - {"namespaces"}
+    free = {item.resource for item in every if any(f.verb is Verb.KEEP for _, f in said[id(item)])}
+    return found | ALWAYS_OUT - free
 
 
 def _changes(every: Iterable[Item], said: Mapping[int, list[Said]]) -> Iterable[tuple[str, Item, Finding]]:

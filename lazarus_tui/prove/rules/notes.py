@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from lazarus_tui.prove.points import Item
 from lazarus_tui.prove.rules import podspecs
@@ -53,7 +53,8 @@ def _templated(item: Item, every: Iterable[Item]) -> Iterable[str]:
             yield one.name
 
 
-def warnings(every: Iterable[Item], said: Said) -> tuple[str, ...]:
+def warnings(every: Iterable[Item], said: Said, out: Collection[str]) -> tuple[str, ...]:
+    """``out``: the kinds that stay out."""
     found = []
     unknown = sorted(
         {i.resource for i in every for r, _ in said[id(i)] if r.title.startswith("custom resources nobody")}
@@ -62,7 +63,10 @@ def warnings(every: Iterable[Item], said: Said) -> tuple[str, ...]:
         found.append(f"left out, because nobody knows what acts on them: {', '.join(unknown)}")
     for item in every:
         words = [finding.words for rule, finding in said[id(item)] if finding.verb is Verb.KEEP]
-        found += [f"{item.ref} is restored against the rules, {text}" for text in words]
+        if words and item.resource in out:
+            found.append(f"{item.ref} is allowed, but others of its kind are not, and only whole kinds can be left out")
+        else:
+            found += [f"{item.ref} is restored against the rules, {text}" for text in words]
     daemons = sorted(item.name for item in every if item.resource == "daemonsets.apps")
     found += [f"DaemonSet {name} starts on every node" for name in daemons]
     temporary = sorted({item.name for item in every if _temporary(item)})

@@ -14,6 +14,20 @@ TABLE: tuple[Rule, ...] = (
     _SPACE, *traffic.RULES, *foreign.RULES, *identities.RULES, *podspecs.RULES, *volumes.RULES,
 )  # fmt: skip
 
+# Left out whether or not the point was seen to hold any: what is read of a point is not trusted to be all of it.
+ALWAYS_OUT = frozenset({
+    "networkpolicies.networking.k8s.io",  # S2
+    "ingresses.networking.k8s.io",  # S8
+    "clusterroles.rbac.authorization.k8s.io", "clusterrolebindings.rbac.authorization.k8s.io",  # S12
+    "mutatingwebhookconfigurations.admissionregistration.k8s.io",
+    "validatingwebhookconfigurations.admissionregistration.k8s.io",
+    "customresourcedefinitions.apiextensions.k8s.io", "apiservices.apiregistration.k8s.io",
+    "priorityclasses.scheduling.k8s.io",
+    "endpoints", "endpointslices.discovery.k8s.io", "leases.coordination.k8s.io",  # S14
+    "horizontalpodautoscalers.autoscaling",  # S15
+    "resourcequotas", "poddisruptionbudgets.policy",  # S18
+})  # fmt: skip
+
 # Verbs after which nothing more is said about an object.
 FINAL = frozenset({Verb.SKIP, Verb.LEFT, Verb.BLOCK})
 
