@@ -28,6 +28,7 @@ class Counts:
 
     def add(self, part: str, told: Told) -> None:
         here = self.parts.setdefault(part, Counter())
+        had = here.copy()
         for key in ("points", "moments", "states", "writes"):
             here[key] += told.get(key, 0)
         if part == "operations":
@@ -40,6 +41,8 @@ class Counts:
             here["cases"] += 1
             here["cut_twice"] += case["who"] == AGAIN and case.get("lives", 0) > 2
             self.ends[case["state"]] += 1
+        more = ", ".join(f"{count} {key}" for key, count in (here - had).items())
+        sys.stderr.write(f"{part}, {told['name']}: {more}\n")
 
     def _breaches(self, where: str, lines: list[str], here: Counter[str]) -> None:
         for line in lines:

@@ -2,13 +2,16 @@
 
 At every await a branch is cut with what was under way: what was being committed is lost. Where a commit ended while the
 operation waited there, a second branch is cut right then, before the operation hears of it. Two cuts that leave the
-same journal, objects, bytes, time and sleepers are the same beginning for whoever goes on, so the actors start from
-each of those once; for the operator without the journal, its rows do not count. Every cut is judged right then as well.
+same journal, objects, bytes, time, sleepers and writes are the same beginning for whoever goes on, so the actors start
+from each of those once; for the operator without the journal, its rows do not count. Every cut is judged right then as
+well.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import sqlite3
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -83,8 +86,12 @@ class Swept(Case):
         """In a branch that was cut: one more for each actor who would begin from something new."""
         child = self.child
         assert child
+        await self.engine.close()
+        objects = self._state()
+        whole = self._rows(objects)
+        if {whole, objects} <= self.seen and not self.breaches:
+            child.end({"cases": [self.told(Life(0, True, [], SEEN))]})
         await self._collect()
-        whole, objects = self._state(rows=True), self._state(rows=False)
         actors = [] if whole in self.seen and not self.breaches else [(SAME, True), (AGAIN, True)]
         if self.scene.capsule and (objects not in self.seen or self.breaches):
             actors += [(OTHER, False)] if self.scene.undo else [(OTHER, True), (OTHER, False)]
@@ -98,8 +105,8 @@ class Swept(Case):
         child.end({"seen": [whole, objects], "cases": cases or [self.told(Life(0, True, self.breaches, SEEN))]})
         raise AssertionError("unreachable")
 
-    def _state(self, *, rows: bool) -> str:
-        """All that an engine which starts now can find, and all that will happen without one."""
+    def _state(self) -> str:
+        """All that an engine without the journal can find now, and all that will happen without one."""
         found = hashlib.sha256()
         clock, app = self.stage.clock, self.app
         due = sorted(moment for moment, _, future in clock._sleepers if not future.done())
@@ -110,12 +117,17 @@ class Swept(Case):
                 found.update(repr((kind, key)).encode() + one.body + one.managers)
         for path in sorted(Path("cluster").rglob("*")):
             found.update(repr((str(path), path.read_bytes() if path.is_file() else b"")).encode())
-        if rows:
-            db = self.engine.journal._db._conn
+        return f"objects {found.hexdigest()}"
+
+    def _rows(self, objects: str) -> str:
+        """The same with the journal that a killed engine leaves, and what was sent so far with its rows."""
+        found = hashlib.sha256(objects.encode())
+        found.update(repr([(one.method, one.path, one.seq) for one in self.stage.sent]).encode())
+        with contextlib.closing(sqlite3.connect(self.engine.journal.path)) as db:
             for name in ("op", "step", "event", "line"):
                 for row in db.execute(f"SELECT * FROM {name} ORDER BY 1, 2"):
                     found.update(repr(row).encode())
-        return f"{'whole' if rows else 'objects'} {found.hexdigest()}"
+        return f"whole {found.hexdigest()}"
 
 
 async def _sweep(name: str, stride: int) -> Told:
