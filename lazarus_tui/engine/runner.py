@@ -338,7 +338,8 @@ class Runner:
     @contextlib.contextmanager
     def _alone(self, operation: Operation) -> Iterator[None]:
         """One decision at a time about an operation that stands still."""
-        if operation.id in self._deciding or operation.id in self._running:
+        gone = operation.state is OpState.PARKED and operation.id not in self._parked
+        if gone or operation.id in self._deciding or operation.id in self._running:
             raise Refused(f"operation {operation.id[:8]} is being resumed, undone or closed", hint="look again")
         self._deciding.add(operation.id)
         try:
@@ -359,8 +360,7 @@ class Runner:
         if holder != operation.id:
             raise Refused(f"operation {holder[:8]} works on {operation.target}", hint="wait for it")
         if not self._around.armed(operation.context):
-            what = f"context {operation.context} is read-only"
-            raise Refused(what, code="read-only", hint=ARM)
+            raise Refused(f"context {operation.context} is read-only", code="read-only", hint=ARM)
         now = rfc3339(self._around.clock.now(), micro=True)
         operation = msgspec.structs.replace(
             operation, state=state, exit_code=None, can_undo=False, changed=now, message="", hint="", ended="",
