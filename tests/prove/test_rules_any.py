@@ -118,7 +118,7 @@ OBJECTS = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(OBJECTS)
 def test_what_is_left_of_any_object_is_harmless_as_expected_and_stays_so(body: dict[str, Any]) -> None:
     body["metadata"]["namespace"] = HERE

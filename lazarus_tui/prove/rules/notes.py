@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from lazarus_tui.model.volumes import Held
 from lazarus_tui.prove.points import Item
 from lazarus_tui.prove.rules import podspecs
 from lazarus_tui.prove.rules.finding import Finding, Rule, Scene, Verb
@@ -18,12 +19,16 @@ def not_green(every: Iterable[Item], said: Said, scene: Scene, workload: str) ->
     """One sentence for each volume without data of ``workload`` ("" for any)."""
     every = list(every)
     own = _own(every, scene, workload)
-    return tuple(
-        f"{item.plural}/{item.name}: {found.words}"
+    claims = {item.name for item in every if item.resource == CLAIMS}
+    mounted_only = [v for v in scene.contents.volumes if v.claim not in claims and v.held is not Held.CAPTURED]
+    found = [f"{CLAIMS}/{volume.claim}: no data in this point: {volume.reason}" for volume in mounted_only]
+    found += [
+        f"{item.plural}/{item.name}: {finding.words}"
         for item in every
-        for _, found in said[id(item)]
-        if found.verb is Verb.EMPTY and (own is None or (item.resource, item.name) in own)
-    )
+        for _, finding in said[id(item)]
+        if finding.verb is Verb.EMPTY and (own is None or (item.resource, item.name) in own)
+    ]
+    return tuple(found)
 
 
 def _own(every: Iterable[Item], scene: Scene, workload: str) -> set[tuple[str, str]] | None:
