@@ -37,7 +37,7 @@ def choose(wanted: str, found: Sequence[PointView], now: datetime, rng: random.R
         f"there is no usable point by the rule {choice.rule!r}",
         where="point",
         hint=lines[0] if lines else "no backup or snapshot set holds this namespace",
-        code="no-point",
+        code="not-found",
         details=lines,
     )
 

@@ -133,7 +133,7 @@ async def test_the_newest_point_without_the_volumes_data_is_passed_over(site: Si
 async def test_without_a_usable_point_every_reason_is_told(site: Site) -> None:
     site.backup("empty", shop(), [])
     error = await refused(site)
-    assert error.code == "no-point"
+    assert error.code == "not-found"
     assert "empty: no data of volume data" in error.hint
     assert "no backup" in (await refused(site, namespace="elsewhere")).hint
 
@@ -286,3 +286,11 @@ async def test_an_exception_for_one_object_does_not_let_the_others_of_its_kind_i
     assert "gadgets.gadgets.example.com" in plan.params["restore"]["spec"]["excludedResources"]
     assert any("Gadget/good is allowed, but others of its kind are not" in warning for warning in plan.warnings)
     assert not any("Gadget" in entry for entry in plan.params["inventory"])
+
+
+async def test_where_nothing_runs_readiness_is_not_asked_and_so_not_tested(site: Site) -> None:
+    site.backup("settings", [thing("v1", "ConfigMap", "a"), workload("DaemonSet", "agent")])
+    checks = (await site.plan(point="settings")).params["checks"]
+    assert checks["readiness"] is False
+    site.backup("full", shop(), [captured("data", "shop")])
+    assert (await site.plan(point="full")).params["checks"]["readiness"] is True
