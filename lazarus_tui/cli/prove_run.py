@@ -87,7 +87,8 @@ def _params(workload: str, given: dict[str, Any]) -> dict[str, Any]:
 
 def _backed_up(session: Session, namespace: str) -> str:
     """The name of a backup that was taken now; one that did not end well is no point to prove."""
-    params = {"namespaces": [namespace]}
+    params = {"namespaces": [namespace], "fs_backup": _by_files(session, namespace)}
+    params = {key: value for key, value in params.items() if value is not None}
     plan = session.call("plan.make", {"kind": "velero.backup", "context": session.context(), "params": params}, Plan)
     consent = {"plan": msgspec.to_builtins(plan), "digest": plan.digest(), "confirm": plan.target}
     started = session.call("operation.start", consent, Operation)
@@ -98,6 +99,15 @@ def _backed_up(session: Session, namespace: str) -> str:
         what = f"the backup did not end: {ended.message or ended.state.value}"
         raise Refused(Fault("refused", what, namespace, ended.hint or f"lazarus operation show {ended.id[:8]}"))
     return name
+
+
+def _by_files(session: Session, namespace: str) -> bool | None:
+    """Whether the schedules of the namespace copy its files: a backup that is taken by hand does as they do."""
+    from lazarus_tui.model.scope import takes_namespace
+
+    templates = [one.spec.template for one in session.records("schedules").values()]
+    said = [one.default_volumes_to_fs_backup for one in templates if takes_namespace(one, namespace)]
+    return True if True in said else None
 
 
 def code(ended: Operation) -> int:

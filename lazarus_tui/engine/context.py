@@ -138,6 +138,7 @@ class OperationContext:
         operation = self._ledger.operation
         return {
             "lazarus": self._around.version,
+            "by": self._around.person,
             "kind": operation.kind,
             "context": operation.context,
             "target": operation.target,

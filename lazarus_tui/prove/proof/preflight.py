@@ -1,7 +1,7 @@
 """Right before anything is made: the point is there and outlives the proof, and the rights that are needed are there.
 
 Facts: ``prove.point`` {name, start, completed, expiration, phase, errors, warnings, location, digest, at},
-``prove.versions`` {kubernetes, velero}.
+``prove.reference`` {at, words}, to which the recovery point is measured, ``prove.versions`` {kubernetes, velero}.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.model.clock import parse_rfc3339, rfc3339
-from lazarus_tui.model.objects import Backup, Location
+from lazarus_tui.model.objects import Backup, Location, Schedule
 from lazarus_tui.model.points import location_name
 from lazarus_tui.model.resources import (
     BACKUPS,
@@ -21,10 +21,13 @@ from lazarus_tui.model.resources import (
     DEPLOYMENTS,
     LOCATIONS,
     RESTORES,
+    SCHEDULES,
 )
+from lazarus_tui.model.scope import Wanted
 from lazarus_tui.model.snapshots import CONTENTS, SNAPSHOTS, Content
 from lazarus_tui.model.stepping import BaseStep
 from lazarus_tui.model.steps import Observation, Reader, Seen, StepContext
+from lazarus_tui.prove.proof.reference import worst_moment
 from lazarus_tui.prove.quarantine import names, rights
 
 # A point that expires sooner could vanish while it is proven (S22).
@@ -74,7 +77,15 @@ class Preflight(BaseStep):
             "warnings": status.warnings, "location": place, "digest": self.params.get("contents_digest"),
             "uid": backup.metadata.uid, "at": rfc3339(now, micro=True),
         }  # fmt: skip
-        return Observation(Seen.DONE, f"{name} in {place}", facts={"prove.point": point})
+        reference = await self._reference(context, backup)
+        return Observation(Seen.DONE, f"{name} in {place}", facts={"prove.point": point, "prove.reference": reference})
+
+    async def _reference(self, context: StepContext, backup: Backup) -> dict[str, str] | None:
+        claims = tuple(sorted(str(volume["claim"]) for volume in self.params.get("volumes") or ()))
+        wanted = Wanted(str(self.params["namespace"]), claims=claims)
+        backups = await context.reader.list(BACKUPS, self.velero, type=Backup)
+        schedules = await context.reader.list(SCHEDULES, self.velero, type=Schedule)
+        return worst_moment(backup, backups, schedules, wanted, context.clock.now())
 
     async def _set(self, context: StepContext) -> Observation:
         """Every snapshot of storage that the copy is made from is still listed and ready."""

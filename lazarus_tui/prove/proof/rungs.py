@@ -159,7 +159,7 @@ def _restores(found: Evidence) -> Rung:
     at = str(facts.get("restore.settled") or facts.get("restore.t8") or facts.get("beside.t7") or "")
     if flipped := facts.get("prove.flipped"):
         return Rung(name, FAILED, str(flipped), at)
-    if found.params.get("source") == "velero":
+    if found.params.get("source") == "velero" and not _only_empty(facts):
         said = Verdict(str(facts.get("restore.verdict") or NOT_TESTED))
         if said is not PASSED or facts.get("restore.phase") != "Completed" or facts.get("restore.errors"):
             red = said if said is not PASSED else FAILED
@@ -171,6 +171,15 @@ def _restores(found: Evidence) -> Rung:
     if doubts:
         return Rung(name, INCONCLUSIVE, "; ".join(doubts[:3]), at)
     return Rung(name, PASSED, f"{len(found.params.get('inventory') or ())} objects came back as planned", at)
+
+
+def _only_empty(facts: Mapping[str, Any]) -> bool:
+    """Whether the restore is red for empty volumes alone, each of which is on the ladder of a workload."""
+    empty = {_short(one) for one in facts.get("restore.empty") or ()}
+    owned = {claim for one in facts.get(WORKLOADS) or () for claim in one["claims"]}
+    other = ("restore.errors", "restore.bad_volumes", "restore.untouched", "restore.unread")
+    well = facts.get("restore.phase") == "Completed" and not any(facts.get(key) for key in other)
+    return well and bool(empty) and empty <= owned
 
 
 def _warned(facts: Mapping[str, Any]) -> list[str]:
