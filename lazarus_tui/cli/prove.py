@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from lazarus_tui.cli.prove_checks import checks, manifest
 from lazarus_tui.cli.prove_plan import plan
 from lazarus_tui.cli.prove_run import list_proofs, run, show_proof
 
@@ -14,6 +15,8 @@ def prove() -> None:
 
 
 prove.add_command(plan)
+prove.add_command(checks)
+prove.add_command(manifest)
 prove.add_command(run)
 prove.add_command(list_proofs)
 prove.add_command(show_proof)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.operation import CheckResult
 from lazarus_tui.model.steps import StepContext
 from lazarus_tui.model.verdict import Verdict, worst
@@ -49,6 +50,7 @@ class Rounds:
     def __init__(self, rows: Iterable[Row], parallel: int) -> None:
         self.rows = sorted(rows, key=lambda row: row.check.tier)
         self._room = asyncio.Semaphore(parallel)
+        self.first = ""  # when the first needed check held (RFC 3339)
 
     async def go(self, context: StepContext) -> None:
         """Ask everything that is due, up to the first tier of which a needed check does not hold."""
@@ -65,6 +67,8 @@ class Rounds:
     async def _ask(self, context: StepContext, row: Row) -> None:
         async with self._room:
             found = await judged(row.check, context.clock, row.look)
+        if row.check.needed and found.verdict is Verdict.PASSED:
+            self.first = self.first or rfc3339(context.clock.now(), micro=True)
         row.tries += 1
         row.failures = 0 if found.verdict is Verdict.PASSED else row.failures + 1
         row.due = context.clock.monotonic() + min(_LONGEST, _PAUSE * _GROWTH ** max(0, row.failures - 1))

@@ -20,8 +20,9 @@ KIND = "prove.checks"
 
 
 async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
-    """Check what runs now; params {namespaces: […]} or {sources: {target: source}}, {checks: {…}}.
+    """Check what runs now; params {namespaces: […]} or {sources: {target: source}}, {checks: {…}}, {backup}.
 
+    ``backup`` is the one whose manifest the checks compare with.
     A plan whose checks run commands or make pods changes something, so it needs the right to.
     """
     sources = dict(params.get("sources") or {name: name for name in params.get("namespaces") or ()})
@@ -38,7 +39,7 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
         target=", ".join(sorted(sources)),
         title=f"Check {', '.join(sorted(sources))}",
         danger=Danger.CHANGES if _effects(wanted) else Danger.SAFE,
-        params={"sources": sources, "checks": msgspec.to_builtins(wanted)},
+        params={"sources": sources, "checks": msgspec.to_builtins(wanted), "backup": str(params.get("backup") or "")},
         steps=(),
         effects=_effects(wanted),
         made=rfc3339(clock.now()),

@@ -77,7 +77,6 @@ class Run(BaseStep):
         self.mutates = any(isinstance(check, ExecCheck) for check in wanted.checks)
         self._began: float | None = None
         self._held: tuple[float, str] | None = None
-        self._first = ""
         self._rounds: Rounds | None = None
         self._water = Watermark()
 
@@ -92,7 +91,6 @@ class Run(BaseStep):
             return Observation(Seen.DONE, words, facts={"checks.t12": "", "checks.verdict": str(Verdict.NOT_TESTED)})
         verdict = worst(r.verdict for r in needed) if needed else Verdict.PASSED
         passed = sum(1 for r in needed if r.verdict is Verdict.PASSED)
-        self._first = self._first or (_now(context) if passed else "")
         if verdict is Verdict.PASSED:
             self._held = self._held or (now, _now(context))
             if now - self._held[0] < self.wanted.stable_seconds and not self._over(context, now):
@@ -118,7 +116,7 @@ class Run(BaseStep):
         if self._water.at is not None:
             facts["checks.watermark"] = rfc3339(self._water.at, micro=True)
         at = self._held[1] if self._held and ready else ""
-        return facts | {"checks.t11": self._first, "checks.t12": at, "checks.verdict": str(verdict)}
+        return facts | {"checks.t11": rounds.first, "checks.t12": at, "checks.verdict": str(verdict)}
 
     def _rows(self, context: StepContext) -> list[Row]:
         wanted = self.wanted

@@ -180,6 +180,7 @@ async def test_checks_are_tried_until_they_hold(lab: Lab) -> None:
     assert seen.seen is Seen.DONE
     assert lab.facts["checks.verdict"] == "PASSED"
     assert lab.facts["checks.t12"] == rfc3339(START + timedelta(seconds=1.5), micro=True), "since then all held"
+    assert lab.facts["checks.t11"] == rfc3339(START + timedelta(seconds=0.5), micro=True), "then it held first"
 
 
 async def test_checks_that_never_hold_are_failed_with_their_words(lab: Lab) -> None:

@@ -59,6 +59,7 @@ async def session(
 ) -> AsyncIterator[tuple[Database, str]]:
     """A session that can only read, and where it leads to, in words."""
     async with address(context.reader, wanted, attempt) as (where, place), _driver(wanted.kind, where) as database:
+        attempt.answers = True
         yield database, f"{place.namespace}/{place.pod}:{place.port}"
 
 

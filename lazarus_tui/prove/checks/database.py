@@ -20,6 +20,7 @@ from lazarus_tui.prove.checks.place import Place, place_of
 from lazarus_tui.prove.wanted_data import DataCheck, DataWatermark
 
 CONNECT = 10.0  # seconds for a driver to connect and log in
+STATEMENT = 0.8  # the share of a check's time that one statement gets: the server's own limit comes first
 LOCK_WAIT_MS = 2000
 APPLICATION = "lazarus-check"
 
@@ -98,7 +99,8 @@ async def address(
             authority = await certificates.authority(reader, wanted.namespace, wanted.tls.ca)
     async with bridge(reader, place, attempt) as found:
         try:
-            yield Address(found.port, who, wanted.database, wanted.timeout, tls, authority), place
+            limit = wanted.timeout * STATEMENT
+            yield Address(found.port, who, wanted.database, limit, tls, authority), place
         except Exception:
             if found.broken is not None:
                 raise found.broken from None

@@ -14,6 +14,7 @@ from lazarus_tui.model.operation import CheckResult
 from lazarus_tui.model.redact import redact
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.prove.wanted import Check
+from lazarus_tui.prove.wanted_data import Watermark
 
 MAX_WORDS = 400
 
@@ -44,10 +45,15 @@ class Found:
 
 @dataclass(slots=True)
 class Attempt:
-    """One try of one check. ``reached``: what is checked was there, so that silence is its own."""
+    """One try of one check.
+
+    ``reached``: what is checked was there, so that silence is its own. ``answers``: it talks, so that silence is only a
+    long answer, and says nothing about the copy.
+    """
 
     clock: Clock
     reached: bool = False
+    answers: bool = False
 
 
 Look = Callable[[Attempt], Awaitable[Found]]
@@ -68,12 +74,15 @@ async def judged(check: Check, clock: Clock, look: Look) -> CheckResult:
     except KubeError as error:
         verdict, words = _kube(error, check)
     except TimeoutError:
-        verdict = Verdict.FAILED if attempt.reached else Verdict.INCONCLUSIVE
-        words = f"no answer within {check.timeout:g} s" + ("" if attempt.reached else ": it was never reached")
+        silent = attempt.reached and not attempt.answers
+        verdict = Verdict.FAILED if silent else Verdict.INCONCLUSIVE
+        why = "" if silent else ": it answers, and was not done" if attempt.answers else ": it was never reached"
+        words = f"no answer within {check.timeout:g} s{why}"
     except OSError as error:
         verdict, words = Verdict.INCONCLUSIVE, f"the way there broke: {type(error).__name__} {error}"
     kept = {"rung": check.rung, "needed": check.needed, "tier": check.tier, **evidence}
-    return CheckResult(check.title, check.kind, verdict, clock.monotonic() - began, redact(words, MAX_WORDS), kept)
+    kind = "watermark" if isinstance(check, Watermark) else check.kind
+    return CheckResult(check.title, kind, verdict, clock.monotonic() - began, redact(words, MAX_WORDS), kept)
 
 
 def _kube(error: KubeError, check: Check) -> tuple[Verdict, str]:
