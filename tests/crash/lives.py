@@ -163,7 +163,7 @@ class Case:
         if self.actor == "other operator" and self.scene.capsule:
             return await self._taken_over()
         if self.actor == "cut again":
-            again = seeded(20261121 + self.k).randrange(1, 200)
+            again = seeded(20261121 + self.k).randrange(1, 200 if self.scene.capsule else 60)  # a set is taken in fewer
             done = await self._next_life(again)
             if done is not None:
                 return done
