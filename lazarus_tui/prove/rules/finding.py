@@ -41,13 +41,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What rules may know beside the object. ``held``: ``Kind/name`` of the workloads that start at zero;
-    ``parked``: names of their pods; ``own``: plural.group of custom resources that are allowed by name."""
+    """What rules may know beside the object. ``held``: ``Kind/name`` of the workloads that start at zero; ``parked``:
+    names of their pods; ``busy``: workloads that the restore itself starts, because it fills volumes in their pods."""
 
     contents: Contents
     target: str = ""
     held: Collection[str] = frozenset()
     parked: Collection[str] = frozenset()
+    busy: Collection[str] = frozenset()
     pods: bool = True  # whether pods are restored themselves
     native: bool = False  # whether PersistentVolumes are restored from the backup
 

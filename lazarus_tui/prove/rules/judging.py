@@ -9,7 +9,7 @@ from typing import Any
 from lazarus_tui.model.resources import Resource
 from lazarus_tui.model.volumes import Held
 from lazarus_tui.prove.points import NATIVE, Contents, Item
-from lazarus_tui.prove.rules import foreign, modifiers, notes
+from lazarus_tui.prove.rules import foreign, modifiers, notes, podspecs
 from lazarus_tui.prove.rules.finding import Finding, Rule, Scene, Verb
 from lazarus_tui.prove.rules.options import Options
 from lazarus_tui.prove.rules.owners import Owners
@@ -47,7 +47,7 @@ def judge(contents: Contents, options: Options) -> Ruling:
         held=tuple(_held(contents, scene)),
         not_green=notes.not_green(every, said, scene, options.workload),
         blocked=tuple(f"{i.ref}: {f.words} ({r.id})" for i in every for r, f in said[id(i)] if f.verb is Verb.BLOCK),
-        warnings=(*contents.warnings, *notes.warnings(every, said, out)),
+        warnings=(*contents.warnings, *notes.warnings(every, said, scene, out)),
         apply=lambda body: _apply(body, scene, options),
     )
 
@@ -75,6 +75,7 @@ def _scene(contents: Contents, options: Options) -> Scene:
         target=options.target,
         held=frozenset(held | sets),
         parked=frozenset(parked),
+        busy=frozenset(busy - {""}),
         pods=bool(filled or bare),
         native=any(v.method == NATIVE and v.held is Held.CAPTURED for v in contents.volumes),
     )
@@ -145,8 +146,7 @@ def _inventory(contents: Contents, created: Mapping[str, Iterable[str]]) -> tupl
 
 def _held(contents: Contents, scene: Scene) -> Iterable[dict[str, Any]]:
     for item in contents.of("deployments.apps", "statefulsets.apps"):
-        consumer = item.marks("labels").get("lazarus/role") == "consumer"
-        if f"{item.kind}/{item.name}" in scene.held and not consumer:
+        if f"{item.kind}/{item.name}" in scene.held and not podspecs.consumes(item):
             replicas = item.spec.get("replicas")
             yield {"kind": item.kind, "name": item.name, "replicas": 1 if replicas is None else replicas}
 

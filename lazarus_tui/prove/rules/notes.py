@@ -58,7 +58,7 @@ def _templated(item: Item, every: Iterable[Item]) -> Iterable[str]:
             yield one.name
 
 
-def warnings(every: Iterable[Item], said: Said, out: Collection[str]) -> tuple[str, ...]:
+def warnings(every: Iterable[Item], said: Said, scene: Scene, out: Collection[str]) -> tuple[str, ...]:
     """``out``: the kinds that stay out."""
     found = []
     unknown = sorted(
@@ -71,9 +71,12 @@ def warnings(every: Iterable[Item], said: Said, out: Collection[str]) -> tuple[s
         if words and item.resource in out:
             found.append(f"{item.ref} is allowed, but others of its kind are not, and only whole kinds can be left out")
         else:
-            found += [f"{item.ref} is restored against the rules, {text}" for text in words]
+            found += [f"{item.ref} is kept against a rule: {text}" for text in words]
     daemons = sorted(item.name for item in every if item.resource == "daemonsets.apps")
     found += [f"DaemonSet {name} starts on every node" for name in daemons]
+    owners = Owners(scene.contents)
+    bare = sorted(item.name for item in every if item.resource == "pods" and owners.bare(item))
+    found += [f"pod {name} has no controller: it starts as soon as it is restored" for name in bare]
     temporary = sorted({item.name for item in every if _temporary(item)})
     if temporary:
         found.append(f"emptyDir volumes start empty in {', '.join(temporary[:4])}{' …' if len(temporary) > 4 else ''}")

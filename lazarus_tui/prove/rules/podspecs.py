@@ -36,6 +36,8 @@ _SYSCTLS = frozenset({
     "net.ipv4.tcp_keepalive_probes",
 })  # fmt: skip
 _SELINUX = frozenset({"", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"})
+# What keeps a pod from starting: no node has this label.
+PARK = "lazarus.io/held"
 _CONSUMER = ("lazarus/role", "lazarus.io/role")
 
 
@@ -160,11 +162,30 @@ def _scheduled(item: Item, scene: Scene) -> Iterable[Finding]:
         )
 
 
+def consumes(item: Item) -> bool:
+    return "consumer" in {item.marks("labels").get(key) for key in _CONSUMER}
+
+
 def _consumer(item: Item, scene: Scene) -> Iterable[Finding]:
-    roles = {item.marks("labels").get(key) for key in _CONSUMER}
-    if "consumer" in roles and item.spec.get("replicas") != 0:
-        yield Finding(Verb.SUSPEND, "a consumer of messages stays at zero", {"spec": {"replicas": 0}},
-                      expects=(("/spec/replicas", 0),))  # fmt: skip
+    if not consumes(item) or item.spec.get("replicas") == 0:
+        return
+    if {f"{item.kind}/{item.name}", "/".join(item.owner)} & set(scene.busy):
+        words = "its files come back in its own pod, so it has to run; nothing of it leaves the quarantine"
+        yield Finding(Verb.KEEP, words)
+        return
+    yield Finding(Verb.SUSPEND, "a consumer of messages stays at zero", {"spec": {"replicas": 0}},
+                  expects=(("/spec/replicas", 0),))  # fmt: skip
+
+
+def _of_a_job(item: Item, scene: Scene) -> Iterable[Finding]:
+    """A suspended Job does not help against its own pod, which is restored as it was."""
+    if item.owner[0] != "Job" or PARK in (item.spec.get("nodeSelector") or {}):
+        return
+    if item.name in scene.contents.filled_pods:
+        yield Finding(Verb.BLOCK, "its files come back only while it runs, and it is a job that would run again")
+        return
+    yield Finding(Verb.SUSPEND, "a pod of a job would run again", {"spec": {"nodeSelector": {PARK: "true"}}},
+                  expects=(("/spec/nodeSelector/lazarus.io~1held", "true"),))  # fmt: skip
 
 
 def _ended(item: Item, scene: Scene) -> Iterable[Finding]:
@@ -179,5 +200,6 @@ RULES = (
     Rule("S18", "priority", RESOURCES, _priority),
     Rule("S6", "what runs by itself", ("cronjobs.batch", "jobs.batch"), _scheduled),
     Rule("S6", "what has ended", ("pods",), _ended),
+    Rule("S6", "pods of jobs", ("pods",), _of_a_job),
     Rule("S15", "consumers", (*SCALED, "replicasets.apps", "replicationcontrollers"), _consumer),
 )  # fmt: skip

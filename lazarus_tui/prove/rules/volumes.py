@@ -16,8 +16,6 @@ CLAIMS, PERSISTENT = "persistentvolumeclaims", "persistentvolumes"
 _HARMLESS = frozenset({
     "name", "persistentVolumeClaim", "configMap", "secret", "projected", "downwardAPI", "emptyDir", "ephemeral",
 })  # fmt: skip
-# What keeps a pod of a held workload from starting until its controller, at zero, removes it.
-PARK = "lazarus.io/held"
 
 
 def _inline(item: Item, scene: Scene) -> Iterable[Finding]:
@@ -76,8 +74,8 @@ def _held(item: Item, scene: Scene) -> Iterable[Finding]:
     """Workloads start after the look at what was restored; see ``Ruling.held``."""
     name = f"{item.kind}/{item.name}" if item.resource in podspecs.SCALED else "/".join(item.owner)
     if item.resource == "pods":
-        if item.name in scene.parked and PARK not in (item.spec.get("nodeSelector") or {}):
-            patch: dict[str, Any] = {"spec": {"nodeSelector": {PARK: "true"}}}
+        if item.name in scene.parked and podspecs.PARK not in (item.spec.get("nodeSelector") or {}):
+            patch: dict[str, Any] = {"spec": {"nodeSelector": {podspecs.PARK: "true"}}}
             yield Finding(Verb.SUSPEND, "it waits: its workload starts after the look at the volumes", patch)
     elif name in scene.held and item.spec.get("replicas") != 0:
         yield Finding(Verb.SUSPEND, "at zero until everything restored was looked at", {"spec": {"replicas": 0}},

@@ -1,0 +1,140 @@
+"""Rules that look at more than one object: who starts when, which volumes are new, what blocks a proof."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lazarus_tui.model.volumes import Held
+from lazarus_tui.prove.points import Contents, Item, PointVolume, identity
+from lazarus_tui.prove.rules import Options, Ruling, judge
+from tests.prove.hostile import namespaced, resource_of
+from tests.prove.hostile.build import bare_pod, claim, mounting, thing, volume, workload
+
+HERE, THERE = "shop", "lazarus-q-01234567"
+
+
+def ruled(*objects: dict[str, Any], volumes: tuple[PointVolume, ...] = (), filled: tuple[str, ...] = ()) -> Ruling:
+    items = [Item(resource_of(one), HERE if namespaced(one) else "", one["metadata"]["name"], one) for one in objects]
+    inside = tuple(item for item in items if item.namespace)
+    outside = tuple(item for item in items if not item.namespace)
+    point = Contents("velero", "p", HERE, inside, outside, volumes, frozenset(filled))
+    return judge(point, Options(target=THERE))
+
+
+def owned(body: dict[str, Any], kind: str, name: str) -> dict[str, Any]:
+    body["metadata"]["ownerReferences"] = [{"kind": kind, "name": name, "controller": True}]
+    return body
+
+
+def says(found: Ruling, what: str) -> set[tuple[str, str]]:
+    return {(line.rule, line.verb) for line in found.lines if f"{line.resource}/{line.name}" == what}
+
+
+def replica_set(name: str, owner: str) -> dict[str, Any]:
+    return owned(thing("apps/v1", "ReplicaSet", name, spec={"replicas": 1}), "Deployment", owner)
+
+
+FILES = PointVolume("data", Held.CAPTURED, method="PodVolumeBackup")
+CSI = PointVolume("data", Held.CAPTURED, method="CSISnapshot")
+DISK = PointVolume("data", Held.CAPTURED, method="NativeSnapshot", reclaim_policy="Delete")
+
+
+def test_without_file_copies_pods_and_replica_sets_are_made_again_by_their_workloads() -> None:
+    found = ruled(workload(), replica_set("web-1", "web"), owned(bare_pod("web-1-x"), "ReplicaSet", "web-1"),
+                  claim(), volumes=(CSI,))  # fmt: skip
+    assert {"pods", "replicasets.apps"} <= set(found.excluded)
+    assert [one["name"] for one in found.held] == ["web"]
+
+
+def test_a_pod_whose_files_are_copied_starts_by_itself_and_all_others_wait() -> None:
+    found = ruled(
+        workload("StatefulSet", "db", volumes=mounting("data")), owned(bare_pod("db-0"), "StatefulSet", "db"), claim(),
+        workload(), replica_set("web-1", "web"), owned(bare_pod("web-1-x"), "ReplicaSet", "web-1"),
+        volumes=(FILES,), filled=("db-0",),
+    )  # fmt: skip
+    assert "pods" not in found.excluded
+    assert [one["name"] for one in found.held] == ["web"]
+    assert says(found, "pods/db-0") == set()
+    assert says(found, "pods/web-1-x") == says(found, "replicasets.apps/web-1") == {("S9", "suspend")}
+    parked = found.apply(owned(bare_pod("web-1-x"), "ReplicaSet", "web-1"))
+    assert parked is not None
+    assert parked["spec"]["nodeSelector"] == {"lazarus.io/held": "true"}
+
+
+def test_a_bare_pod_is_restored_because_nothing_would_make_it_again() -> None:
+    found = ruled(workload(), bare_pod("alone"))
+    assert "pods" not in found.excluded
+    assert "pod alone has no controller: it starts as soon as it is restored" in found.warnings
+
+
+def test_a_pod_of_a_running_job_does_not_run_again() -> None:
+    job = thing("batch/v1", "Job", "pay", spec={"template": {"spec": {"containers": []}}})
+    pod = owned(bare_pod("pay-x"), "Job", "pay")
+    found = ruled(job, pod, bare_pod("alone"))
+    assert ("S6", "suspend") in says(found, "pods/pay-x")
+    blocked = ruled(job, pod, claim(), volumes=(FILES,), filled=("pay-x",))
+    assert len(blocked.blocked) == 1
+    assert "pay-x" in blocked.blocked[0]
+
+
+def test_a_consumer_stays_at_zero_and_is_never_released_unless_its_files_need_its_pod() -> None:
+    consumer = workload("StatefulSet", "mail", volumes=mounting("data"))
+    consumer["metadata"]["labels"]["lazarus/role"] = "consumer"
+    found = ruled(consumer)
+    assert found.held == ()
+    assert {
+        "resource": "statefulsets",
+        "name": "mail",
+        "pointer": "/spec/replicas",
+        "value": 0,
+    }.items() <= found.expected[0].items()
+    busy = ruled(
+        consumer, owned(bare_pod("mail-0"), "StatefulSet", "mail"), claim(), volumes=(FILES,), filled=("mail-0",)
+    )
+    assert says(busy, "statefulsets.apps/mail") == {("S15", "keep")}
+    assert any("it has to run" in warning for warning in busy.warnings)
+
+
+def test_claims_get_volumes_of_their_own_but_for_disks_that_velero_restores_itself() -> None:
+    csi = {"csi": {"driver": "ebs", "volumeHandle": "vol-1"}}
+    fresh = ruled(claim(), volume("pv-1", "data", csi, "Retain"), volumes=(CSI,))
+    assert "persistentvolumes" in fresh.excluded
+    made = fresh.apply(claim())
+    assert made is not None
+    assert "volumeName" not in made["spec"]
+    disk = ruled(claim(), volume("pv-1", "data", csi, "Delete"), volumes=(DISK,))
+    assert "persistentvolumes" not in disk.excluded
+    assert disk.apply(claim()) == claim()
+    nfs = {"nfs": {"server": "nas", "path": "/orders"}}
+    both = ruled(
+        claim(), volume("pv-1", "data", csi, "Delete"), claim("share", "pv-2"), volume("pv-2", "share", nfs, "Retain"),
+        volumes=(DISK, PointVolume("share", Held.ABSENT, "skipped")),
+    )  # fmt: skip
+    assert "nfs:nas:/orders" in both.blocked[0]
+
+
+@pytest.mark.parametrize(
+    ("spec", "what"),
+    [
+        ({"csi": {"driver": "d", "volumeHandle": "h", "fsType": "ext4"}}, "csi:d:h"),
+        ({"nfs": {"server": "nas", "path": "/x", "readOnly": True}}, "nfs:nas:/x"),
+        ({"hostPath": {"path": "/srv"}}, "hostPath:/srv"),
+        ({"capacity": {"storage": "1Gi"}}, ""),
+    ],
+)
+def test_two_volumes_are_the_same_when_they_point_at_the_same_bytes(spec: dict[str, Any], what: str) -> None:
+    assert identity(spec) == what
+
+
+def test_modifiers_match_the_original_namespace_exact_names_and_one_kind_of_patch() -> None:
+    names = ["web", "web-2", "a.b"]
+    found = ruled(*(workload(name=name, hostNetwork=True) for name in names))
+    for rule in found.modifiers:
+        conditions = rule["conditions"]
+        assert conditions["namespaces"] == [HERE]
+        assert conditions["groupResource"] == "deployments.apps"
+        assert conditions["resourceNameRegex"] == r"^(?:a\.b|web|web-2)$"
+        assert len(set(rule) - {"conditions"}) == 1
+    assert len(found.modifiers) == 2, "what is the same for several objects is said once"
