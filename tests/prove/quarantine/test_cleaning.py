@@ -16,6 +16,7 @@ from lazarus_tui.model.resources import (
     VOLUMES,
 )
 from lazarus_tui.model.snapshots import CONTENTS, SNAPSHOTS
+from lazarus_tui.model.steps import Observation, Seen
 from lazarus_tui.prove.points import identity
 from lazarus_tui.prove.quarantine import names
 from lazarus_tui.prove.quarantine.steps import Clean, ShownClean, Space
@@ -30,22 +31,24 @@ Object = dict[str, Any]
 
 
 class Meddled(Copy):
-    """After the copy stands, ``deed`` is done to it once."""
+    """After the copy stands, ``deed`` is done to it once; what it gives back has to hold before the proof goes on."""
 
-    def __init__(self, grounds: Grounds, deed: Callable[[], None]) -> None:
+    def __init__(self, grounds: Grounds, deed: Callable[[], Any]) -> None:
         super().__init__(grounds)
         self.deed, self.done = deed, False
+        self.holds: Any = None
 
     async def observe(self, context: Any) -> Any:
         seen = await super().observe(context)
-        if seen.seen.value == "done" and not self.done:
-            self.done = True
-            self.deed()
+        if seen.seen is Seen.DONE and not self.done:
+            self.done, self.holds = True, self.deed()
+        if self.holds is not None and not self.holds():
+            return Observation(Seen.WAITING)
         return seen
 
 
 @contextlib.asynccontextmanager
-async def meddled(deed: Callable[[Grounds], None] = lambda ground: None) -> AsyncIterator[Grounds]:
+async def meddled(deed: Callable[[Grounds], Any] = lambda ground: None) -> AsyncIterator[Grounds]:
     async with grounds() as ground:
         ground.steps = lambda params: [  # type: ignore[method-assign]
             Space(params), Meddled(ground, lambda: deed(ground)), Clean(params), ShownClean(params),
@@ -107,7 +110,7 @@ async def test_what_was_provisioned_for_the_copy_goes_although_its_class_retains
 async def test_snapshots_of_the_point_outlive_their_aliases_with_policy_delete() -> None:
     """V6: an alias in the quarantine on the same snapshot, with Delete, would take the real snapshot along."""
 
-    def alias(ground: Grounds) -> None:
+    def alias(ground: Grounds) -> Callable[[], Any]:
         spec = {
             "deletionPolicy": "Delete", "driver": "directory.lazarus.dev", "source": {"snapshotHandle": handle[0]},
             "volumeSnapshotRef": {"name": "alias", "namespace": QUARANTINE},
@@ -117,6 +120,8 @@ async def test_snapshots_of_the_point_outlive_their_aliases_with_policy_delete()
         ground.api.create(SNAPSHOTS, {"metadata": {"name": "alias"}, "spec": source}, QUARANTINE)
         own = {"source": {"persistentVolumeClaimName": "data-db-0"}, "volumeSnapshotClassName": "directory"}
         ground.api.create(SNAPSHOTS, {"metadata": {"name": "own"}, "spec": own}, QUARANTINE)
+        both = lambda: [ground.there(SNAPSHOTS, name, QUARANTINE).get("status") or {} for name in ("own", "alias")]  # noqa: E731
+        return lambda: all(one.get("readyToUse") for one in both())
 
     handle: list[str] = []
     async with meddled(alias) as ground:
@@ -125,13 +130,78 @@ async def test_snapshots_of_the_point_outlive_their_aliases_with_policy_delete()
         handle.append(found.content.status.snapshot_handle)
         done = await ground.prove(volumes=[{"claim": "prod/data-db-0", "handle": handle[0]}])
         cleaned = done.facts["prove.cleaned"]
-        assert cleaned["lost"] == []
-        assert "all 1 snapshots of the point are still listed" in cleaned["words"] or cleaned["leftovers"]
+        assert (cleaned["clean"], cleaned["lost"]) == (False, [])
         assert [one["metadata"]["name"] for one in ground.api.list(CONTENTS)] == [found.content.metadata.name]
-        assert (ground.cluster.root / "volumes").exists()
-        assert ground._set("point").usable, "the snapshot on storage is there"
-        kinds = [one["kind"] for one in cleaned["leftovers"]]
-        assert kinds in ([], ["storage of a VolumeSnapshotContent"]), "a cut made in the quarantine stays, and is told"
+        (told,) = cleaned["leftovers"]
+        assert told["kind"] == "storage of a VolumeSnapshotContent", "a cut made in the quarantine stays, and is told"
+        assert sorted(ground.cluster.driver.storage.handles()) == sorted([handle[0], told["name"]])
+
+
+async def test_a_snapshot_of_the_point_that_is_gone_afterwards_is_told() -> None:
+    def thief(ground: Grounds) -> None:
+        (one,) = ground.api.list(CONTENTS)
+        thefts.append(one["metadata"]["name"])
+
+    thefts: list[str] = []
+    async with meddled(thief) as ground:
+        (found,) = (await ground.cut("point")).members.values()
+        assert found.content is not None
+        handle = found.content.status.snapshot_handle
+
+        async def steals(request: HttpRequest) -> HttpResponse | None:
+            if thefts and request.method == "DELETE" and request.path.endswith(f"/namespaces/{QUARANTINE}"):
+                ground.api.delete(SNAPSHOTS, found.snapshot.metadata.name, SPACE)
+                thefts.clear()
+            return None
+
+        ground.refusals.append(steals)
+        done = await ground.prove(volumes=[{"claim": "prod/data-db-0", "handle": handle}])
+        cleaned = done.facts["prove.cleaned"]
+        assert (cleaned["clean"], cleaned["lost"]) == (False, [handle])
+        assert cleaned["words"] == f"snapshots of the point are gone: {handle}"
+
+
+def strange(lab: Lab, **volume: Any) -> Object:
+    """A quarantine with one claim on a volume that nobody provisioned for it."""
+    labels = {names.OPERATION: OP, "lazarus.io/op": OP[:8]}
+    lab.world.put(NAMESPACES, QUARANTINE, "", metadata={"labels": labels})
+    claim = lab.world.put(CLAIMS, "data", QUARANTINE)
+    reference = {"namespace": QUARANTINE, "name": "data", "uid": claim["metadata"]["uid"]}
+    spec = {"csi": {"driver": "ebs", "volumeHandle": "disk-9"}, "claimRef": reference, **volume}
+    found = lab.world.put(VOLUMES, "static", "", spec=spec, status={"phase": "Bound"})
+
+    def released(write: Any) -> None:
+        if write.resource is CLAIMS:
+            found["status"]["phase"] = "Released"
+
+    lab.world.after_write = released
+    return found
+
+
+async def test_a_volume_nobody_knows_keeps_its_storage_which_is_told() -> None:
+    """It is found again by the mark it got while its claim was there."""
+    lab = Lab(World())
+    strange(lab, persistentVolumeReclaimPolicy="Retain")
+    assert await sweep(lab, names.quarantine({"op": OP})) == []  # type: ignore[arg-type]
+    writes = [(one.verb, one.resource.plural) for one in lab.world.writes]
+    assert writes == [
+        ("merge-patch", "persistentvolumes"), ("delete", "persistentvolumeclaims"), ("delete", "namespaces"),
+        ("delete", "persistentvolumes"),
+    ]  # fmt: skip
+    assert lab.facts["prove.storage"] == [
+        {"kind": "storage of a PersistentVolume", "name": "csi:ebs:disk-9", "of": "static"}
+    ]
+
+
+async def test_what_its_driver_removes_is_left_to_the_driver() -> None:
+    lab = Lab(World())
+    found = strange(lab, persistentVolumeReclaimPolicy="Delete")
+    found["status"]["message"] = "rpc error: still attached"
+    (note,) = await sweep(lab, names.quarantine({"op": OP}))  # type: ignore[arg-type]
+    assert (
+        note == "PersistentVolume static is still there after 90 s: it is not being deleted: rpc error: still attached"
+    )
+    assert ("delete", "persistentvolumes") not in [(one.verb, one.resource.plural) for one in lab.world.writes]
 
 
 async def test_a_stuck_finalizer_is_told_and_not_forced() -> None:
