@@ -28,6 +28,11 @@ def owned(body: dict[str, Any], kind: str, name: str) -> dict[str, Any]:
     return body
 
 
+def here(body: dict[str, Any]) -> dict[str, Any]:
+    body["metadata"]["namespace"] = HERE
+    return body
+
+
 def says(found: Ruling, what: str) -> set[tuple[str, str]]:
     return {(line.rule, line.verb) for line in found.lines if f"{line.resource}/{line.name}" == what}
 
@@ -58,7 +63,7 @@ def test_a_pod_whose_files_are_copied_starts_by_itself_and_all_others_wait() -> 
     assert [one["name"] for one in found.held] == ["web"]
     assert says(found, "pods/db-0") == set()
     assert says(found, "pods/web-1-x") == says(found, "replicasets.apps/web-1") == {("S9", "suspend")}
-    parked = found.apply(owned(bare_pod("web-1-x"), "ReplicaSet", "web-1"))
+    parked = found.apply(here(owned(bare_pod("web-1-x"), "ReplicaSet", "web-1")))
     assert parked is not None
     assert parked["spec"]["nodeSelector"] == {"lazarus.io/held": "true"}
 
@@ -84,12 +89,8 @@ def test_a_consumer_stays_at_zero_and_is_never_released_unless_its_files_need_it
     consumer["metadata"]["labels"]["lazarus/role"] = "consumer"
     found = ruled(consumer)
     assert found.held == ()
-    assert {
-        "resource": "statefulsets",
-        "name": "mail",
-        "pointer": "/spec/replicas",
-        "value": 0,
-    }.items() <= found.expected[0].items()
+    zero = {"resource": "statefulsets", "name": "mail", "pointer": "/spec/replicas", "value": 0}
+    assert zero.items() <= found.expected[0].items()
     busy = ruled(
         consumer, owned(bare_pod("mail-0"), "StatefulSet", "mail"), claim(), volumes=(FILES,), filled=("mail-0",)
     )
@@ -101,12 +102,12 @@ def test_claims_get_volumes_of_their_own_but_for_disks_that_velero_restores_itse
     csi = {"csi": {"driver": "ebs", "volumeHandle": "vol-1"}}
     fresh = ruled(claim(), volume("pv-1", "data", csi, "Retain"), volumes=(CSI,))
     assert "persistentvolumes" in fresh.excluded
-    made = fresh.apply(claim())
+    made = fresh.apply(here(claim()))
     assert made is not None
     assert "volumeName" not in made["spec"]
     disk = ruled(claim(), volume("pv-1", "data", csi, "Delete"), volumes=(DISK,))
     assert "persistentvolumes" not in disk.excluded
-    assert disk.apply(claim()) == claim()
+    assert disk.apply(here(claim())) == here(claim())
     nfs = {"nfs": {"server": "nas", "path": "/orders"}}
     both = ruled(
         claim(), volume("pv-1", "data", csi, "Delete"), claim("share", "pv-2"), volume("pv-2", "share", nfs, "Retain"),

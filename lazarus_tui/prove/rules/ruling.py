@@ -29,7 +29,7 @@ class Ruling:
     """All that the rules say about a point (the keys are those of the plan's params).
 
     ``modifiers``: rules of Velero's resource modifiers, one kind of patch each, about the ORIGINAL namespace.
-    ``apply``: the object as it is restored, None when it is not; ``predict`` is the same under its name in the point.
+    ``apply``: an object of the point's namespace (which it names) as it may be created, None when it may not.
     """
 
     lines: tuple[Line, ...]
