@@ -38,6 +38,8 @@ class Bridge:
         try:
             if len(self._tasks) <= CONNECTIONS:
                 await self._carry(reader, writer)
+        except asyncio.CancelledError:
+            pass  # by ``close`` alone: the server's own callback of a cancelled task would log an error
         finally:
             self._tasks.discard(task)
             writer.transport.abort()

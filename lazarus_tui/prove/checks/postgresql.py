@@ -53,7 +53,7 @@ async def opened(where: Address) -> AsyncIterator[Postgresql]:
     with _told(where):
         session = await asyncpg.connect(
             host=LOOPBACK, port=where.port, user=user, password=where.login.password, database=where.database or user,
-            ssl=where.tls or False, timeout=CONNECT, command_timeout=where.timeout, server_settings=settings,
+            ssl=where.tls or False, timeout=CONNECT, command_timeout=where.timeout * 1.2, server_settings=settings,
             target_session_attrs=SessionAttribute.any,
         )  # fmt: skip
     try:
@@ -89,7 +89,10 @@ def _told(where: Address, what: str = "") -> Iterator[None]:
         raise Wrong(f"{named}the server refuses it ({error.sqlstate} {type(error).__name__})") from None
     except asyncpg.InterfaceError as error:
         raise Wrong(f"{named}it cannot be asked ({type(error).__name__})") from None
-    except OSError as error:  # timeouts of the driver too
+    except TimeoutError:
+        late = CouldNot if what else Wrong  # a statement that is late says nothing; a login that is never answered does
+        raise late(f"{named}not within {where.timeout:g} s") from None
+    except OSError as error:
         raise Wrong(f"{named}it does not answer as PostgreSQL does ({type(error).__name__})") from None
 
 
