@@ -240,8 +240,6 @@ class KillCase:
 
     def _judge(self, ended: Operation | None) -> None:
         told, arena = self.told, self.arena
-        if self.task.n and not told.kills:
-            told.breaches.append("nobody was killed")
         told.breaches += self.watcher.always(arena)
         if ended is None:
             told.state = "not begun"

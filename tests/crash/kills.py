@@ -103,11 +103,12 @@ async def shared(workers: int, stride: int) -> AsyncIterator[tuple[Task, Told]]:
 
 async def whole(stride: int) -> dict[str, Any]:
     """Counts of everything; each breach is printed."""
-    found = {"kills": 0, "cases": 0, "adopted": 0, "breaches": 0}
+    found = {"kills": 0, "cases": 0, "missed": 0, "adopted": 0, "breaches": 0}
     steps, ends, points = set[tuple[str, str]](), dict[str, int](), dict[str, int]()
     async for task, told in shared(os.cpu_count() or 2, stride):
         found["cases"] += 1
         found["kills"] += told.kills
+        found["missed"] += not told.kills  # it ended before that write: it had needed fewer than when they were counted
         found["adopted"] += told.adopted
         found["breaches"] += len(told.breaches)
         steps.add((task.scene, task.step))
