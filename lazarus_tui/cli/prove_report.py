@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import quoteattr
 
 from lazarus_tui.model.operation import CheckResult, Operation
 from lazarus_tui.model.proofs import ProofRecord, Reached, Rung
@@ -106,4 +106,4 @@ def _case(where: str, name: str, verdict: Verdict, words: str, seconds: float) -
 def _attribute(text: str) -> str:
     """Quoted for XML 1.0, which has no place for control characters; nothing outside ASCII stays as it is."""
     plain = "".join(c if c.isprintable() else " " for c in text)
-    return quoteattr(escape(plain, {})).encode("ascii", "xmlcharrefreplace").decode().replace("&amp;amp;", "&amp;")
+    return quoteattr(plain).encode("ascii", "xmlcharrefreplace").decode()

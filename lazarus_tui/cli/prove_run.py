@@ -23,6 +23,8 @@ from lazarus_tui.model.proofs import RUNGS, ProofRecord, unknown_rungs
 from lazarus_tui.model.verdict import Verdict
 
 KIND = "prove.run"
+# Engines that may be lost under one proof before the command gives up.
+_ENGINES = 3
 CONTROLS = ("withhold", "flip", "drop-table", "no-workload")
 
 
@@ -58,11 +60,27 @@ def run(
     consent = {"plan": msgspec.to_builtins(plan), "digest": plan.digest(), "confirm": plan.target}
     started = session.call("operation.start", consent, Operation)
     _tell(f"{started.title}, in {plan.target} (operation {started.id})")
-    ended = follow(session, started.id)
+    ended = _followed(session, started.id)
     if junit_file:
         Path(junit_file).write_text(junit(ended), encoding="utf-8")
     _print(ended, output)
     return code(ended)
+
+
+def _followed(session: Session, op: str) -> Operation:
+    """To the end, also when the engine is killed on the way: the next one takes the proof up again."""
+    from lazarus_tui.link.client import LinkLost
+
+    for left in reversed(range(_ENGINES)):
+        try:
+            return follow(session, op)
+        except LinkLost as lost:
+            if not left:
+                raise
+            _tell(f"the engine went away ({lost}): starting another, which goes on with it")
+            session.fresh_client()
+            session.context()
+    raise AssertionError("unreachable")
 
 
 def _params(workload: str, given: dict[str, Any]) -> dict[str, Any]:

@@ -148,13 +148,3 @@ def _target(name: str, objective: Any, actual: float | None) -> Target:
 def unknown_rungs(names: Iterable[str]) -> list[str]:
     """Those of ``names`` that no proof can prove: misspelt, or a drill's."""
     return [name for name in names if name not in RUNGS[:-1]]
-
-
-def exit_code(record: ProofRecord) -> int:
-    """What a pipeline goes by (design.md §11): 0 passed, 2 failed, 3 left something behind, 4 nothing proven.
-
-    What was left behind comes first: somebody has to look at the cluster, whatever was found.
-    """
-    if record.left:
-        return 3
-    return {Verdict.PASSED: 0, Verdict.FAILED: 2}.get(record.verdict, 4)

@@ -17,7 +17,7 @@ from lazarus_tui.prove.proof.ending import Judge, Keep
 from lazarus_tui.prove.proof.identity import Identity
 from lazarus_tui.prove.proof.modifiers import Modifiers
 from lazarus_tui.prove.proof.preflight import Preflight
-from lazarus_tui.prove.proof.release import Release
+from lazarus_tui.prove.proof.release import Begin, Release
 from lazarus_tui.prove.proof.tried import Tried
 from lazarus_tui.prove.quarantine.steps import Clean, Isolation, ShownClean, Space
 
@@ -61,7 +61,7 @@ def _source(plan: Plan, catalog: Catalog) -> list[Step]:
     """How the data comes into the quarantine."""
     params = plan.params
     if params.get("source") == "snapshots":
-        return [*_part(plan, catalog, _BESIDE, params["beside"]), Dress(params)]
+        return [Begin(), *_part(plan, catalog, _BESIDE, params["beside"]), Dress(params)]
     written: list[Step] = [Modifiers(params)] if params.get("modifiers") else []
     restore = params["restore"]
     if params.get("control") == "withhold":

@@ -1,4 +1,4 @@
-"""Held workloads get the replicas they had. Facts: ``prove.released``, the moment of it."""
+"""When the restore begins, and when the copy may run. Facts: ``restore.t4``, ``prove.released``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,18 @@ from lazarus_tui.model.steps import Observation, Seen, StepContext
 from lazarus_tui.prove.proof import stillness
 from lazarus_tui.prove.proof.compare import WORKLOADS
 
-RELEASED = "prove.released"
+RELEASED, T4 = "prove.released", "restore.t4"
+
+
+class Begin(BaseStep):
+    """T4 where nobody's own object says when the restore was asked for: right before its first step."""
+
+    name, title = "prove.begin", "Begin the restore"
+    limit = 30.0
+
+    async def observe(self, context: StepContext) -> Observation:
+        at = context.facts.get(T4) or rfc3339(context.clock.now(), micro=True)
+        return Observation(Seen.DONE, str(at), facts={T4: at})
 
 
 class Release(BaseStep):

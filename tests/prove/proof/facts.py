@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from lazarus_tui.model.operation import CheckResult
-from lazarus_tui.model.proofs import REQUIRED
+import msgspec
+
+from lazarus_tui.engine.closing import verdict_code
+from lazarus_tui.model.operation import CheckResult, Figures, Operation, OpState
+from lazarus_tui.model.proofs import LEFT, REQUIRED, ProofRecord
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.prove.proof.rungs import Evidence
 
@@ -53,3 +56,19 @@ def evidence(checks: Any = None, *, given: dict[str, Any] | None = None, **more:
     news = {key.replace("__", "."): value for key, value in more.items()}
     found = [check("orders answer")] if checks is None else checks
     return Evidence(params(**(given or {})), facts(**news), found)
+
+
+def ended(record: ProofRecord, found: Evidence, figures: Figures) -> Operation:
+    """The operation as it ends with this record."""
+    facts = {**found.facts, "prove.record": msgspec.to_builtins(record), LEFT: list(record.left), "evidence": "e.json"}
+    done = Operation(
+        id="00000000000000aa", kind="prove.run", context="c", target="lazarus-q-00000000", title="Prove shop",
+        started="s", state=OpState.DONE, plan_digest="", ended="e", verdict=record.verdict, figures=figures,
+        checks=tuple(found.checks), facts=facts,
+    )  # fmt: skip
+    return msgspec.structs.replace(done, exit_code=verdict_code(done, True))
+
+
+def exit_code(record: ProofRecord) -> int:
+    """What the engine makes of it."""
+    return ended(record, evidence(), Figures()).exit_code or 0

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from lazarus_tui.model.operation import CheckResult, Figures
-from lazarus_tui.model.proofs import RUNGS, Reached, climb, exit_code, overall
+from lazarus_tui.model.proofs import RUNGS, Reached, climb, overall
 from lazarus_tui.model.proofs import Rung as R
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.prove.proof.rungs import Evidence, ladders
 from lazarus_tui.prove.proof.verdict import judge
-from tests.prove.proof.facts import check, evidence, facts, params, volume
+from tests.prove.proof.facts import check, evidence, exit_code, facts, params, volume
 
 PASSED, FAILED, INCONCLUSIVE, NOT_TESTED = Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.NOT_TESTED
 
