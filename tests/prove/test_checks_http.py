@@ -203,7 +203,6 @@ async def test_certificates(doors: Doors) -> None:
         ):  # fmt: skip
             result = await said(doors, **WEB, tls=tls)
             assert (result.verdict, words in result.summary) == (verdict, True), (tls, result.summary)
-        assert (await said(doors, **WEB, slowerThan=0.3)).verdict is FAILED, "plain HTTP is nothing it answers"
     async with doors.serving("web", _banner):
         assert "no TLS there" in (await said(doors, **WEB, tls=good)).summary
 
