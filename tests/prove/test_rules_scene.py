@@ -8,8 +8,8 @@ import pytest
 
 from lazarus_tui.model.volumes import Held
 from lazarus_tui.prove.points import Contents, Item, PointVolume, identity
-from lazarus_tui.prove.rules import Options, Ruling, judge
-from tests.prove.hostile import namespaced, resource_of
+from lazarus_tui.prove.rules import Allowed, Options, Ruling, judge
+from tests.prove.hostile import APPLICATIONS, namespaced, resource_of
 from tests.prove.hostile.build import bare_pod, claim, mounting, thing, volume, workload
 
 HERE, THERE = "shop", "lazarus-q-01234567"
@@ -139,3 +139,16 @@ def test_modifiers_match_the_original_namespace_exact_names_and_one_kind_of_patc
         assert conditions["resourceNameRegex"] == r"^(?:a\.b|web|web-2)$"
         assert len(set(rule) - {"conditions"}) == 1
     assert len(found.modifiers) == 2, "what is the same for several objects is said once"
+
+
+def test_no_exception_lets_anything_in_that_opens_the_quarantine_or_acts_on_the_cluster() -> None:
+    closed = {"open-policy", "host-network", "load-balancer", "mutatingwebhookconfiguration", "cluster-admin", "lease"}
+    closed |= {"cnpg-archive", "nfs-volume", "endpoints-of-production", "api-service"}
+    every = tuple(
+        Allowed(rule=f"S{number}", what="*", reason="please", expires="2999-01-01T00:00:00Z") for number in range(1, 27)
+    )
+    for app in (one for one in APPLICATIONS if one.name in closed):
+        rule, verb, what = app.says[0]
+        items = [Item(resource_of(one), HERE, one["metadata"]["name"], one) for one in app.manifests(HERE)]
+        found = judge(Contents("velero", "p", HERE, tuple(items)), Options(target=THERE, allow=every))
+        assert (rule, verb) in says(found, what), app.name

@@ -58,10 +58,6 @@ _RUNS_BACKUPS = (
 )  # fmt: skip
 
 
-def acts_outside(item: Item) -> bool:
-    return any(rule.id == "S10" and rule.concerns(item) for rule in RULES) and item.resource not in _DATA
-
-
 def orphaned(item: Item) -> Finding | None:
     """What an allowed resource needs, so that deleting the copy deletes nothing real (S10)."""
     for group, patch in _ORPHAN.items():
@@ -108,10 +104,11 @@ _NAMED = (
     Rule("S11", "archives of a database operator", tuple(_ARCHIVES), _archive, stern=True),
     Rule("S11", "archives that cannot be taken out", _BOUND, _bound),
     Rule(
-        "S12", "webhooks and API services answer for the whole cluster",
-        ("validatingwebhookconfigurations.*", "mutatingwebhookconfigurations.*", "apiservices.*",
+        "S12", "what acts on the whole cluster",
+        ("clusterroles.*", "clusterrolebindings.*", "customresourcedefinitions.*", "apiservices.*",
+         "validatingwebhookconfigurations.*", "mutatingwebhookconfigurations.*",
          "validatingadmissionpolic*.*", "mutatingadmissionpolic*.*"),
-        skipping("it would answer for requests of the whole cluster"), stern=True,
+        skipping("it would act on the whole cluster"), stern=True,
     ),
 )  # fmt: skip
 RULES = (
