@@ -21,6 +21,7 @@ from lazarus_tui.model.operation import CheckResult, Figures
 from lazarus_tui.model.plan import Plan
 from lazarus_tui.model.redact import redact_value
 from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.velero import artefacts
 
 
 def _no_lease(plan: Plan) -> str:
@@ -121,6 +122,12 @@ class OperationContext:
     async def fetch(self, url: str, *, limit: int, ca: str = "") -> bytes:
         with self._ledger.meter.waiting():
             return await download(url, limit=limit, policy=self._around.addresses(self.plan.context), ca=ca)
+
+    async def artefact(self, velero: str, kind: str, name: str) -> bytes:
+        try:
+            return await artefacts.download(self, velero, kind, name, owner=self.op)
+        except artefacts.ArtefactError as error:
+            raise steps.StepStopped(f"{kind} of {name} could not be read: {error.what}", hint=error.hint) from error
 
     async def evidence(self, record: Mapping[str, Any]) -> str:
         found = await self._around.evidence.write(self.op, {**self._known(), **record})

@@ -289,6 +289,11 @@ class StepContext(Protocol):
         """Download from object storage under the address policy; at most ``limit`` bytes; raises ``OSError``."""
         ...
 
+    async def artefact(self, velero: str, kind: str, name: str) -> bytes:
+        """The unpacked artefact of a Backup or Restore in Velero's namespace ``velero`` (BackupContents stays packed);
+        raises ``StepStopped`` when it cannot be had."""
+        ...
+
     async def evidence(self, record: Mapping[str, Any]) -> str:
         """Write an evidence record (canonical JSON, hash-chained) and return its path."""
         ...

@@ -19,6 +19,7 @@ from lazarus_tui.prove.proof.modifiers import Modifiers
 from lazarus_tui.prove.proof.preflight import Preflight
 from lazarus_tui.prove.proof.release import Begin, Release
 from lazarus_tui.prove.proof.tried import Tried
+from lazarus_tui.prove.proof.unchanged import Unchanged
 from lazarus_tui.prove.quarantine.steps import Clean, Isolation, ShownClean, Space
 
 KIND = "prove.run"
@@ -32,6 +33,7 @@ def steps(plan: Plan, catalog: Catalog) -> Sequence[Step]:
     params = plan.params
     inner: list[Step] = [
         Preflight(params),
+        *([Unchanged(params)] if params.get("source") == "velero" and params.get("contents_digest") else []),
         Space(params),
         Isolation(params),
         *_source(plan, catalog),

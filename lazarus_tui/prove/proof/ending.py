@@ -84,6 +84,7 @@ def evidence(params: Mapping[str, Any], facts: Mapping[str, Any], record: ProofR
             **(facts.get("prove.point") or {"name": params.get("point")}),
             "source": params.get("source"),
             "contents_digest": params.get("contents_digest"),
+            "contents_seen": facts.get("prove.contents"),
             "volumes": params.get("volumes"),
         },
         "modifiers": params.get("modifiers"),

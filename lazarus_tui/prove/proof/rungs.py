@@ -24,6 +24,7 @@ _ABOUT = (
     ("prove.preflight", "exists"),
     ("restore.preflight", "exists"),
     ("restore.contents", "complete"),
+    ("prove.contents", "complete"),
     ("prove.identity", "intact"),
     ("prove.release", "healthy"),
     ("prove.sabotage", "healthy"),

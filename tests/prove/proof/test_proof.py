@@ -13,7 +13,8 @@ from lazarus_tui.model.resources import NAMESPACES, RESTORES
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.sandbox.api.answers import error_answer
 from lazarus_tui.sandbox.api.errors import forbidden
-from tests.prove.proof.trial import Trial, trial
+from lazarus_tui.sandbox.velero.layout import artefact_key, packed, unpacked
+from tests.prove.proof.trial import BUCKET, Trial, trial
 from tests.prove.quarantine.grounds import VELERO
 from tests.snapshots.stage import SPACE
 
@@ -86,6 +87,19 @@ async def test_a_missing_right_is_named_ends_in_inconclusive_and_is_cleaned_up_a
         assert states["checks.run"] is StepState.SKIPPED
         assert states["clean"] is StepState.DONE
         assert ground.remains() == []
+
+
+async def test_a_point_that_changed_since_its_plan_was_approved_is_not_the_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with trial(monkeypatch) as ground:
+        plan = await ground.planned()
+        key = artefact_key("BackupVolumeInfos", "nightly")
+        bucket = ground.cluster.objects.bucket(BUCKET)
+        infos = unpacked(bucket.get(key))
+        bucket.put(key, packed([{**one, "pvbInfo": {**one["pvbInfo"], "size": 1}} for one in infos]))
+        done = await ground.engine.run(plan, plan.target)  # type: ignore[union-attr]
+        assert (done.verdict, done.exit_code) == (Verdict.INCONCLUSIVE, 4)
+        assert "holds something else than when the plan was made" in record(done).words
+        assert not [one for one in ground.sent if one.method == "POST" and "/namespaces" in one.path[-11:]]
 
 
 async def test_a_network_that_keeps_to_no_policy_gets_no_data(monkeypatch: pytest.MonkeyPatch) -> None:
