@@ -123,3 +123,19 @@ async def test_what_cannot_be_removed_is_told_and_is_the_exit_code(monkeypatch: 
         assert ground.there(NAMESPACES, SPACE)
         assert done.verdict is Verdict.PASSED, "what was found about the point stays true"
         assert ground.api.list(RESTORES, VELERO)
+
+
+async def test_a_proof_that_is_called_off_is_removed_and_judges_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with trial(monkeypatch) as ground:
+        engine = ground.engine
+        assert engine is not None
+        before = ground.everything()
+        plan = await ground.planned()
+        started = await engine.passing(engine.runner.start(plan, plan.digest(), plan.target))
+        restoring = lambda: any("/restores" in one.path for one in ground.sent)  # noqa: E731
+        await ground.until(restoring, "the restore was asked for")
+        await engine.passing(engine.runner.undo(started.id))
+        done = await engine.finish(started.id)
+        assert (done.state, done.verdict, done.exit_code) == (OpState.UNDONE, Verdict.NOT_TESTED, 2)
+        assert "prove.record" not in done.facts
+        assert (ground.remains(), ground.everything()) == ([], before)
