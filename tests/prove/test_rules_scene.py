@@ -152,3 +152,14 @@ def test_no_exception_lets_anything_in_that_opens_the_quarantine_or_acts_on_the_
         items = [Item(resource_of(one), HERE, one["metadata"]["name"], one) for one in app.manifests(HERE)]
         found = judge(Contents("velero", "p", HERE, tuple(items)), Options(target=THERE, allow=every))
         assert (rule, verb) in says(found, what), app.name
+
+
+def test_what_stays_at_zero_is_never_green_because_none_of_none_are_ready() -> None:
+    consumer, idle = workload(name="mail"), workload(name="idle")
+    consumer["metadata"]["labels"]["lazarus/role"] = "consumer"
+    idle["spec"]["replicas"] = 0
+    assert ruled(consumer, idle).not_green == (
+        "deployments/mail: it stays at zero replicas, so whether it starts is not tested",
+        "deployments/idle: it stays at zero replicas, so whether it starts is not tested",
+    )
+    assert ruled(consumer, idle, workload()).not_green == ()

@@ -28,7 +28,23 @@ def not_green(every: Iterable[Item], said: Said, scene: Scene, workload: str) ->
         for _, finding in said[id(item)]
         if finding.verb is Verb.EMPTY and (own is None or (item.resource, item.name) in own)
     ]
-    return tuple(found)
+    return (*found, *_never_started(every, said, workload))
+
+
+def _never_started(every: Iterable[Item], said: Said, workload: str) -> Iterable[str]:
+    """Workloads that stay at zero, where nothing else is asked for that runs: none ready of none is no health."""
+    scaled = [item for item in every if item.resource in podspecs.SCALED]
+    asked = [item for item in scaled if workload in ("", f"{item.kind}/{item.name}")]
+    still = [item for item in asked if item.spec.get("replicas") == 0 or _suspended(item, said)]
+    if asked and len(still) == len(asked):
+        yield from (
+            f"{item.plural}/{item.name}: it stays at zero replicas, so whether it starts is not tested"
+            for item in still
+        )
+
+
+def _suspended(item: Item, said: Said) -> bool:
+    return any(rule.id == "S15" and finding.verb is Verb.SUSPEND for rule, finding in said[id(item)])
 
 
 def _own(every: Iterable[Item], scene: Scene, workload: str) -> set[tuple[str, str]] | None:
