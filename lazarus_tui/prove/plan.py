@@ -81,7 +81,7 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
         effects=tuple(wording.effects(names.quarantine, contents, ruling, frozen)),
         warnings=(*(f"cannot be PASSED: {why}" for why in not_green), *ruling.warnings, *found.warnings,
                   *(f"{point.name}: {why}" for why in point.reasons)),
-        undo="everything it makes is in the quarantine, and is removed at its end whatever happens",
+        undo="the quarantine that is kept is removed at once" if wanted.keep_minutes else "",
         estimate=estimate,
         made=rfc3339(clock.now()),
     )  # fmt: skip
