@@ -43,9 +43,13 @@ class Deeds(Operating, Listing):
 
     def do_restore(self) -> None:
         from screens.create_restore import CreateRestore
+        from screens.set_forms import RestoreBeside
 
         record: WorkloadRow | Backup = self.table.record
-        if isinstance(record, WorkloadRow):
+        if isinstance(record, WorkloadRow) and record.newest is not None and record.newest.kind == "snapshots":
+            workload = {"namespace": record.namespace, "statefulset": record.name}
+            self.app.push_screen(RestoreBeside(workload, record.newest.name), self._create)
+        elif isinstance(record, WorkloadRow):
             point = record.newest.name if record.newest else ""
             self.app.push_screen(CreateRestore(point, [record.namespace]), self._create)
         else:

@@ -120,6 +120,8 @@ class Sight:
     velero: str = ""  # Velero's namespace
     rule: str = "velero"  # how its server reads cron lines (model/cron.py)
     unlisted: frozenset[str] = frozenset()  # of backups and schedules those that could not be listed
+    snapshots: Sequence[Snapshot] = ()
+    contents: Sequence[Content] = ()
 
 
 class Mirror:
@@ -361,4 +363,6 @@ class Mirror:
             velero=self._velero,
             rule=self._rule,
             unlisted=frozenset(unlisted),
+            snapshots=list(self.records(SNAPSHOTS).values()),
+            contents=list(self.records(CONTENTS).values()),
         )

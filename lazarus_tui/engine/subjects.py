@@ -10,6 +10,7 @@ from lazarus_tui import drill, posture, prove, snapshots, velero
 from lazarus_tui.engine.mirror import Sight
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.model.operation import Operation
+from lazarus_tui.model.sets import sets
 from lazarus_tui.model.steps import OperationType
 from lazarus_tui.model.topics import WorkloadRow
 from lazarus_tui.model.verdict import Verdict
@@ -45,6 +46,7 @@ def overview(sight: Sight, operations: Iterable[Operation], held: Held) -> Itera
         unread=held.unread,
         copies=[copy for key, copy in sight.copies.items() if key.startswith(backups_of)],
         proofs=posture.proofs_of(operations),
+        sets=sets(sight.snapshots, sight.contents),
         now=sight.now,
         rule=sight.rule,
         unlisted=sight.unlisted,

@@ -10,16 +10,25 @@ from lazarus_tui.model.objects import Schedule
 from lazarus_tui.model.points import Choice, Known
 from lazarus_tui.model.schedules import covers, next_run, parsed, tier_problem
 from lazarus_tui.model.scope import Wanted, takes_namespace
-from lazarus_tui.model.topics import Finding
+from lazarus_tui.model.topics import Finding, PointView
 
 
 def findings(
-    wanted: Wanted, choice: Choice, schedules: Sequence[Schedule], known: Known, rule: str
+    wanted: Wanted,
+    choice: Choice,
+    schedules: Sequence[Schedule],
+    known: Known,
+    rule: str,
+    sets: Sequence[PointView] = (),
 ) -> Iterator[Finding]:
-    """Errors first."""
+    """Errors first. ``choice`` is made among backups; ``sets`` are the workload's snapshot sets, newest first."""
+    kept = next((point for point in sets if point.usable), None)
     if "backups" in known.unlisted:
         what = "its recovery points are not known: backups cannot be listed"
         yield Finding("error", what, "ask for the right to list backups.velero.io, or see lazarus doctor")
+    elif choice.point is None and kept is not None:
+        what = f"only snapshot sets can bring it back (newest {kept.name}): they are lost with the cluster's storage"
+        yield Finding("warning", what, "take a backup too, with volume data, to a place of its own")
     elif choice.point is None:
         why = choice.passed[0].reasons[0] if choice.passed and choice.passed[0].reasons else "no backup includes it"
         yield Finding("error", f"no usable point: {why}", "take a backup now, with volume data")
@@ -30,14 +39,21 @@ def findings(
     touching = [schedule for schedule in schedules if takes_namespace(schedule.spec.template, wanted.namespace)]
     covering = [schedule for schedule in touching if covers(schedule.spec.template, wanted)]
     running = [schedule for schedule in covering if not schedule.spec.paused]
-    yield from _about_cover(wanted, touching, covering, running)
+    yield from _about_cover(wanted, touching, covering, running, kept.schedule if kept else "")
     yield from _about_runs(running, choice, known, rule)
 
 
 def _about_cover(
-    wanted: Wanted, touching: Sequence[Schedule], covering: Sequence[Schedule], running: Sequence[Schedule]
+    wanted: Wanted,
+    touching: Sequence[Schedule],
+    covering: Sequence[Schedule],
+    running: Sequence[Schedule],
+    sets_by: str,
 ) -> Iterator[Finding]:
-    if not touching:
+    if sets_by and not running:
+        what = f"only its snapshot sets are taken by a schedule ({sets_by}): no backup leaves the cluster by itself"
+        yield Finding("warning", what, f"create a backup schedule that includes namespace {wanted.namespace}")
+    elif not touching:
         yield Finding("error", "no schedule covers it", f"create one that includes namespace {wanted.namespace}")
     elif not covering:
         names = ", ".join(schedule.metadata.name for schedule in touching[:3])

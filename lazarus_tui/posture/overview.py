@@ -10,9 +10,11 @@ from lazarus_tui.model.objects import Backup, Claim, Location, Schedule, VolumeC
 from lazarus_tui.model.points import Known, latest_proven, newest_first, newest_usable, views
 from lazarus_tui.model.schedules import covers, next_run
 from lazarus_tui.model.scope import Wanted
+from lazarus_tui.model.sets import SnapshotSet
 from lazarus_tui.model.topics import PointView, WorkloadRow
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.model.volumes import UNREAD, VolumeInfo
+from lazarus_tui.posture import sets as set_points
 from lazarus_tui.posture.coverage import coverages
 from lazarus_tui.posture.findings import findings
 from lazarus_tui.posture.ordered import Ordered
@@ -35,6 +37,7 @@ def workload_rows(
     failures: Mapping[str, str] | None = None,
     unread: str = UNREAD,
     proofs: Sequence[Proof] = (),
+    sets: Sequence[SnapshotSet] = (),
     now: datetime,
     rule: str = "velero",
     leave_out: frozenset[str] = frozenset({"velero"}),
@@ -43,9 +46,9 @@ def workload_rows(
     """One row per StatefulSet and Deployment, by namespace and name.
 
     ``locations`` None: they could not be read. ``volume_infos`` by backup name, as far as they were fetched;
-    ``failures`` why some could not be, ``unread`` why the rest was not; ``proofs`` newest first; ``rule`` is how the
-    server reads cron lines; ``leave_out`` names namespaces without rows; ``unlisted`` which of backups and
-    schedules could not be listed.
+    ``failures`` why some could not be, ``unread`` why the rest was not; ``proofs`` newest first; ``sets`` of snapshots
+    are points too; ``rule`` is how the server reads cron lines; ``leave_out`` names namespaces without rows;
+    ``unlisted`` which of backups and schedules could not be listed.
     """
     held = coverages(copies, volume_infos or {}, failures, unread)
     places = None if locations is None else {place.metadata.name: place for place in locations}
@@ -64,7 +67,8 @@ def workload_rows(
             now, places, held, {p.backup: (p.verdict, p.at) for p in reversed(own)},
             unlisted=unlisted, unread=unread, sound=sound,
         )  # fmt: skip
-        rows.append(_row(workload, wanted, by_namespace.of(space), schedules, own, known, rule))
+        points = set_points.of(sets, wanted, known.proofs)
+        rows.append(_row(workload, wanted, by_namespace.of(space), points, schedules, own, known, rule))
     return sorted(rows, key=lambda row: (row.namespace, row.kind, row.name))
 
 
@@ -79,12 +83,14 @@ def _row(
     workload: Workload,
     wanted: Wanted,
     ordered: Sequence[Backup],
+    points: Sequence[PointView],
     schedules: Sequence[Schedule],
     proofs: Sequence[Proof],
     known: Known,
     rule: str,
 ) -> WorkloadRow:
-    choice = newest_usable(ordered, wanted, known, ordered=True)
+    backed_up = newest_usable(ordered, wanted, known, ordered=True)
+    choice = set_points.merged(backed_up, points)
     runs = [
         (moment, schedule.metadata.name)
         for schedule in schedules
@@ -100,14 +106,14 @@ def _row(
         desired=workload.desired,
         claims=wanted.claims,
         newest=choice.point,
-        newest_proven=_proven(ordered, wanted, known, proofs),
+        newest_proven=set_points.newer_proven(_proven(ordered, wanted, known, proofs), points),
         skipped=choice.passed,
         next_run=rfc3339(moment) if moment else "",
         next_schedule=name,
         last_verdict=last.verdict if last else Verdict.NOT_TESTED,
         last_verdict_at=last.at if last else "",
         rta_seconds=next((proof.rta_seconds for proof in proofs if proof.rta_seconds is not None), None),
-        findings=tuple(findings(wanted, choice, schedules, known, rule)),
+        findings=tuple(findings(wanted, backed_up, schedules, known, rule, points)),
         unlisted=tuple(sorted(known.unlisted)),
     )
 

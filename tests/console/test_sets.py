@@ -167,3 +167,14 @@ async def test_the_running_restore_shows_its_volumes_and_the_count(opened, link)
         hands.app._renew()
         await hands.settle()
         assert "replicas" not in hands.text
+
+
+async def test_r_on_a_workload_whose_newest_point_is_a_set_restores_that_set(opened, link):
+    rows = worlds.overview()
+    name, row = next(item for item in rows.items() if item[1].kind == "StatefulSet" and item[1].newest is not None)
+    point = msgspec.structs.replace(row.newest, name="db-0400", kind="snapshots")
+    link.put(f"overview/{CONTEXT}", {name: msgspec.structs.replace(row, newest=point)})
+    async with opened() as hands:
+        await hands.press("r")
+        assert "db-0400" in hands.text
+        assert "beside" in hands.text.lower()
