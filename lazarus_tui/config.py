@@ -8,12 +8,15 @@ Secrets are never settings.
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
+import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 
@@ -83,6 +86,112 @@ class ProveSettings(_Section):
     """An address on the internet, with its port, that no pod of a quarantine may reach."""
 
 
+# Where a secret is found; what is written here is never the secret itself.
+_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:/[^\x00]+|secret:[a-z0-9.-]+/[a-z0-9.-]+/[A-Za-z0-9._-]+")
+REFERENCES = "env:NAME, file:/path or secret:NAMESPACE/NAME/KEY"
+
+
+def is_reference(text: str) -> bool:
+    return _REFERENCE.fullmatch(text) is not None
+
+
+def _referred(text: str) -> str:
+    """The message must not have the value in it: what is refused may be a secret."""
+    if text and not is_reference(text):
+        raise ValueError(f"a secret is never written into the settings: name where it is, as {REFERENCES}")
+    return text
+
+
+def _plain_address(text: str) -> str:
+    """A reference, or an address that holds nothing secret."""
+    if not text or is_reference(text):
+        return text
+    try:
+        found = urlsplit(text)
+        odd = found.scheme not in ("http", "https") or not found.hostname or found.port == 0
+    except ValueError:
+        odd = True
+    if odd:
+        raise ValueError(f"it is neither a http(s) address nor a reference ({REFERENCES})")
+    if found.username or found.password or found.query or found.fragment:
+        raise ValueError(f"an address with a user, a query or a fragment may hold a secret: name it by {REFERENCES}")
+    return text
+
+
+def _network(text: str) -> str:
+    network = ipaddress.ip_network(text)
+    if any(network.version == closed.version and network.overlaps(closed) for closed in _STAYS_CLOSED):
+        raise ValueError("loopback, and networks whose addresses lead to others, are not opened by a setting")
+    return text
+
+
+# Loopback; mapped and compatible addresses, NAT64, 6to4 and Teredo, which would lead there.
+_STAYS_CLOSED = tuple(map(ipaddress.ip_network, ("127.0.0.0/8", "::/16", "64:ff9b::/32", "2002::/16", "2001::/32")))
+Severity = Literal["critical", "error", "warning", "info"]
+
+
+class SinkSettings(_Section):
+    """``[[notify.sinks]]``"""
+
+    name: str = Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
+    """What it is called in lists, commands and the journal; each name once."""
+
+    kind: Literal["slack", "pagerduty", "webhook"]
+    """What it speaks: a Slack incoming webhook, PagerDuty Events v2, or signed JSON to an address of your own."""
+
+    url: Annotated[str, AfterValidator(_plain_address)] = ""
+    """Where it is. Slack's address is a secret, so a reference; PagerDuty's has a default (give the one for the EU)."""
+
+    secret: Annotated[str, AfterValidator(_referred)] = ""
+    """Reference to PagerDuty's routing key, or to the key that signs a webhook. Slack needs none."""
+
+    secret_context: str = ""
+    """Context whose cluster holds what a `secret:` reference names."""
+
+    severities: tuple[Severity, ...] = Field(default=("critical", "error", "warning"), min_length=1)
+    """Which severities are told: `critical`, `error`, `warning`, `info`."""
+
+    contexts: tuple[str, ...] = ()
+    """Contexts that are told of; none named: all."""
+
+    policies: tuple[str, ...] = ()
+    """Policies that are told of; none named: everything, what runs without a policy included."""
+
+    networks: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
+    """Private networks (CIDR) in which it may be; plain http is spoken to addresses in them alone."""
+
+    ca_file: Path | None = None
+    """PEM file with the CA of its certificate; with it nothing else is trusted."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> SinkSettings:
+        """Each kind has what it needs."""
+        if self.kind != "pagerduty" and not self.url:
+            raise ValueError(f"a {self.kind} sink needs a url")
+        if self.kind == "slack" and not is_reference(self.url):
+            raise ValueError(f"the address of a Slack webhook is a secret: name where it is, as {REFERENCES}")
+        if self.kind != "slack" and not self.secret:
+            what = "its routing key" if self.kind == "pagerduty" else "the key that signs"
+            raise ValueError(f"a {self.kind} sink needs a secret: a reference to {what}, as {REFERENCES}")
+        if any(text.startswith("secret:") for text in (self.url, self.secret)) and not self.secret_context:
+            raise ValueError("a secret: reference needs secret_context, the context whose cluster holds it")
+        return self
+
+
+class NotifySettings(_Section):
+    """``[notify]``"""
+
+    sinks: tuple[SinkSettings, ...] = ()
+    """Who is told when a proof fails, a run is overdue or a workload stands at zero (see docs/notifications.md)."""
+
+    @model_validator(mode="after")
+    def _distinct(self) -> NotifySettings:
+        names = [sink.name for sink in self.sinks]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"several sinks are called {', '.join(twice)}")
+        return self
+
+
 class SandboxSettings(_Section):
     """``[sandbox]``"""
 
@@ -103,6 +212,7 @@ class Settings(BaseSettings):
     storage: StorageSettings = StorageSettings()
     policies: PolicySettings = PolicySettings()
     prove: ProveSettings = ProveSettings()
+    notify: NotifySettings = NotifySettings()
     sandbox: SandboxSettings = SandboxSettings()
 
     @classmethod
@@ -142,7 +252,7 @@ def load() -> Settings:
 
 def _explain(error: Any, name: str) -> str:
     if error["type"] != "extra_forbidden":
-        return str(error["msg"])
+        return str(error["msg"]).removeprefix("Value error, ")
     near = difflib.get_close_matches(name, known_names(), n=1)
     return "no such setting" + (f"; did you mean {near[0]}?" if near else "; see docs/configuration.md")
 

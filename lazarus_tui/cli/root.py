@@ -21,6 +21,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "engine": ("engine", "engine", "Run, inspect or stop the engine process."),
     "evidence": ("evidence", "evidence", "List and show evidence records."),
     "location": ("location", "location", "List backup storage locations."),
+    "notify": ("notify", "notify", "Test the notifications; what was told and what waits."),
     "operation": ("operation", "operation", "List operations, show one, close a parked one."),
     "overview": ("overview", "overview", "What would be lost now, per workload."),
     "park": ("operation", "park", "Stop an operation at its next safe step."),

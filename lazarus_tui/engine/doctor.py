@@ -8,7 +8,7 @@ import secrets
 import shutil
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 import msgspec
 
 from lazarus_tui.engine.contexts import Contexts
-from lazarus_tui.engine.download import resolve
 from lazarus_tui.engine.gate import Gate
 from lazarus_tui.engine.identity import choose, rights
 from lazarus_tui.engine.unfinished import unfinished
@@ -33,7 +32,8 @@ from lazarus_tui.model.plan import Danger, Plan, PlannedStep
 from lazarus_tui.model.redact import redact
 from lazarus_tui.model.steps import Gate as GateProtocol
 from lazarus_tui.model.steps import Reader
-from lazarus_tui.model.topics import ContextRow
+from lazarus_tui.model.topics import ContextRow, Finding
+from lazarus_tui.outward import resolve
 from lazarus_tui.prove.quarantine.janitor import standing
 from lazarus_tui.velero.discover import Installation, installations
 from lazarus_tui.velero.server_status import ANSWER_SECONDS, ServerStatus, Unasked, ask
@@ -58,11 +58,16 @@ class Check(msgspec.Struct, frozen=True):
 class Doctor:
     """``run`` looks at this machine, the kubeconfig and, if one is named or current, a cluster."""
 
-    def __init__(self, root: StateRoot, contexts: Contexts, journal: Journal, clock: Clock) -> None:
+    def __init__(
+        self, root: StateRoot, contexts: Contexts, journal: Journal, clock: Clock, *,
+        told: Callable[[], Awaitable[Sequence[Finding]]] | None = None,
+    ) -> None:  # fmt: skip
         self._root, self._contexts, self._journal, self._clock = root, contexts, journal, clock
+        self._told = told
 
     async def run(self, context: str | None) -> list[Check]:
         found = [*self._machine(), *self._journal_checks(), *self._kubeconfig()]
+        found += [Check(f.severity, "notify", f.what, f.hint) for f in (await self._told() if self._told else ())]
         try:
             row = await self._contexts.use(context)
         except LinkFault as fault:

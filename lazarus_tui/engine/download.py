@@ -7,33 +7,24 @@ TLS and Host: a second answer of the resolver changes nothing (reference: reliab
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 import zlib
-from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import httpx
 
 from lazarus_tui.model.addresses import AddressPolicy
 from lazarus_tui.model.redact import redact
+from lazarus_tui.outward import AddressRefused, Resolve, Unresolved, judged, resolve
 
 # Seconds for a connection, and for each silence while the body arrives.
 CONNECT, SILENCE = 5.0, 15.0
 
 _GZIP = b"\x1f\x8b"
 
-Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-
 
 class DownloadRefused(OSError):
     """Not fetched, or not wholly. The message is safe to show: it never holds the signed part of a URL."""
-
-
-async def resolve(host: str, port: int) -> Sequence[str]:
-    """Addresses of a name by the system's resolver."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(item[4][0]) for item in found))
 
 
 async def download(
@@ -66,19 +57,12 @@ async def download(
 async def _judged(target: httpx.URL, policy: AddressPolicy, find: Resolve) -> str:
     """An address of the target; all of them must be allowed."""
     try:
-        found = await find(target.host, target.port or (443 if target.scheme == "https" else 80))
-    except OSError as error:
-        raise DownloadRefused(
-            f"{target.host} cannot be resolved from here; if it is a name inside the cluster, give the storage location"
-            " a publicUrl"
-        ) from error
-    for address in found:
-        refusal = policy.refusal(address)
-        if refusal:
-            raise DownloadRefused(f"{target.host}: {refusal}; name its network in the settings to allow it")
-    if not found:
-        raise DownloadRefused(f"{target.host} has no address")
-    return found[0]
+        return (await judged(target.host, target.port or (443 if target.scheme == "https" else 80), policy, find))[0]
+    except Unresolved as error:
+        inside = "; if it is a name inside the cluster, give the storage location a publicUrl"
+        raise DownloadRefused(f"{error}{inside}") from error
+    except AddressRefused as error:
+        raise DownloadRefused(f"{error}; name its network in the settings to allow it") from error
 
 
 async def _body(client: httpx.AsyncClient, target: httpx.URL, address: str, limit: int) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import logging
 import os
 import time
@@ -23,9 +22,10 @@ from lazarus_tui.engine.gate import Gate
 from lazarus_tui.engine.heartbeat import Heartbeat, rss_bytes
 from lazarus_tui.engine.hub import Hub
 from lazarus_tui.engine.identity import identify
-from lazarus_tui.engine.idle import SANDBOX, IdleWatch
+from lazarus_tui.engine.idle import IdleWatch, idle_seconds
 from lazarus_tui.engine.lease import holder_name
 from lazarus_tui.engine.mirror import Mirror
+from lazarus_tui.engine.notices import Notices
 from lazarus_tui.engine.objects import raw_object
 from lazarus_tui.engine.oplogs import OperationTopics
 from lazarus_tui.engine.person import person
@@ -81,7 +81,11 @@ class House:
         self.runner = Runner(self.registry, self._surroundings(evidence))
         ca = settings.storage.ca_file.read_text() if settings.storage.ca_file else ""
         self.artefacts = Artefacts(clock, fetch=self._fetch, gate=self._small_gate, ca=ca)
-        self.doctor = Doctor(root, self.contexts, journal, clock)
+        self.notices = Notices(
+            journal, clock, settings.notify, self.contexts, sandbox=root.sandbox, known=self._topics.known,
+            mirrors=self._mirrors,
+        )  # fmt: skip
+        self.doctor = Doctor(root, self.contexts, journal, clock, told=self.notices.findings)
         self.sweeping = Sweeping(self.runner, journal, clock, writable=self.contexts.writable, plan=self._plan)
         self.timetable = Timetable(journal, self.runner, clock, self.contexts, settings.policies, plan=self._plan)
         reads = Reads(self._plan, self._object, self._artefact, self._preview, self.doctor.run, self._log)
@@ -91,11 +95,13 @@ class House:
         )  # fmt: skip
         self.service = Service(
             about, self.hub, self.contexts, self.runner, evidence, reads,
-            stats=self.stats, stop=self._stop, others=self._others, more=self.timetable.calls.methods,
+            stats=self.stats, stop=self._stop, others=self._others,
+            more={**self.timetable.calls.methods, **self.notices.methods},
         )  # fmt: skip
         self.idle = IdleWatch(
-            clock, idle_seconds(settings, root), lambda: bool(self.runner.open or self.timetable.stays_for())
-        )
+            clock, idle_seconds(settings, root),
+            lambda: bool(self.runner.open or self.timetable.stays_for() or self.notices.busy),
+        )  # fmt: skip
         self.server = LinkServer(root.socket, self.service, on_peers=self.idle.peers)
         self._tasks: list[asyncio.Task[Any]] = []
 
@@ -198,6 +204,7 @@ class House:
 
     def _changed(self, operation: Operation) -> None:
         self._topics.changed(operation)
+        self.notices.wake()
         mirror = self._mirrors.get(operation.context)
         if mirror is not None and not operation.state.open:
             mirror.touch()
@@ -235,6 +242,7 @@ class House:
         for operation in recovered:
             log.info("operation %s (%s) is %s", operation.id, operation.title, operation.state.value)
         self._tasks += await self.timetable.start()
+        self._tasks += await self.notices.start()
         if self._options.context:
             self._tasks.append(asyncio.create_task(self.contexts.use(self._options.context)))
 
@@ -384,13 +392,3 @@ def _stamp(path: str) -> tuple[int, ...]:
     except OSError:
         return ()
     return (found.st_mtime_ns, found.st_size, found.st_ino)
-
-
-def idle_seconds(settings: config.Settings, root: StateRoot) -> float:
-    """After how long an unwatched engine ends: ``LAZARUS_ENGINE_IDLE``, else the settings.
-
-    The engine of a sandbox that was only started for a console goes first, so that the sandbox can follow.
-    """
-    with contextlib.suppress(KeyError, ValueError):
-        return max(0.0, float(os.environ["LAZARUS_ENGINE_IDLE"]))
-    return settings.engine.idle_seconds if not root.sandbox or (root.cluster / "keep").exists() else SANDBOX

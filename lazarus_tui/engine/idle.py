@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 from collections.abc import Callable
 
+from lazarus_tui.config import Settings
 from lazarus_tui.model.clock import Clock
+from lazarus_tui.model.paths import StateRoot
 
 # Seconds without a client before the engine of a passing sandbox ends; the sandbox then needs some of the ten that
 # both have (design.md §11, make run). For others the settings say.
@@ -41,3 +45,13 @@ class IdleWatch:
                 return
             # Clients may come and go and operations end meanwhile: look again every second.
             await self._clock.sleep(min(max(rest, 0.05), 1.0) if rest > 0 else 1.0)
+
+
+def idle_seconds(settings: Settings, root: StateRoot) -> float:
+    """After how long an unwatched engine ends: ``LAZARUS_ENGINE_IDLE``, else the settings.
+
+    The engine of a sandbox that was only started for a console goes first, so that the sandbox can follow.
+    """
+    with contextlib.suppress(KeyError, ValueError):
+        return max(0.0, float(os.environ["LAZARUS_ENGINE_IDLE"]))
+    return settings.engine.idle_seconds if not root.sandbox or (root.cluster / "keep").exists() else SANDBOX

@@ -82,6 +82,11 @@ class Journal:
         """Hash of the newest event, hex: the anchor that evidence carries."""
         return self._head.hex()
 
+    @property
+    def newest(self) -> int:
+        """Number of the newest event."""
+        return self._seq
+
     async def close(self) -> None:
         """Wait for what is under way, then let go of the file. Idempotent."""
         self._closed = True
@@ -211,6 +216,10 @@ class Journal:
     async def events_of(self, kind: str) -> list[Event]:
         """Events of one kind over all operations, oldest first."""
         return await self._read(lambda db: records.events_of(db, kind))
+
+    async def events_after(self, seq: int, *kinds: str) -> list[Event]:
+        """Events of these kinds with numbers above ``seq``, over all operations, oldest first."""
+        return await self._read(lambda db: records.events_after(db, seq, kinds))
 
     async def lines(self, op: str, after: int = 0, limit: int = records.MAX_LINES) -> list[LogLine]:
         """Lines with numbers above ``after``, oldest first."""

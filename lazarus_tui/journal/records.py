@@ -138,7 +138,12 @@ async def events_of(db: aiosqlite.Connection, kind: str) -> list[Event]:
     return await _events(db, f"{_EVENT} WHERE kind=? ORDER BY seq", (kind,))
 
 
-async def _events(db: aiosqlite.Connection, sql: str, values: tuple[str, ...]) -> list[Event]:
+async def events_after(db: aiosqlite.Connection, seq: int, kinds: Sequence[str]) -> list[Event]:
+    only = f"AND kind IN ({','.join('?' * len(kinds))})"
+    return await _events(db, f"{_EVENT} WHERE seq>? {only} ORDER BY seq", (seq, *kinds))
+
+
+async def _events(db: aiosqlite.Connection, sql: str, values: tuple[Any, ...]) -> list[Event]:
     return [
         Event(seq, op, at, boot_ns, actor, kind, msgspec.json.decode(body))
         for seq, op, at, boot_ns, actor, kind, body in await db.execute_fetchall(sql, values)

@@ -58,6 +58,13 @@ class AddressPolicy:
             return f"{address} leads to a private, local or reserved network"
         return ""
 
+    def allows_by_name(self, address: str) -> bool:
+        """Whether a network that was opened holds ``address`` (a literal)."""
+        try:
+            return self._opened(ipaddress.ip_address(address.partition("%")[0]))
+        except ValueError:
+            return False
+
     def _opened(self, address: Address) -> bool:
         return any(address in network for network in self.allow)
 

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from lazarus_tui.config import Settings
-from lazarus_tui.engine.house import idle_seconds
-from lazarus_tui.engine.idle import GRACE, IdleWatch
+from lazarus_tui.engine.idle import GRACE, IdleWatch, idle_seconds
 from lazarus_tui.model.paths import StateRoot
 from lazarus_tui.sandbox.clock import VirtualClock
 

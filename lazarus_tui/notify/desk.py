@@ -1,0 +1,198 @@
+"""Reads on in the journal, decides who is told, and sends: one task per sink, so that a slow one holds up no other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from lazarus_tui.config import SinkSettings
+from lazarus_tui.journal import Event, Journal, JournalError
+from lazarus_tui.model.clock import Clock, parse_rfc3339
+from lazarus_tui.notify import reading
+from lazarus_tui.notify.courier import Courier
+from lazarus_tui.notify.notice import Action, Notice
+from lazarus_tui.notify.outbox import EXPIRES, Outbox, Parcel
+from lazarus_tui.notify.outgoing import Answer, Outcome
+
+log = logging.getLogger(__name__)
+
+# Seconds before another try: doubled from the first to the last; with a sink that refuses always the long one.
+FIRST, LAST, LONG = 5.0, 300.0, 900.0
+# Seconds between two looks when nothing wakes the desk, and after a journal that cannot be written.
+LOOK = 60.0
+
+
+class Desk:
+    """``start`` begins, ``wake`` after something was journalled. ``sandbox``: how Lazarus is called in commands."""
+
+    def __init__(
+        self, journal: Journal, clock: Clock, sinks: Sequence[SinkSettings], courier: Courier, *, sandbox: bool = False
+    ) -> None:
+        self._journal, self._clock, self._courier, self._sandbox = journal, clock, courier, sandbox
+        self.sinks = {sink.name: sink for sink in sinks}
+        self.outbox = Outbox(journal, clock)
+        self._news = asyncio.Event()
+        self._mail = {name: asyncio.Event() for name in self.sinks}
+        self._turn = asyncio.Lock()
+        self._read = 0
+
+    async def load(self) -> None:
+        """What the journal knows; the first time with sinks, news begin now."""
+        await self.outbox.load()
+        if self.outbox.upto is None and self.sinks:
+            await self.outbox.begin(self._journal.newest)
+        self._read = self.outbox.upto or 0
+
+    def wake(self) -> None:
+        self._news.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._reading())
+            for name in self.sinks:
+                tasks.create_task(self._sending(name))
+
+    # --- what is told
+
+    async def _reading(self) -> None:
+        while True:
+            self._news.clear()
+            try:
+                await self.read_on()
+            except JournalError as error:
+                log.warning("notices: %s", error)
+            await self._wait(self._news, LOOK)
+
+    async def read_on(self) -> None:
+        """Queue what has happened since the last look; give up what nobody wants to hear any more."""
+        async with self._turn:
+            for parcel in self.outbox.expired():
+                await self._give_up(parcel, f"not delivered within {EXPIRES.total_seconds() / 3600:.0f} h")
+            for parcel in [one for one in self.outbox.waiting if one.sink not in self.sinks]:
+                await self._give_up(parcel, "the sink is no longer in the settings")
+            for event in await self._journal.events_after(self._read, *reading.KINDS):
+                await self._queue(self._found(await self._source(event)), event.seq)
+                self._read = event.seq
+
+    def _found(self, source: reading.Source) -> Sequence[Notice]:
+        """A record that cannot be read must not keep the next ones from being told."""
+        try:
+            return reading.read(source)
+        except Exception:
+            log.exception("event %d of the journal is not told", source.event.seq)
+            return ()
+
+    async def tell(self, notices: Iterable[Notice]) -> None:
+        """Queue what was not read from the journal (how things stand, rather than what happened)."""
+        async with self._turn:
+            await self._queue(list(notices), self._read)
+
+    async def _queue(self, notices: Sequence[Notice], upto: int) -> None:
+        """As one transaction: after a crash all of an event are there, or it is read again."""
+        found = [self._addressed(notice) for notice in notices]
+        await self.outbox.queue(found, upto)
+        for sink in {name for _, sinks in found for name in sinks}:
+            self._mail[sink].set()
+
+    async def _source(self, event: Event) -> reading.Source:
+        found = await self._journal.find(event.op) if event.op else []
+        operation = next((one for one in found if one.id == event.op), None)
+        plan = await self._journal.plan(event.op) if operation is not None else None
+        return reading.Source(event, operation, plan.params if plan is not None else {}, self._sandbox)
+
+    def _addressed(self, notice: Notice) -> tuple[Notice, Collection[str]]:
+        """Who is told: by the sinks' settings; of what follows on something told, those who were told of it."""
+        if notice.action is Action.TRIGGER:
+            old = self._clock.now() - parse_rfc3339(notice.at) > EXPIRES
+            return notice, () if old else {name for name, sink in self.sinks.items() if wants(sink, notice)}
+        stands = self.outbox.standing.get(notice.key)
+        if stands is None:
+            return notice, ()
+        return msgspec.structs.replace(notice, severity=stands.told.severity), stands.sinks & self.sinks.keys()
+
+    # --- sending
+
+    async def _sending(self, name: str) -> None:
+        mail = self._mail[name]
+        while True:
+            mail.clear()
+            parcel = self.outbox.next(name)
+            wait = LOOK if parcel is None else parcel.due - self._clock.monotonic()
+            if parcel is None or wait > 0:
+                await self._wait(mail, wait)
+                continue
+            try:
+                await self._deliver(parcel)
+            except JournalError as error:
+                log.warning("notices: that %s was told cannot be kept: %s", parcel.notice.id, error)
+                parcel.due = self._clock.monotonic() + LOOK
+
+    async def _deliver(self, parcel: Parcel) -> None:
+        sink = self.sinks[parcel.sink]
+        try:
+            answer = await self._courier.send(sink, parcel.notice)
+        except Exception as error:
+            log.exception("notice %s to %s", parcel.notice.id, parcel.sink)
+            answer = Answer(Outcome.LATER, f"unexpected {type(error).__name__}")
+        parcel.tries, parcel.words, parcel.hint = parcel.tries + 1, answer.words, answer.hint
+        if answer.outcome is Outcome.DELIVERED:
+            await self.outbox.sent(parcel)
+        elif answer.outcome is Outcome.NEVER:
+            await self._give_up(parcel, answer.words)
+        else:
+            self._postpone(parcel, answer)
+
+    def _postpone(self, parcel: Parcel, answer: Answer) -> None:
+        wait = pause(answer, parcel.tries)
+        parcel.due = self._clock.monotonic() + wait
+        log.info("notice %s to %s: %s, again in %.0f s", parcel.notice.id, parcel.sink, answer.words, wait)
+        if answer.wait is not None:  # it asked for time: that holds for everything that goes there
+            for other in self.outbox.waiting:
+                if other.sink == parcel.sink:
+                    other.due = max(other.due, parcel.due)
+
+    async def _give_up(self, parcel: Parcel, why: str) -> None:
+        log.error("notice %s to %s is given up: %s", parcel.notice.id, parcel.sink, why)
+        await self.outbox.give_up(parcel, why)
+
+    async def _wait(self, event: asyncio.Event, seconds: float) -> None:
+        """Until ``event``, or ``seconds`` on the engine's clock have passed."""
+        waits = [asyncio.ensure_future(event.wait()), asyncio.ensure_future(self._clock.sleep(seconds))]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waits:
+                one.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+
+    async def beat(self, notice: Notice) -> None:
+        """Tell once more what stands, to webhooks that were told of it; not kept: the next beat is a minute away."""
+        stands = self.outbox.standing.get(notice.key)
+        waiting = {one.sink for one in self.outbox.waiting if one.notice.key == notice.key}
+        told = (stands.sinks if stands else set()) - waiting
+        sinks = [sink for sink in self.sinks.values() if sink.name in told and sink.kind == "webhook"]
+        await asyncio.gather(*(self._courier.send(sink, notice) for sink in sinks))
+
+
+def wants(sink: SinkSettings, notice: Notice) -> bool:
+    return (
+        notice.severity in sink.severities
+        and (not sink.contexts or notice.context in sink.contexts)
+        and (not sink.policies or notice.policy in sink.policies)
+    )
+
+
+def pause(answer: Answer, tries: int) -> float:
+    """Seconds until the next try."""
+    usual = LONG if answer.outcome is Outcome.REFUSED else min(LAST, FIRST * 2.0 ** min(tries - 1, 10))
+    return max(usual, answer.wait or 0.0)
+
+
+def age(parcel: Parcel, now: datetime) -> float:
+    """Seconds since it was queued."""
+    return max(0.0, (now - parcel.queued).total_seconds())

@@ -1,0 +1,107 @@
+"""What is told: a small closed set of events, each with the key that ties a resolve to what it resolves."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from collections.abc import Iterable
+from enum import StrEnum
+
+import msgspec
+
+from lazarus_tui.model.redact import redact_text
+
+# Characters of a title and of a text; receivers cut further (Slack: 3000 a block, PagerDuty: 1024 for the summary).
+MAX_TITLE, MAX_TEXT = 200, 2000
+
+
+class Told(StrEnum):
+    """The events. Nothing else is ever told."""
+
+    PROOF_FAILED = "proof-failed"
+    PROOF_INCONCLUSIVE = "proof-inconclusive"
+    PROOF_PASSED = "proof-passed"  # after one that did not
+    CONTROL_NOT_RED = "control-not-red"
+    CONTROL_RED = "control-red"  # after one that was not
+    OVERDUE = "overdue"
+    CAUGHT_UP = "caught-up"
+    PARKED = "operation-parked"
+    LEFT_CHANGED = "operation-left-changed"
+    TAKEN_UP = "operation-taken-up"  # somebody went on with it, or takes it back
+    SETTLED = "operation-settled"
+    AT_ZERO = "at-zero"
+    BACK = "back-from-zero"
+    TEST = "test"
+
+
+class Action(StrEnum):
+    TRIGGER = "trigger"
+    ACKNOWLEDGE = "acknowledge"
+    RESOLVE = "resolve"
+
+
+class Severity(StrEnum):
+    """Worst first, as they are defined."""
+
+    CRITICAL = "critical"
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing to tell. ``key``: what it is about; of one key everything is told in its order.
+
+    ``subject``: the workload, policy or target; ``commands``: what to type next. Names alone, never data or secrets.
+    ``id`` is the same on every sending. ``at`` is RFC 3339: when it happened.
+    """
+
+    id: str
+    told: Told
+    action: Action
+    severity: Severity
+    key: str
+    at: str
+    title: str
+    text: str
+    context: str = ""
+    subject: str = ""
+    operation: str = ""
+    policy: str = ""
+    commands: tuple[str, ...] = ()
+
+
+def notice_id(*parts: str) -> str:
+    """16 hex digits that follow from what is told, so that telling it again after a crash is the same notice."""
+    return hashlib.sha256("\x00".join(parts).encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def made(
+    told: Told, action: Action, severity: Severity, key: str, at: str, title: str, text: str, *, origin: str = "",
+    context: str = "", subject: str = "", operation: str = "", policy: str = "", commands: tuple[str, ...] = (),
+) -> Notice:  # fmt: skip
+    """A notice as the journal keeps it: without secrets, capped; its id follows from key, ``at`` and ``origin``."""
+    key = one_line(redact_text(key, keys=False), 250)
+    return Notice(
+        id=notice_id(origin, at, told, key), told=told, action=action, severity=severity, key=key, at=at,
+        title=one_line(redact_text(title, keys=False), MAX_TITLE),
+        text=plain(redact_text(text.strip(), keys=False), MAX_TEXT),
+        context=one_line(context, 250), subject=one_line(subject, 250), operation=operation,
+        policy=one_line(policy, 250), commands=commands,
+    )  # fmt: skip
+
+
+def plain(text: str, limit: int) -> str:
+    """Text of a cluster for a receiver: without control, direction-changing and invisible characters, and capped."""
+    found = "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text[: limit * 4])
+    return found if len(found) <= limit else found[: limit - 1] + "…"
+
+
+def one_line(text: str, limit: int) -> str:
+    return plain(" ".join(text.split()), limit)
+
+
+def commands(context: str, *words: Iterable[str], sandbox: bool = False) -> tuple[str, ...]:
+    """Command lines to copy; ``context`` is named where there is more than the sandbox."""
+    where = ["--sandbox"] if sandbox else ["--context", context] if context else []
+    return tuple(one_line(shlex.join(["lazarus", *where, *each]), 400) for each in words)
