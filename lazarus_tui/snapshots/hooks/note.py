@@ -11,14 +11,14 @@ from datetime import timedelta
 from typing import Any
 
 from lazarus_tui.model.clock import rfc3339
-from lazarus_tui.model.plan import canonical
 from lazarus_tui.model.resources import CONFIGMAPS
 from lazarus_tui.model.stepping import carry_out
 from lazarus_tui.model.steps import Observation, Seen, StepContext, Write
+from lazarus_tui.snapshots import capsule
 from lazarus_tui.snapshots.hooks.byhand import thaw_commands
 from lazarus_tui.snapshots.hooks.spec import EXEC, Hooks
 from lazarus_tui.snapshots.hooks.steps import HookStep
-from lazarus_tui.snapshots.names import CAPSULE, FROZEN_UNTIL, capsule_name
+from lazarus_tui.snapshots.names import FROZEN_UNTIL, capsule_name
 
 # Seconds after which an engine that is still at it would have ended the freeze, its attempts included.
 _LATE = 60.0
@@ -58,19 +58,10 @@ class Note(HookStep):
                 await context.remember(**{_REFUSED: why})
                 return
         due = context.clock.now() + timedelta(seconds=self.hooks.timeout + self.hooks.budget + _LATE)
-        name, op = capsule_name(context.op), context.op[:8]
-        data = {
-            "operation": context.op,
-            "target": context.plan.target,
-            "digest": context.plan.digest(),
-            "plan": canonical(context.plan).decode(),
-            "instruction": f"lazarus undo {op} --confirm {context.plan.target}",
-            "thaw": thaw_commands(self.namespace, self.hooks, sorted(self.hooks.pods)),
-        }
+        instruction = f"lazarus undo {context.op[:8]} --confirm {context.plan.target}"
+        thaw = thaw_commands(self.namespace, self.hooks, sorted(self.hooks.pods))
         marks = {FROZEN_UNTIL: rfc3339(due)}
-        meta = {"name": name, "namespace": self.namespace, "labels": {CAPSULE: "true"}, "annotations": marks}
-        body = {"apiVersion": CONFIGMAPS.api_version, "kind": CONFIGMAPS.kind, "metadata": meta, "data": data}
-        write = Write("create", CONFIGMAPS, self.namespace, name, body, expect="the note is there")
+        write = capsule.writing(context, self.namespace, instruction, marks, {"thaw": thaw})
         await carry_out(context, write)
 
     async def undo(self, context: StepContext) -> None:

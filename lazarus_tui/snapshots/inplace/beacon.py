@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from lazarus_tui.model.clock import rfc3339
-from lazarus_tui.model.plan import canonical
 from lazarus_tui.model.resources import CONFIGMAPS, STATEFULSETS, Resource
 from lazarus_tui.model.steps import Observation, Seen, StepContext, Write
+from lazarus_tui.snapshots import capsule
 from lazarus_tui.snapshots.inplace.part import Object, RestoreStep, preconditions
 from lazarus_tui.snapshots.names import (
     BEACON,
-    CAPSULE,
     CLOSED,
     FENCE,
     OP,
@@ -43,20 +42,9 @@ class Capsule(RestoreStep):
         return Observation(Seen.DONE, f"{self.namespace}/{capsule_name(context.op)}", facts=facts)
 
     async def act(self, context: StepContext) -> None:
-        name = capsule_name(context.op)
-        data = {
-            "operation": context.op,
-            "target": context.plan.target,
-            "digest": context.plan.digest(),
-            "plan": canonical(context.plan).decode(),
-            "instruction": f"lazarus resume {context.op[:8]}   or   lazarus undo {context.op[:8]}",
-        }
-        marks = {FENCE: str(context.fence)}
-        meta = {"name": name, "namespace": self.namespace, "labels": {CAPSULE: "true"}, "annotations": marks}
-        body = {"apiVersion": CONFIGMAPS.api_version, "kind": CONFIGMAPS.kind, "metadata": meta, "data": data}
-        await self.change(
-            context, Write("create", CONFIGMAPS, self.namespace, name, body, expect="the capsule is there")
-        )
+        op = context.op[:8]
+        instruction = f"lazarus resume {op}   or   lazarus undo {op}"
+        await self.change(context, capsule.writing(context, self.namespace, instruction, {FENCE: str(context.fence)}))
 
     async def undo(self, context: StepContext) -> None:
         await remove_capsule(self, context)
