@@ -9,7 +9,7 @@ import msgspec
 
 from lazarus_tui.model.durations import human
 from lazarus_tui.model.operation import Figures
-from lazarus_tui.model.proofs import REQUIRED, Ladder, ProofRecord, Reached, Trouble, overall, targets
+from lazarus_tui.model.proofs import REQUIRED, RUNGS, Ladder, ProofRecord, Reached, Trouble, overall, targets
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.prove.proof.rungs import Evidence, ladders, red_checks, shown_closed
 from lazarus_tui.prove.proof.tried import STUMBLED
@@ -49,12 +49,13 @@ def judge(operation: str, found: Evidence, figures: Figures) -> ProofRecord:
 
 
 def _words(climbed: tuple[Ladder, ...], required: tuple[str, ...], not_green: tuple[str, ...]) -> str:
-    """The first required rung that is not green, of the worst ladder; or up to where it was proven."""
+    """The lowest required rung that is not green, the worst first; or up to where it was proven."""
     for wanted in (Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.NOT_TESTED):
-        for ladder in climbed:
-            for rung in ladder.rungs:
-                if rung.name in required and rung.verdict is wanted:
-                    return f"{ladder.workload} {rung.name!r}: {rung.why}"
+        found = [(ladder, rung) for ladder in climbed for rung in ladder.rungs if rung.verdict is wanted]
+        found = [(ladder, rung) for ladder, rung in found if rung.name in required]
+        if found:
+            ladder, rung = min(found, key=lambda one: RUNGS.index(one[1].name))
+            return f"{ladder.workload} {rung.name!r}: {rung.why}"
     if not_green:
         return f"it cannot be green: {'; '.join(not_green)}"
     return f"proven up to {min((ladder.reached for ladder in climbed), key=len, default='nothing')!r}"

@@ -132,6 +132,13 @@ def test_each_workload_has_a_ladder_of_its_own() -> None:
     assert web.reached == "healthy"
     assert (orders.reached, orders.rung("complete").verdict) == ("exists", FAILED)
     assert judged(found).verdict is FAILED
+    broken = evidence(
+        [check("numbers", FAILED, rung="data right")], prove__workloads=workloads, prove__ready=ready,
+        given={"volumes": [volume(held="absent", reason="skipped")], "require": list(RUNGS[:6])},
+    )  # fmt: skip
+    assert judged(broken).words.startswith("shop/StatefulSet/orders 'complete': volumes without data"), (
+        "the lowest first"
+    )
     only = evidence(
         given={"volumes": [volume(held="absent")], "workload": "Deployment/web"}, prove__workloads=workloads,
         prove__ready=ready,
