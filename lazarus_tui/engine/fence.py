@@ -19,8 +19,8 @@ from lazarus_tui.model.steps import Fence, StepContext, StepStopped
 # Facts: the number this journal's engine wrote last; and, of the step that makes the capsule, that it was there.
 FENCE_FACT, CAPSULE_FACT = "fence", "capsule"
 _HINT = (
-    "look at what it did; to take the operation over again: lazarus resume {op} --confirm {target}; if it has ended there: "
-    "lazarus operation close {op} --confirm {target}"
+    "look at what it did; to take the operation over again: lazarus resume {op} --confirm {target}; "
+    "if it has ended there: lazarus operation close {op} --confirm {target}"
 )
 
 
