@@ -19,10 +19,9 @@ from lazarus_tui.cli.session import Refused, Session, say
 from lazarus_tui.link.protocol import Fault
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.plan import Plan
-from lazarus_tui.model.proofs import RUNGS, ProofRecord, unknown_rungs
+from lazarus_tui.model.proofs import KIND, RUNGS, record_of, unknown_rungs
 from lazarus_tui.model.verdict import Verdict
 
-KIND = "prove.run"
 # Engines that may be lost under one proof before the command gives up.
 _ENGINES = 3
 CONTROLS = ("withhold", "flip", "drop-table", "no-workload")
@@ -133,15 +132,9 @@ def code(ended: Operation) -> int:
     return 4 if ended.exit_code is None else ended.exit_code
 
 
-def record_of(operation: Operation) -> ProofRecord | None:
-    """What was judged, None while nothing is."""
-    found = operation.facts.get("prove.record")
-    return msgspec.convert(found, ProofRecord) if found else None
-
-
 def outcome(operation: Operation) -> dict[str, Any]:
     """The one object on stdout."""
-    record, figures = record_of(operation), operation.figures
+    record, figures = record_of(operation.facts), operation.figures
     phases = {phase.name: round(phase.seconds, 3) for phase in figures.rta_phases} if figures else {}
     return {
         "operation": operation.id,
@@ -167,7 +160,8 @@ def _print(operation: Operation, output: str) -> None:
     if output == "junit":
         click.echo(junit(operation), nl=False)
         return
-    emit(outcome(operation), output, names=[operation.id], table=lambda: proof_text(operation, record_of(operation)))
+    record = record_of(operation.facts)
+    emit(outcome(operation), output, names=[operation.id], table=lambda: proof_text(operation, record))
 
 
 def _tell(text: str) -> None:
@@ -190,7 +184,7 @@ def list_proofs(session: Session, output: str) -> None:
 
 
 def _row(found: Operation) -> tuple[str, ...]:
-    record, figures = record_of(found), found.figures
+    record, figures = record_of(found.facts), found.figures
     what = "/".join(filter(None, (record.namespace, record.workload))) if record else found.title
     reached = min((ladder.reached for ladder in record.ladders), key=_height, default="") if record else ""
     verdict = found.state.value if found.state.open else str(found.verdict)

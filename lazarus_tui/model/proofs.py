@@ -13,6 +13,9 @@ import msgspec
 
 from lazarus_tui.model.verdict import Verdict, worst
 
+KIND = "prove.run"
+# The facts of a proof's operation: its record, and before there is one what it is about (see ``About``).
+RECORD, ABOUT = "prove.record", "prove.about"
 # From the bottom up. A proof never drills: the last rung is for drills to prove.
 RUNGS = ("exists", "complete", "intact", "restores", "healthy", "data right", "drilled")
 # What has to pass unless a plan says otherwise.
@@ -111,6 +114,47 @@ class ProofRecord(msgspec.Struct, frozen=True, kw_only=True):
     def proves(self) -> bool:
         """Whether it says anything about the point."""
         return not self.control
+
+    def verdict_of(self, ladder: Ladder) -> Verdict:
+        """Of one workload: its own rungs; what keeps the whole from green keeps every part from it."""
+        verdict = ladder.verdict(self.required)
+        held_back = bool(self.not_green) or self.verdict is Verdict.INCONCLUSIVE
+        return Verdict.INCONCLUSIVE if verdict is Verdict.PASSED and held_back else verdict
+
+    def target(self, name: str) -> Target | None:
+        return next((one for one in self.targets if one.name == name), None)
+
+
+class About(msgspec.Struct, frozen=True, kw_only=True):
+    """What a proof is about, known as soon as it has looked at its point."""
+
+    namespace: str
+    workload: str = ""
+    source: str = ""
+    point: str = ""
+    control: str = ""
+    require: tuple[str, ...] = REQUIRED
+
+
+def record_of(facts: Mapping[str, Any]) -> ProofRecord | None:
+    """The record among an operation's facts; None while nothing is judged, and for one that cannot be read."""
+    try:
+        return msgspec.convert(facts[RECORD], ProofRecord) if facts.get(RECORD) else None
+    except msgspec.ValidationError:
+        return None
+
+
+def about(facts: Mapping[str, Any]) -> About | None:
+    """What the proof with these facts is about, None while it has not looked, and for what cannot be read."""
+    if (record := record_of(facts)) is not None:
+        return About(
+            namespace=record.namespace, workload=record.workload, source=record.source, point=record.point,
+            control=record.control, require=record.required,
+        )  # fmt: skip
+    try:
+        return msgspec.convert(facts[ABOUT], About) if facts.get(ABOUT) else None
+    except msgspec.ValidationError:
+        return None
 
 
 def climb(rungs: Sequence[Rung]) -> tuple[Rung, ...]:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import msgspec
-
 from lazarus_tui.model.operation import Operation
-from lazarus_tui.model.proofs import Ladder, ProofRecord
+from lazarus_tui.model.proofs import KIND, record_of
 from lazarus_tui.model.verdict import Verdict
 
 _RESTORING = frozenset({"velero.restore", "rehearse"})
-_PROVING = "prove.run"
 # Of one operation the worst comes first, so that whoever wants one answer takes the one that promises least.
 _WORST_FIRST = (Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.NOT_TESTED, Verdict.PASSED)
 
@@ -42,7 +39,7 @@ def proofs_of(operations: Iterable[Operation]) -> list[Proof]:
     """Proofs among the operations of one context, newest first. Without a verdict nothing is proven."""
     found: list[Proof] = []
     for operation in operations:
-        if operation.ended and operation.kind == _PROVING:
+        if operation.ended and operation.kind == KIND:
             found += _proven(operation)
         elif operation.ended and operation.kind in _RESTORING and operation.verdict is not Verdict.NOT_TESTED:
             found += _restored(operation)
@@ -60,23 +57,15 @@ def _restored(operation: Operation) -> Iterator[Proof]:
 
 def _proven(operation: Operation) -> Iterator[Proof]:
     """One per ladder, by its own rungs. A copy that was broken on purpose says nothing about the point."""
-    raw = operation.facts.get("prove.record")
-    record = msgspec.convert(raw, ProofRecord) if raw else None
+    record = record_of(operation.facts)
     if record is None or not record.proves:
         return
     for ladder in record.ladders:
         workload = ladder.workload.removeprefix(record.namespace).removeprefix("/")
         yield Proof(
-            record.point, (record.namespace,), _verdict(record, ladder), operation.ended, _rta(operation),
+            record.point, (record.namespace,), record.verdict_of(ladder), operation.ended, _rta(operation),
             workload, ladder.reached,
         )  # fmt: skip
-
-
-def _verdict(record: ProofRecord, ladder: Ladder) -> Verdict:
-    """Its own rungs; what keeps the whole from green keeps every part from it."""
-    verdict = ladder.verdict(record.required)
-    held_back = bool(record.not_green) or record.verdict is Verdict.INCONCLUSIVE
-    return Verdict.INCONCLUSIVE if verdict is Verdict.PASSED and held_back else verdict
 
 
 def _rta(operation: Operation) -> float | None:

@@ -39,7 +39,7 @@ def test_the_text_tells_every_rung_and_what_was_wrong() -> None:
         prove__troubles=[trouble],
         prove__cleaned={"clean": False, "words": "left behind: x", "leftovers": [], "lost": ["snap-1"]},
     )  # fmt: skip
-    text = proof_text(done, prove_run.record_of(done))
+    text = proof_text(done, prove_run.record_of(done.facts))
     assert text.startswith("FAILED  Prove shop\n")
     assert "✗ healthy     FAILED       orders answer: orders answer said so" in text
     assert "✓ restores    PASSED" in text

@@ -1,7 +1,7 @@
 """Right before anything is made: the point is there and outlives the proof, and the rights that are needed are there.
 
-Facts: ``prove.point`` {name, start, completed, expiration, phase, errors, warnings, location, digest, at},
-``prove.reference`` {at, words}, to which the recovery point is measured, ``prove.versions`` {kubernetes, velero}.
+Facts: ``prove.about`` (``model.proofs.About``), ``prove.point`` {name, start, completed, expiration, phase, errors,
+warnings, location, digest, at}, ``prove.reference`` {at, words}, to which the recovery point is measured, ``prove.versions`` {kubernetes, velero}.
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+import msgspec
+
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.model.clock import parse_rfc3339, rfc3339
 from lazarus_tui.model.objects import Backup, Location, Schedule
 from lazarus_tui.model.points import location_name
+from lazarus_tui.model.proofs import ABOUT, REQUIRED, About
 from lazarus_tui.model.resources import (
     BACKUPS,
     CONFIGMAPS,
@@ -52,8 +55,14 @@ class Preflight(BaseStep):
         if missing := await self._missing_rights(context.reader):
             await context.say(f"missing rights: {', '.join(missing)}")
             return Observation(Seen.DIVERGED, f"missing right: {', '.join(missing)}", hint="ask for it: deploy/rbac")
-        facts = {**found.facts, "prove.versions": await versions(context.reader, self.velero)}
+        versions_seen = await versions(context.reader, self.velero)
+        facts = {**found.facts, ABOUT: msgspec.to_builtins(self._about()), "prove.versions": versions_seen}
         return Observation(Seen.DONE, found.detail, facts=facts)
+
+    def _about(self) -> About:
+        keys = ("namespace", "workload", "source", "point", "control")
+        given = {key: str(self.params.get(key) or "") for key in keys}
+        return About(**given, require=tuple(self.params.get("require") or REQUIRED))
 
     async def _backup(self, context: StepContext) -> Observation:
         name, now = str(self.params["point"]), context.clock.now()
