@@ -1,7 +1,8 @@
 """Right before anything is made: the point is there and outlives the proof, and the rights that are needed are there.
 
 Facts: ``prove.about`` (``model.proofs.About``), ``prove.point`` {name, start, completed, expiration, phase, errors,
-warnings, location, digest, at}, ``prove.reference`` {at, words}, to which the recovery point is measured, ``prove.versions`` {kubernetes, velero}.
+warnings, location, digest, at}, ``prove.reference`` {at, words}, to which the recovery point is measured,
+``prove.versions`` {kubernetes, velero}.
 """
 
 from __future__ import annotations
