@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -28,6 +28,7 @@ from tests.prove.quarantine.grounds import VELERO, Grounds
 from tests.sandbox.velero.conftest import Threads
 from tests.snapshots.stage import SPACE, StageEngine
 
+T = TypeVar("T", bound="Trial")
 OVER = ("Completed", "PartiallyFailed", "Failed", "FailedValidation")
 BUCKET = "shop-velero-backups"
 
@@ -130,11 +131,11 @@ async def _fetched(trial: Trial, url: str) -> bytes:
 
 
 @contextlib.asynccontextmanager
-async def trial(monkeypatch: pytest.MonkeyPatch, **backup: Any) -> AsyncIterator[Trial]:
+async def trial(monkeypatch: pytest.MonkeyPatch, make: type[T] = Trial, **backup: Any) -> AsyncIterator[T]:  # type: ignore[assignment]
     threads = Threads()
     asyncio.get_running_loop().set_default_executor(threads)
     with fast_folder() as folder:
-        made = Trial(folder, threads)
+        made = make(folder, threads)
 
         async def download(url: str, **limits: Any) -> bytes:
             return await _fetched(made, url)
