@@ -163,3 +163,11 @@ def test_what_stays_at_zero_is_never_green_because_none_of_none_are_ready() -> N
         "deployments/idle: it stays at zero replicas, so whether it starts is not tested",
     )
     assert ruled(consumer, idle, workload()).not_green == ()
+
+
+@pytest.mark.parametrize("copied", [True, False])
+def test_snapshots_come_back_only_where_volumes_come_back_through_them(copied: bool) -> None:
+    body = here(thing("snapshot.storage.k8s.io/v1", "VolumeSnapshot", "s", spec={"source": {}}))
+    found = ruled(body, claim(), volumes=(FILES if copied else CSI,))
+    assert ("volumesnapshots.snapshot.storage.k8s.io" in found.excluded) is copied
+    assert (("S20", "skip") in says(found, "volumesnapshots.snapshot.storage.k8s.io/s")) is copied

@@ -21,6 +21,7 @@ _DATA = frozenset({
     "volumesnapshots.snapshot.storage.k8s.io", "volumesnapshotcontents.snapshot.storage.k8s.io",
     "volumesnapshotclasses.snapshot.storage.k8s.io", "datauploads.velero.io",
 })  # fmt: skip
+_TAKEN_ANEW = ("volumesnapshots.snapshot.storage.k8s.io", "volumesnapshotcontents.snapshot.storage.k8s.io")
 _CREATES_OUTSIDE = (
     "*.crossplane.io", "*.upbound.io", "*.services.k8s.aws", "*.cnrm.cloud.google.com", "*.azure.com",
     "*.cluster.x-k8s.io", "*.infra.contrib.fluxcd.io", "*.terraform.io", "*.app.terraform.io", "*.externaldns.k8s.io",
@@ -98,6 +99,12 @@ def _cluster(item: Item, scene: Scene) -> Iterable[Finding]:
         yield Finding(Verb.SKIP, "it is of the whole cluster, not of the quarantine")
 
 
+def _taken_anew(item: Item, scene: Scene) -> Iterable[Finding]:
+    """Where no volume comes back through a snapshot, a restored one is taken of the copy, and its storage stays."""
+    if not any(volume.method.startswith("CSISnapshot") for volume in scene.contents.volumes):
+        yield Finding(Verb.SKIP, "no volume comes back through it: it would be taken anew, of the copy")
+
+
 _NAMED = (
     Rule("S10", "controllers that act outside the cluster", _CREATES_OUTSIDE, _outside),
     Rule("S11", "backups by a database operator", _RUNS_BACKUPS, skipping("it would write into the real archive")),
@@ -113,6 +120,7 @@ _NAMED = (
 )  # fmt: skip
 RULES = (
     *_NAMED,
+    Rule("S20", "snapshots that would be taken anew", _TAKEN_ANEW, _taken_anew),
     Rule("S12", "cluster-scoped objects", ("*",), _cluster),
     Rule("S10", "custom resources nobody knows", ("*",), _unknown),
 )
