@@ -127,7 +127,8 @@ class Courier:
             headers={**outgoing.headers, "host": host, "user-agent": AGENT, "accept-encoding": "identity"},
             extensions={"timeout": timeout, "sni_hostname": target.host},
         )  # fmt: skip
-        async with httpx.AsyncHTTPTransport(verify=self._trust(sink), trust_env=False, retries=0) as transport:
+        trust = target.scheme == "https" and self._trust(sink)
+        async with httpx.AsyncHTTPTransport(verify=trust, trust_env=False, retries=0) as transport:
             response = await transport.handle_async_request(request)
             try:
                 text = await _beginning(response)

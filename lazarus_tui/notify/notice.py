@@ -81,14 +81,16 @@ def made(
     context: str = "", subject: str = "", operation: str = "", policy: str = "", commands: tuple[str, ...] = (),
 ) -> Notice:  # fmt: skip
     """A notice as the journal keeps it: without secrets, capped; its id follows from key, ``at`` and ``origin``."""
-    key = one_line(redact_text(key, keys=False), 250)
+    key, context, subject, policy = (_kept(one, 250) for one in (key, context, subject, policy))
     return Notice(
         id=notice_id(origin, at, told, key), told=told, action=action, severity=severity, key=key, at=at,
-        title=one_line(redact_text(title, keys=False), MAX_TITLE),
-        text=plain(redact_text(text.strip(), keys=False), MAX_TEXT),
-        context=one_line(context, 250), subject=one_line(subject, 250), operation=operation,
-        policy=one_line(policy, 250), commands=commands,
+        title=_kept(title, MAX_TITLE), text=plain(redact_text(text[: MAX_TEXT * 64].strip(), keys=False), MAX_TEXT),
+        context=context, subject=subject, operation=operation, policy=policy, commands=commands,
     )  # fmt: skip
+
+
+def _kept(text: str, limit: int) -> str:
+    return one_line(redact_text(text[: limit * 64], keys=False), limit)
 
 
 def plain(text: str, limit: int) -> str:

@@ -1,0 +1,351 @@
+"""Told at least once, under one id, in order, to whom it concerns; given up only with a reason; crashes included."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+from lazarus_tui.journal import Journal
+from lazarus_tui.model.operation import OpState
+from lazarus_tui.model.proofs import ProofRecord
+from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.notify import desk as desks
+from lazarus_tui.notify import outbox as boxes
+from lazarus_tui.notify.notice import Action, Severity
+from lazarus_tui.notify.outgoing import Answer, Outcome
+from tests.engine.world import fast_folder
+from tests.notify.office import DELIVERED, LATER, Office, notice, operation, sink
+
+RESOLVE = Action.RESOLVE
+
+
+def proof(verdict: Verdict, n: int = 1, **fields: Any) -> Any:
+    record = ProofRecord(operation=f"{n:016x}", source="velero", point="nightly-1", namespace="shop", verdict=verdict)
+    facts = {"prove.record": msgspec.to_builtins(msgspec.structs.replace(record, **fields))}
+    return operation(n, OpState.DONE, verdict=verdict, facts=facts, ended="2026-01-01T00:01:00Z")
+
+
+ENDED = {"state": "done", "message": "", "exit_code": 2}
+
+
+async def test_a_failed_proof_is_told_and_one_that_passes_resolves_it(office: Office) -> None:
+    await office.boot()
+    await office.happens(proof(Verdict.FAILED), "op.ended", ENDED)
+    await office.happens(proof(Verdict.PASSED, 2), "op.ended", {**ENDED, "exit_code": 0})
+    await office.happens(proof(Verdict.PASSED, 3), "op.ended", {**ENDED, "exit_code": 0})
+    told = [(one.told, one.action) for one in office.post.notices]
+    assert told == [("proof-failed", "trigger"), ("proof-passed", "resolve")], "the third has nothing to resolve"
+    assert {one.key for one in office.post.notices} == {"proof/c/shop"}
+    assert office.desk.outbox.waiting == ()
+
+
+async def test_what_happened_before_there_was_a_sink_is_no_news(office: Office) -> None:
+    office.sinks = ()
+    await office.boot()
+    await office.happens(proof(Verdict.FAILED), "op.ended", ENDED)
+    await office.close()
+    office.sinks = (sink(),)
+    await office.boot()
+    assert office.post.handed == []
+    await office.happens(proof(Verdict.FAILED, 2), "op.ended", ENDED)
+    assert len(office.post.handed) == 1
+
+
+async def test_what_happened_while_nobody_told_is_told_by_the_next_engine(office: Office) -> None:
+    """The engine dies after the journal has the end of a proof and before anything was queued of it."""
+    await office.boot()
+    office.desk.wake = lambda: None  # type: ignore[method-assign]
+    await office.happens(proof(Verdict.FAILED), "op.ended", ENDED)
+    assert office.post.handed == []
+    await office.kill()
+    await office.boot()
+    assert [one.told for one in office.post.notices] == ["proof-failed"]
+
+
+@pytest.mark.parametrize("lose", [False, True])
+async def test_a_crash_between_sending_and_marking_sends_the_same_again(office: Office, lose: bool) -> None:
+    """Receivers see it at least once, and always under one id."""
+    arrived = asyncio.Event()
+    office.post.script["siem"] = [arrived, DELIVERED]
+    await office.boot()
+    await office.happens(proof(Verdict.FAILED), "op.ended", ENDED)
+    assert len(office.post.handed) == 1
+    office.journal.lose, office.journal.severed = lose, True
+    arrived.set()
+    await office.kill(lose=lose)
+    await office.boot()
+    assert len(office.post.handed) == 2
+    assert len({id for _, id in office.post.handed}) == 1
+    await office.kill()
+    await office.boot()
+    assert len(office.post.handed) == 2, "what was taken and marked is never sent again"
+
+
+async def test_a_crash_at_every_transaction_loses_nothing_and_changes_no_id(office: Office) -> None:
+    """Cut before and after each of the journal's transactions, from the end of a proof until all is told."""
+    await office.boot()
+    await office.happens(proof(Verdict.FAILED), "op.ended", ENDED)
+    whole = set(office.post.handed)
+    await office.close()
+    for cut in range(4):
+        with fast_folder() as folder:
+            other = Office(folder, sink(), sink("ops"))
+            await other.boot()
+            seen, run = [0], other.journal.run
+
+            async def cutting(
+                fn: Any, other: Office = other, seen: list[int] = seen, cut: int = cut, run: Any = run
+            ) -> Any:
+                other.journal.severed = other.journal.severed or seen[0] == cut + 1
+                seen[0] += 1
+                return await run(fn)
+
+            other.journal.run = cutting  # type: ignore[method-assign]
+            await other.happens(proof(Verdict.FAILED), "op.ended", ENDED)
+            await other.kill()
+            await other.boot()
+            assert {id for _, id in other.post.handed} == {id for _, id in whole}, f"cut {cut}"
+            assert {name for name, _ in other.post.handed} == {"siem", "ops"}, f"cut {cut}"
+            assert other.desk.outbox.waiting == ()
+            await other.close()
+
+
+async def test_tries_are_spaced_and_never_end_before_a_day(office: Office) -> None:
+    office.post.script["siem"] = [LATER]
+    await office.boot()
+    await office.desk.tell([notice()])
+    await office.settle()
+    for n, gap in enumerate([5, 10, 20, 40, 80, 160, 300, 300], start=1):
+        await office.pass_(gap - 1)
+        assert len(office.post.handed) == n
+        await office.pass_(1)
+        assert len(office.post.handed) == n + 1
+    office.post.script["siem"] = [DELIVERED]
+    await office.pass_(300)
+    assert [one.state for one in office.desk.outbox.parcels()] == ["sent"]
+
+
+async def test_what_nobody_takes_for_a_day_is_given_up_and_says_so(office: Office) -> None:
+    office.post.script["siem"] = [Answer(Outcome.REFUSED, "answered 404", hint="lazarus notify test siem")]
+    await office.boot()
+    await office.desk.tell([notice()])
+    await office.pass_(2 * desks.LONG)
+    assert len(office.post.handed) == 3, "every quarter of an hour"
+    office.clock._elapsed = boxes.EXPIRES.total_seconds() - 60
+    await office.pass_(60)
+    assert [one.state for one in office.desk.outbox.parcels()] == ["waiting"]
+    await office.pass_(2 * desks.LOOK)
+    [parcel] = office.desk.outbox.parcels()
+    assert (parcel.state, parcel.words) == ("given up", "not delivered within 24 h")
+    assert [e.body["why"] for e in await office.journal.events_of(boxes.GIVEN_UP)] == ["not delivered within 24 h"]
+
+
+async def test_what_will_never_be_taken_is_given_up_at_once_and_holds_up_nothing(office: Office) -> None:
+    office.post.script["siem"] = [Answer(Outcome.NEVER, "answered 400: it does not understand the message"), DELIVERED]
+    await office.boot()
+    await office.desk.tell([notice()])
+    await office.desk.tell([notice(action=RESOLVE)])
+    await office.settle()
+    states = {one.notice.id: (one.state, one.words) for one in office.desk.outbox.parcels()}
+    assert states[notice().id] == ("given up", "answered 400: it does not understand the message")
+    assert states[notice(action=RESOLVE).id][0] == "sent"
+
+
+async def test_a_resolve_never_overtakes_its_trigger_and_other_keys_go_on(office: Office) -> None:
+    office.post.script["siem"] = [LATER, DELIVERED]
+    await office.boot()
+    await office.desk.tell([notice()])
+    await office.settle()
+    await office.desk.tell([notice(action=RESOLVE), notice("operation/c/1", severity=Severity.WARNING)])
+    await office.settle()
+    assert [id for _, id in office.post.handed] == [notice().id, notice("operation/c/1").id]
+    await office.pass_(5)
+    assert [id for _, id in office.post.handed][2:] == [notice().id, notice(action=RESOLVE).id]
+
+
+async def test_a_wait_that_was_asked_for_holds_for_the_whole_sink_and_no_other(office: Office) -> None:
+    office.sinks = (sink(), sink("ops"))
+    office.post.script["siem"] = [Answer(Outcome.LATER, "answered 429", 120.0), DELIVERED]
+    await office.boot()
+    await office.desk.tell([notice()])
+    await office.settle()
+    await office.desk.tell([notice("b", n=1)])
+    await office.pass_(60)
+    assert [name for name, _ in office.post.handed].count("ops") == 2
+    late = [id for name, id in office.post.handed if name == "siem"]
+    assert late == [notice().id, notice("b", n=1).id], "another key is tried once: nothing was asked of it before"
+    await office.pass_(60)
+    assert [id for name, id in office.post.handed if name == "siem"][2:] == [notice().id]
+
+
+async def test_a_sink_that_hangs_holds_up_no_other(office: Office) -> None:
+    office.sinks = (sink(), sink("ops"))
+    office.post.script["siem"] = [asyncio.Event()]
+    await office.boot()
+    await office.desk.tell([notice(), notice("b")])
+    await office.settle()
+    assert [name for name, _ in office.post.handed].count("ops") == 2
+
+
+async def test_of_what_waits_the_worst_goes_first(office: Office) -> None:
+    hold = asyncio.Event()
+    office.post.script["siem"] = [hold, DELIVERED]
+    await office.boot()
+    await office.desk.tell([notice("a", severity=Severity.WARNING)])
+    await office.settle()
+    more = [("b", Severity.WARNING), ("c", Severity.ERROR), ("d", Severity.CRITICAL), ("e", Severity.ERROR)]
+    await office.desk.tell([notice(key, severity=severity) for key, severity in more])
+    hold.set()
+    await office.settle()
+    assert [one.key for one in office.post.notices] == ["a", "d", "c", "e", "b"]
+
+
+async def test_a_thousand_wait_and_the_least_grave_oldest_is_given_up(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(boxes, "MOST", 5)
+    office.post.script["siem"] = [LATER]
+    await office.boot()
+    await office.desk.tell([notice(f"k{n}", severity=Severity.WARNING if n < 3 else Severity.ERROR) for n in range(5)])
+    await office.desk.tell([notice("grave", severity=Severity.CRITICAL), notice("k9")])
+    assert [one.notice.key for one in office.desk.outbox.waiting] == ["k2", "k3", "k4", "grave", "k9"]
+    lost = [one for one in office.desk.outbox.parcels() if one.state == "given up"]
+    assert {one.words for one in lost} == {"more than 5 were waiting"}
+    assert len(await office.journal.events_of(boxes.GIVEN_UP)) == 2
+    assert boxes.EXPIRES.total_seconds() == 24 * 3600
+
+
+async def test_the_same_notice_is_queued_once(office: Office) -> None:
+    await office.boot()
+    await office.desk.tell([notice()])
+    await office.desk.tell([notice()])
+    await office.settle()
+    await office.kill()
+    await office.boot()
+    await office.desk.tell([notice()])
+    await office.settle()
+    assert len(office.post.handed) == 1
+
+
+async def test_who_is_told_is_what_the_settings_say(office: Office) -> None:
+    office.sinks = (
+        sink("all"), sink("grave", severities=("critical",)), sink("prod", contexts=("prod",)),
+        sink("nightly", policies=("nightly",)),
+    )  # fmt: skip
+    await office.boot()
+    await office.desk.tell([notice("a"), notice("b", severity=Severity.CRITICAL, context="prod", policy="nightly")])
+    await office.settle()
+    assert sorted(office.post.handed) == sorted(
+        [("all", notice("a").id), *((name, notice("b").id) for name in ("all", "grave", "prod", "nightly"))]
+    )
+
+
+async def test_a_resolve_goes_to_those_who_were_told_and_to_nobody_else(office: Office) -> None:
+    """The trouble was told as an error, then as a warning: who hears errors alone still hears that it is over."""
+    office.sinks = (
+        sink("errors", severities=("error",)),
+        sink("warnings", severities=("warning",)),
+        sink("x", contexts=("x",)),
+    )
+    await office.boot()
+    await office.desk.tell([notice()])
+    await office.desk.tell([notice(n=2, severity=Severity.WARNING)])
+    await office.kill()
+    await office.boot()
+    await office.desk.tell([notice(action=RESOLVE, severity=Severity.INFO)])
+    await office.settle()
+    resolved = [name for name, id in office.post.handed if id == notice(action=RESOLVE).id]
+    assert sorted(resolved) == ["errors", "warnings"]
+
+
+async def test_a_day_old_trouble_is_not_news_but_its_end_is(office: Office) -> None:
+    await office.boot()
+    await office.desk.tell([notice()])
+    await office.settle()
+    office.desk.wake = lambda: None  # type: ignore[method-assign]
+    await office.happens(proof(Verdict.PASSED, 1), "op.ended", {**ENDED, "exit_code": 0})
+    await office.happens(proof(Verdict.FAILED, 2, workload="StatefulSet/db"), "op.ended", ENDED)
+    await office.kill()
+    office.clock._elapsed += 25 * 3600
+    await office.boot()
+    assert [one.told for one in office.post.notices] == ["proof-failed", "proof-passed"]
+
+
+async def test_a_sink_that_left_the_settings_gives_its_notices_up(office: Office) -> None:
+    office.sinks = (sink(), sink("ops"))
+    office.post.script["ops"] = [LATER]
+    await office.boot()
+    await office.desk.tell([notice()])
+    await office.settle()
+    await office.kill()
+    office.sinks = (sink(),)
+    await office.boot()
+    lost = [one for one in office.desk.outbox.parcels() if one.sink == "ops"]
+    assert [(one.state, one.words) for one in lost] == [("given up", "the sink is no longer in the settings")]
+
+
+async def test_an_error_of_our_own_in_sending_is_a_later_and_not_the_end(office: Office) -> None:
+    office.post.script["siem"] = [RuntimeError("a bug"), DELIVERED]
+    await office.boot()
+    await office.desk.tell([notice()])
+    await office.settle()
+    assert [one.words for one in office.desk.outbox.waiting] == ["unexpected RuntimeError"]
+    await office.pass_(desks.FIRST)
+    assert [one.state for one in office.desk.outbox.parcels()] == ["sent"]
+
+
+async def test_a_record_that_cannot_be_read_keeps_nothing_else_from_being_told(office: Office) -> None:
+    await office.boot()
+    broken = operation(1, OpState.DONE, facts={"prove.record": {"verdict": 7}})
+    await office.happens(broken, "op.ended", ENDED)
+    await office.happens(proof(Verdict.FAILED, 2), "op.ended", ENDED)
+    assert [one.told for one in office.post.notices] == ["proof-failed"]
+
+
+async def test_a_journal_that_cannot_be_written_sends_again_rather_than_not(office: Office) -> None:
+    """Delivered, and the mark is refused: it waits, and is sent again when the journal can be written."""
+    gate = asyncio.Event()
+    office.post.script["siem"] = [gate, DELIVERED]
+    await office.boot()
+    await office.desk.tell([notice()])
+    await office.settle()
+    office.journal.severed = True
+    gate.set()
+    await office.settle()
+    assert len(office.desk.outbox.waiting) == 1
+    office.journal.severed = False
+    await office.pass_(desks.LOOK)
+    assert (len(office.post.handed), len(office.desk.outbox.waiting)) == (2, 0)
+
+
+async def test_a_beat_goes_to_webhooks_that_were_told_and_is_not_kept(office: Office) -> None:
+    slack = sink("ops", kind="slack", url="env:URL", secret="")
+    office.sinks = (sink(), slack, sink("quiet", severities=("warning",)))
+    await office.boot()
+    await office.desk.beat(notice())
+    assert office.post.handed == []
+    await office.desk.tell([notice()])
+    await office.settle()
+    before = office.journal.newest
+    await office.desk.beat(notice())
+    assert office.post.handed[2:] == [("siem", notice().id)]
+    assert office.journal.newest == before
+
+
+async def test_what_is_kept_has_no_secrets_and_an_old_engine_can_open_it(office: Office) -> None:
+    from lazarus_tui.notify.notice import Told, made
+
+    await office.boot()
+    text = "pull failed: Authorization: Bearer c4n4ryc4n4ryc4n4ry at https://x.example/y?sig=c4n4ryc4n4ry"
+    given = made(Told.PARKED, Action.TRIGGER, Severity.ERROR, "k", "2026-01-01T00:00:00Z", text, text, context="c")
+    await office.desk.tell([given])
+    await office.settle()
+    await office.close()
+    assert b"c4n4ry" not in (office.folder / "engine.db").read_bytes()
+    assert "c4n4ry" not in repr(office.post.notices)
+    journal = await Journal.open(office.folder / "engine.db", clock=office.clock)
+    assert journal.findings == (), "events alone: the tables are what they were"
+    await journal.close()
