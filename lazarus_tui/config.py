@@ -192,6 +192,14 @@ class NotifySettings(_Section):
         return self
 
 
+class EvidenceSettings(_Section):
+    """``[evidence]``"""
+
+    key: Path | None = None
+    """SSH key that signs evidence: the private one (mode 0600), or a public one (`.pub`) whose private half an agent
+    holds. Without it records are unsigned, and say so."""
+
+
 class SandboxSettings(_Section):
     """``[sandbox]``"""
 
@@ -213,6 +221,7 @@ class Settings(BaseSettings):
     policies: PolicySettings = PolicySettings()
     prove: ProveSettings = ProveSettings()
     notify: NotifySettings = NotifySettings()
+    evidence: EvidenceSettings = EvidenceSettings()
     sandbox: SandboxSettings = SandboxSettings()
 
     @classmethod

@@ -131,6 +131,8 @@ class OperationContext:
 
     async def evidence(self, record: Mapping[str, Any]) -> str:
         found = await self._around.evidence.write(self.op, {**self._known(), **record})
+        if found.unsigned and self._around.evidence.signer.configured:
+            await self.say(f"the evidence is not signed: {found.unsigned}")
         return str(self._around.evidence.path(found))
 
     async def keep(self, name: str, record: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from lazarus_tui.engine.context import Surroundings
 from lazarus_tui.engine.contexts import SANDBOX_CONTEXT, Connection, Contexts, Opener
 from lazarus_tui.engine.doctor import Doctor
 from lazarus_tui.engine.download import download
+from lazarus_tui.engine.evidence_calls import EvidenceCalls
 from lazarus_tui.engine.gate import Gate
 from lazarus_tui.engine.heartbeat import Heartbeat, rss_bytes
 from lazarus_tui.engine.hub import Hub
@@ -37,6 +38,7 @@ from lazarus_tui.engine.sweeping import Sweeping
 from lazarus_tui.engine.timetable import Timetable
 from lazarus_tui.engine.volumelists import VolumeLists
 from lazarus_tui.evidence import EvidenceStore
+from lazarus_tui.evidence.signing import Signer
 from lazarus_tui.journal import Journal
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.kube.contexts import Kubeconfig, is_loopback, load_kubeconfig
@@ -76,7 +78,7 @@ class House:
         self._mirrors: dict[str, Mirror] = {}
         self.contexts = self._make_contexts()
         self._topics = OperationTopics(self.hub)
-        evidence = EvidenceStore(root.evidence, journal, clock)
+        evidence = EvidenceStore(root.evidence, journal, clock, Signer(settings.evidence.key))
         self.registry = Registry(subjects.operation_types())
         self.runner = Runner(self.registry, self._surroundings(evidence))
         ca = settings.storage.ca_file.read_text() if settings.storage.ca_file else ""
@@ -96,7 +98,7 @@ class House:
         self.service = Service(
             about, self.hub, self.contexts, self.runner, evidence, reads,
             stats=self.stats, stop=self._stop, others=self._others,
-            more={**self.timetable.calls.methods, **self.notices.methods},
+            more={**self.timetable.calls.methods, **self.notices.methods, **EvidenceCalls(evidence).methods},
         )  # fmt: skip
         self.idle = IdleWatch(
             clock, idle_seconds(settings, root),

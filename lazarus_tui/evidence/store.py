@@ -1,6 +1,7 @@
 """Evidence records: canonical JSON, 0600, each naming the hash of the one before it, listed in the journal.
 
-The journal's event is the anchor: a record that is changed, missing or cut off no longer matches it.
+The journal's event is the anchor: a record that is changed, missing or cut off no longer matches it. With a key each
+record is signed as it is written; its signature lies beside it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Any, Protocol
 import msgspec
 
 from lazarus_tui.evidence.documents import Documents
+from lazarus_tui.evidence.signing import NO_KEY, Signer, Unsigned, public_key
+from lazarus_tui.evidence.verifier import FIRST
 from lazarus_tui.model.clock import Clock, rfc3339
 from lazarus_tui.model.paths import private_folder, write_private
 from lazarus_tui.model.plan import canonical
@@ -21,9 +24,6 @@ from lazarus_tui.model.redact import redact_value
 
 SCHEMA = 1
 EVENT = "evidence"
-
-# The ``previous`` of the first record.
-FIRST = "0" * 64
 
 
 class Entry(Protocol):
@@ -49,7 +49,10 @@ class Chain(Protocol):
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """One record as the journal lists it. ``sha256`` is of the file's bytes, ``previous`` of the record before it."""
+    """One record as the journal lists it. ``sha256`` is of the file's bytes, ``previous`` of the record before it.
+
+    ``signed_by`` is the public key of the signature beside the file, ``unsigned`` why there is none.
+    """
 
     id: str
     operation: str
@@ -57,13 +60,20 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     file: str
     sha256: str
     previous: str
+    number: int = 0  # 1 is the first; 0: written before records were numbered
+    kind: str = ""
+    verdict: str = ""
+    about: str = ""  # what was proven or worked on: a namespace, a workload
+    signed_by: str = ""
+    unsigned: str = NO_KEY
 
 
 class EvidenceStore:
     """Records in ``folder``. One writer: the engine that holds the journal."""
 
-    def __init__(self, folder: Path, chain: Chain, clock: Clock) -> None:
+    def __init__(self, folder: Path, chain: Chain, clock: Clock, signer: Signer | None = None) -> None:
         self._folder, self._chain, self._clock = folder, chain, clock
+        self.signer = signer or Signer(None)
         self.documents = Documents(folder.parent / "manifests")
         self._turn = asyncio.Lock()
 
@@ -78,17 +88,47 @@ class EvidenceStore:
             previous = rows[-1].sha256 if rows else FIRST
             at = rfc3339(self._clock.now(), micro=True)
             own = {"schema": SCHEMA, "id": name, "operation": op, "written": at, "previous": previous}
-            data = canonical({**redact_value(record), **own, "journal_head": self._chain.head}) + b"\n"
-            await asyncio.to_thread(self._put, name, data)
-            found = Evidence(id=name, operation=op, at=at, file=f"{name}.json", sha256=_sha(data), previous=previous)
+            own |= {"number": len(rows) + 1, "journal_head": self._chain.head}
+            kept = {**redact_value(record), **own}
+            data = canonical(kept) + b"\n"
+            signature, unsigned = await asyncio.to_thread(self._put, name, data)
+            said = {key: str(kept.get(key) or "") for key in ("kind", "verdict")}
+            found = Evidence(
+                id=name, operation=op, at=at, file=f"{name}.json", sha256=_sha(data), previous=previous,
+                number=len(rows) + 1, about=_about(kept), signed_by=public_key(signature), unsigned=unsigned, **said,
+            )  # fmt: skip
             await self._chain.append(op, (EVENT, msgspec.to_builtins(found)))
             return found
 
-    def _put(self, name: str, data: bytes) -> None:
-        write_private(private_folder(self._folder) / f"{name}.json", data)
+    def _put(self, name: str, data: bytes) -> tuple[bytes, str]:
+        """The file and its signature; the signature, or "" and why there is none."""
+        path = private_folder(self._folder) / f"{name}.json"
+        write_private(path, data)
+        try:
+            signature, unsigned = self.signer.sign(data), ""
+        except Unsigned as error:
+            signature, unsigned = b"", error.why
+        if signature:
+            write_private(_beside(path), signature)
+        else:
+            _beside(path).unlink(missing_ok=True)
+        return signature, unsigned
 
     def path(self, found: Evidence) -> Path:
         return self._folder / found.file
+
+    def signature(self, found: Evidence) -> bytes:
+        """The signature beside a record; b"" when it was written unsigned. Raises ``ValueError`` when it is gone."""
+        if not found.signed_by:
+            return b""
+        try:
+            return _beside(self.path(found)).read_bytes()
+        except OSError as error:
+            raise ValueError(f"the signature of evidence {found.id} is missing: {error.strerror}") from error
+
+    def kept_signature(self, sha256: str) -> Path:
+        """Where the signature of what has this hash and is no record lies, if it was ever made."""
+        return self._folder.parent / "signatures" / f"{sha256}.sig"
 
     async def list(self) -> list[Evidence]:
         """All records the journal knows, oldest first."""
@@ -100,11 +140,12 @@ class EvidenceStore:
         found = [row for row in await self.list() if row.id.startswith(prefix)]
         if not found:
             raise LookupError(f"no evidence {prefix!r}")
-        data = await asyncio.to_thread(self._read, found[-1])
+        data = await asyncio.to_thread(self.read, found[-1])
         value: dict[str, Any] = msgspec.json.decode(data)
         return value
 
-    def _read(self, row: Evidence) -> bytes:
+    def read(self, row: Evidence) -> bytes:
+        """The record's bytes; raises ``ValueError`` when they are not what was written."""
         try:
             data = self.path(row).read_bytes()
         except OSError as error:
@@ -118,13 +159,25 @@ class EvidenceStore:
         wrong, previous = [], FIRST
         for row in await self.list():
             try:
-                record = msgspec.json.decode(await asyncio.to_thread(self._read, row))
+                record = msgspec.json.decode(await asyncio.to_thread(self.read, row))
                 if record["previous"] != previous or row.previous != previous:
                     wrong.append(f"evidence {row.id} does not follow the record before it")
             except (ValueError, KeyError, TypeError) as error:
                 wrong.append(str(error))
             previous = row.sha256
         return wrong
+
+
+def _about(record: Mapping[str, Any]) -> str:
+    """A proof's target is its quarantine; what it is about is where the data came from."""
+    proof = record.get("proof")
+    if not isinstance(proof, Mapping):
+        return str(record.get("target") or "")
+    return "/".join(filter(None, (str(proof.get("namespace") or ""), str(proof.get("workload") or ""))))
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(path.name + ".sig")
 
 
 def _sha(data: bytes) -> str:

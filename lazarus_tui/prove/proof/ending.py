@@ -12,6 +12,7 @@ from lazarus_tui.model.stepping import BaseStep
 from lazarus_tui.model.steps import Observation, Seen, StepContext
 from lazarus_tui.prove import figures
 from lazarus_tui.prove.proof import verdict
+from lazarus_tui.prove.proof.captured import not_captured
 from lazarus_tui.prove.proof.compare import COMPARED
 from lazarus_tui.prove.proof.identity import IDENTITY
 from lazarus_tui.prove.proof.rungs import Evidence
@@ -95,6 +96,7 @@ def evidence(params: Mapping[str, Any], facts: Mapping[str, Any], record: ProofR
         "watermark": facts.get("checks.watermark"),
         "reference": facts.get("prove.reference") or params.get("reference"),
         "clean_up": facts.get("prove.cleaned"),
+        "not_captured": not_captured(params, facts),
         "negative_control": params.get("negative_control"),
         "segregation": "a namespace of the same cluster: separated logically, not physically",
     }

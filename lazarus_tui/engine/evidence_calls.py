@@ -1,0 +1,41 @@
+"""What the link may ask about evidence beyond reading a record: take it away as a bundle."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lazarus_tui import __version__
+from lazarus_tui.engine.errors import Refused
+from lazarus_tui.evidence import EvidenceStore
+from lazarus_tui.evidence.bundle import Exported, NotExported, export
+
+
+class ExportParams(msgspec.Struct):
+    """``out`` is absolute: the engine works in another folder than whoever asks."""
+
+    out: str
+    ids: tuple[str, ...] = ()
+
+
+class EvidenceCalls:
+    def __init__(self, store: EvidenceStore) -> None:
+        self._store = store
+
+    @property
+    def methods(self) -> dict[str, tuple[type[Any], Callable[[Any, Any], Awaitable[Any]]]]:
+        return {"evidence.export": (ExportParams, self._export)}
+
+    async def _export(self, peer: Any, wanted: ExportParams) -> Exported:
+        folder = Path(wanted.out)
+        if not folder.is_absolute():
+            raise Refused(f"{wanted.out!r} is not an absolute path", code="usage")
+        rows = await self._store.list()
+        try:
+            return await asyncio.to_thread(export, self._store, rows, folder, wanted.ids, __version__)
+        except NotExported as error:
+            raise Refused(error.what, where="evidence.export", hint=error.hint) from None

@@ -1,0 +1,54 @@
+"""A record says what it does not hold of its sources."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lazarus_tui.prove.proof.captured import not_captured
+
+LOG = "Velero's log of the restore: its results are kept, its log is not"
+WHOLE: dict[str, Any] = {
+    "prove.point": {"name": "nightly"},
+    "prove.space": {"uid": "u"},
+    "prove.isolation": {"closed": True},
+    "restore.uid": "r",
+    "restore.phase": "PartiallyFailed",
+    "restore.errors": 2,
+    "restore.warnings": 1,
+    "restore.words": "PartiallyFailed; 2 errors",
+    "restore.messages": [["error", "no space"], ["error", "no space"], ["warning", "exists"]],
+    "restore.unread": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("news", "says"),
+    [
+        ({}, []),
+        ({"prove.point": None}, ["what the point said of itself: it was not read"]),
+        ({"restore.messages": []}, ["Velero's list of 3 errors and warnings of the restore: it could not be read"]),
+        ({"restore.words": None}, ["Velero's list of 3 errors and warnings of the restore: it could not be read"]),
+        (
+            {"restore.unread": "which volumes the point holds could not be read: gone"},
+            ["which volumes the point holds"],
+        ),
+        ({"prove.isolation": None}, ["what the probes of the quarantine saw: they did not answer"]),
+    ],
+)
+def test_what_is_missing_is_named(news: dict[str, Any], says: list[str]) -> None:
+    found = [line for line in not_captured({"source": "velero"}, {**WHOLE, **news}) if line != LOG]
+    assert [line[: len(words)] for line, words in zip(found, says, strict=True)] == says
+
+
+def test_a_log_is_never_claimed_and_a_clean_restore_has_no_list_to_miss() -> None:
+    clean = {**WHOLE, "restore.phase": "Completed", "restore.errors": 0, "restore.warnings": 0, "restore.messages": []}
+    assert not_captured({"source": "velero"}, clean) == [LOG]
+    assert not_captured({"source": "snapshots"}, clean) == []
+
+
+def test_what_was_never_come_to_is_not_missing() -> None:
+    assert not_captured({"source": "velero"}, {"prove.point": {"name": "nightly"}}) == []
+    running = {"prove.point": {"name": "nightly"}, "restore.uid": "r"}
+    assert not_captured({"source": "velero"}, running) == ["Velero's results of the restore: it was not seen to end"]
