@@ -19,7 +19,7 @@ from lazarus_tui.journal import Journal, JournalError
 from lazarus_tui.kube.contexts import is_loopback
 from lazarus_tui.kube.secrets import credential
 from lazarus_tui.model.addresses import AddressPolicy, policy
-from lazarus_tui.model.clock import Clock, rfc3339
+from lazarus_tui.model.clock import Clock, parse_rfc3339, rfc3339
 from lazarus_tui.model.downtime import IN_PLACE, at_zero, replicas, wanted
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.resources import STATEFULSETS
@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 # Seconds between two words that a workload is still at zero: a receiver that misses them raises the alarm itself.
 BEAT = 60.0
+# Seconds at zero after which a restore that still runs is no longer a matter of course.
+TOO_LONG = 600.0
 # Seconds a notice may wait before the doctor calls it a warning.
 LATE = 300.0
 
@@ -152,9 +154,12 @@ class Notices:
         for key, each in newest.items():
             told = standing.get(key)
             if at_zero(each, rows[key]):
-                notice = told if told is not None and told.operation == each.id else self._at_zero(key, each)
-                down.append(notice)
-                news += [] if notice is told else [notice]
+                same = told is not None and told.operation == each.id
+                severity = self._gravity(each, told.at if told is not None and same else "")
+                if told is None or not same or severity is Severity.CRITICAL is not told.severity:
+                    told = self._at_zero(key, each, severity)
+                    news.append(told)
+                down.append(told)
             elif told is not None and is_back(each, rows[key]):
                 news.append(self._back(key, each))
         if news:
@@ -171,7 +176,14 @@ class Notices:
         ready = found.status.ready_replicas or 0
         return WorkloadRow(namespace=namespace, kind="StatefulSet", name=name, ready=ready, desired=found.desired)
 
-    def _at_zero(self, key: str, each: Operation) -> Notice:
+    def _gravity(self, each: Operation, since: str) -> Severity:
+        """A restore that goes on by itself is a warning, unless it takes too long; one that stopped is critical."""
+        if each.state not in (OpState.RUNNING, OpState.UNDOING):
+            return Severity.CRITICAL
+        stood = (self._clock.now() - parse_rfc3339(since)).total_seconds() if since else 0.0
+        return Severity.CRITICAL if stood > TOO_LONG else Severity.WARNING
+
+    def _at_zero(self, key: str, each: Operation, severity: Severity) -> Notice:
         total, op = wanted(each), each.id[:8]
         verbs = {OpState.PARKED: ("resume", "undo"), OpState.LEFT_CHANGED: ("operation show", "undo")}
         words = [[*verb.split(), op] for verb in verbs.get(each.state, ("watch", "undo"))]
@@ -179,7 +191,7 @@ class Notices:
         title = f"{each.target} IS AT 0{of} REPLICAS"
         text = f"Its restore ({op}) is {each.state.value}. {each.message}"
         return made(
-            Told.AT_ZERO, Action.TRIGGER, Severity.CRITICAL, key, self._now(), title, text, origin=each.id,
+            Told.AT_ZERO, Action.TRIGGER, severity, key, self._now(), title, text, origin=f"{each.id}/{severity}",
             context=each.context, subject=each.target, operation=each.id,
             commands=commands(each.context, *words, sandbox=self._sandbox),
         )  # fmt: skip
@@ -223,16 +235,16 @@ class Notices:
 
     async def _test(self, peer: Any, asked: SinkParams) -> list[Tested]:
         """One notice to each sink, past the outbox; it opens nothing that would have to be resolved."""
-        found = []
-        for sink in self._chosen(asked.sink):
-            text = f"If you read this, sink {sink.name} works. Nothing happened."
-            at, key, title = self._now(), f"test/{sink.name}", "Lazarus: a test of the notifications"
-            notice = made(Told.TEST, Action.TRIGGER, Severity.INFO, key, at, title, text)
-            answer = await self._courier.send(sink, notice)
-            if sink.kind == "pagerduty" and answer.outcome is Outcome.DELIVERED:
-                await self._courier.send(sink, msgspec.structs.replace(notice, action=Action.RESOLVE))
-            found.append(Tested(sink.name, sink.kind, str(answer.outcome), answer.words, answer.hint))
-        return found
+        return await asyncio.gather(*map(self._tested, self._chosen(asked.sink)))
+
+    async def _tested(self, sink: SinkSettings) -> Tested:
+        text = f"If you read this, sink {sink.name} works. Nothing happened."
+        at, key, title = self._now(), f"test/{sink.name}", "Lazarus: a test of the notifications"
+        notice = made(Told.TEST, Action.TRIGGER, Severity.INFO, key, at, title, text)
+        answer = await self._courier.send(sink, notice)
+        if sink.kind == "pagerduty" and answer.outcome is Outcome.DELIVERED:
+            await self._courier.send(sink, msgspec.structs.replace(notice, action=Action.RESOLVE))
+        return Tested(sink.name, sink.kind, str(answer.outcome), answer.words, answer.hint)
 
     async def findings(self) -> list[Finding]:
         """One line per sink for the doctor; nothing is sent."""

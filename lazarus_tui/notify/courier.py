@@ -113,6 +113,8 @@ class Courier:
             raise Unusable("its address has a user in it, which is not supported")
         policy = await self._addresses(sink)
         port = target.port or (443 if target.scheme == "https" else 80)
+        if port > 65535:
+            raise Unusable("its address names a port that there is not")
         found = await judged(target.host, port, policy, self._find)
         if target.scheme == "http" and not all(policy.allows_by_name(address) for address in found):
             raise Unusable(f"{target.host}: plain http is spoken only to addresses in a network that was opened")

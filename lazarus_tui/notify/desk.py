@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 FIRST, LAST, LONG = 5.0, 300.0, 900.0
 # Seconds between two looks when nothing wakes the desk, and after a journal that cannot be written.
 LOOK = 60.0
+# Events that are read without a mark in the journal of how far it was read; after a crash they are read again.
+UNMARKED = 1000
 
 
 class Desk:
@@ -37,6 +39,7 @@ class Desk:
         self.outbox = Outbox(journal, clock)
         self._news = asyncio.Event()
         self._mail = {name: asyncio.Event() for name in self.sinks}
+        self._quiet = dict.fromkeys(self.sinks, float("-inf"))  # until when a sink asked to be left alone
         self._turn = asyncio.Lock()
         self._read = 0
 
@@ -44,7 +47,7 @@ class Desk:
         """What the journal knows; the first time with sinks, news begin now."""
         await self.outbox.load()
         if self.outbox.upto is None and self.sinks:
-            await self.outbox.begin(self._journal.newest)
+            await self.outbox.mark(self._journal.newest)
         self._read = self.outbox.upto or 0
 
     def wake(self) -> None:
@@ -75,9 +78,13 @@ class Desk:
                 await self._give_up(parcel, f"not delivered within {EXPIRES.total_seconds() / 3600:.0f} h")
             for parcel in [one for one in self.outbox.waiting if one.sink not in self.sinks]:
                 await self._give_up(parcel, "the sink is no longer in the settings")
+            newest = self._journal.newest
             for event in await self._journal.events_after(self._read, *reading.KINDS):
                 await self._queue(self._found(await self._source(event)), event.seq)
                 self._read = event.seq
+            self._read = max(self._read, newest)
+            if self._read - (self.outbox.upto or 0) > UNMARKED:
+                await self.outbox.mark(self._read)
 
     def _found(self, source: reading.Source) -> Sequence[Notice]:
         """A record that cannot be read must not keep the next ones from being told."""
@@ -122,7 +129,7 @@ class Desk:
         while True:
             mail.clear()
             parcel = self.outbox.next(name)
-            wait = LOOK if parcel is None else parcel.due - self._clock.monotonic()
+            wait = LOOK if parcel is None else max(parcel.due, self._quiet[name]) - self._clock.monotonic()
             if parcel is None or wait > 0:
                 await self._wait(mail, wait)
                 continue
@@ -151,10 +158,8 @@ class Desk:
         wait = pause(answer, parcel.tries)
         parcel.due = self._clock.monotonic() + wait
         log.info("notice %s to %s: %s, again in %.0f s", parcel.notice.id, parcel.sink, answer.words, wait)
-        if answer.wait is not None:  # it asked for time: that holds for everything that goes there
-            for other in self.outbox.waiting:
-                if other.sink == parcel.sink:
-                    other.due = max(other.due, parcel.due)
+        if answer.wait is not None:
+            self._quiet[parcel.sink] = self._clock.monotonic() + answer.wait
 
     async def _give_up(self, parcel: Parcel, why: str) -> None:
         log.error("notice %s to %s is given up: %s", parcel.notice.id, parcel.sink, why)

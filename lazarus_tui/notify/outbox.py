@@ -20,8 +20,8 @@ from lazarus_tui.model.clock import Clock, parse_rfc3339, rfc3339
 from lazarus_tui.model.redact import redact_value
 from lazarus_tui.notify.notice import Action, Notice, Severity
 
-QUEUED, SENT, GIVEN_UP, BEGUN = "notice.queued", "notice.sent", "notice.given-up", "notice.begun"
-KINDS = (QUEUED, SENT, GIVEN_UP, BEGUN)
+QUEUED, SENT, GIVEN_UP, READ = "notice.queued", "notice.sent", "notice.given-up", "notice.read"
+KINDS = (QUEUED, SENT, GIVEN_UP, READ)
 # Waiting at most; ended ones that are remembered for lists.
 MOST, REMEMBERED = 1000, 200
 # After this long nobody is helped by hearing it.
@@ -106,9 +106,9 @@ class Outbox:
 
     # --- changes
 
-    async def begin(self, upto: int) -> None:
-        """From here on everything is told; what happened before is not news."""
-        await self._append((BEGUN, {"upto": upto}))
+    async def mark(self, upto: int) -> None:
+        """The journal was read as far as this; with the first mark: what happened before is not news."""
+        await self._append((READ, {"upto": upto}))
 
     async def queue(self, found: Iterable[tuple[Notice, Collection[str]]], upto: int) -> None:
         """Keep notices with their sinks as one transaction; those that are known already are left as they are."""
@@ -146,7 +146,7 @@ class Outbox:
         self._seen(event.kind, event.at, event.body)
 
     def _seen(self, kind: str, at: str, body: Mapping[str, Any]) -> None:
-        if kind in (QUEUED, BEGUN):
+        if kind in (QUEUED, READ):
             self.upto = max(self.upto or 0, int(body["upto"]))
         if kind == QUEUED:
             self._queued(at, body)

@@ -12,7 +12,7 @@ import pytest
 
 from lazarus_tui.config import NotifySettings, SinkSettings
 from lazarus_tui.engine.errors import Refused
-from lazarus_tui.engine.notices import BEAT, Notices, SinkParams
+from lazarus_tui.engine.notices import BEAT, TOO_LONG, Notices, SinkParams
 from lazarus_tui.kube.errors import NotSent
 from lazarus_tui.link.codec import LinkFault
 from lazarus_tui.model.objects import Workload, WorkloadSpec, WorkloadStatus
@@ -110,6 +110,33 @@ async def test_a_workload_at_zero_is_told_each_minute_until_it_is_back(watch: Wa
     assert watch.told[5:] == [("back-from-zero", "resolve")] * 2
     await watch.pass_(3 * BEAT)
     assert len(watch.told) == 7, "the beat ends with the trouble"
+
+
+async def test_a_restore_that_goes_on_warns_and_one_that_stops_or_takes_too_long_is_critical(watch: Watch) -> None:
+    pager = sink("oncall", kind="pagerduty", url="", severities=("critical",))
+    watch.sinks = (sink(), pager)
+    await watch.boot()
+    await watch.changes(restore("create"))
+    assert [
+        (name, str(one.severity)) for (name, _), one in zip(watch.post.handed, watch.post.notices, strict=True)
+    ] == [("siem", "warning")]
+    await watch.pass_(TOO_LONG)
+    assert not [name for name, _ in watch.post.handed if name == "oncall"], "ten minutes are not yet too long"
+    await watch.pass_(BEAT)
+    assert [name for name, _ in watch.post.handed].count("oncall") == 1
+    assert watch.post.notices[-1].severity == "critical"
+    await watch.changes(restore("create", OpState.PARKED))
+    assert [name for name, _ in watch.post.handed].count("oncall") == 1, "critical already"
+    await watch.changes(restore("close", OpState.DONE))
+    assert [name for name, _ in watch.post.handed].count("oncall") == 2, "who was paged hears that it is over"
+
+
+async def test_one_that_stops_at_zero_is_critical_at_once(watch: Watch) -> None:
+    await watch.boot()
+    await watch.changes(restore("create"))
+    await watch.changes(restore("create", OpState.PARKED))
+    assert [str(one.severity) for one in watch.post.notices] == ["warning"] * 2 + ["critical"] * 2
+    assert len({one.key for one in watch.post.notices}) == 1
 
 
 async def test_an_engine_that_dies_at_zero_goes_on_with_the_same_trouble(watch: Watch) -> None:

@@ -37,10 +37,11 @@ def notice(key: str = "proof/c/shop", action: Action = Action.TRIGGER, n: int = 
 
 
 class Post:
-    """Stands where the courier does: keeps what it was handed, answers by ``script`` (per sink), else takes it."""
+    """Stands where the courier does: keeps what it was ``handed``, answers by ``script`` (per sink), else takes it."""
 
     def __init__(self) -> None:
         self.handed: list[tuple[str, str]] = []
+        self.taken: list[tuple[str, str]] = []
         self.notices: list[Notice] = []
         self.script: dict[str, list[Any]] = {}
 
@@ -53,8 +54,10 @@ class Post:
             raise answer
         if isinstance(answer, asyncio.Event):
             await answer.wait()
-            return DELIVERED
+            answer = DELIVERED
         assert isinstance(answer, Answer)
+        if answer.outcome is Outcome.DELIVERED:
+            self.taken.append((sink.name, notice.id))
         return answer
 
 

@@ -226,6 +226,35 @@ async def test_a_second_answer_of_the_resolver_changes_nothing() -> None:
     assert [post.headers["host"] for post in at.posts] == [f"alerts.example:{at.port}"]
 
 
+@pytest.mark.parametrize(
+    ("url", "word"),
+    [
+        (f"https://user:{CANARY}@x.example/", "a user in it"),
+        (f"ftp://x.example/{CANARY}", "neither http nor https"),
+        (f"https://x.example:{CANARY}/", "not a URL"),
+        (f"https://x.example:99999/{CANARY}", "port that there is not"),
+        (f"/{CANARY}", "neither http nor https"),
+    ],
+)
+async def test_an_address_behind_a_reference_that_cannot_be_used_is_said_and_not_shown(url: str, word: str) -> None:
+    bench = Bench(URL=url)
+    answer = await bench.courier.send(sink(kind="slack", url="env:URL", secret=""), notice())
+    assert answer.outcome is Outcome.REFUSED
+    assert word in answer.words
+    assert CANARY not in repr(answer)
+    assert await bench.courier.look(sink(kind="slack", url="env:URL", secret="")) == answer.words
+
+
+async def test_what_a_receiver_repeats_of_a_key_is_taken_out() -> None:
+    bench, said = Bench(), json.dumps({"errors": [f"routing_key {ROUTING} is unknown\x1b[2J", "token=c4n4ryc4n4ry"]})
+    async with receiving("pagerduty", (400, {}, said)) as at:
+        answer = await bench.courier.send(bench.sink(at, "pagerduty"), notice())
+    assert answer.words.startswith("answered 400: routing_key [redacted] is unknown")
+    assert ROUTING not in answer.words
+    assert "c4n4ry" not in answer.words
+    assert answer.words.isprintable()
+
+
 async def test_plain_http_is_spoken_only_where_a_network_was_opened() -> None:
     bench = Bench(loopback=False)
     bench.names = {"alerts.example": [["198.51.100.9"]]}
