@@ -89,7 +89,10 @@ class House:
         )  # fmt: skip
         self.doctor = Doctor(root, self.contexts, journal, clock, told=self.notices.findings)
         self.sweeping = Sweeping(self.runner, journal, clock, writable=self.contexts.writable, plan=self._plan)
-        self.timetable = Timetable(journal, self.runner, clock, self.contexts, settings.policies, plan=self._plan)
+        self.timetable = Timetable(
+            journal, self.runner, clock, self.contexts, settings, mirrors=self._mirrors, plan=self._plan,
+            agreed=partial(self._plan, consent=True),
+        )  # fmt: skip
         reads = Reads(self._plan, self._object, self._artefact, self._preview, self.doctor.run, self._log)
         about = About(
             os.getpid(), rfc3339(clock.now()), str(root.home), root.sandbox, settings.console.model_dump(mode="json"),
@@ -98,7 +101,7 @@ class House:
         self.service = Service(
             about, self.hub, self.contexts, self.runner, evidence, reads,
             stats=self.stats, stop=self._stop, others=self._others,
-            more={**self.timetable.calls.methods, **self.notices.methods, **EvidenceCalls(evidence).methods},
+            more={**self.timetable.methods, **self.notices.methods, **EvidenceCalls(evidence).methods},
         )  # fmt: skip
         self.idle = IdleWatch(
             clock, idle_seconds(settings, root),
@@ -310,8 +313,8 @@ class House:
             approved=plan.digest(), clock=self._clock, permitted=where.writable,
         )  # fmt: skip
 
-    async def _plan(self, kind: str, context: str, params: Mapping[str, Any]) -> Plan:
-        place, known = Place(self.contexts, context), self._operations_of(context)
+    async def _plan(self, kind: str, context: str, params: Mapping[str, Any], *, consent: bool = False) -> Plan:
+        place, known = Place(self.contexts, context, consent), self._operations_of(context)
         reader = PlanningReader(place, self.artefacts, self.registry, known)
         wanted = {"owner": person(), **self._with_velero(context, params)}
         if kind == PROOF:
@@ -357,17 +360,17 @@ class House:
 
 
 class Place:
-    """A context as the artefacts see it."""
+    """A context as the artefacts see it. ``consent``: what is done there was agreed to beforehand, by a policy."""
 
-    def __init__(self, contexts: Contexts, name: str) -> None:
+    def __init__(self, contexts: Contexts, name: str, consent: bool = False) -> None:
         connection = contexts.connection(name)
         assert connection.identity is not None
-        self._contexts, self.context = contexts, name
+        self._contexts, self.context, self._consent = contexts, name, consent
         self.cluster = contexts.reader(name)
         self.cluster_uid, self.velero = connection.identity.cluster_uid, connection.row.velero_namespace
 
     def writable(self) -> bool:
-        return self._contexts.writable(self.context)
+        return self._consent or self._contexts.writable(self.context)
 
 
 class KubeconfigFiles:

@@ -1,4 +1,4 @@
-"""Runs stored snapshot policies when they are due: one set per nominal time, whatever happens in between.
+"""Runs stored policies when they are due: one set per nominal time, whatever happens in between; and the proofs.
 
 A run is written down as due, looked for (in the journal, then in the cluster), planned, started, and its end written
 down. The set is named after the nominal time, so whoever repeats a step finds what an earlier one has done.
@@ -11,7 +11,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.engine.policies import FAILED, PARKED, REFUSED, TAKEN, Held, Policies
@@ -43,8 +43,24 @@ class NotYet(Exception):
     """A run cannot begin now and will be tried again: why, in words."""
 
 
+class Looker(Protocol):
+    """What else is looked at in the same round; ``contexts`` have to be connected for it."""
+
+    @property
+    def awake(self) -> bool: ...
+
+    @property
+    def contexts(self) -> set[str]: ...
+
+    @property
+    def tasks(self) -> list[asyncio.Task[None]]: ...
+
+    async def look(self) -> None: ...
+
+
 class Scheduler:
-    """``plan`` plans on a context that is connected; ``clusters`` connects it. ``wake`` after a policy was stored."""
+    """``plan`` plans on a context that is connected; ``clusters`` connects it. ``wake`` after a policy was stored.
+    ``proofs``: the queue of proofs, which keeps the same time."""
 
     def __init__(
         self,
@@ -55,9 +71,10 @@ class Scheduler:
         *,
         plan: Planning,
         clusters: Callable[[str], Awaitable[Cluster]],
+        proofs: Looker | None = None,
     ) -> None:
         self._policies, self._runner, self._journal, self._clock = policies, runner, journal, clock
-        self._plan, self._clusters = plan, clusters
+        self._plan, self._clusters, self._proofs = plan, clusters, proofs
         self._busy: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
 
@@ -67,13 +84,14 @@ class Scheduler:
     async def run(self, connect: Callable[[str], Awaitable[Any]]) -> None:
         """For ever; without a policy that runs by itself it sleeps until ``wake``. What is stored already is connected
         first, so that its engine stays."""
-        for context in sorted({held.context for held in self._policies.all() if held.runs}):
+        others = self._proofs.contexts if self._proofs else set()
+        for context in sorted({held.context for held in self._policies.all() if held.runs} | others):
             with contextlib.suppress(LinkFault):  # told when a run is due
                 await connect(context)
         try:
             while True:
                 self._wake.clear()
-                if not any(held.policy.schedule or held.pending for held in self._policies.all()):
+                if not self._anything():
                     await self._wake.wait()
                     continue
                 await self.look()
@@ -85,9 +103,13 @@ class Scheduler:
         """Whether a run is under way."""
         return bool(self._busy)
 
+    def _anything(self) -> bool:
+        stored = any(held.policy.schedule or held.pending for held in self._policies.all())
+        return stored or (self._proofs is not None and self._proofs.awake)
+
     async def close(self) -> None:
         """Stop watching over runs; what has begun goes on, and is found again by the next engine."""
-        tasks = list(self._busy.values())
+        tasks = [*self._busy.values(), *(self._proofs.tasks if self._proofs else ())]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -103,6 +125,8 @@ class Scheduler:
                 held.waiting = error.what
             except CronError as error:
                 held.waiting = f"its schedule cannot be read: {error}"
+        if self._proofs is not None:
+            await self._proofs.look()
 
     async def _look_at(self, held: Held) -> None:
         now = self._clock.now()

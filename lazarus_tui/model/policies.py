@@ -1,4 +1,4 @@
-"""Policies for snapshot sets: when a set is taken by itself, of what, and what is kept; and which runs are owed.
+"""Policies: when something runs by itself, and which runs are owed; and those for snapshot sets, with what is kept.
 
 Pure: what a policy is owed at a moment follows from its line, the last nominal time that was settled, and the clock.
 """
@@ -36,44 +36,27 @@ class Blackout(msgspec.Struct, frozen=True):
     lasts: float
 
 
-class SnapshotPolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a policy file means. ``schedule`` "" means once. ``jitter``: seconds; ``kind``: as it was written.
+class Timed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """When something runs by itself. ``schedule`` "" means never by the clock. ``jitter``: seconds.
 
     No run begins in a ``blackout``; one whose time falls into it is left out, or with ``in_blackout`` "defer" begins at
-    its end. ``create`` and ``retention`` are parameters of snapshots.create and snapshots.prune; an empty retention
-    keeps all.
-    ``writes`` is "schedules" where a person agreed to it. ``uid``, ``home`` and ``made``: the object of a cluster that
-    it stands for, the namespace of that object, and when it was created (RFC 3339); "" for a file.
+    its end. ``writes`` is "schedules" where a person agreed to it.
     """
 
     name: str
-    namespace: str
-    statefulset: str
-    kind: str = "SnapshotPolicy"
     schedule: str = ""
     rule: str = "lazarus"
     time_zone: str = "UTC"
-    run_on_create: bool = False
     catch_up: str = RUN_ONCE
     jitter: float = 0.0
     blackout: tuple[Blackout, ...] = ()
     in_blackout: str = SKIP
     writes: str = ""
-    create: dict[str, Any] = {}
-    retention: dict[str, Any] = {}
-    notes: tuple[str, ...] = ()
-    uid: str = ""
-    home: str = ""
-    made: str = ""
 
     @property
     def key(self) -> str:
-        """``namespace/name``; one of each in a context."""
-        return f"{self.namespace}/{self.name}"
-
-    @property
-    def target(self) -> str:
-        return f"{self.namespace}/{self.statefulset}"
+        """One of each in a context."""
+        return self.name
 
     @property
     def allowed(self) -> bool:
@@ -90,6 +73,35 @@ class SnapshotPolicy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     def line(self) -> cron.Cron | None:
         """None for a policy that runs once. Raises ``CronError``."""
         return cron.parse(self.schedule, self.rule, zone=self.time_zone) if self.schedule else None
+
+
+class SnapshotPolicy(Timed, frozen=True, kw_only=True, omit_defaults=True):
+    """What a policy file means. ``schedule`` "" means once. ``kind``: as it was written.
+
+    ``create`` and ``retention`` are parameters of snapshots.create and snapshots.prune; an empty retention keeps all.
+    ``uid``, ``home`` and ``made``: the object of a cluster that it stands for, the namespace of that object, and when
+    it was created (RFC 3339); "" for a file.
+    """
+
+    namespace: str
+    statefulset: str
+    kind: str = "SnapshotPolicy"
+    run_on_create: bool = False
+    create: dict[str, Any] = {}
+    retention: dict[str, Any] = {}
+    notes: tuple[str, ...] = ()
+    uid: str = ""
+    home: str = ""
+    made: str = ""
+
+    @property
+    def key(self) -> str:
+        """``namespace/name``; one of each in a context."""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def target(self) -> str:
+        return f"{self.namespace}/{self.statefulset}"
 
     def taking(self) -> dict[str, Any]:
         """Parameters of snapshots.create, but for the name of the set."""
@@ -137,7 +149,7 @@ class Owed:
     dark: int = 0
 
 
-def owed(policy: SnapshotPolicy, since: datetime, now: datetime) -> Owed:
+def owed(policy: Timed, since: datetime, now: datetime) -> Owed:
     """What is owed at ``now`` when everything up to the nominal time ``since`` is settled. Raises ``CronError``."""
     line, at = policy.line(), now - policy.offset
     first = next_nominal(policy, since)
@@ -154,7 +166,7 @@ def owed(policy: SnapshotPolicy, since: datetime, now: datetime) -> Owed:
     return Owed(runs, MOST_COUNTED if more else before, passed[-1], dark)
 
 
-def closed_until(policy: SnapshotPolicy, moment: datetime) -> datetime | None:
+def closed_until(policy: Timed, moment: datetime) -> datetime | None:
     """When the blackout ends that ``moment`` falls into, with all that follow it without a gap; None outside."""
     end: datetime | None = None
     for _ in range(MOST_CHAINED):
@@ -165,18 +177,18 @@ def closed_until(policy: SnapshotPolicy, moment: datetime) -> datetime | None:
     return end
 
 
-def _end(policy: SnapshotPolicy, dark: Blackout, moment: datetime) -> datetime | None:
+def _end(policy: Timed, dark: Blackout, moment: datetime) -> datetime | None:
     begun = _line(dark.begins, policy.rule, policy.time_zone).previous(moment + timedelta(microseconds=1))
     end = begun + timedelta(seconds=dark.lasts) if begun is not None else moment
     return end if end > moment else None
 
 
-def _begins(policy: SnapshotPolicy, nominal: datetime) -> datetime:
+def _begins(policy: Timed, nominal: datetime) -> datetime:
     """When the run of a nominal time may begin."""
     return closed_until(policy, nominal + policy.offset) or nominal + policy.offset
 
 
-def upcoming(policy: SnapshotPolicy, since: datetime, count: int) -> tuple[datetime, ...]:
+def upcoming(policy: Timed, since: datetime, count: int) -> tuple[datetime, ...]:
     """When the next runs begin, blackouts and jitter counted; fewer than ``count`` where they do not come. Raises
     ``CronError``."""
     found: list[datetime] = []
@@ -218,7 +230,7 @@ def _next(schedule: str, rule: str, zone: str, after: datetime) -> datetime | No
     return cron.parse(schedule, rule, zone=zone).next(after)
 
 
-def next_nominal(policy: SnapshotPolicy, since: datetime) -> datetime | None:
+def next_nominal(policy: Timed, since: datetime) -> datetime | None:
     """The first nominal time after ``since``; None: never. Raises ``CronError``."""
     return _next(policy.schedule, policy.rule, policy.time_zone, since) if policy.schedule else None
 

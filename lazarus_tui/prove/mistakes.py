@@ -18,20 +18,20 @@ _TAG = re.compile(r"Invalid value '(.*)'", re.S)
 _PART = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 
 
-def converted(data: Any, wanted: type[T]) -> T:
-    """``data`` as ``wanted``; raises ``PlanRefused``."""
+def converted(data: Any, wanted: type[T], called: str = "these are not checks", page: str = "docs/checks.md") -> T:
+    """``data`` as ``wanted``; raises ``PlanRefused``, which says ``called`` of what is of a wrong type."""
     try:
         return msgspec.convert(data, wanted)
     except msgspec.ValidationError as error:
-        raise refusal(str(error), data, wanted) from None
+        raise refusal(str(error), data, wanted, called, page) from None
 
 
-def refusal(text: str, data: Any, wanted: Any) -> PlanRefused:
+def refusal(text: str, data: Any, wanted: Any, called: str, page: str) -> PlanRefused:
     """What msgspec says, with the nearest word that would have been right."""
     what, _, place = text.partition(" - at `")
     place = place.rstrip("`").removeprefix("key in `")
     path = [name or (int(index) if index.isdigit() else index) for name, index in _PART.findall(place)]
-    shown = place.removeprefix("$").removeprefix(".") or "checks"
+    shown = place.removeprefix("$").removeprefix(".") or called.rpartition(" ")[2]
     unknown, tag = _UNKNOWN.match(what), _TAG.match(what)
     if unknown:
         known = sorted(_fields(inspect.type_info(wanted), data, path))
@@ -40,7 +40,7 @@ def refusal(text: str, data: Any, wanted: Any) -> PlanRefused:
         known = sorted(_kinds(inspect.type_info(wanted), data, path[:-1]))
         return _refused(f"{tag[1][:64]!r} is no kind of check", shown, tag[1], known)
     what = what[:1].lower() + what[1:].replace("`", "")
-    return PlanRefused(f"these are not checks: {what}", where=shown, hint="see docs/checks.md", code="usage")
+    return PlanRefused(f"{called}: {what}", where=shown, hint=f"see {page}", code="usage")
 
 
 def _refused(what: str, where: str, word: str, known: list[str]) -> PlanRefused:

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from lazarus_tui.model import cron, durations
+from lazarus_tui.model.document import Document, Path, document, refused
 from lazarus_tui.model.policies import DEFER, RUN_ALL, RUN_ONCE, SKIP, WRITES, Blackout, SnapshotPolicy
 from lazarus_tui.snapshots.hooks.spec import MAX_FREEZE
-from lazarus_tui.snapshots.policies.document import Document, Path, document, refused
 from lazarus_tui.snapshots.policies.validation import validated
 from lazarus_tui.snapshots.policies.written import (
     Hook,

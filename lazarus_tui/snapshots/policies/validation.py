@@ -8,8 +8,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from lazarus_tui.model.document import Document, Path, refused
 from lazarus_tui.model.plan import PlanRefused
-from lazarus_tui.snapshots.policies.document import Document, Path, refused
 from lazarus_tui.snapshots.policies.written import KINDS, Written
 
 _WORDS = {

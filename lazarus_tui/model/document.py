@@ -59,7 +59,7 @@ def document(text: bytes) -> Document:
     if root is not None:
         found.data = _value(root, (), found)
     if not isinstance(found.data, dict):
-        raise refused("a policy is a mapping of names to values", 1, hint="see docs/snapshots.md for examples")
+        raise refused("a policy is a mapping of names to values", 1, hint="see docs/ for examples")
     return found
 
 

@@ -1,0 +1,268 @@
+"""Runs the queue of proofs: so many at once, each once, each to its end, whatever happens to the engine in between."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from lazarus_tui.engine.errors import Refused
+from lazarus_tui.engine.proof_book import ProofBook, Stored
+from lazarus_tui.engine.proof_watch import Backups, ProofWatch, age
+from lazarus_tui.engine.runner import Runner
+from lazarus_tui.journal import Journal, JournalError
+from lazarus_tui.kube.cluster import Cluster
+from lazarus_tui.kube.errors import KubeError
+from lazarus_tui.link.codec import LinkFault
+from lazarus_tui.model.clock import Clock, rfc3339
+from lazarus_tui.model.cron import CronError
+from lazarus_tui.model.operation import Operation, OpState
+from lazarus_tui.model.plan import Danger, Plan, PlanRefused
+from lazarus_tui.model.policies import GRACE
+from lazarus_tui.model.proof_policies import Entry, State, may_begin, proven_already
+
+log = logging.getLogger(__name__)
+
+KIND = "prove.run"
+# Proofs at once of one context, whatever its policies say: each holds a copy of an application.
+AT_ONCE = 4
+
+Planning = Callable[[str, str, Mapping[str, Any]], Awaitable[Plan]]  # kind, context, params
+
+
+class ProofRuns:
+    """``plan`` plans under the policies' consent; ``clusters`` connects a context; ``backups``: as last seen of it."""
+
+    def __init__(
+        self, book: ProofBook, runner: Runner, journal: Journal, clock: Clock, *, plan: Planning,
+        clusters: Callable[[str], Awaitable[Cluster]], backups: Backups,
+    ) -> None:  # fmt: skip
+        self.book, self._runner, self._journal, self._clock = book, runner, journal, clock
+        self._plan, self._clusters = plan, clusters
+        self._watch = ProofWatch(book, clock, backups)
+        self._busy: dict[str, asyncio.Task[None]] = {}
+        self._tried: dict[str, datetime] = {}  # since when an entry cannot be planned
+
+    @property
+    def awake(self) -> bool:
+        """Whether there is anything to look at."""
+        return bool(self.book.open()) or any(one.runs for one in self.book.policies())
+
+    @property
+    def contexts(self) -> set[str]:
+        """Those that have to be connected."""
+        running = {one.context for one in self.book.policies() if one.runs}
+        return running | {one.context for one in self.book.open()}
+
+    @property
+    def tasks(self) -> list[asyncio.Task[None]]:
+        return list(self._busy.values())
+
+    async def look(self) -> None:
+        """Queue what is owed, then begin what may begin; returns as soon as it is under way."""
+        for stored in self.book.policies():
+            if stored.runs:
+                await self._owed(stored)
+        for entry in self.book.open():
+            if entry.id not in self._busy and (entry.state is State.RUNNING or self._may(entry)):
+                task = asyncio.create_task(self._carry(entry), name=f"proof {entry.id}")
+                self._busy[entry.id] = task
+                task.add_done_callback(partial(self._over, entry.id))
+        for stored in self.book.policies():
+            if stored.runs:
+                await self._overdue(stored)
+
+    def _over(self, id: str, task: asyncio.Task[None]) -> None:
+        self._busy.pop(id, None)
+
+    async def _owed(self, stored: Stored) -> None:
+        try:
+            await self._watch.look(stored, await self._reach(stored.context, stored.cluster_uid))
+            stored.waiting = ""
+        except _NotYet as error:
+            stored.waiting = str(error)
+        except (KubeError, CronError) as error:
+            stored.waiting = str(error)
+        except JournalError as error:
+            stored.waiting = error.what
+        if stored.waiting and stored.waiting != stored.told:
+            log.warning("proofs of %s in %s: %s", stored.policy.name, stored.context, stored.waiting)
+        stored.told = stored.waiting
+        stored.waits_since = (stored.waits_since or self._clock.now()) if stored.waiting else None
+
+    async def _reach(self, context: str, uid: str) -> Cluster:
+        try:
+            cluster = await self._clusters(context)
+            found = await cluster.cluster_uid()
+        except KubeError as error:
+            raise _NotYet(f"the cluster of {context} does not answer: {error.message}") from error
+        except (LinkFault, Refused) as error:
+            raise _NotYet(f"context {context} cannot be used: {error}") from error
+        if uid and found != uid:
+            raise _NotYet(f"context {context} leads to another cluster than the policy was stored for")
+        return cluster
+
+    # --- whose turn it is
+
+    def _may(self, entry: Entry) -> bool:
+        why = self._held_up(entry)
+        self.book.wait(entry, why)
+        return not why
+
+    def _held_up(self, entry: Entry) -> str:
+        """Why it does not begin now."""
+        stored = self.book.find(entry.context, entry.policy) if entry.policy else None
+        if stored is not None and not stored.runs:
+            return f"its policy is not enabled: lazarus policy enable {entry.policy}"
+        if stored is not None and (why := may_begin(stored.policy, self._clock.now())):
+            return why
+        at_work = [one for one in self.book.open(entry.context) if one.state is State.RUNNING or one.id in self._busy]
+        ahead = [one for one in at_work if one.policy == entry.policy]
+        most = stored.policy.at_once if stored is not None else AT_ONCE
+        if len(ahead) >= most:
+            return f"{len(ahead)} of this policy at once (atOnce); Velero restores one after the other"
+        if len(at_work) >= AT_ONCE:
+            return f"{len(at_work)} proofs at once in this context; Velero restores one after the other"
+        if any(one.subject == entry.subject and one.control != entry.control for one in at_work):
+            return f"another proof of {entry.subject} comes first"
+        return ""
+
+    # --- one proof
+
+    async def _carry(self, entry: Entry) -> None:
+        """An entry to its end; what fails on the way is tried again with the next look."""
+        why = ""
+        try:
+            await self._run(entry)
+        except _NotYet as error:
+            why = str(error)
+        except JournalError as error:
+            why = error.what
+        except Exception:
+            log.exception("proof %s of %s", entry.id, entry.policy)
+            why = "something unexpected failed; see engine.log"
+        if why:
+            self.book.wait(entry, why)
+
+    async def _run(self, entry: Entry) -> None:
+        if entry.state is State.RUNNING:
+            operation = await self._known(entry)
+            if operation is None:
+                await self.book.back(entry, "the engine ended before it was started")
+                return
+        else:
+            operation = await self._begun(entry)
+            if operation is None:
+                return
+        ended = await self._runner.wait(operation.id)
+        if ended.state.open:
+            what = "waits for a person" if ended.state is OpState.PARKED else f"is {ended.state.value}"
+            raise _NotYet(f"operation {ended.id[:8]} {what}")
+        await self.book.end(entry, State.DONE, _words(ended), verdict=ended.verdict, figures=_figures(ended))
+
+    async def _known(self, entry: Entry) -> Operation | None:
+        found = await self._journal.find(entry.operation)
+        return found[0] if found else None
+
+    async def _begun(self, entry: Entry) -> Operation | None:
+        """Plan it, write down under which id it will run, start it; None when it ended here."""
+        stored = self.book.find(entry.context, entry.policy) if entry.policy else None
+        await self._reach(entry.context, stored.cluster_uid if stored else "")
+        try:
+            plan = await self._planned(entry)
+        except (PlanRefused, Refused) as error:
+            await self._refused(entry, error)
+            return None
+        point = str(plan.params.get("point") or entry.point)
+        if stored is not None:
+            among = self.book.entries(entry.context, entry.policy)
+            if why := "" if entry.control else proven_already(stored.policy, among, entry, point, self._clock.now()):
+                await self.book.end(entry, State.SKIPPED, why, point=point)
+                return None
+        await self.book.begin(entry, str(plan.params["op"]), point)
+        try:
+            return await self._runner.start(plan, plan.digest(), plan.target, by=_by(entry))
+        except Refused as error:
+            await self.book.back(entry, error.what)
+            raise _NotYet(error.what) from error
+
+    async def _planned(self, entry: Entry) -> Plan:
+        try:
+            plan = await self._plan(KIND, entry.context, entry.params)
+        except KubeError as error:
+            raise _NotYet(f"it cannot be planned: {error.message}") from error
+        except LinkFault as error:
+            raise _NotYet(f"it cannot be planned: {error.fault.what}") from error
+        if plan.danger is Danger.DESTROYS:
+            raise Refused(f"a policy starts nothing that destroys, and this plan is {plan.danger.value}")
+        return plan
+
+    async def _refused(self, entry: Entry, error: PlanRefused | Refused) -> None:
+        """What cannot be planned is tried for some minutes: a location that is validated anew is back by then."""
+        first = self._tried.setdefault(entry.id, self._clock.now())
+        if self._clock.now() - first <= GRACE:
+            raise _NotYet(f"it cannot be planned: {error.what}") from error
+        del self._tried[entry.id]
+        await self.book.end(entry, State.REFUSED, f"{error.what}; {error.hint}" if error.hint else error.what)
+
+    # --- what should have run and did not
+
+    async def _overdue(self, stored: Stored) -> None:
+        with contextlib.suppress(JournalError):
+            await self.book.overdue(stored, *overdue(stored, self.book, self._clock.now()))
+
+    # --- for lists
+
+    def behind(self, entry: Entry) -> str:
+        """What a running proof waits for, in words: Velero restores one at a time, in the order they were asked for."""
+        ahead = 0
+        for operation in sorted(self._runner.open, key=lambda one: one.started):
+            if operation.kind != KIND or operation.context != entry.context or "restore.verdict" in operation.facts:
+                continue
+            if operation.id == entry.operation:
+                return f"{ahead} restores are before its own: Velero restores one at a time" if ahead else ""
+            ahead += 1
+        return ""
+
+
+class _NotYet(Exception):
+    """It cannot go on now and will be tried again: why, in words."""
+
+
+def overdue(stored: Stored, book: ProofBook, now: datetime) -> tuple[str, str]:
+    """What a policy owes and did not do: since when (RFC 3339), and why in words; two empty texts when it keeps up."""
+    limit = timedelta(seconds=stored.policy.late_seconds)
+    entries = book.entries(stored.context, stored.policy.name)
+    late = [one for one in entries if one.state is State.WAITING and age(one, now) > limit.total_seconds()]
+    if late:
+        oldest = min(late, key=lambda one: one.queued)
+        why = oldest.waiting or stored.waiting or "it has not begun"
+        return oldest.queued, f"the proof of {oldest.subject} from {oldest.point} did not begin: {why}"
+    if stored.waits_since is not None and now - stored.waits_since > limit:
+        return rfc3339(stored.waits_since), f"nothing of it can be looked at: {stored.waiting}"
+    ended = [one for one in entries if one.state in (State.DONE, State.REFUSED) and not one.control]
+    newest = max(ended, key=lambda one: one.ended, default=None)
+    if stored.missed_at and (newest is None or newest.ended < stored.missed_at):
+        return stored.missed_at, stored.missed_why
+    if newest is not None and newest.state is State.REFUSED:
+        return newest.ended, f"the proof of {newest.subject} from {newest.point} could not be planned: {newest.words}"
+    return "", ""
+
+
+def _by(entry: Entry) -> str:
+    return f"policy {entry.policy}" if entry.policy else f"LazarusRestoreTest {entry.why}"
+
+
+def _words(ended: Operation) -> str:
+    record = ended.facts.get("prove.record") or {}
+    return str(record.get("words") or ended.message or ended.state.value)
+
+
+def _figures(ended: Operation) -> dict[str, float]:
+    found = ended.figures
+    given = {"rta_seconds": found.rta_seconds, "rpa_seconds": found.rpa_seconds} if found else {}
+    return {key: value for key, value in given.items() if value is not None}

@@ -1,0 +1,217 @@
+"""What asks for a proof: a backup that completed, a time that came, a control that is due. Each becomes an entry of
+the queue, or is left out with a reason that is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from lazarus_tui.engine.proof_book import ProofBook, Stored
+from lazarus_tui.kube.cluster import Cluster
+from lazarus_tui.model.clock import Clock, parse_rfc3339, rfc3339
+from lazarus_tui.model.objects import Backup, Workload
+from lazarus_tui.model.policies import DEFER, GRACE, closed_until, owed
+from lazarus_tui.model.proof_policies import (
+    MOST_WAITING,
+    Entry,
+    Selector,
+    State,
+    Subject,
+    catch_up,
+    control_due,
+    entry_id,
+)
+from lazarus_tui.model.resources import BACKUPS, DEPLOYMENTS, STATEFULSETS
+from lazarus_tui.model.scope import takes_namespace
+
+# Phases of Velero after which a backup is not worked on any more; of these, those with something to prove.
+TERMINAL = frozenset({"Completed", "PartiallyFailed", "Failed", "FailedValidation"})
+PROVABLE = frozenset({"Completed", "PartiallyFailed"})
+_KINDS = ((STATEFULSETS, "StatefulSet"), (DEPLOYMENTS, "Deployment"))
+
+Backups = Callable[[str], Iterable[Backup]]  # of a context, as last seen
+
+
+class ProofWatch:
+    """``backups`` gives what was seen last; what is acted on is read again, twice, and must say the same (V2)."""
+
+    def __init__(self, book: ProofBook, clock: Clock, backups: Backups) -> None:
+        self._book, self._clock, self._backups = book, clock, backups
+        # By context, policy and backup: uid and phase at the last look.
+        self._seen: dict[tuple[str, str, str], tuple[str, str]] = {}
+        self._late: set[str] = set()  # uids that had completed long before they were first seen
+        self._done: set[tuple[str, str, str]] = set()  # context, policy, uid: queued or left out already
+
+    async def look(self, stored: Stored, cluster: Cluster) -> None:
+        """Queue what a policy owes now. Raises ``KubeError`` and ``CronError``."""
+        await self._by_clock(stored, cluster)
+        if stored.policy.on_completion:
+            await self._completed(stored, cluster)
+        await self._controls(stored)
+        await self._crowded(stored)
+
+    # --- by the clock
+
+    async def _by_clock(self, stored: Stored, cluster: Cluster) -> None:
+        policy, now = stored.policy, self._clock.now()
+        if stored.since - now > timedelta(days=1):
+            why = f"the clock went back: its last run was at {stored.since:%Y-%m-%d %H:%M} UTC"
+            await self._book.missed(stored, now.replace(microsecond=0), 0, why, planned=True)
+        found = owed(policy, stored.since, now)
+        if found.newest is None:
+            return
+        if not found.runs:
+            left = found.missed - found.dark
+            why = f"{left} runs were missed while nothing ran (catchUp: skip)" if left else "they fell into a blackout"
+            await self._book.missed(stored, found.newest, found.missed, why, planned=not left)
+            return
+        subjects = await self.subjects(stored, cluster)
+        if not subjects:
+            await self._book.missed(stored, found.newest, len(found.runs), "no workload has the labels it names")
+            return
+        entries = [
+            self._made(stored, subject, point, f"scheduled for {rfc3339(nominal)}", nominal=rfc3339(nominal))
+            for nominal in found.runs
+            for subject in subjects
+            for point in policy.by_clock
+        ]
+        await self._book.queue(stored, entries, found.runs[-1], found.missed)
+
+    # --- as backups complete
+
+    async def _completed(self, stored: Stored, cluster: Cluster) -> None:
+        stable = [one for one in self._candidates(stored) if await self._stable(stored, cluster, one)]
+        if not stable:
+            return
+        for subject in await self.subjects(stored, cluster):
+            of = [one for one in stable if takes_namespace(one.spec, subject.namespace)]
+            new = [one for one in of if not self._book.known(self._id(stored, subject, one))]
+            late = [one.metadata.uid for one in new if one.metadata.uid in self._late]
+            _, left_out = catch_up(stored.policy, late)
+            entries = [self._of(stored, subject, one, one.metadata.uid in left_out) for one in new]
+            await self._book.queue(stored, entries)
+        self._done |= {(stored.context, stored.policy.name, one.metadata.uid) for one in stable}
+
+    def _candidates(self, stored: Stored) -> list[Backup]:
+        """Terminal, completed since the policy is there, not settled yet; oldest first."""
+        since, name = rfc3339(stored.completed_since), stored.policy.name
+        found = []
+        for backup in self._backups(stored.context):
+            when = backup.status.completion_timestamp or backup.status.start_timestamp or ""
+            settled = (stored.context, name, backup.metadata.uid) in self._done
+            if backup.status.phase in TERMINAL and when >= since and not settled and self._covers(stored, backup):
+                found.append((when, backup.metadata.name, backup))
+                self._note_late(stored, backup, when)
+        return [backup for _, _, backup in sorted(found, key=lambda one: one[:2])]
+
+    def _covers(self, stored: Stored, backup: Backup) -> bool:
+        """Whether it may hold something that the policy names and that is not queued for it yet."""
+        every = stored.policy.workloads
+        if any(one.labels for one in every):
+            return True
+        of = [Subject(one.namespace, one.workload) for one in every if takes_namespace(backup.spec, one.namespace)]
+        return any(not self._book.known(self._id(stored, one, backup)) for one in of)
+
+    def _note_late(self, stored: Stored, backup: Backup, when: str) -> None:
+        first = (stored.context, stored.policy.name, backup.metadata.name) not in self._seen
+        if first and self._clock.now() - parse_rfc3339(when) > GRACE:
+            self._late.add(backup.metadata.uid)
+
+    async def _stable(self, stored: Stored, cluster: Cluster, backup: Backup) -> bool:
+        """Whether two reads, a look apart, found the same: phases were seen to flip after they were final."""
+        meta = backup.metadata
+        key = (stored.context, stored.policy.name, meta.name)
+        found = await cluster.get(BACKUPS, meta.name, meta.namespace, type=Backup)
+        if found is None or found.metadata.uid != meta.uid:
+            self._seen.pop(key, None)
+            return False
+        now = (found.metadata.uid, found.status.phase)
+        before = self._seen.get(key)
+        self._seen[key] = now
+        return before == now and found.status.phase in TERMINAL
+
+    def _id(self, stored: Stored, subject: Subject, backup: Backup) -> str:
+        return entry_id("completed", stored.cluster_uid, stored.policy.name, str(subject), backup.metadata.uid)
+
+    def _of(self, stored: Stored, subject: Subject, backup: Backup, left_out: bool) -> Entry:
+        name, phase = backup.metadata.name, backup.status.phase
+        entry = self._made(stored, subject, name, f"{name} is {phase}", id=self._id(stored, subject, backup))
+        entry = msgspec.structs.replace(entry, uid=backup.metadata.uid)
+        if phase not in PROVABLE:
+            return self._skipped(entry, f"it is {phase}: there is nothing to prove")
+        if left_out:
+            return self._skipped(entry, "it completed while nothing looked, and a newer one is proven instead")
+        policy, now = stored.policy, self._clock.now()
+        if policy.in_blackout != DEFER and closed_until(policy, now) is not None:
+            return self._skipped(entry, "it completed in a blackout (inBlackout: skip)")
+        return entry
+
+    # --- negative controls
+
+    async def _controls(self, stored: Stored) -> None:
+        policy, now = stored.policy, self._clock.now()
+        entries = self._book.entries(stored.context, policy.name)
+        for subject in dict.fromkeys(one.subject for one in entries):
+            proof = control_due(policy, subject, entries, now)
+            if proof is not None:
+                why = f"a copy of {proof.point} is broken on purpose"
+                id = entry_id(
+                    "control", stored.cluster_uid, policy.name, proof.id, self._last_control(entries, subject)
+                )
+                await self._book.queue(stored, [self._made(stored, subject, proof.point, why, policy.control, id=id)])
+
+    def _last_control(self, entries: Sequence[Entry], subject: Subject) -> str:
+        """So that each period has one of its own, though the proof is the same."""
+        return max((one.ended for one in entries if one.control and one.subject == subject), default="")
+
+    async def _crowded(self, stored: Stored) -> None:
+        waiting = [
+            one
+            for one in self._book.entries(stored.context, stored.policy.name)
+            if one.state is State.WAITING
+        ]  # fmt: skip
+        for one in waiting[: max(0, len(waiting) - MOST_WAITING)]:
+            await self._book.end(
+                one, State.SKIPPED, f"more than {MOST_WAITING} proofs of this policy wait: the oldest goes"
+            )
+
+    # --- entries
+
+    async def subjects(self, stored: Stored, cluster: Cluster) -> list[Subject]:
+        """The workloads of a policy, as they are now."""
+        found: dict[Subject, None] = {}
+        for one in stored.policy.workloads:
+            for subject in [Subject(one.namespace, one.workload)] if not one.labels else await _labelled(one, cluster):
+                found[subject] = None
+        return list(found)
+
+    def _made(
+        self, stored: Stored, subject: Subject, point: str, why: str, control: str = "", *, nominal: str = "",
+        id: str = "",
+    ) -> Entry:  # fmt: skip
+        policy = stored.policy
+        id = id or entry_id("scheduled", stored.cluster_uid, policy.name, str(subject), point, nominal)
+        return Entry(
+            id=id, context=stored.context, subject=subject, point=point, params=policy.wants(subject, point, control),
+            why=why, queued=rfc3339(self._clock.now(), micro=True), policy=policy.name, control=control,
+            nominal=nominal,
+        )  # fmt: skip
+
+    def _skipped(self, entry: Entry, why: str) -> Entry:
+        return msgspec.structs.replace(entry, state=State.SKIPPED, words=why, ended=entry.queued)
+
+
+async def _labelled(one: Selector, cluster: Cluster) -> list[Subject]:
+    selector = ",".join(f"{key}={value}" for key, value in sorted(one.labels.items()))
+    found: list[Subject] = []
+    for resource, kind in _KINDS:
+        for each in await cluster.list(resource, one.namespace or None, type=Workload, label_selector=selector):
+            found.append(Subject(each.metadata.namespace, f"{kind}/{each.metadata.name}"))
+    return sorted(found)
+
+
+def age(entry: Entry, now: datetime) -> float:
+    """Seconds since it was queued."""
+    return max(0.0, (now - parse_rfc3339(entry.queued)).total_seconds())

@@ -1,0 +1,256 @@
+"""Policies for proofs: what is proven by itself and when; the queue of proofs; and what a policy's workloads stand at.
+
+Pure. A proof in the queue is an ``Entry`` with the planner's parameters in it; its id follows from what it is for, so
+that whoever finds the same reason twice finds one entry.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from lazarus_tui.model.clock import parse_rfc3339
+from lazarus_tui.model.policies import MOST_RUNS, RUN_ALL, RUN_ONCE, SKIP, Blackout, Timed, closed_until
+from lazarus_tui.model.verdict import Verdict
+
+ON_COMPLETION = "on-completion"
+# What waits at most of one policy; beyond it the oldest is left out, and that is recorded.
+MOST_WAITING = 50
+# A control that is this many times its period old is no ground for green any more.
+STALE_CONTROL = 2
+
+
+class Selector(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which workloads: a namespace, one workload of it (``Kind/name``), or those with ``labels`` (in ``namespace``, or
+    anywhere)."""
+
+    namespace: str = ""
+    workload: str = ""
+    labels: dict[str, str] = {}
+
+
+class Subject(msgspec.Struct, frozen=True, order=True):
+    """What one proof is about; ``workload`` "" is the whole namespace."""
+
+    namespace: str
+    workload: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.workload}" if self.workload else self.namespace
+
+
+class ProofPolicy(Timed, frozen=True, kw_only=True, omit_defaults=True):
+    """What a ProofPolicy file means. Times in seconds.
+
+    ``points``: ``on-completion`` (each backup as it completes) and what a scheduled run proves: ``latest``, ``oldest``,
+    ``random:30d`` … ``prove``: parameters of prove.run that are the same for all. ``again_seconds``: a point that was
+    proven is not proven again within this time; 0: not at all. ``control`` breaks a copy on purpose each
+    ``control_seconds``. ``windows``: times in which proofs begin; () is always. ``late_seconds``: a proof that waits
+    longer is overdue. ``notify``: names of sinks.
+    """
+
+    workloads: tuple[Selector, ...]
+    points: tuple[str, ...]
+    prove: dict[str, Any] = msgspec.field(default_factory=dict)
+    windows: tuple[Blackout, ...] = ()
+    at_once: int = 1
+    again_seconds: float = 0.0
+    control: str = ""
+    control_seconds: float = 0.0
+    late_seconds: float = 3600.0
+    notify: tuple[str, ...] = ()
+
+    @property
+    def on_completion(self) -> bool:
+        return ON_COMPLETION in self.points
+
+    @property
+    def by_clock(self) -> tuple[str, ...]:
+        """The points that a scheduled run proves."""
+        return tuple(one for one in self.points if one != ON_COMPLETION)
+
+    def wants(self, subject: Subject, point: str, control: str = "") -> dict[str, Any]:
+        """The planner's parameters of one proof."""
+        given = {"namespace": subject.namespace, "workload": subject.workload, "point": point, "control": control}
+        return {key: value for key, value in {**self.prove, **given, "policy": self.name}.items() if value}
+
+
+class State(StrEnum):
+    """Of an entry. ``SKIPPED``: it never began, and ``words`` say why; ``REFUSED``: it could not be planned."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    SKIPPED = "skipped"
+    REFUSED = "refused"
+
+    @property
+    def open(self) -> bool:
+        return self in (State.WAITING, State.RUNNING)
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One proof in the queue. Times are RFC 3339, "" for not yet. ``why``: what asked for it.
+
+    ``policy`` "" is a single test, and ``object`` the uid of the object that asked for it. ``point``: its name, or the
+    choice while it waits. ``operation``: the id it runs under, set before it is started. ``nominal``: the scheduled
+    time. ``after``: the entry whose point a control breaks.
+    """
+
+    id: str
+    context: str
+    subject: Subject
+    point: str
+    params: dict[str, Any]
+    why: str
+    queued: str
+    policy: str = ""
+    uid: str = ""
+    control: str = ""
+    nominal: str = ""
+    object: str = ""
+    state: State = State.WAITING
+    operation: str = ""
+    begun: str = ""
+    ended: str = ""
+    verdict: Verdict = Verdict.NOT_TESTED
+    words: str = ""
+    waiting: str = ""  # why it has not begun yet; found out again at each look
+    figures: dict[str, float] = {}
+
+    @property
+    def judged(self) -> bool:
+        return self.state is State.DONE
+
+
+def entry_id(*parts: str) -> str:
+    """16 hex digits from what a proof is for."""
+    return hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:16]
+
+
+def may_begin(policy: ProofPolicy, now: datetime) -> str:
+    """Why no proof of it begins at ``now``, "" when one may."""
+    if (end := closed_until(policy, now)) is not None:
+        return f"no proof begins in a blackout, which ends at {end:%Y-%m-%d %H:%M} UTC"
+    if not policy.windows:
+        return ""
+    opened = Timed(name=policy.name, rule=policy.rule, time_zone=policy.time_zone, blackout=policy.windows)
+    return "" if closed_until(opened, now) is not None else "it waits for a maintenance window of its policy"
+
+
+def catch_up(policy: ProofPolicy, late: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Of what completed while nobody looked (oldest first): what is proven still, and what is left out."""
+    count = {SKIP: 0, RUN_ONCE: 1, RUN_ALL: MOST_RUNS}[policy.catch_up]
+    return (late[len(late) - count :] if count else ()), late[: max(0, len(late) - count)]
+
+
+def proven_already(policy: ProofPolicy, entries: Iterable[Entry], new: Entry, point: str, now: datetime) -> str:
+    """Why ``point`` is not proven again for ``new``, "" when it is. What came to no verdict does not count."""
+    for one in entries:
+        same = (one.policy, one.subject, one.point, one.control) == (new.policy, new.subject, point, new.control)
+        if not same or one.id == new.id:
+            continue
+        if one.state is State.RUNNING:
+            return f"operation {one.operation[:8]} proves {point} now"
+        if one.judged and one.verdict in (Verdict.PASSED, Verdict.FAILED):
+            within = timedelta(seconds=policy.again_seconds)
+            if not within or now - parse_rfc3339(one.ended) < within:
+                return f"{point} was proven at {one.ended[:16]}Z: {one.verdict}"
+    return ""
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """How one workload of a policy stands. ``green``: its newest proof passed, and its controls go red."""
+
+    subject: Subject
+    verdict: Verdict = Verdict.NOT_TESTED
+    at: str = ""
+    point: str = ""
+    operation: str = ""
+    control: str = ""  # "", due, red, failed, inconclusive, stale
+    control_at: str = ""
+    green: bool = False
+    words: str = "never proven"
+
+
+def standing(policy: ProofPolicy, subject: Subject, entries: Iterable[Entry], now: datetime) -> Standing:
+    """From all entries of a policy, in the order they ended."""
+    ended = [one for one in entries if one.policy == policy.name and one.subject == subject and one.judged]
+    proofs, controls = [one for one in ended if not one.control], [one for one in ended if one.control]
+    proof, control = max(proofs, key=_ended, default=None), max(controls, key=_ended, default=None)
+    how = _controlled(policy, control, now)
+    if proof is None:
+        return Standing(subject=subject, control=how, control_at=control.ended if control else "")
+    green = proof.verdict is Verdict.PASSED and how in ("", "due", "red")
+    words = proof.words
+    if proof.verdict is Verdict.PASSED and not green:
+        words = "control failed: " if how == "failed" else "control not shown red: "
+        words += control.words if control and how != "stale" else "the last one is too long ago"
+    return Standing(
+        subject=subject, verdict=proof.verdict, at=proof.ended, point=proof.point, operation=proof.operation,
+        control=how, control_at=control.ended if control else "", green=green, words=words,
+    )  # fmt: skip
+
+
+def _ended(entry: Entry) -> str:
+    return entry.ended
+
+
+def _controlled(policy: ProofPolicy, control: Entry | None, now: datetime) -> str:
+    """A control says PASSED when the checks noticed; one that did not go red counts for ever, whatever the policy."""
+    if control is None:
+        return "due" if policy.control else ""
+    if control.verdict is Verdict.FAILED:
+        return "failed"
+    if control.verdict is not Verdict.PASSED:
+        return "inconclusive"
+    old = now - parse_rfc3339(control.ended)
+    if policy.control and old > timedelta(seconds=policy.control_seconds * STALE_CONTROL):
+        return "stale"
+    return "red"
+
+
+def control_due(policy: ProofPolicy, subject: Subject, entries: Sequence[Entry], now: datetime) -> Entry | None:
+    """The proof whose point a control should break now: the newest that passed, when none of it was broken since the
+    last control went red less than a period ago."""
+    of = [one for one in entries if one.policy == policy.name and one.subject == subject]
+    passed = [one for one in of if one.judged and not one.control and one.verdict is Verdict.PASSED]
+    newest = max(passed, key=_ended, default=None)
+    if not policy.control or newest is None or any(one.control and one.state.open for one in of):
+        return None
+    last = max((one for one in of if one.control and not one.state.open), key=_ended, default=None)
+    if last is None:
+        return newest
+    if last.verdict is Verdict.PASSED:
+        period = timedelta(seconds=policy.control_seconds)
+        return newest if now - parse_rfc3339(last.ended) >= period else None
+    return newest if newest.ended > last.ended else None  # tried again with the next proof that passes
+
+
+class ProofPolicyRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A policy as lists show it. Times are RFC 3339. ``overdue``: what should have run and did not, in words."""
+
+    policy: ProofPolicy
+    means: tuple[str, ...] = ()
+    stored: str = ""
+    enabled: bool = False
+    next: str = ""
+    standings: tuple[Standing, ...] = ()
+    waiting: int = 0
+    running: int = 0
+    overdue: str = ""
+    trouble: str = ""
+
+
+class QueueRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The queue and its newest ended entries. ``oldest_seconds``: how long the oldest waits."""
+
+    entries: tuple[Entry, ...] = ()
+    waiting: int = 0
+    running: int = 0
+    oldest_seconds: float = 0.0

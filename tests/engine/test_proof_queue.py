@@ -1,0 +1,330 @@
+"""Proofs by themselves: each backup that completes is proven once, whatever happens to the engine in between."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from lazarus_tui.engine.errors import Refused
+from lazarus_tui.engine.proof_book import CAUGHT_UP, OVERDUE
+from lazarus_tui.model.objects import Meta, Workload
+from lazarus_tui.model.policies import Blackout
+from lazarus_tui.model.proof_policies import Selector, State
+from lazarus_tui.model.verdict import Verdict
+from tests.engine.proofs import Proofs, policy, proofs
+from tests.engine.world import CONTEXT
+
+SHOP = Selector(namespace="shop")
+
+
+async def test_a_backup_that_completes_is_proven_once_and_only_after_two_reads_agree() -> None:
+    async with proofs() as it:
+        it.completed("before")
+        await it.look()
+        await it.store(policy())
+        it.completed("first")
+        await it.look()
+        assert it.entries() == [], "one read is not enough"
+        await it.look(8)
+        assert it.told() == ["first done: found PASSED"]
+        assert it.row().standings[0].green
+        await it.look(5)
+        assert it.ran == ["first"]
+
+
+async def test_a_phase_that_flips_between_two_reads_is_waited_for() -> None:
+    async with proofs() as it:
+        await it.store(policy())
+        it.completed("first", "Failed")
+        await it.look()
+        it.flips("first", "Completed")
+        await it.look()
+        assert it.entries() == []
+        await it.look(6)
+        assert it.told() == ["first done: found PASSED"]
+
+
+async def test_what_holds_nothing_to_prove_is_left_out_and_told() -> None:
+    async with proofs() as it:
+        await it.store(policy())
+        it.completed("broken", "Failed")
+        it.completed("half", "PartiallyFailed")
+        it.completed("other", namespace="elsewhere")
+        await it.look(8)
+        assert it.told() == [
+            "broken skipped: it is Failed: there is nothing to prove",
+            "half done: found PASSED",
+        ]
+
+
+async def test_a_policy_without_consent_does_nothing_and_says_how_to_give_it() -> None:
+    async with proofs() as it:
+        await it.store(policy(writes=""))
+        it.completed("first")
+        await it.look(6)
+        assert (it.entries(), it.row().enabled) == ([], False)
+        assert "lazarus policy enable shop" in it.row().trouble
+
+
+async def test_so_many_at_once_and_the_others_wait_in_order_and_say_why() -> None:
+    async with proofs() as it:
+        await it.store(policy(at_once=2))
+        for name in ("one", "two", "three", "four"):
+            it.completed(name)
+        await it.look(3)
+        states = [one.state for one in it.entries()]
+        assert states.count(State.RUNNING) == 2
+        waiting = [one.waiting for one in it.entries() if one.state is State.WAITING]
+        assert waiting == ["2 of this policy at once (atOnce); Velero restores one after the other"] * 2
+        queue = it.calls.queue(CONTEXT)
+        assert (queue.waiting, queue.running, queue.oldest_seconds > 0) == (2, 2, True)
+        behind = [one.waiting for one in queue.entries if one.state is State.RUNNING]
+        assert behind == ["", "1 restores are before its own: Velero restores one at a time"]
+        await it.look(10)
+        assert [one.state for one in it.entries()] == [State.DONE] * 4
+
+
+async def test_two_policies_prove_one_point_once_each() -> None:
+    async with proofs() as it:
+        await it.store(policy())
+        await it.store(policy(name="audit", workloads=(SHOP, SHOP)))
+        it.completed("first")
+        await it.look(10)
+        assert sorted(f"{one.policy} {one.state}" for one in it.entries()) == ["audit done", "shop done"]
+        assert it.ran == ["first", "first"]
+
+
+# --- an engine that ends in between
+
+
+async def test_killed_with_a_proof_in_the_queue_the_next_engine_runs_it_once() -> None:
+    async with proofs() as it:
+        await it.store(policy(windows=(Blackout("0 0 1 6 *", 60.0),)))
+        it.completed("first")
+        await it.look(3)
+        assert [one.state for one in it.entries()] == [State.WAITING]
+        await it.dies()
+        await it.store(policy())
+        await it.look(8)
+        assert (it.told(), it.ran) == (["first done: found PASSED"], ["first"])
+
+
+async def test_killed_after_the_id_was_written_down_and_before_the_start_it_is_planned_anew() -> None:
+    async with proofs() as it:
+        await it.store(policy())
+        it.completed("first")
+
+        async def killed(*_: Any, **__: Any) -> Any:
+            await asyncio.Event().wait()
+
+        it.engine.runner.start = killed  # type: ignore[method-assign]
+        await it.look(3)
+        [entry] = it.entries()
+        assert (entry.state, bool(entry.operation), it.ran) == (State.RUNNING, True, [])
+        await it.dies()
+        await it.look(8)
+        [after] = it.entries()
+        assert (after.state, it.ran) == (State.DONE, ["first"])
+        assert after.operation != entry.operation
+
+
+async def test_killed_while_a_proof_runs_the_next_engine_goes_on_with_it() -> None:
+    async with proofs() as it:
+        await it.store(policy())
+        it.completed("first")
+        await it.look(4)
+        [entry] = it.entries()
+        assert (entry.state, it.ran) == (State.RUNNING, ["first"])
+        await it.dies()
+        await it.look(8)
+        [after] = it.entries()
+        assert (after.state, after.operation, it.ran) == (State.DONE, entry.operation, ["first"])
+
+
+@pytest.mark.parametrize(("catch_up", "proven"), [("skip", []), ("run_once", ["c"]), ("run_all", ["a", "b", "c"])])
+async def test_what_completed_while_nothing_looked_is_made_up_for_as_the_policy_says(
+    catch_up: str, proven: list[str]
+) -> None:
+    async with proofs() as it:
+        await it.store(policy(catch_up=catch_up))
+        await it.dies(asleep=300)
+        for name, hours in (("a", 4), ("b", 3), ("c", 2)):
+            it.completed(name, ago=hours * 3600)
+        await it.look(25)
+        assert it.ran == proven
+        left = [one for one in it.entries() if one.state is State.SKIPPED]
+        assert len(left) == 3 - len(proven)
+        assert all("while nothing looked" in one.words for one in left)
+
+
+# --- by the clock
+
+
+def nightly(**fields: Any) -> Any:
+    return policy(**{"points": ("latest",), "schedule": "0 3 * * *", **fields})
+
+
+async def until(it: Proofs, hour: int, minute: int = 0) -> None:
+    """To this time of the next day, without a look."""
+    now = it.world.clock.now()
+    seconds = (hour - now.hour) * 3600 + (minute - now.minute) * 60 - now.second
+    await it.world.clock.advance(seconds + 86400)
+
+
+async def test_a_scheduled_run_proves_the_point_it_names_and_not_the_same_one_twice() -> None:
+    async with proofs() as it:
+        it.completed("first")
+        await it.store(nightly(catch_up="skip"))
+        await until(it, 3)
+        await it.look(8)
+        assert it.told() == ["first done: found PASSED"]
+        await until(it, 3)
+        await it.look(8)
+        assert it.told()[1].startswith("first skipped: first was proven at ")
+        it.completed("second")
+        await until(it, 3)
+        await it.look(8)
+        assert it.ran == ["first", "second"]
+        await it.store(nightly(again_seconds=3600.0))
+        await until(it, 3)
+        await it.look(8)
+        assert it.ran == ["first", "second", "second"]
+
+
+async def test_a_run_that_was_missed_is_overdue_until_one_takes_place_and_each_is_told_once() -> None:
+    async with proofs() as it:
+        it.completed("first")
+        await it.store(nightly(catch_up="skip", schedule="0 3 2 * *"))
+        await until(it, 4)
+        await it.look(2)
+        assert it.row().overdue == "1 runs were missed while nothing ran (catchUp: skip)"
+        await it.dies()
+        await it.look(2)
+        [told] = await it.events(OVERDUE)
+        assert (told["policy"], told["context"], told["due"][11:16]) == ("shop", CONTEXT, "03:00")
+        await it.world.clock.advance(31 * 86400 - 3600)
+        await it.look(8)
+        assert (it.row().overdue, it.row().standings[0].green) == ("", True)
+        assert len(await it.events(OVERDUE)) == len(await it.events(CAUGHT_UP)) == 1
+
+
+async def test_runs_that_passed_while_the_engine_was_off_are_one() -> None:
+    async with proofs() as it:
+        it.completed("first")
+        await it.store(nightly())
+        await it.dies(asleep=3 * 24 * 60)
+        await it.look(8)
+        assert it.ran == ["first"]
+        assert it.row().policy.catch_up == "run_once"
+        assert it.book.get(CONTEXT, "shop").missed == 2
+
+
+async def test_a_cluster_that_does_not_answer_is_waited_for_and_overdue_after_a_while() -> None:
+    async with proofs() as it:
+        it.completed("first")
+        await it.store(nightly(late_seconds=600.0))
+        it.away = True
+        await until(it, 3)
+        await it.look(2)
+        assert "does not answer: connection refused" in it.row().trouble
+        await it.after(15)
+        assert "nothing of it can be looked at" in it.row().overdue
+        it.away = False
+        await it.look(8)
+        assert (it.ran, it.row().overdue, it.row().trouble) == (["first"], "", "")
+
+
+async def test_what_cannot_be_planned_is_tried_for_minutes_then_refused_and_overdue() -> None:
+    async with proofs() as it:
+        await it.store(policy())
+        it.refusing = "there is no usable point"
+        it.completed("first")
+        await it.look(4)
+        assert it.told() == ["first waiting: it cannot be planned: there is no usable point"]
+        await it.after(6)
+        assert it.told() == ["first refused: there is no usable point; look at it"]
+        assert it.row().overdue.endswith("could not be planned: there is no usable point; look at it")
+        it.refusing = ""
+        it.completed("second")
+        await it.look(8)
+        assert (it.told()[1], it.row().overdue) == ("second done: found PASSED", "")
+
+
+# --- windows
+
+
+async def test_a_proof_waits_for_its_window_and_for_the_end_of_a_blackout() -> None:
+    async with proofs() as it:
+        await until(it, 12)
+        await it.store(policy(windows=(Blackout("0 22 * * *", 4 * 3600.0),), late_seconds=86400.0))
+        await it.store(policy(name="dark", blackout=(Blackout("0 12 * * *", 3600.0),), in_blackout="defer"))
+        await it.store(policy(name="out", blackout=(Blackout("0 12 * * *", 3600.0),), in_blackout="skip"))
+        it.completed("noon")
+        await it.look(4)
+        assert {one.policy: one.waiting or one.words for one in it.entries()} == {
+            "shop": "it waits for a maintenance window of its policy",
+            "dark": f"no proof begins in a blackout, which ends at {it.world.clock.now():%Y-%m-%d} 13:00 UTC",
+            "out": "it completed in a blackout (inBlackout: skip)",
+        }
+        await it.after(62)
+        assert [one.policy for one in it.entries() if one.state is State.DONE] == ["dark"]
+        await it.after(9 * 60)
+        assert [one.policy for one in it.entries() if one.state is State.DONE] == ["shop", "dark"]
+
+
+# --- negative controls
+
+
+async def test_a_control_that_does_not_go_red_takes_the_green_until_one_does() -> None:
+    async with proofs() as it:
+        await it.store(policy(control="withhold", control_seconds=7 * 86400.0))
+        it.verdicts["control"] = Verdict.FAILED  # nothing noticed that the copy was broken
+        it.completed("first")
+        await it.look(15)
+        assert it.ran == ["first", "first!"]
+        [stands] = it.row().standings
+        assert (stands.verdict, stands.control, stands.green) == (Verdict.PASSED, "failed", False)
+        assert stands.words.startswith("control failed: ")
+        it.verdicts["control"] = Verdict.PASSED
+        it.completed("second")
+        await it.look(15)
+        [stands] = it.row().standings
+        assert (it.ran[2:], stands.control, stands.green) == (["second", "second!"], "red", True)
+        await it.dies(asleep=24 * 60)
+        await it.look(10)
+        assert len(it.ran) == 4, "once in its period"
+        await it.world.clock.advance(7 * 86400)
+        await it.look(10)
+        assert it.ran[4:] == ["second!"]
+
+
+# --- which workloads
+
+
+async def test_workloads_by_label_are_those_that_have_it_now() -> None:
+    async with proofs() as it:
+        for name, tier in (("db", "gold"), ("cache", "lead")):
+            it.workloads.append(Workload(metadata=Meta(name=name, namespace="shop", labels={"tier": tier})))
+        await it.store(policy(workloads=(Selector(labels={"tier": "gold"}),), at_once=4))
+        it.completed("first")
+        await it.look(8)
+        assert [str(one.subject) for one in it.entries()] == ["shop/StatefulSet/db"]
+        it.workloads.append(Workload(metadata=Meta(name="new", namespace="shop", labels={"tier": "gold"})))
+        it.completed("second")
+        await it.look(8)
+        assert [str(one.subject) for one in it.entries()][1:] == ["shop/StatefulSet/db", "shop/StatefulSet/new"]
+
+
+async def test_a_policy_that_goes_takes_what_waits_along_and_leaves_what_runs() -> None:
+    async with proofs() as it:
+        stored = await it.store(policy())
+        it.completed("one")
+        it.completed("two")
+        await it.look(3)
+        await it.book.remove(stored)
+        await it.look(6)
+        assert it.told() == ["one done: found PASSED", "two skipped: its policy was removed"]
+        with pytest.raises(Refused, match="no policy 'shop'"):
+            it.book.get(CONTEXT, "shop")
