@@ -37,7 +37,9 @@ class Source:
 
     @property
     def policy(self) -> str:
-        return str(self.params.get("policy") or self.params.get("schedule") or "")
+        """A ProofPolicy by its name, a snapshot policy by ``namespace/name``."""
+        schedule = self.params.get("schedule")
+        return f"{self.params.get('namespace')}/{schedule}" if schedule else str(self.params.get("policy") or "")
 
 
 def read(source: Source) -> list[Notice]:

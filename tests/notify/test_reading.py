@@ -134,6 +134,14 @@ def test_what_schedules_tell(kind: str, body: dict[str, Any], expected: str | No
     assert {(one.key, one.policy) for one in found} <= {("overdue/c/shop/nightly", "shop/nightly")}
 
 
+def test_a_run_of_a_snapshot_policy_is_named_as_its_events_are() -> None:
+    op = operation(5, OpState.PARKED, kind="snapshots.create")
+    [parked] = told("op.parked", {}, op, schedule="nightly", namespace="shop")
+    [late] = told("policy", {"what": "settled", "outcome": "failed", "context": "c", "key": "shop/nightly"})
+    assert parked.policy == late.policy == "shop/nightly"
+    assert told("op.parked", {}, op)[0].policy == ""
+
+
 def test_an_operation_that_is_not_known_tells_nothing_and_every_kind_is_read() -> None:
     assert told("op.ended", {"state": "done"}) == []
     for kind in KINDS:
