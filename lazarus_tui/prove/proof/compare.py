@@ -7,6 +7,7 @@ looked up in what came back. Facts: ``prove.compared`` {missing, unexpected, vio
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,6 +33,8 @@ _CLUSTER_WIDE = (
     ("apiextensions.k8s.io", "customresourcedefinitions"),
     ("scheduling.k8s.io", "priorityclasses"),
 )
+# Kinds that are listed at the same time.
+_AT_ONCE = 6
 _RESTORE_LABEL = "velero.io/restore-name"
 Object = dict[str, Any]
 
@@ -85,11 +88,26 @@ class _Look:
         self.unread: list[str] = [f"the kinds of {group} (their server does not answer)" for group in served.silent]
 
     async def compared(self, params: Mapping[str, Any], context: StepContext) -> dict[str, list[str]]:
+        await self._list(params)
         violated = [words for one in params.get("expected") or () if (words := await self._violation(one))]
         unexpected = [words for one in params.get("forbidden") or () if (words := await self._forbidden(one))]
         unexpected += await self._cluster_wide(str(context.facts.get("restore.name") or ""))
         missing = [ref for ref in params.get("inventory") or () if not await self._there(str(ref))]
         return {"violated": violated, "unexpected": unexpected, "missing": missing, "unread": self.unread}
+
+    async def _list(self, params: Mapping[str, Any]) -> None:
+        """Every kind the plan speaks of, some at once."""
+        named = [*(params.get("expected") or ()), *(params.get("forbidden") or ())]
+        found = {self._served.plural(str(one.get("group") or ""), str(one["resource"])) for one in named}
+        found |= {self._kind(str(ref))[0] for ref in params.get("inventory") or ()}
+        turn = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(kind: Resource) -> None:
+            async with turn:
+                await self._objects(kind)
+
+        kinds = sorted((kind for kind in found if kind and kind.namespaced), key=lambda kind: kind.group_resource)
+        await asyncio.gather(*map(one, kinds))
 
     async def _objects(self, kind: Resource, selector: str = "") -> dict[str, Object]:
         if kind in self._listed and not selector:
@@ -142,11 +160,14 @@ class _Look:
         return found
 
     async def _there(self, ref: str) -> bool:
-        """``ref``: "apps/v1/StatefulSet/orders"."""
+        kind, name = self._kind(ref)
+        return kind is not None and name in await self._objects(kind)
+
+    def _kind(self, ref: str) -> tuple[Resource | None, str]:
+        """Kind and name of "apps/v1/StatefulSet/orders"; None where the server has no such kind."""
         api_version, _, rest = _split(ref)
         kind_name, _, name = rest.partition("/")
-        kind = self._served.kind(api_version, kind_name)
-        return kind is not None and name in await self._objects(kind)
+        return self._served.kind(api_version, kind_name), name
 
 
 def _split(ref: str) -> tuple[str, str, str]:

@@ -15,6 +15,7 @@ from lazarus_tui.prove.proof.capture import Capture
 from lazarus_tui.prove.proof.compare import Compare
 from lazarus_tui.prove.proof.ending import Judge, Keep
 from lazarus_tui.prove.proof.identity import Identity
+from lazarus_tui.prove.proof.meanwhile import Meanwhile, StillClosed
 from lazarus_tui.prove.proof.modifiers import Modifiers
 from lazarus_tui.prove.proof.preflight import Preflight
 from lazarus_tui.prove.proof.release import Begin, Release
@@ -26,41 +27,44 @@ KIND = "prove.run"
 _RESTORE, _BESIDE, _CHECKS = "velero.restore", "snapshots.restore-beside", "prove.checks"
 # What these find wrong is wrong with the point; what others find wrong kept it from being tested.
 _RED = frozenset({"prove.preflight", "prove.identity", "restore.preflight", "restore.results"})
+_MOVING = "restore.volumes"
 _JUDGE_OF_CHECKS = "checks.judge"
 
 
 def steps(plan: Plan, catalog: Catalog) -> Sequence[Step]:
-    params = plan.params
+    params, look = plan.params, StillClosed(plan.params)
     inner: list[Step] = [
         Preflight(params),
         *([Unchanged(params)] if params.get("source") == "velero" and params.get("contents_digest") else []),
         Space(params),
         Isolation(params),
-        *_source(plan, catalog),
-        Compare(params),
+        *_source(plan, catalog, look),
+        Meanwhile(Compare(params), look),
         Identity(params),
-        Isolation(params, again=True),
         *control.before_start(params),
-        *_started(plan, catalog),
+        *_started(plan, catalog, look),
     ]
     tried = [Tried(step, red=step.name in _RED, undoes=isinstance(step, Space)) for step in inner]
     ends: list[Step] = [Capture(params), Clean(params), ShownClean(params), Judge(params), Keep(params)]
     return [*tried, *(Tried(step, always=True) for step in ends)]
 
 
-def _started(plan: Plan, catalog: Catalog) -> list[Step]:
-    """What runs the copy and asks it; a control that needs it running comes before the checks."""
+def _started(plan: Plan, catalog: Catalog, look: StillClosed) -> list[Step]:
+    """What runs the copy and asks it; a control that needs it running comes before the checks.
+
+    Nothing is asked of a copy before its quarantine is known to be closed still.
+    """
     params = plan.params
     stopped = params.get("control") == "flip"
     released: list[Step] = [Release(params, all_of_them=stopped)] if params.get("held") or stopped else []
     if params.get("control") == "no-workload":
         released = []
     ready, *checks = _checks(plan, catalog)
-    return [*released, ready, *control.after_start(params), *checks]
+    return [*released, Meanwhile(ready, look, waits_for_life=True), look, *control.after_start(params), *checks]
 
 
-def _source(plan: Plan, catalog: Catalog) -> list[Step]:
-    """How the data comes into the quarantine."""
+def _source(plan: Plan, catalog: Catalog, look: StillClosed) -> list[Step]:
+    """How the data comes into the quarantine. Its volumes may still move when all of its objects are back."""
     params = plan.params
     if params.get("source") == "snapshots":
         return [Begin(), *_part(plan, catalog, _BESIDE, params["beside"]), Dress(params)]
@@ -68,7 +72,8 @@ def _source(plan: Plan, catalog: Catalog) -> list[Step]:
     restore = params["restore"]
     if params.get("control") == "withhold":
         restore = {**restore, "spec": {**restore["spec"], "restorePVs": False}}
-    return [*written, *_part(plan, catalog, _RESTORE, restore)]
+    steps = _part(plan, catalog, _RESTORE, restore)
+    return [*written, *(Meanwhile(step, look) if step.name == _MOVING else step for step in steps)]
 
 
 def _checks(plan: Plan, catalog: Catalog) -> list[Step]:

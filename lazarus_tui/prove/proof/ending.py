@@ -90,6 +90,7 @@ def evidence(params: Mapping[str, Any], facts: Mapping[str, Any], record: ProofR
         },
         "modifiers": params.get("modifiers"),
         "isolation": facts.get("prove.isolation"),
+        "isolation_after": facts.get("prove.isolation_after"),
         "compared": facts.get(COMPARED),
         "volume_identity": facts.get(IDENTITY),
         "definitions": params.get("checks"),

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 STOPPED, STUMBLED = "prove.stopped", "prove.stumbled"
 # Acts without an effect after which a step has failed; fewer than the runner's own patience.
 _TRIES = 4
+# Seconds between two looks at a step that has just begun, and between later ones as a share of its age.
+_SHORTEST, _SHARE = 0.1, 0.1
 # Waiting may cure these.
 _AWAY = (NotSent, Ambiguous, Pushback, OSError)
 
@@ -40,7 +42,7 @@ class Tried:
     def __init__(self, inner: Step, *, red: bool = False, always: bool = False, undoes: bool = False) -> None:
         self.inner, self.red, self.always, self.undoes = inner, red, always, undoes
         self.name, self.version, self.title = inner.name, inner.version, inner.title
-        self.mutates, self.poll, self.limit = inner.mutates, inner.poll, math.inf
+        self.mutates, self.poll, self.limit = inner.mutates, min(inner.poll, _SHORTEST), math.inf
         self._began: float | None = None
         self._silent_since: float | None = None
         self._away = 0.0
@@ -51,6 +53,7 @@ class Tried:
             return known
         now = context.clock.monotonic()
         self._began = now if self._began is None else self._began
+        self.poll = min(self.inner.poll, max(_SHORTEST, (now - self._began) * _SHARE))
         try:
             seen = await self.inner.observe(context)
         except Exception as error:

@@ -22,7 +22,7 @@ class Isolation(BaseStep):
     poll, limit = 1.0, 300.0
 
     def __init__(self, params: Mapping[str, Any], *, again: bool = False) -> None:
-        self.wanted, self.key = names.quarantine(params), "prove.isolation"
+        self.wanted, self.key, self.again = names.quarantine(params), "prove.isolation", again
         if again:
             self.name, self.title, self.key = "isolation-again", "Show that it is still closed", "prove.isolation_after"
 
@@ -38,14 +38,20 @@ class Isolation(BaseStep):
         return Observation(Seen.FAILED, f"isolation not enforced: {found['words']}", hint=hint)
 
     async def act(self, context: StepContext) -> None:
-        """Rounds until one shows it closed, or the time is up: policies take effect some time after they are made."""
+        await context.remember(**{self.key: await self.look(context)})
+
+    async def look(self, context: StepContext) -> dict[str, Any]:
+        """Rounds until one shows it closed, or the time is up: policies take effect some time after they are made.
+
+        With ``again`` they have been in effect before: a way that is open then is open, and is not tried anew.
+        """
         clock, rounds = context.clock, 0
         end = clock.monotonic() + SETTLES
         ways = await targets(context, self.wanted, await probing.environment(context.reader, self.wanted))
         while True:
             rounds += 1
             found = await probing.tried(context.reader, clock, self.wanted, ways)
-            if found.closed or clock.monotonic() >= end:
-                break
+            over = found.closed or (self.again and found.closed is False)
+            if over or clock.monotonic() >= end:
+                return probing.record(found, rounds)
             await clock.sleep(PAUSE)
-        await context.remember(**{self.key: probing.record(found, rounds)})

@@ -110,7 +110,7 @@ async def test_the_end_stumbles_and_the_end_goes_on(lab: Lab) -> None:
 
 
 async def test_time_is_up_after_the_inner_steps_own_limit(lab: Lab) -> None:
-    step = Tried(Scripted(*[Observation(Seen.WAITING, "still moving: 3 volumes")] * 30))
+    step = Tried(Scripted(*[Observation(Seen.WAITING, "still moving: 3 volumes")] * 60))
     await lab.run(step)
     assert "not finished within 10 s (still moving: 3 volumes)" in lab.facts[STOPPED]["words"]
     assert 10 < lab.clock.seconds < 13
@@ -166,3 +166,17 @@ async def test_only_the_quarantine_takes_back(lab: Lab) -> None:
 async def test_secrets_in_a_failure_stay_out_of_the_facts(lab: Lab) -> None:
     await lab.run(Tried(Scripted(StepStopped("password=hunter2 was refused"))))
     assert "hunter2" not in str(lab.facts) + str(lab.said)
+
+
+async def test_it_looks_often_at_the_beginning_and_as_seldom_as_the_step_wants_to_later(lab: Lab) -> None:
+    inner = Scripted(*[Seen.WAITING] * 60)
+    inner.limit = 100.0
+    step = Tried(inner)
+    assert step.poll == 0.1
+    began, polls = lab.clock.monotonic(), list[tuple[float, float]]()
+    while (await step.observe(lab)).seen is not Seen.DONE:
+        polls.append((lab.clock.monotonic() - began, step.poll))
+        await lab.clock.sleep(step.poll)
+    assert [poll for age, poll in polls if age < 1.0] == [0.1] * len([age for age, _ in polls if age < 1.0])
+    assert {poll for age, poll in polls if age > 10.0} == {1.0}
+    assert len([age for age, _ in polls if age < 10.0]) < 40
