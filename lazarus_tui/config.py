@@ -200,6 +200,19 @@ class EvidenceSettings(_Section):
     holds. Without it records are unsigned, and say so."""
 
 
+class MetricsSettings(_Section):
+    """``[metrics]``"""
+
+    listen: str = ""
+    """Address and port at which `/metrics` is served, like `127.0.0.1:9808`; without one it is not."""
+
+    sandbox_listen: str = ""
+    """The same for the engine of the sandbox, which is another process with figures of its own."""
+
+    public: bool = False
+    """Whether an address that other machines reach is meant. Names of workloads and policies can be read there."""
+
+
 class SandboxSettings(_Section):
     """``[sandbox]``"""
 
@@ -222,6 +235,7 @@ class Settings(BaseSettings):
     prove: ProveSettings = ProveSettings()
     notify: NotifySettings = NotifySettings()
     evidence: EvidenceSettings = EvidenceSettings()
+    metrics: MetricsSettings = MetricsSettings()
     sandbox: SandboxSettings = SandboxSettings()
 
     @classmethod

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = {"kubernetes_asyncio", "aiohttp", "httpx", "pydantic", "textual"}
+HEAVY = {"kubernetes_asyncio", "aiohttp", "httpx", "pydantic", "prometheus_client", "textual"}
 
 
 def loaded(statement: str) -> set[str]:
@@ -19,6 +19,7 @@ def loaded(statement: str) -> set[str]:
     ("statement", "absent"),
     [
         ("import lazarus_tui.engine.process", {"textual"}),
+        ("import lazarus_tui.engine.house", {"textual", "prometheus_client"}),  # loaded where an address is set
         ("import lazarus_tui.app", HEAVY - {"textual"}),
         ("import lazarus_tui.launch", HEAVY),
         ("import lazarus_tui.cli.main", HEAVY | {"asyncio", "yaml", "click"}),

@@ -24,7 +24,9 @@ from lazarus_tui.engine.heartbeat import Heartbeat, rss_bytes
 from lazarus_tui.engine.hub import Hub
 from lazarus_tui.engine.identity import identify
 from lazarus_tui.engine.idle import IdleWatch, idle_seconds
+from lazarus_tui.engine.kubeconfigs import KubeconfigFiles
 from lazarus_tui.engine.lease import holder_name
+from lazarus_tui.engine.metrics.service import Metrics
 from lazarus_tui.engine.mirror import Mirror
 from lazarus_tui.engine.notices import Notices
 from lazarus_tui.engine.objects import raw_object
@@ -41,7 +43,7 @@ from lazarus_tui.evidence import EvidenceStore
 from lazarus_tui.evidence.signing import Signer
 from lazarus_tui.journal import Journal
 from lazarus_tui.kube.cluster import Cluster
-from lazarus_tui.kube.contexts import Kubeconfig, is_loopback, load_kubeconfig
+from lazarus_tui.kube.contexts import is_loopback
 from lazarus_tui.kube.watch import follow
 from lazarus_tui.link.server import LinkServer
 from lazarus_tui.model.addresses import AddressPolicy, policy
@@ -92,6 +94,11 @@ class House:
         self.timetable = Timetable(
             journal, self.runner, clock, self.contexts, settings, mirrors=self._mirrors, plan=self._plan,
             agreed=partial(self._plan, consent=True),
+        )  # fmt: skip
+        self.metrics = Metrics(
+            settings.metrics, journal, clock, self.hub, self.contexts, sandbox=root.sandbox, heartbeat=self.heartbeat,
+            known=self._topics.known, queued=self.timetable.waiting,
+            outbox=lambda: [one.queued for one in self.notices.desk.outbox.waiting],
         )  # fmt: skip
         reads = Reads(self._plan, self._object, self._artefact, self._preview, self.doctor.run, self._log)
         about = About(
@@ -210,6 +217,7 @@ class House:
     def _changed(self, operation: Operation) -> None:
         self._topics.changed(operation)
         self.notices.wake()
+        self.metrics.changed(operation)
         mirror = self._mirrors.get(operation.context)
         if mirror is not None and not operation.state.open:
             mirror.touch()
@@ -248,6 +256,7 @@ class House:
             log.info("operation %s (%s) is %s", operation.id, operation.title, operation.state.value)
         self._tasks += await self.timetable.start()
         self._tasks += await self.notices.start()
+        await self.metrics.start()
         if self._options.context:
             self._tasks.append(asyncio.create_task(self.contexts.use(self._options.context)))
 
@@ -270,6 +279,7 @@ class House:
         try:
             async with asyncio.timeout(within):
                 await self.server.stop()
+                await self.metrics.close()
                 await self.runner.close()
         except TimeoutError:
             log.warning("not everything stopped within %d s", within)
@@ -356,6 +366,7 @@ class House:
             "contexts": {name: connection.row.state for name, connection in self.contexts.in_use.items()},
             "open_operations": [operation.id for operation in self.runner.open],
             "stays_for_schedules": list(self.timetable.stays_for()),
+            "metrics": self.metrics.said,
         }
 
 
@@ -371,29 +382,3 @@ class Place:
 
     def writable(self) -> bool:
         return self._consent or self._contexts.writable(self.context)
-
-
-class KubeconfigFiles:
-    """Reads the files of a path list, again only when one of them has changed: parsing a long one takes a while.
-
-    Missing files are skipped, as kubectl does with $KUBECONFIG.
-    """
-
-    def __init__(self) -> None:
-        self._seen: tuple[Any, ...] = ()
-        self._found = Kubeconfig()
-
-    def __call__(self, kubeconfig: str) -> Kubeconfig:
-        seen = (kubeconfig, *(_stamp(path) for path in kubeconfig.split(os.pathsep)))
-        if seen != self._seen:
-            self._found = load_kubeconfig(environ={**os.environ, "KUBECONFIG": kubeconfig} if kubeconfig else None)
-            self._seen = seen
-        return self._found
-
-
-def _stamp(path: str) -> tuple[int, ...]:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return ()
-    return (found.st_mtime_ns, found.st_size, found.st_ino)

@@ -106,6 +106,10 @@ class Hub:
     def keys(self, topic: str) -> tuple[str, ...]:
         return tuple(self._topics[topic].records) if topic in self._topics else ()
 
+    def records(self, topic: str) -> dict[str, bytes]:
+        """The records of a topic by key, each as the JSON that readers get; empty when there is no such topic."""
+        return dict(self._topics[topic].records) if topic in self._topics else {}
+
     def publish(
         self, topic: str, upserts: Mapping[str, Any] | None = None, removed: Iterable[str] = (), *, as_of: str = ""
     ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from lazarus_tui.config import Settings
@@ -20,8 +21,9 @@ from lazarus_tui.engine.proof_runs import ProofRuns
 from lazarus_tui.engine.runner import Runner
 from lazarus_tui.engine.scheduler import Scheduler
 from lazarus_tui.journal import Journal
-from lazarus_tui.model.clock import Clock
+from lazarus_tui.model.clock import Clock, parse_rfc3339
 from lazarus_tui.model.plan import Plan
+from lazarus_tui.model.proof_policies import State
 from lazarus_tui.model.resources import BACKUPS
 
 Planning = Callable[[str, str, Mapping[str, Any]], Awaitable[Plan]]  # kind, context, params
@@ -75,6 +77,14 @@ class Timetable:
         await self._objects.load()
         work = (self._scheduler.run(self._contexts.use), self._objects.run(self._contexts.use))
         return [asyncio.create_task(one) for one in work]
+
+    def waiting(self) -> dict[str, list[datetime]]:
+        """Since when proofs wait for their turn, by context; a context in use without any has none."""
+        found: dict[str, list[datetime]] = {context: [] for context in self._contexts.in_use}
+        for one in self._book.open():
+            if one.state is State.WAITING:
+                found.setdefault(one.context, []).append(parse_rfc3339(one.queued))
+        return found
 
     def stays_for(self) -> tuple[str, ...]:
         """Schedules and objects of contexts in use: while there are any, the engine does not end by itself."""

@@ -1,0 +1,228 @@
+"""From the engine's records to metric families. Pure: one sight in, samples out, nothing kept.
+
+Label values come from people and clusters: they are cut, and made valid UTF-8; the exposition escapes the rest.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.metrics_core import Metric as Family
+
+from lazarus_tui.engine.metrics.names import BY_NAME, METRICS
+from lazarus_tui.engine.metrics.tally import OTHER, Proven, Subject, leftovers
+from lazarus_tui.model.clock import parse_rfc3339
+from lazarus_tui.model.downtime import IN_PLACE, at_zero, concerns, row_of
+from lazarus_tui.model.operation import Operation, OpState
+from lazarus_tui.model.proofs import record_of
+from lazarus_tui.model.topics import WorkloadRow
+from lazarus_tui.model.verdict import Verdict
+
+# Workloads of the Overview with series of their own, over all contexts; characters of a label.
+MOST_WORKLOADS, LONGEST = 1000, 200
+RESULTS = {
+    Verdict.PASSED: "success",
+    Verdict.FAILED: "failure",
+    Verdict.INCONCLUSIVE: "inconclusive",
+    Verdict.NOT_TESTED: "inconclusive",
+}
+STATES = ("unknown", "connecting", "ready", "stale", "failed")
+_OPEN = (OpState.RUNNING, OpState.PARKED, OpState.UNDOING)
+Waiting = Mapping[str, Sequence[datetime]]  # since when things wait, by context
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What the engine knows at a moment. ``rows``: the Overview of each context that has one, by row key.
+
+    ``queued``: proofs that wait for their turn; ``outbox``: notices that wait.
+    """
+
+    now: datetime
+    started: datetime
+    version: str = ""
+    lag: float = 0.0
+    memory: int = 0
+    contexts: Mapping[str, str] = field(default_factory=dict)
+    operations: Sequence[Operation] = ()
+    proofs: Mapping[Subject, Proven] = field(default_factory=dict)
+    checks: Mapping[tuple[str, Verdict], int] = field(default_factory=dict)
+    folded: int = 0
+    rows: Mapping[str, Mapping[str, WorkloadRow]] = field(default_factory=dict)
+    queued: Waiting = field(default_factory=dict)
+    outbox: Sequence[datetime] = ()
+
+
+class Samples:
+    """Families by name; ``add`` refuses labels that the table does not name."""
+
+    def __init__(self) -> None:
+        self._families: dict[str, CounterMetricFamily | GaugeMetricFamily | InfoMetricFamily] = {}
+        for metric in METRICS:
+            made = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily, "info": InfoMetricFamily}[metric.type]
+            base = metric.name.removesuffix("_info") if metric.type == "info" else metric.name
+            self._families[metric.name] = made(base, metric.help, labels=() if metric.type == "info" else metric.labels)
+
+    def add(self, name: str, value: float, *labels: str) -> None:
+        metric, family = BY_NAME[name], self._families[name]
+        told = [label(one) for one in labels]
+        if len(told) != len(metric.labels):
+            raise ValueError(f"{name} has the labels {metric.labels}")
+        if isinstance(family, InfoMetricFamily):
+            family.add_metric((), dict(zip(metric.labels, told, strict=True)))
+        else:
+            family.add_metric(told, value)
+
+    def families(self) -> list[Family]:
+        return [family for family in self._families.values() if family.samples]
+
+
+def label(value: str) -> str:
+    """At most ``LONGEST`` characters of valid UTF-8."""
+    return value[:LONGEST].encode("utf-8", "replace").decode()
+
+
+def families(sight: Sight) -> list[Family]:
+    out = Samples()
+    for subject, proven in sight.proofs.items():
+        _results(out, subject, proven)
+        if subject != OTHER:
+            _last(out, subject, proven)
+            _figures(out, subject, proven)
+            _control(out, subject, proven, sight.now)
+    for kind in sorted({kind for kind, _ in sight.checks}):
+        for verdict in Verdict:
+            out.add("lazarus_checks_total", sight.checks.get((kind, verdict), 0), kind, _word(verdict))
+    left_out = _exposure(out, sight)
+    _at_zero(out, sight)
+    _queues(out, sight)
+    _engine(out, sight, left_out)
+    return out.families()
+
+
+def _word(verdict: Verdict) -> str:
+    return verdict.value.lower().replace(" ", "_")
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        return parse_rfc3339(text).timestamp() if text else None
+    except ValueError:
+        return None
+
+
+def _results(out: Samples, subject: Subject, proven: Proven) -> None:
+    """All results of a subject, the zeros too: a series that begins at 1 would hide its first increase."""
+    for name, counts in (("restore_tests", proven.results), ("negative_controls", proven.controls)):
+        told = Counter[str](dict.fromkeys(("success", "failure", "inconclusive"), 0))
+        for verdict, count in counts.items():
+            told[RESULTS[verdict]] += count
+        for result, count in told.items():
+            out.add(f"lazarus_{name}_total", count, *subject, result)
+
+
+def _last(out: Samples, subject: Subject, proven: Proven) -> None:
+    last = proven.last
+    if last is None:
+        return
+    for verdict in Verdict:
+        out.add("lazarus_proof_last_result", last.verdict is verdict, *subject, _word(verdict))
+    for name, text in (("timestamp", last.ended), ("success_timestamp", proven.last_passed)):
+        if (at := _seconds(text)) is not None:
+            out.add(f"lazarus_proof_last_{name}_seconds", at, *subject)
+    record = record_of(last.facts)
+    out.add("lazarus_proof_last_info", 1, *subject, record.point if record else "", last.id)
+    if (left := leftovers(last)) is not None:
+        out.add("lazarus_proof_leftovers", left, *subject)
+
+
+def _figures(out: Samples, subject: Subject, proven: Proven) -> None:
+    for name, figure in (("rto", "time"), ("rpo", "point")):
+        if name in proven.objectives:
+            more = ("objective",) if name == "rto" else ()
+            out.add(f"lazarus_recovery_{figure}_objective_seconds", proven.objectives[name], *subject, *more)
+    found = proven.measured.figures if proven.measured is not None else None
+    if found is None or found.rta_seconds is None:
+        return
+    out.add("lazarus_recovery_time_actual_seconds", found.rta_seconds, *subject)
+    out.add("lazarus_recovery_time_objective_seconds", found.rta_seconds, *subject, "actual")
+    for phase in found.rta_phases:
+        out.add("lazarus_recovery_time_phase_seconds", phase.seconds, *subject, phase.name)
+    if found.rpa_seconds is not None:
+        out.add("lazarus_recovery_point_actual_seconds", found.rpa_seconds, *subject)
+
+
+def _control(out: Samples, subject: Subject, proven: Proven, now: datetime) -> None:
+    if proven.control is not None:
+        out.add("lazarus_negative_control_failed", proven.control.verdict is Verdict.FAILED, *subject)
+    if (at := _seconds(proven.control_red)) is not None:
+        out.add("lazarus_negative_control_age_seconds", max(0.0, now.timestamp() - at), *subject)
+
+
+def _exposure(out: Samples, sight: Sight) -> int:
+    """How many workloads were left out. What is unknown has no sample: not 0, and not protected."""
+    found = [(context, key, row) for context, rows in sorted(sight.rows.items()) for key, row in sorted(rows.items())]
+    for context, key, row in found[:MOST_WORKLOADS]:
+        if row.newest is not None or row.listed("backups"):
+            out.add("lazarus_workload_protected", row.newest is not None, context, key)
+        for name, point in (("protected", row.newest), ("proven", row.newest_proven)):
+            at = _seconds(point.start) if point is not None else None
+            if at is not None:
+                out.add(f"lazarus_exposure_{name}_seconds", max(0.0, sight.now.timestamp() - at), context, key)
+    return max(0, len(found) - MOST_WORKLOADS)
+
+
+def _at_zero(out: Samples, sight: Sight) -> None:
+    """Of each workload the newest restore in place: an older one may have ended there and been put right since."""
+    restores = sorted((each for each in sight.operations if each.kind == IN_PLACE), key=lambda one: one.started)
+    newest = {(each.context, each.target): each for each in restores}
+    for (context, target), each in list(newest.items())[:MOST_WORKLOADS]:
+        if concerns(each):
+            row = row_of(each, sight.rows.get(context, {}))
+            out.add("lazarus_workload_at_zero", at_zero(each, row), context, target)
+
+
+def _queues(out: Samples, sight: Sight) -> None:
+    asked: dict[str, list[datetime]] = {context: [] for context in sight.contexts}
+    for each in sight.operations:
+        at = _seconds(str(each.facts.get("restore.t4") or ""))
+        if each.state is OpState.RUNNING and at is not None and not each.facts.get("restore.t5"):
+            asked.setdefault(each.context, []).append(datetime.fromtimestamp(at, UTC))
+    for name, waiting in (("restore", asked), ("proof", sight.queued)):
+        for context, times in waiting.items():
+            out.add(f"lazarus_{name}_queue_length", len(times), context)
+            out.add(f"lazarus_{name}_queue_oldest_seconds", _oldest(times, sight.now), context)
+
+
+def _oldest(times: Iterable[datetime], now: datetime) -> float:
+    return max((max(0.0, (now - one).total_seconds()) for one in times), default=0.0)
+
+
+def _engine(out: Samples, sight: Sight, left_out: int) -> None:
+    for context, state in sight.contexts.items():
+        for one in STATES:
+            out.add("lazarus_context_state", state == one, context, one)
+    counts = Counter((each.context, each.kind, each.state) for each in sight.operations if each.state in _OPEN)
+    for (context, kind, op_state), count in sorted(counts.items()):
+        out.add("lazarus_operations_open", count, context, kind, op_state.value)
+    out.add("lazarus_outbox_waiting", len(sight.outbox))
+    out.add("lazarus_outbox_oldest_seconds", _oldest(sight.outbox, sight.now))
+    out.add("lazarus_engine_info", 1, sight.version)
+    out.add("lazarus_engine_start_time_seconds", sight.started.timestamp())
+    out.add("lazarus_engine_loop_lag_seconds", sight.lag)
+    out.add("lazarus_engine_memory_bytes", sight.memory)
+    out.add("lazarus_metrics_left_out", sight.folded + left_out)
+
+
+class Snapshot:
+    """A collector of families that are made already; one for each scrape, in a registry of its own."""
+
+    def __init__(self, found: Sequence[Family]) -> None:
+        self._found = found
+
+    def collect(self) -> Iterator[Family]:
+        return iter(self._found)

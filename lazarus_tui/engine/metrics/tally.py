@@ -1,0 +1,156 @@
+"""Proofs counted: from the journal when the engine starts, then as they end. A counter never falls, nor starts again.
+
+What a proof is counted under (its subject) comes from its plan. There are so many subjects at most; later ones are
+counted together, because a series that is made once is kept by Prometheus for weeks.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from lazarus_tui.model.operation import Operation
+from lazarus_tui.model.plan import Plan
+from lazarus_tui.model.proofs import record_of
+from lazarus_tui.model.verdict import Verdict
+
+KIND = "prove.run"
+# Subjects with series of their own; each has about forty.
+MOST = 500
+
+
+class Subject(NamedTuple):
+    """``workload``: what the proof is about, "shop" or "shop/StatefulSet/orders"; ``policy`` "": started by hand."""
+
+    context: str
+    policy: str
+    workload: str
+
+
+OTHER = Subject("", "", "(other)")
+
+
+@dataclass
+class Proven:
+    """What is known of one subject. ``last`` and ``control``: the newest proof, and the newest negative control."""
+
+    results: Counter[Verdict] = field(default_factory=Counter)
+    controls: Counter[Verdict] = field(default_factory=Counter)
+    last: Operation | None = None
+    last_passed: str = ""
+    measured: Operation | None = None  # the newest with a recovery time
+    control: Operation | None = None
+    control_red: str = ""  # when a control last went red, as it should
+    objectives: dict[str, float] = field(default_factory=dict)  # of the newest plan: rto, rpo
+
+
+class Events(Protocol):
+    """An event of the journal."""
+
+    @property
+    def op(self) -> str: ...
+    @property
+    def body(self) -> dict[str, Any]: ...
+
+
+class Journal(Protocol):
+    """What counting needs of the journal."""
+
+    async def events_of(self, kind: str) -> Iterable[Events]: ...
+
+    async def find(self, prefix: str) -> list[Operation]: ...
+
+    async def plan(self, op: str) -> Plan | None: ...
+
+
+class Tally:
+    """``load`` once; ``changed`` with every change of an operation; ``settle`` before it is read."""
+
+    def __init__(self, journal: Journal, most: int = MOST) -> None:
+        self._journal, self._most = journal, most
+        self._counted: set[str] = set()
+        self._pending: dict[str, Operation] = {}
+        self._loaded = False
+        self.proofs: dict[Subject, Proven] = {}
+        self.checks: Counter[tuple[str, Verdict]] = Counter()
+        self.folded: set[Subject] = set()
+
+    def changed(self, operation: Operation) -> None:
+        if operation.kind == KIND and operation.id not in self._counted:
+            self._pending[operation.id] = operation
+
+    async def settle(self) -> None:
+        """Count what has ended since. Raises ``JournalError``; then nothing of what is left is lost."""
+        if not self._loaded:
+            await self._load()
+        for op, operation in sorted(self._pending.items(), key=lambda item: item[1].ended):
+            await self._take(operation)
+            self._pending.pop(op, None)
+
+    async def _load(self) -> None:
+        for event in await self._journal.events_of("op.begun"):
+            if event.body.get("kind") == KIND and event.op not in self._counted:
+                for operation in await self._journal.find(event.op):
+                    await self._take(operation)
+        self._loaded = True
+
+    async def _take(self, operation: Operation) -> None:
+        """A subject is known from the start of its first proof on: its counters are 0 before they are 1."""
+        if operation.id in self._counted:
+            return
+        plan = await self._journal.plan(operation.id)
+        params: dict[str, Any] = plan.params if plan is not None else {}
+        subject = self._subject(operation, params)
+        proven = self.proofs.setdefault(subject, Proven())
+        if not operation.ended:
+            return
+        self._counted.add(operation.id)
+        for check in operation.checks:
+            self.checks[check.kind, check.verdict] += 1
+        if params.get("control"):
+            _controlled(proven, operation)
+        else:
+            _proved(proven, operation, params)
+
+    def _subject(self, operation: Operation, params: dict[str, Any]) -> Subject:
+        about = "/".join(filter(None, (str(params.get("namespace") or ""), str(params.get("workload") or ""))))
+        found = Subject(operation.context, str(params.get("policy") or ""), about or operation.target)
+        if found in self.proofs or len(self.proofs) - (OTHER in self.proofs) < self._most:
+            return found
+        self.folded.add(found)
+        return OTHER
+
+
+def _proved(proven: Proven, operation: Operation, params: dict[str, Any]) -> None:
+    proven.results[operation.verdict] += 1
+    if operation.verdict is Verdict.PASSED:
+        proven.last_passed = max(proven.last_passed, operation.ended)
+    if proven.last is None or operation.ended >= proven.last.ended:
+        proven.last = operation
+        proven.objectives = _objectives(params)
+    measured = operation.figures is not None and operation.figures.rta_seconds is not None
+    if measured and (proven.measured is None or operation.ended >= proven.measured.ended):
+        proven.measured = operation
+
+
+def _controlled(proven: Proven, operation: Operation) -> None:
+    """PASSED says that the broken copy went red."""
+    proven.controls[operation.verdict] += 1
+    if operation.verdict is Verdict.PASSED:
+        proven.control_red = max(proven.control_red, operation.ended)
+    if proven.control is None or operation.ended >= proven.control.ended:
+        proven.control = operation
+
+
+def _objectives(params: dict[str, Any]) -> dict[str, float]:
+    wanted = params.get("targets") or {}
+    found = {name: wanted.get(f"{name}_seconds") for name in ("rto", "rpo")}
+    return {name: float(said) for name, said in found.items() if isinstance(said, int | float)}
+
+
+def leftovers(operation: Operation) -> int | None:
+    """What the proof left in the cluster; None where it was never judged."""
+    record = record_of(operation.facts)
+    return len(record.left) if record is not None else None
