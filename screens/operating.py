@@ -12,6 +12,9 @@ from lazarus_tui.view.text import Tone
 from screens.notice import refusal
 from screens.place import Place
 
+# The plan of a proof reads the whole of a backup first.
+PLANNING_SECONDS = 180.0
+
 
 class Operating(Place):
     """``situation().operation`` is the one that is meant; the action table has made sure that there is one."""
@@ -49,7 +52,7 @@ class Operating(Place):
         for number, params in enumerate(wanted, 1):
             self.say("planning …")
             request = {"kind": kind, "context": self.host.context_name, "params": params}
-            plan = await self.host.source.call("plan.make", request, Plan)
+            plan = await self.host.source.call("plan.make", request, Plan, timeout=PLANNING_SECONDS)
             started = await self.app.push_screen_wait(PlanScreen(plan, of=(number, len(wanted))))
             if started is None:
                 before = f"the {number - 1} before it were started, the rest were not" if number > 1 else ""

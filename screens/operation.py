@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.topics import LogLine
-from lazarus_tui.view import downtime, freezes, operations, times
+from lazarus_tui.view import downtime, freezes, operations, proof_run, times
 from lazarus_tui.view.reasons import Situation
 from lazarus_tui.view.source import TopicState
 from lazarus_tui.view.text import BLANK, line, muted, span
@@ -79,13 +79,16 @@ class OperationScreen(Operating, Reading):
         here = operation.context == self.host.context_name
         row = downtime.row_of(operation, self.host.topic("overview").records) if here else None
         held = freezes.lines(operation, now, width - 1) if operations.moves(operation) else []  # else the banner has it
-        self.query_one("#title", LineBlock).show([*headline, *downtime.count_line(operation, row), *held])
+        is_proof = proof_run.is_proof(operation)
+        view = proof_run if is_proof else operations
+        standing = proof_run.standing(operation) if is_proof else []
+        self.query_one("#title", LineBlock).show([*headline, *standing, *downtime.count_line(operation, row), *held])
         self.set_class(not operation.state.open, "ended")
         self.pager.wrapped = not operation.state.open
-        self.pager.show(operations.body(operation, now, width - 1))
+        self.pager.show(view.body(operation, now, width - 1))
         if operations.moves(operation):
             self._ended = False
-            self.pager.reveal(operations.at_work(operation, now, width - 1))
+            self.pager.reveal(view.at_work(operation, now, width - 1))
         elif not self._ended:
             self._ended = True
             self.pager.scroll_to(y=0, animate=False, immediate=True)

@@ -10,12 +10,13 @@ from lazarus_tui.model.topics import WorkloadRow
 from lazarus_tui.view import overview
 from lazarus_tui.view.text import BLANK, Line
 from screens.deeds import Deeds
+from screens.proving import Proving
 from screens.set_deeds import SetDeeds
 from widgets.line_block import LineBlock
 from widgets.line_table import LineTable
 
 
-class OverviewScreen(SetDeeds, Deeds):
+class OverviewScreen(Proving, SetDeeds, Deeds):
     mode = "overview"
     topic_name = "overview"
     base_sheet = overview.SHEET

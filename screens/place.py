@@ -257,6 +257,9 @@ class Place(Screen[Any]):
     async def do_snapshots(self) -> None:
         await self.host.visit("snapshots")
 
+    async def do_proofs(self) -> None:
+        await self.host.visit("proofs")
+
     async def do_earlier(self) -> None:
         await self.host.go_along(-1)
 

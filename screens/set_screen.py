@@ -9,11 +9,12 @@ from lazarus_tui.view import set_card, snapshots
 from lazarus_tui.view.reasons import Situation
 from lazarus_tui.view.source import TopicState
 from lazarus_tui.view.text import BLANK, line, muted
+from screens.proving import Proving
 from screens.reading import Reading
 from screens.set_deeds import SetDeeds
 
 
-class SetScreen(SetDeeds, Reading):
+class SetScreen(Proving, SetDeeds, Reading):
     """Follows the set with ``key`` (namespace/id)."""
 
     mode = "set"
@@ -45,5 +46,6 @@ class SetScreen(SetDeeds, Reading):
             loading = self.main_topic().state == "loading"
             self.pager.show([BLANK, line(muted("  loading …" if loading else "  this set is gone"))])
             return
-        operations = self.host.topic("operations").records.values()
+        every = self.host.topic("operations").records.values()
+        operations = [each for each in every if each.context == self.host.context_name]
         self.pager.show(set_card.card(found, operations, self.host.now(), self.size.width - 1))

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
+from lazarus_tui.model.sets import SnapshotSet
 from lazarus_tui.view import snapshots
+from lazarus_tui.view.sheet import Sheet
 from lazarus_tui.view.source import TopicState
 from screens.deeds import Deeds
+from screens.proving import Proving
 from screens.set_deeds import SetDeeds
 
 
-class SnapshotsScreen(SetDeeds, Deeds):
+class SnapshotsScreen(Proving, SetDeeds, Deeds):
     mode = "snapshots"
     topic_name = "snapshots"
     base_sheet = snapshots.SHEET
@@ -22,6 +28,12 @@ class SnapshotsScreen(SetDeeds, Deeds):
 
     def main_topic(self) -> TopicState:
         return self._gathered(self.host.topic("snapshots"), self.host.topic("snapshot-contents"))
+
+    def sheet(self, state: TopicState) -> Sheet[SnapshotSet]:
+        """With what the proofs of this context say about each set."""
+        mine = [each for each in self.host.topic("operations").records.values()
+                if each.context == self.host.context_name]  # fmt: skip
+        return replace(snapshots.SHEET, cells=partial(snapshots.cells, known=snapshots.verdicts(mine)))
 
     def do_open(self) -> None:
         from screens.set_screen import SetScreen

@@ -17,7 +17,7 @@ from lazarus_tui.view.text import Line, Tone
 ELLIPSIS = "…"
 
 # For terminals whose font has nothing beyond Latin (the Linux console); each one stands for itself in one cell.
-_PLAIN_GLYPHS = str.maketrans("✓✗▲▶○●■━─…↶›→←↑↓▸‖≠", "+x!>o*#=-~<>><^v>|#")
+_PLAIN_GLYPHS = str.maketrans("✓✗▲▶○●■━─…↶›→←↑↓▸‖≠▁▂▃▄▅▆▇█┄·", "+x!>o*#=-~<>><^v>|#__..::##-.")
 
 
 class Painted(Widget):

@@ -92,6 +92,7 @@ Screen { background: $background; color: $foreground; overflow: hidden; }
 #footer { height: 1; dock: bottom; background: $lz-bar; }
 #body { padding: 0; }
 OverviewScreen #body { height: auto; min-height: 2; max-height: 1fr; }
+ProofsScreen #body { height: auto; min-height: 2; max-height: 1fr; }
 OperationScreen #title { height: auto; }
 OperationScreen #log-title { height: 1; }
 OperationScreen #log { height: 26%; min-height: 4; }

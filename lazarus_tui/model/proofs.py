@@ -115,6 +115,13 @@ class ProofRecord(msgspec.Struct, frozen=True, kw_only=True):
         """Whether it says anything about the point."""
         return not self.control
 
+    @property
+    def about(self) -> About:
+        return About(
+            namespace=self.namespace, workload=self.workload, source=self.source, point=self.point,
+            control=self.control, require=self.required,
+        )  # fmt: skip
+
     def verdict_of(self, ladder: Ladder) -> Verdict:
         """Of one workload: its own rungs; what keeps the whole from green keeps every part from it."""
         verdict = ladder.verdict(self.required)
@@ -147,10 +154,7 @@ def record_of(facts: Mapping[str, Any]) -> ProofRecord | None:
 def about(facts: Mapping[str, Any]) -> About | None:
     """What the proof with these facts is about, None while it has not looked, and for what cannot be read."""
     if (record := record_of(facts)) is not None:
-        return About(
-            namespace=record.namespace, workload=record.workload, source=record.source, point=record.point,
-            control=record.control, require=record.required,
-        )  # fmt: skip
+        return record.about
     try:
         return msgspec.convert(facts[ABOUT], About) if facts.get(ABOUT) else None
     except msgspec.ValidationError:

@@ -16,6 +16,7 @@ from lazarus_tui.view.reasons import (
     may,
     parked,
     point,
+    provable,
     releasable,
     row,
     runs,
@@ -28,7 +29,7 @@ from lazarus_tui.view.reasons import (
     writable,
 )
 
-MODES = ("overview", "backups", "schedules", "restores", "operations", "snapshots")
+MODES = ("overview", "backups", "schedules", "restores", "operations", "snapshots", "proofs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,9 @@ _ARTEFACTS = _ON({"backups", "restores"})
 _DOCUMENTS = _ARTEFACTS | {"document"}
 _DESCRIBED = _OBJECTS | _DOCUMENTS | {"overview", "snapshots"}
 _SETS = _ON({"snapshots", "set"})
+_PROOFS = _ON({"proofs", "proof"})
 _OPERATIONS = _ON({"operations", "operation"})
-_LISTS = _ON({*MODES, "contexts"})
+_LISTS = _ON({*MODES, "proof", "contexts"})
 
 ACTIONS: tuple[Action, ...] = (
     Action("open", ("enter",), "open", "open what the cursor is on", _LISTS, needs=(row,), footer=1),
@@ -187,14 +189,34 @@ ACTIONS: tuple[Action, ...] = (
         4,
     ),
     Action(
-        "prune",
+        "prove",
         ("p",),
+        "prove",
+        "plan to restore the point into a closed quarantine, check and judge it, and remove it again",
+        _SETS | _PROOFS | {"overview", "backups"},
+        Danger.CHANGES,
+        (*_WRITE, provable),
+        3,
+    ),
+    Action(
+        "control",
+        ("x",),
+        "control",
+        "plan a proof of a copy that is broken on purpose: its checks have to go red",
+        _PROOFS,
+        Danger.CHANGES,
+        (*_WRITE, provable),
+        6,
+    ),
+    Action(
+        "prune",
+        ("P", "shift+p"),
         "prune",
         "plan to remove the workload's sets that no rule keeps; the plan says which, and why the others stay",
         _SETS,
         Danger.DESTROYS,
         (*_WRITE, _PRUNE, stateful),
-        5,
+        7,
     ),
     Action(
         "release",
@@ -262,6 +284,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("restores", ("4",), "restores", "all restores"),
     Action("operations", ("5",), "operations", "what Lazarus does and did"),
     Action("snapshots", ("6",), "snapshots", "all snapshot sets of StatefulSets"),
+    Action("proofs", ("7",), "proofs", "how far each workload was proven, and how long it takes"),
     Action("earlier", ("left_square_bracket",), "earlier", "the place before this one, as they were visited"),
     Action("later", ("right_square_bracket",), "later", "the place after this one, as they were visited"),
     Action("command", ("colon",), "command", "go somewhere by name: :backups shop /daily @context", footer=15),

@@ -71,13 +71,13 @@ def _link_chip(link: LinkState, context: ContextRow | None) -> Span:
 def places(mode: str, right: Iterable[Span], active: int, width: int, waiting: int = 0) -> Line:
     """The places with their keys; at operations stands what is open right now, or waits for a person.
 
-    When the right end needs the room, the other places shrink: to four letters, then to two.
+    When the right end needs the room, the other places shrink: to six letters, to four, then to two.
     """
     ends = [*right, span(" ")]
     gap = "   " if width >= 100 else "  "
     chip = f" ▲{waiting} waits" if waiting else f" ▶{active}" if active else ""
     room = width - len(plain(tuple(ends))) - 2  # a number close to a place would be read as its number
-    shown = [_places(mode, chip, gap, letters) for letters in (len(MODES[0]) + 10, 4, 2)]
+    shown = [_places(mode, chip, gap, letters) for letters in (len(MODES[0]) + 10, 6, 4, 2)]
     fits = next((each for each in shown if len(plain(tuple(each))) < room), shown[-1])
     return spread(fits, ends, width)
 

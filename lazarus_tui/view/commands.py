@@ -13,14 +13,15 @@ ALIASES = {
     "operations": "operations", "operation": "operations", "ops": "operations", "op": "operations",
     "snapshots": "snapshots", "snapshot": "snapshots", "sets": "snapshots", "set": "snapshots", "ss": "snapshots",
     "sn": "snapshots",
+    "proofs": "proofs", "proof": "proofs", "prove": "proofs", "pr": "proofs", "ladder": "proofs",
     "contexts": "contexts", "context": "contexts", "ctx": "contexts", "clusters": "contexts",
     "help": "help", "h": "help", "aliases": "help",
     "theme": "theme", "rehearse": "rehearse", "drill": "rehearse",
     "q": "quit", "quit": "quit", "q!": "quit", "exit": "quit",
 }  # fmt: skip
 _WORDS = (
-    "overview", "backups", "schedules", "restores", "operations", "snapshots", "contexts", "help", "rehearse", "theme",
-    "quit",
+    "overview", "backups", "schedules", "restores", "operations", "snapshots", "proofs", "contexts", "help", "rehearse",
+    "theme", "quit",
 )  # fmt: skip
 
 

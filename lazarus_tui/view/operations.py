@@ -222,7 +222,7 @@ def at_work(operation: Operation, now: datetime, width: int) -> int:
     return len(checklist(msgspec.structs.replace(operation, steps=operation.steps[: found[0]]), now, width)) - 1
 
 
-def _figure(label: str, value: str, definition: str, tone: Tone = Tone.STRONG) -> Line:
+def figure(label: str, value: str, definition: str, tone: Tone = Tone.STRONG) -> Line:
     return line(muted(f" {label:<14} "), span(f"{value:>8}", tone), muted(f"   {definition}"))
 
 
@@ -241,24 +241,24 @@ def figures(found: Figures) -> list[Line]:
     """Each figure with its definition; what was not measured says so."""
     lines: list[Line] = []
     if found.rta_definition or found.rta_seconds is not None:
-        lines.append(_figure("recovery time", times.measured(found.rta_seconds), found.rta_definition))
+        lines.append(figure("recovery time", times.measured(found.rta_seconds), found.rta_definition))
     lines += map(_phase, found.rta_phases)
     if found.rpa_definition or found.rpa_seconds is not None:
-        lines.append(_figure("data lost", times.measured(found.rpa_seconds), found.rpa_definition))
+        lines.append(figure("data lost", times.measured(found.rpa_seconds), found.rpa_definition))
     if found.orders_lost is not None:
         words = f"of {found.orders_at_loss}; {found.orders_restored} restored"
-        lines.append(_figure("orders lost", str(found.orders_lost), words))
+        lines.append(figure("orders lost", str(found.orders_lost), words))
         lines += [line(" " * 27, muted(found.lost_definition))] if found.lost_definition else []
     elif found.lost_definition:
-        lines.append(_figure("orders lost", "unknown", found.lost_definition.removeprefix("unknown: ")))
+        lines.append(figure("orders lost", "unknown", found.lost_definition.removeprefix("unknown: ")))
     if found.watermark:
-        lines.append(_figure("newest data", "", f"{found.watermark}, found in the restored copy"))
+        lines.append(figure("newest data", "", f"{found.watermark}, found in the restored copy"))
     if found.engine_seconds is not None:
-        lines.append(_figure("Lazarus", times.measured(found.engine_seconds), "its own share, not waiting for others"))
+        lines.append(figure("Lazarus", times.measured(found.engine_seconds), "its own share, not waiting for others"))
     return lines
 
 
-def _check(check: CheckResult, width: int) -> list[Line]:
+def check_lines(check: CheckResult, width: int) -> list[Line]:
     """A check's verdict, time, name and what it saw: below its name where it does not fit beside it."""
     found = status.verdict(check.verdict)
     head = line("   ", found, " " * (14 - len(found.text)), f" {times.measured(check.seconds):>6}  ",
@@ -269,8 +269,8 @@ def _check(check: CheckResult, width: int) -> list[Line]:
     return [head, *wrap(summary.text, width - 1, Tone.MUTED, 26)]
 
 
-def conclusion(operation: Operation, width: int) -> list[Line]:
-    """Message, verdict, checks and figures: what stands below the steps at the end (or when it is stuck)."""
+def said(operation: Operation, width: int) -> list[Line]:
+    """Its message, what to do next, and that it waits."""
     lines: list[Line] = []
     if operation.message:
         tone = Tone.PLAIN if operation.state is OpState.DONE else Tone.WARN
@@ -280,11 +280,26 @@ def conclusion(operation: Operation, width: int) -> list[Line]:
     if operation.state is OpState.PARKED:
         undo = ", u takes it back" if operation.can_undo else ""
         lines += [BLANK, line(" ", span(f"▲ it waits for you: r lets it go on{undo}", Tone.WARN))]
+    return lines
+
+
+def taking_back(operation: Operation, width: int) -> list[Line]:
+    """What undo means, where there is one."""
+    if not operation.can_undo:
+        return []
+    means = f": {operation.undo}" if operation.undo else ""
+    first, *rest = wrap(f"takes this operation back{means}", width - 1, Tone.PLAIN, 3)
+    return [BLANK, line(" ", accent("u "), *first[1:]), *rest]
+
+
+def conclusion(operation: Operation, width: int) -> list[Line]:
+    """Message, verdict, checks and figures: what stands below the steps at the end (or when it is stuck)."""
+    lines = said(operation, width)
     if operation.state.open:  # a verdict before the end would be a green that nothing stands behind
         lines += [BLANK, heading(" Checks so far")] if operation.checks else []
     elif operation.checks or (operation.figures is not None and operation.kind not in _UNJUDGED):
         lines += [BLANK, line(accent(" Verdict  "), status.verdict(operation.verdict))]
-    lines += [part for check in operation.checks for part in _check(check, width)]
+    lines += [part for check in operation.checks for part in check_lines(check, width)]
     untested = operation.facts.get("checks.untested")
     if isinstance(untested, list) and untested and not operation.state.open:
         lines += wrap(f"not tested: {', '.join(map(str, untested))}", width - 4, Tone.MUTED, 3)
@@ -293,11 +308,7 @@ def conclusion(operation: Operation, width: int) -> list[Line]:
     for key in ("evidence", "point", "backup", "restore", "set"):
         if isinstance(operation.facts.get(key), str):
             lines.append(labelled(key, span(operation.facts[key], limit=300), width=14))
-    if operation.can_undo:
-        means = f": {operation.undo}" if operation.undo else ""
-        first, *rest = wrap(f"takes this operation back{means}", width - 1, Tone.PLAIN, 3)
-        lines += [BLANK, line(" ", accent("u "), *first[1:]), *rest]
-    return lines
+    return lines + taking_back(operation, width)
 
 
 def body(operation: Operation, now: datetime, width: int) -> list[Line]:

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from lazarus_tui.model.operation import Operation, OpState, StepState
 from lazarus_tui.model.plan import Danger, Effect, Estimate, Plan
-from lazarus_tui.view import status, times
+from lazarus_tui.model.proofs import KIND
+from lazarus_tui.view import proof_plan, status, times
 from lazarus_tui.view.chrome import uid
 from lazarus_tui.view.text import BLANK, Line, Span, Tone, labelled, line, muted, span, strong, wrap
 
@@ -24,6 +25,8 @@ _DANGERS = {
 }
 # More effects than this are counted; the whole list is in the plan that is journalled.
 EFFECTS_SHOWN = 200
+# How the plan of a proof begins a warning that forbids its verdict to be green.
+NEVER_GREEN = "cannot be PASSED"
 
 
 def estimate(found: Estimate | None) -> tuple[Span | str, ...]:
@@ -44,6 +47,18 @@ def effect(found: Effect) -> Line:
     return line("   ", span(f"{glyph} {found.verb:<8}", tone), span(found.what, limit=200), muted(f"  {found.detail}"))
 
 
+def _undo(plan: Plan, width: int) -> list[Line]:
+    if plan.kind == KIND and not plan.undo:
+        return folded("undo", "not needed: all that it makes is removed at the end, and shown to be gone", width)
+    return folded("undo", plan.undo or "cannot be taken back", width, Tone.PLAIN if plan.undo else Tone.WARN)
+
+
+def _warning(text: str, width: int) -> list[Line]:
+    """Why a proof can never be green is as loud as a loss."""
+    never = text.startswith(NEVER_GREEN)
+    return wrap(f"{'✗' if never else '▲'} {text}", width - 2, Tone.BAD if never else Tone.PLAIN, 3)
+
+
 def card(plan: Plan, width: int) -> list[Line]:
     """The lines a person reads before approving."""
     words, tone = _DANGERS[plan.danger]
@@ -54,15 +69,19 @@ def card(plan: Plan, width: int) -> list[Line]:
         labelled("where", span(plan.context, Tone.ACCENT), muted(f"  cluster {uid(plan.cluster_uid)}")),
         labelled("target", strong(plan.target)),
         labelled("takes", *estimate(plan.estimate)),
-        *folded("undo", plan.undo or "cannot be taken back", width, Tone.PLAIN if plan.undo else Tone.WARN),
+        *_undo(plan, width),
     ]
+    if plan.kind == KIND:
+        lines += proof_plan.asked(plan, width)
     if plan.losses:
         lines += [BLANK, line(span(" What will be lost", Tone.BAD))]
         lines += [part for loss in plan.losses for part in wrap(f"✗ {loss}", width - 2, Tone.PLAIN, 3)]
     if plan.warnings:
         lines += [BLANK, line(span(" Mind", Tone.WARN))]
-        lines += [part for warning in plan.warnings for part in wrap(f"▲ {warning}", width - 2, Tone.PLAIN, 3)]
-    if plan.effects:
+        lines += [part for warning in plan.warnings for part in _warning(warning, width)]
+    if plan.kind == KIND:
+        lines += proof_plan.parts(plan, width)
+    elif plan.effects:
         lines += [BLANK, line(span(" What will happen", Tone.ACCENT)), *map(effect, plan.effects[:EFFECTS_SHOWN])]
         if len(plan.effects) > EFFECTS_SHOWN:
             lines.append(line(muted(f"   … and {len(plan.effects) - EFFECTS_SHOWN} more")))

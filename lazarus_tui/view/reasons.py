@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.sets import SnapshotSet
 from lazarus_tui.model.topics import ContextRow, WorkloadRow
 from lazarus_tui.view import times
+from lazarus_tui.view.proofs import Proven
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,31 @@ def usable(situation: Situation) -> str | None:
     if isinstance(record, SnapshotSet) and not record.usable:
         return f"a set that is {record.state} cannot be restored: {(*record.troubles, 'it names no volumes')[0]}"
     return stateful(situation)
+
+
+_MAKES = (
+    "create namespaces", "create pods", "create networkpolicies.networking.k8s.io", "delete namespaces",
+)  # fmt: skip
+
+
+def provable(situation: Situation) -> str | None:
+    """A proof needs a usable point, Velero where the point is Velero's, and the right to make a quarantine."""
+    record, context = situation.record, situation.context
+    if isinstance(record, SnapshotSet):
+        found = usable(situation)
+    else:
+        found = velero(situation) or allowed("create restores.velero.io")(situation) or _newest(situation)
+    denied = context.denied if context is not None else ()
+    return found or next((f"your account may not {each}" for each in _MAKES if each in denied), None)
+
+
+def _newest(situation: Situation) -> str | None:
+    record = situation.record
+    if isinstance(record, Proven):
+        if record.open is not None:
+            return "a proof of it runs: enter shows it"
+        return None if record.row is None else point(replace(situation, record=record.row))
+    return point(situation)
 
 
 def releasable(situation: Situation) -> str | None:

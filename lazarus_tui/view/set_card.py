@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.operation import Operation
+from lazarus_tui.model.proofs import KIND, about
 from lazarus_tui.model.sets import Member, SnapshotSet
 from lazarus_tui.model.snapshots import cut_at, restore_size
+from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.view import snapshots, status, times
 from lazarus_tui.view.text import BLANK, Line, Span, Tone, heading, labelled, line, muted, span, strong, wrap
 
@@ -38,7 +40,7 @@ def _skew(found: SnapshotSet) -> str:
     return f"{times.measured(found.skew)} between the first cut and the last"
 
 
-def _facts(found: SnapshotSet, now: datetime) -> list[Line]:
+def _facts(found: SnapshotSet, known: Mapping[str, Verdict], now: datetime) -> list[Line]:
     replicas = f"  {found.about.replicas} replicas then" if found.about.replicas else ""
     schedule = f"  by schedule {found.schedule}" if found.schedule else ""
     return [
@@ -49,7 +51,7 @@ def _facts(found: SnapshotSet, now: datetime) -> list[Line]:
         _fact("consistency", _CONSISTENCY.get(found.consistency, found.consistency)),
         _fact("role", found.role, muted(schedule)),
         _fact("legal hold", span(found.hold, Tone.ACCENT, 300) if found.hold else muted("none")),
-        _fact("proven", snapshots.proven(found)),
+        _fact("proven", snapshots.proven(found, known)),
     ]
 
 
@@ -72,18 +74,28 @@ def _member(member: Member, consistency: str, width: int) -> list[Line]:
     return [head, *trouble, *where]
 
 
+def _proves(operation: Operation, found: SnapshotSet) -> bool:
+    known = about(operation.facts) if operation.kind == KIND else None
+    return known is not None and (known.source, known.namespace, known.point) == (
+        "snapshots", found.namespace, found.id
+    )  # fmt: skip
+
+
 def uses(found: SnapshotSet, operations: Iterable[Operation]) -> list[Operation]:
-    """The operations that took, restored or removed it, newest first: it is in their facts, title or steps."""
+    """The operations that took, proved, restored or removed it, newest first: it is in their facts, title or steps."""
     used = [
         each
         for each in operations
-        if each.kind.startswith("snapshots.")
-        and each.target.partition("/")[0] == found.namespace
-        and (
-            each.facts.get("set") == found.id
-            or found.id in each.title.replace(",", " ").split()
-            or any(found.id in step.title.split() for step in each.steps)
-            or each.facts.get("safety.set") == found.id
+        if _proves(each, found)
+        or (
+            each.kind.startswith("snapshots.")
+            and each.target.partition("/")[0] == found.namespace
+            and (
+                each.facts.get("set") == found.id
+                or found.id in each.title.replace(",", " ").split()
+                or any(found.id in step.title.split() for step in each.steps)
+                or each.facts.get("safety.set") == found.id
+            )
         )
     ]
     return sorted(used, key=lambda each: each.started, reverse=True)
@@ -101,12 +113,13 @@ def _uses(found: SnapshotSet, operations: Iterable[Operation], now: datetime) ->
 
 
 def card(found: SnapshotSet, operations: Iterable[Operation], now: datetime, width: int) -> list[Line]:
-    """All of it in lines. What keeps it from being used comes first."""
+    """All of it in lines. What keeps it from being used comes first; ``operations`` are those of its context."""
+    operations = list(operations)
     lines = [BLANK, line(" ", strong(found.id), "   ", status.set_state(found.state)), BLANK]
     if found.troubles:
         lines += [heading(" What keeps it from being used")]
         lines += [part for text in found.troubles for part in wrap(f"✗ {text}", width - 1, Tone.BAD, 3)] + [BLANK]
-    lines += [*_facts(found, now), BLANK, heading(" Volumes")]
+    lines += [*_facts(found, snapshots.verdicts(operations), now), BLANK, heading(" Volumes")]
     for claim in sorted({*found.about.claims, *found.members}):
         member = found.members.get(claim)
         if member is None:

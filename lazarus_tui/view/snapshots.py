@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from lazarus_tui.model.clock import rfc3339
+from lazarus_tui.model.operation import Operation
+from lazarus_tui.model.proofs import KIND, record_of
 from lazarus_tui.model.sets import SetState, SnapshotSet, sets
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.view import status, times
@@ -29,6 +32,7 @@ COLUMNS = (
     Column("consistency", "CONSISTENCY", 6, 5, 11),
 )
 
+_NONE: Mapping[str, Verdict] = MappingProxyType({})
 _WORST_FIRST = ("failed", "loading", "stale", "ready")
 
 
@@ -71,19 +75,30 @@ def volumes(found: SnapshotSet) -> Span:
     return span(f"{good}/{total}", Tone.PLAIN if good == total else Tone.WARN)
 
 
-def proven(found: SnapshotSet) -> Span:
-    """Whether it was ever restored, started and checked. No operation proves sets, so none is."""
-    return status.verdict(Verdict.NOT_TESTED)
+def verdicts(operations: Iterable[Operation]) -> dict[str, Verdict]:
+    """What the last proof of each set said, by ``namespace/set``, of the operations of one context."""
+    judged = [each for each in operations if each.kind == KIND and each.ended]
+    found: dict[str, Verdict] = {}
+    for operation in sorted(judged, key=lambda each: each.ended):
+        record = record_of(operation.facts)
+        if record is not None and record.proves and record.source == "snapshots":
+            found[f"{record.namespace}/{record.point}"] = record.verdict
+    return found
 
 
-def cells(found: SnapshotSet, now: datetime) -> tuple[Span, ...]:
+def proven(found: SnapshotSet, known: Mapping[str, Verdict]) -> Span:
+    """Whether it was restored into a quarantine, started and checked, by ``verdicts``."""
+    return status.verdict(known.get(f"{found.namespace}/{found.id}", Verdict.NOT_TESTED))
+
+
+def cells(found: SnapshotSet, now: datetime, known: Mapping[str, Verdict] = _NONE) -> tuple[Span, ...]:
     return (
         span(found.id),
         span(workload(found)),
         status.set_state(found.state),
         volumes(found),
         span(times.age(taken(found), now)) if found.taken else muted("not cut"),
-        proven(found),
+        proven(found, known),
         span(found.hold, Tone.ACCENT) if found.hold else muted("-"),
         muted(found.role),
         muted("unknown") if found.size is None else span(times.size(found.size)),

@@ -1,4 +1,4 @@
-"""Five pictures with the clock stopped. They change with the looks on purpose and with nothing else."""
+"""Six pictures with the clock stopped. They change with the looks on purpose and with nothing else."""
 
 from __future__ import annotations
 

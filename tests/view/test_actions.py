@@ -12,7 +12,7 @@ from lazarus_tui.view import actions, chrome, helping, reasons
 from lazarus_tui.view.text import plain
 from tests.console import worlds
 
-PLACES = (*actions.MODES, "operation", "document", "set", "contexts", "help", "plan", "form")
+PLACES = (*actions.MODES, "proof", "operation", "document", "set", "contexts", "help", "plan", "form")
 
 
 @pytest.mark.parametrize("mode", PLACES)
@@ -25,11 +25,14 @@ def test_sort_keys_do_not_collide_with_actions():
     from screens.backups import BackupsScreen
     from screens.operations import OperationsScreen
     from screens.overview import OverviewScreen
+    from screens.proof import ProofScreen
+    from screens.proofs import ProofsScreen
     from screens.restores import RestoresScreen
     from screens.schedules import SchedulesScreen
     from screens.snapshots import SnapshotsScreen
 
-    screens = (OverviewScreen, BackupsScreen, SchedulesScreen, RestoresScreen, OperationsScreen, SnapshotsScreen)
+    screens = (OverviewScreen, BackupsScreen, SchedulesScreen, RestoresScreen, OperationsScreen, SnapshotsScreen,
+               ProofsScreen, ProofScreen)  # fmt: skip
     for screen in screens:
         taken = {key for action in actions.offered(screen.mode) for key in action.keys}
         sorts = [column.key for column in screen.base_sheet.columns if column.key]
@@ -46,11 +49,12 @@ def test_every_action_has_help_and_says_when_it_is_dangerous():
 
 
 def test_what_is_created_or_deleted_needs_an_armed_context():
-    for name in ("restore", "new", "trigger", "pause", "delete", "take", "in_place", "beside", "prune", "release"):
+    for name in ("restore", "new", "trigger", "pause", "delete", "take", "in_place", "beside", "prune", "release",
+                 "prove", "control"):  # fmt: skip
         assert reasons.writable in actions.BY_ID[name].needs
 
 
-@pytest.mark.parametrize("mode", [*actions.MODES, "operation", "document", "contexts", "set"])
+@pytest.mark.parametrize("mode", [*actions.MODES, "proof", "operation", "document", "contexts", "set"])
 def test_every_offered_action_is_handled(mode):
     from screens import (
         backups,
@@ -59,6 +63,8 @@ def test_every_offered_action_is_handled(mode):
         operation,
         operations,
         overview,
+        proof,
+        proofs,
         restores,
         schedules,
         set_screen,
@@ -70,6 +76,7 @@ def test_every_offered_action_is_handled(mode):
         "restores": restores.RestoresScreen, "operations": operations.OperationsScreen,
         "operation": operation.OperationScreen, "document": document.DocumentScreen,
         "contexts": contexts.ContextsScreen, "snapshots": snapshots.SnapshotsScreen, "set": set_screen.SetScreen,
+        "proofs": proofs.ProofsScreen, "proof": proof.ProofScreen,
     }  # fmt: skip
     missing = [each.id for each in actions.offered(mode) if not hasattr(screens[mode], f"do_{each.id}")]
     assert not missing

@@ -56,5 +56,5 @@ def test_a_parked_operation_says_first_what_it_waits_for():
     parked = msgspec.structs.replace(worlds.running_operation(), state=OpState.PARKED, can_undo=True)
     first = next(text for text in shown(parked).splitlines() if text.strip())
     assert first == " ▲ it waits for you: r lets it go on, u takes it back"
-    assert plain(chrome.places("overview", (), 1, 80, 1)).rstrip().endswith("5 Oper ▲1 waits  6 Snap")
+    assert plain(chrome.places("overview", (), 1, 80, 1)).rstrip().endswith("5 Oper ▲1 waits  6 Snap  7 Proo")
     assert "waits" not in plain(chrome.places("overview", (), 1, 80))

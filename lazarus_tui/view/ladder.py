@@ -1,0 +1,92 @@
+"""The ladder of a workload: each rung as a glyph and a word, with its age and why; and how far a running proof is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from lazarus_tui.model.operation import Operation, StepState, StepView
+from lazarus_tui.model.proofs import RUNGS, Ladder, Rung
+from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.view import status, times
+from lazarus_tui.view.text import Line, Span, Tone, line, muted, span, wrap
+
+# Where the words about a rung begin.
+_WHY = 37
+
+
+def strip(ladder: Ladder | None) -> Span:
+    """All rungs in one cell: a glyph for each, and the word of the one up to which everything passed."""
+    if ladder is None:
+        return span(f"{status.WAIT * len(RUNGS)} nothing", Tone.MUTED)
+    marks = "".join(status.verdict(ladder.rung(name).verdict).text[0] for name in RUNGS)
+    red = any(rung.verdict is Verdict.FAILED for rung in ladder.rungs)
+    tone = Tone.BAD if red else Tone.PLAIN if ladder.reached else Tone.MUTED
+    return span(f"{marks} {ladder.reached or 'nothing'}", tone)
+
+
+def lines(ladder: Ladder, required: Iterable[str], now: datetime, width: int, *, whole: bool = True) -> list[Line]:
+    """A line per rung, from the first to prove to the last; ``whole``: why in as many lines as it needs."""
+    wanted = frozenset(required)
+    return [part for name in RUNGS for part in _rung(ladder.rung(name), name in wanted, now, width, whole)]
+
+
+def _rung(rung: Rung, required: bool, now: datetime, width: int, whole: bool) -> list[Line]:
+    found = status.verdict(rung.verdict)
+    age = times.coarse(rung.at, now, "")
+    head = line(
+        "   ", span(f"{rung.name:<12}", Tone.PLAIN if required else Tone.MUTED), found, " " * (15 - len(found.text)),
+        muted(f"{age:>4}   "),
+    )  # fmt: skip
+    tone = Tone.PLAIN if rung.verdict in (Verdict.FAILED, Verdict.INCONCLUSIVE) else Tone.MUTED
+    if not whole:
+        return [(*head, span(rung.why, tone, 300))]
+    first, *rest = wrap(rung.why[:1500], width - 1, tone, _WHY) or [()]
+    return [(*head, *first[1:]), *rest]
+
+
+# The rung that a step is about, by the beginning of its name; what is not here brings the data back.
+_ABOUT = (
+    ("prove.preflight", "exists"),
+    ("restore.preflight", "exists"),
+    ("restore.contents", "complete"),
+    ("prove.contents", "complete"),
+    ("prove.identity", "intact"),
+    ("prove.release", "healthy"),
+    ("prove.sabotage", "healthy"),
+    ("checks.", "healthy"),
+)
+_DATA = "checks.run"  # asks what runs about its data too
+# Steps of the end: they keep, remove and judge.
+_ENDS = frozenset({"prove.capture", "clean", "shown-clean", "prove.judge", "prove.evidence"})
+
+
+def _steps(operation: Operation, rung: str) -> list[StepView]:
+    def about(step: StepView) -> str:
+        return next((found for prefix, found in _ABOUT if step.name.startswith(prefix)), "restores")
+
+    if rung == "data right":
+        return [step for step in operation.steps if step.name == _DATA]
+    return [step for step in operation.steps if step.name not in _ENDS and about(step) == rung]
+
+
+def live(operation: Operation) -> Line:
+    """One line while it runs: which rungs were looked at, which one is at work. Green is only for the judge to give."""
+    parts: list[Span] = [muted(" ladder  ")]
+    for name in RUNGS[:-1]:
+        glyph, tone = _standing(_steps(operation, name))
+        parts += [span(f"{glyph} {name}  ", tone)]
+    return tuple(parts)
+
+
+def _standing(steps: Sequence[StepView]) -> tuple[str, Tone]:
+    states = {step.state for step in steps}
+    if StepState.FAILED in states:
+        return status.BAD, Tone.BAD
+    if states & {StepState.RUNNING, StepState.UNKNOWN}:
+        return status.RUN, Tone.ACCENT
+    if states and states <= {StepState.DONE}:
+        return "●", Tone.PLAIN
+    if StepState.DONE in states and StepState.PLANNED in states:
+        return status.RUN, Tone.ACCENT
+    return status.WAIT, Tone.MUTED

@@ -1,0 +1,151 @@
+"""What is known of one workload's proofs: the ladder with its ages, what was wrong and what to do next, the trend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from lazarus_tui.model.proofs import ProofRecord, Reached, Trouble
+from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.view import ladder, proofs, status, times, trend, waterfall
+from lazarus_tui.view.proofs import Proven, Run
+from lazarus_tui.view.text import BLANK, Line, Span, Tone, accent, heading, line, muted, plain, span, strong, wrap
+
+# From here on the trend stands beside the ladder, which has at least so many cells of it, and at most these.
+_WIDE, _LEAST, _MOST = 140, 76, 108
+
+
+def headline(found: Proven, now: datetime) -> Line:
+    last = found.last
+    kind = found.workload.partition("/")[0] or "namespace"
+    head: list[Span | str] = [" ", accent(found.title), muted(f"  {kind}   "), proofs.proof(found, now)]
+    if last is not None:
+        head += [muted("  from "), span(last.about.point, limit=80)]
+    return line(*head)
+
+
+def rungs(found: Proven, now: datetime, width: int, *, whole: bool) -> list[Line]:
+    """The ladder of the last proof; where there is none, that nothing is claimed."""
+    last = found.last
+    if last is None or last.ladder is None or last.record is None:
+        return [*_other(found, now), *wrap(f"○ no rung was ever proven: {_next(found)}", width - 1, Tone.MUTED, 3)]
+    return [*_other(found, now), *ladder.lines(last.ladder, last.record.required, now, width, whole=whole)]
+
+
+def _next(found: Proven) -> str:
+    if found.open is not None:
+        return "a proof of it runs, enter shows it"
+    if found.row is not None and found.row.listed("backups") and found.row.newest is None:
+        return "it has no usable point, so there is nothing to prove"
+    return "p proves its newest usable point"
+
+
+def _other(found: Proven, now: datetime) -> list[Line]:
+    """A restore with checks that was no proof, where it is newer: it came back, but no rung was climbed."""
+    row, last = found.row, found.last
+    if row is None or not row.last_verdict_at or (last and last.operation.ended >= row.last_verdict_at):
+        return []
+    ago = times.age(row.last_verdict_at, now)
+    return [line(muted("   restored and checked "), f"{ago} ago", muted(", not in a quarantine:  "),
+                 status.verdict(row.last_verdict))]  # fmt: skip
+
+
+def wrong(record: ProofRecord, width: int) -> list[Line]:
+    """Everything that is not as it should be: what was left behind first, then why, causes, and what to do next."""
+    lines = [part for one in record.left for part in wrap(f"✗ LEFT BEHIND: {one}", width - 1, Tone.BAD, 3)]
+    for target in record.targets:
+        if target.result is Reached.MISSED:
+            words = f"{target.name.upper()} missed: {times.measured(target.actual_seconds)}"
+            objective = times.duration(target.objective_seconds)
+            lines += wrap(f"✗ {words}, and {objective} is the target", width - 1, Tone.BAD, 3)
+    lines += [part for one in record.not_green for part in wrap(f"▲ never green: {one}", width - 1, Tone.WARN, 3)]
+    lines += [part for one in record.deviations for part in wrap(f"▲ {one}", width - 1, Tone.WARN, 3)]
+    return lines + [part for one in record.troubles for part in trouble(one, width)]
+
+
+def trouble(found: Trouble, width: int) -> list[Line]:
+    """Where → what was seen → what it means → what to do."""
+    lines = [line("   ", strong(found.where))]
+    if found.cause:
+        lines += wrap(f"✗ {found.cause}", width - 1, Tone.BAD, 5)
+    lines += wrap(found.seen[:1500], width - 1, Tone.MUTED, 5)
+    return lines + (wrap(f"→ {found.advice}", width - 1, Tone.ACCENT, 5) if found.advice else [])
+
+
+def card(found: Proven | None, now: datetime, width: int, room: int) -> list[Line]:
+    """For below the list, in ``room`` lines: the ladder, what was wrong, and with room left where the time went."""
+    if found is None or room < 2:
+        return []
+    lines = [headline(found, now), *_climbed(found, now, width)]
+    last = found.last
+    if last is not None and last.record is not None:
+        lines += wrong(last.record, width)
+    lines += _controlled(found, now, width)
+    if len(lines) > room:
+        hidden = len(lines) - room + 1
+        return [*lines[: room - 1], line(muted(f"   … {hidden} more lines: enter shows all of it"))]
+    spent = _spent(found, width)
+    return lines + (spent if len(lines) + len(spent) <= room else [])
+
+
+def _climbed(found: Proven, now: datetime, width: int) -> list[Line]:
+    """The ladder, and the trend beside it where there is room."""
+    if width < _WIDE:
+        return rungs(found, now, width, whole=False)
+    column = max(_LEAST, min(_MOST, width - 90))
+    return beside(rungs(found, now, column, whole=True), _trend(found, width - column - 2), column + 2)
+
+
+def _spent(found: Proven, width: int) -> list[Line]:
+    """The waterfall of the newest proof that was measured."""
+    run = next((run for run in found.runs if run.rta is not None and run.operation.figures), None)
+    figures = run.operation.figures if run else None
+    if run is None or figures is None or not (drawn := waterfall.lines(figures.rta_phases, width)):
+        return []
+    words = f" Where the time went: {times.measured(figures.rta_seconds)} from {run.about.point}"
+    return [BLANK, heading(words[: width - 1]), *drawn]
+
+
+def _controlled(found: Proven, now: datetime, width: int) -> list[Line]:
+    run = found.control
+    if run is None or run.verdict is Verdict.PASSED or run.record is None:
+        return []
+    ago = times.age(run.operation.ended, now)
+    tone = Tone.BAD if run.verdict is Verdict.FAILED else Tone.WARN
+    return wrap(f"{status.verdict(run.verdict).text[0]} negative control {ago} ago: {run.record.words}",
+                width - 1, tone, 3)  # fmt: skip
+
+
+def top(found: Proven, now: datetime, width: int, room: int) -> list[Line]:
+    """For above the runs, in at most ``room`` lines: ladder and trend, and where the time went."""
+    head, said = headline(found, now), _controlled(found, now, width)
+    if width >= _WIDE:
+        shown = [head, BLANK, *_climbed(found, now, width), *said]
+        spent = _spent(found, width)
+        return [*shown, *(spent if len(shown) + len(spent) <= room else [])][:room]
+    drawn = _trend(found, width)
+    short, long = (rungs(found, now, width, whole=whole) for whole in (False, True))
+    ways = ([head, *long, *said, *drawn], [head, *short, *said, *drawn], [head, *short, *said])
+    return next((way for way in ways if len(way) <= room), ways[-1][:room])
+
+
+def _trend(found: Proven, width: int) -> list[Line]:
+    runs: Sequence[Run] = proofs.measured_runs(found)
+    bars = [trend.Bar(run.rta, run.verdict) for run in runs]
+    target = next((t.objective_seconds for run in reversed(runs) if (t := run.target("rto"))), None)
+    drawn = trend.plot(bars, target, min(width, 100))
+    if not drawn:
+        return []
+    words = f", target {times.duration(target)}" if target else ""
+    return [heading(f" Back in: the last proofs{words}"), *drawn]
+
+
+def beside(left: Sequence[Line], right: Sequence[Line], column: int) -> list[Line]:
+    """Two blocks side by side, the right one from cell ``column`` on."""
+    found = []
+    for at in range(max(len(left), len(right))):
+        first = left[at] if at < len(left) else BLANK
+        second = right[at] if at < len(right) else BLANK
+        gap = span(" " * max(1, column - len(plain(first))), limit=300)
+        found.append((*first, gap, *second) if second else first)
+    return found

@@ -1,0 +1,292 @@
+"""Proofs per workload as rows: how far it was proven, when, how long it took against its target, and what controls say.
+
+A row stands for every workload of the Overview, proven or not, and for what was proven and is not there any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from lazarus_tui.model.operation import Operation
+from lazarus_tui.model.proofs import KIND, About, Ladder, ProofRecord, Reached, Target, about, record_of
+from lazarus_tui.model.topics import WorkloadRow
+from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.view import ladder, operations, status, times
+from lazarus_tui.view.sheet import Column, Sheet
+from lazarus_tui.view.source import TopicState
+from lazarus_tui.view.text import Span, Tone, muted, span
+
+# How many of the last verdicts stand in a row.
+_LAST = 5
+
+COLUMNS = (
+    Column("workload", "WORKLOAD", 0, 12, 44, key="N"),
+    Column("proof", "LAST PROOF", 0, 16, 24, key="S"),
+    Column("reached", "PROVEN UP TO", 0, 18, 20),
+    Column("rta", "BACK IN", 1, 7, 10, right=True, key="O"),
+    Column("control", "CONTROL", 2, 7, 10),
+    Column("runs", "LAST", 3, 4, 6, right=True),
+    Column("rpa", "DATA LOST", 4, 9, 10, right=True),
+    Column("target", "TARGET", 5, 6, 9, right=True),
+    Column("point", "POINT", 6, 18, 52, middle=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One proof as one workload sees it; without a record nothing was judged. ``ladder`` is the workload's own."""
+
+    operation: Operation
+    about: About
+    record: ProofRecord | None = None
+    ladder: Ladder | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of this workload; of a control, whether it was noticed. Nothing is judged before the end."""
+        if self.operation.state.open or self.record is None:
+            return Verdict.NOT_TESTED if self.operation.state.open else self.operation.verdict
+        if self.record.control or self.ladder is None:
+            return self.record.verdict
+        return self.record.verdict_of(self.ladder)
+
+    def target(self, name: str) -> Target | None:
+        return self.record.target(name) if self.record and not self.about.control else None
+
+    @property
+    def rta(self) -> float | None:
+        return self.operation.figures.rta_seconds if self.operation.figures and not self.about.control else None
+
+    @property
+    def rpa(self) -> float | None:
+        return self.operation.figures.rpa_seconds if self.operation.figures and not self.about.control else None
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """A row. ``workload``: ``Kind/name``, "" for a namespace as a whole. All runs newest first."""
+
+    namespace: str
+    workload: str
+    runs: tuple[Run, ...] = ()
+    row: WorkloadRow | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.namespace}/{self.workload}" if self.workload else self.namespace
+
+    @property
+    def last(self) -> Run | None:
+        """The newest proof proper that was judged."""
+        return next((run for run in self.runs if run.record is not None and not run.about.control), None)
+
+    @property
+    def control(self) -> Run | None:
+        """The newest control that was judged."""
+        return next((run for run in self.runs if run.record is not None and run.about.control), None)
+
+    @property
+    def open(self) -> Run | None:
+        return next((run for run in self.runs if run.operation.state.open), None)
+
+    @property
+    def title(self) -> str:
+        return f"{self.namespace}/{self.workload.rpartition('/')[2]}" if self.workload else self.namespace
+
+
+def runs_of(operation: Operation) -> list[tuple[str, Run]]:
+    """(key, run) for each workload that a proof is about; while they are not known, the key is their namespace."""
+    if operation.kind != KIND:
+        return []
+    record = record_of(operation.facts)
+    known = record.about if record else about(operation.facts)
+    if known is None:
+        return []
+    if record is not None and record.ladders:
+        return [(each.workload, Run(operation, known, record, each)) for each in record.ladders]
+    key = f"{known.namespace}/{known.workload}" if known.workload else known.namespace
+    return [(key, Run(operation, known, record))]
+
+
+def gather(operations: Iterable[Operation], rows: Iterable[WorkloadRow], context: str) -> dict[str, Proven]:
+    """Rows by key. A proof whose workloads are not known is one of every workload of its namespace."""
+    mine = sorted((each for each in operations if each.context == context), key=lambda each: each.started, reverse=True)
+    found = [pair for each in mine for pair in runs_of(each)]
+    known = {f"{row.namespace}/{row.kind}/{row.name}": row for row in rows}
+    spaces = {row.namespace for row in known.values()}
+    keys = dict.fromkeys([*known, *(key for key, _ in found if "/" in key or key not in spaces)])
+    proven = {}
+    for key in keys:
+        namespace, _, workload = key.partition("/")
+        own = tuple(run for about_key, run in found if about_key in (key, namespace))
+        proven[key] = Proven(namespace, workload, own, known.get(key))
+    return proven
+
+
+class Gathered:
+    """The Overview's workloads and the proofs of this context as one topic; made anew when one of both has news."""
+
+    def __init__(self) -> None:
+        self._of: tuple[Any, Any, str] = (None, None, "")
+        self._records: dict[str, Proven] = {}
+
+    def __call__(self, overview: TopicState, operations: TopicState, context: str) -> TopicState:
+        of = (overview.records, operations.records, context)
+        if any(new is not old for new, old in zip(of, self._of, strict=True)):
+            self._of = of
+            self._records = gather(operations.records.values(), overview.records.values(), context)
+        if overview.state == "failed" and self._records:
+            return replace(operations, records=self._records)
+        return replace(overview, records=self._records)
+
+
+def proof(found: Proven, now: datetime) -> Span:
+    """What runs now; else the last verdict with its age."""
+    running, last = found.open, found.last
+    if running is not None:
+        spent = times.duration(operations.elapsed(running.operation, now))
+        state = status.operation_state(running.operation.state)
+        return span(f"{state.text} {spent}", state.tone)
+    if last is None:
+        return status.verdict(Verdict.NOT_TESTED)
+    verdict = status.verdict(last.verdict)
+    return span(f"{verdict.text} {times.coarse(last.operation.ended, now)}", verdict.tone)
+
+
+def measured(seconds: float | None, target: Target | None) -> Span:
+    """A figure, and whether its target was held; what was not measured is unknown, never held."""
+    if seconds is None:
+        return span("unknown", Tone.WARN) if target and target.objective_seconds is not None else muted("-")
+    words = times.measured(seconds)
+    if target is None or target.result is Reached.NONE:
+        return span(words)
+    if target.result is Reached.MISSED:
+        return span(f"{words} {status.BAD}", Tone.BAD)
+    return span(f"{words} {status.GOOD}" if target.result is Reached.MET else words)
+
+
+def control(found: Proven, now: datetime) -> Span:
+    """Whether a copy that was broken on purpose was noticed, and when that was last tried."""
+    run = found.control
+    if run is None:
+        return muted("○ never")
+    verdict = status.verdict(run.verdict)
+    return span(f"{verdict.text[0]} {times.coarse(run.operation.ended, now)}", verdict.tone)
+
+
+def last_verdicts(found: Proven) -> Span:
+    """Glyphs of the last proofs, the newest on the right."""
+    judged = [run for run in found.runs if run.record is not None and not run.about.control][:_LAST]
+    marks = "".join(status.verdict(run.verdict).text[0] for run in reversed(judged))
+    return span(marks or "-", Tone.PLAIN if judged else Tone.MUTED)
+
+
+def cells(found: Proven, now: datetime) -> tuple[Span, ...]:
+    last = found.last
+    rto = last.target("rto") if last else None
+    objective = rto.objective_seconds if rto else None
+    return (
+        span(found.title),
+        proof(found, now),
+        ladder.strip(last.ladder if last else None),
+        measured(last.rta, rto) if last else muted("-"),
+        control(found, now),
+        last_verdicts(found),
+        measured(last.rpa, last.target("rpo")) if last else muted("-"),
+        muted("-") if objective is None else span(times.duration(objective)),
+        muted(last.about.point) if last else muted("-"),
+    )
+
+
+def order(found: Proven, column: str) -> Any:
+    last = found.last
+    values: Mapping[str, Any] = {
+        "proof": (last.verdict.value, last.operation.ended) if last else ("", ""),
+        "rta": (last.rta if last else None) or -1.0,
+    }
+    return values.get(column, found.title)
+
+
+def worth_a_look(found: Proven) -> bool:
+    """Not proven, a target missed, or a control that nobody noticed."""
+    last, tried = found.last, found.control
+    if last is None or last.verdict is not Verdict.PASSED or last.record is None:
+        return True
+    if any(target.result is Reached.MISSED for target in last.record.targets):
+        return True
+    return tried is not None and tried.verdict is not Verdict.PASSED
+
+
+SHEET: Sheet[Proven] = Sheet(
+    columns=COLUMNS,
+    cells=cells,
+    order=order,
+    text=lambda found: f"{found.key} {found.last.verdict if found.last else Verdict.NOT_TESTED}",
+    namespaces=lambda found: (found.namespace,),
+    sort="workload",
+    faulty=worth_a_look,
+    nothing="no workload with a name of its own was found in this cluster, and nothing was proven",
+    what="workloads",
+    velero=False,
+)
+
+RUN_COLUMNS = (
+    Column("started", "STARTED", 0, 7, 9, right=True, key="A"),
+    Column("verdict", "VERDICT", 0, 14, 16, key="S"),
+    Column("point", "POINT", 0, 16, 52, middle=True),
+    Column("reached", "UP TO", 0, 16, 20),
+    Column("rta", "BACK IN", 1, 7, 10, right=True, key="O"),
+    Column("rpa", "DATA LOST", 2, 9, 10, right=True),
+    Column("source", "FROM", 4, 6, 9),
+    Column("id", "ID", 3, 8, 16, key="N"),
+)
+
+
+def _up_to(run: Run) -> Span:
+    """The highest rung; a control says how the copy was broken: it is about the checks, not about the point."""
+    if run.about.control:
+        return span(f"control {run.about.control}", Tone.ACCENT)
+    reached = run.ladder.reached if run.ladder else ""
+    return span(reached) if reached else muted("-" if run.record is None else "nothing")
+
+
+def run_cells(run: Run, now: datetime) -> tuple[Span, ...]:
+    operation = run.operation
+    return (
+        span(times.age(operation.started, now)),
+        status.operation_state(operation.state) if operation.state.open else status.verdict(run.verdict),
+        span(run.about.point or "?"),
+        _up_to(run),
+        measured(run.rta, run.target("rto")),
+        measured(run.rpa, run.target("rpo")),
+        muted(run.about.source or "-"),
+        muted(operation.id),
+    )
+
+
+def _run_order(run: Run, column: str) -> Any:
+    values: Mapping[str, Any] = {"verdict": run.verdict.value, "rta": run.rta or -1.0, "id": run.operation.id}
+    return values.get(column, run.operation.started)
+
+
+RUN_SHEET: Sheet[Run] = Sheet(
+    columns=RUN_COLUMNS,
+    cells=run_cells,
+    order=_run_order,
+    text=lambda run: f"{run.operation.id} {run.about.point} {run.verdict} {run.about.control}",
+    namespaces=lambda run: (run.about.namespace,),
+    sort="started",
+    descending=True,
+    faulty=lambda run: run.verdict is not Verdict.PASSED,
+    nothing="nothing of it was proven yet: p proves its newest usable point",
+    what="proofs",
+    velero=False,
+)
+
+
+def measured_runs(found: Proven) -> Sequence[Run]:
+    """Judged proofs proper, oldest first: what a trend is drawn of."""
+    return [run for run in reversed(found.runs) if run.record is not None and not run.about.control]

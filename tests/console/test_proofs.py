@@ -1,0 +1,119 @@
+"""The Proofs pane by its keys: rows, runs of a workload, a live proof, and one key that proves what is selected."""
+
+from __future__ import annotations
+
+import pytest
+
+from lazarus_tui.model.objects import BackupSpec
+from tests.console import proofs, worlds
+from tests.console.fake_link import refused
+from tests.console.moment import CONTEXT
+
+
+@pytest.fixture
+def proven(link):
+    link.put("operations", proofs.history())
+    link.answers["plan.make"] = proofs.plan
+    link.answers["operation.start"] = proofs.running()
+    return link
+
+
+async def test_from_the_list_to_a_run_and_back(opened, proven):
+    async with opened() as hands:
+        await hands.press("7", "j")
+        assert f"overview/{CONTEXT}" in proven.wanted
+        assert "✗ its data is damaged" in hands.text
+        assert max(len(line.rstrip()) for line in hands.lines) <= 80
+        await hands.press("enter")
+        assert "7 Proofs › shop/StatefulSet/orders" in hands.text
+        assert "Back in: the last proofs, target 1m00s" in hands.text
+        assert "control withhold" in hands.text
+        await hands.press("enter")
+        assert "Verdict  ✗ FAILED" in hands.text
+        await hands.press("escape", "escape")
+        assert "PROVEN UP TO" in hands.text
+
+
+async def test_a_live_proof_ticks_where_it_is_looked_at(opened, proven):
+    proven.put("operations", {**proofs.history(), "feed0123feed0123": proofs.running("isolation")})
+    async with opened() as hands:
+        await hands.press("7", "j")
+        assert "▶ running 41s" in hands.text
+        await hands.press("enter", "enter")
+        assert "✓ the internet" in hands.text
+        proven.put("operations", {"feed0123feed0123": proofs.running()})
+        hands.app.screen.renew()
+        await hands.settle()
+        assert "▶ healthy" in hands.text
+        assert "web answers" in hands.text
+        assert "Verdict" not in hands.text
+
+
+async def test_one_key_proves_what_is_selected_and_cancel_is_the_default(opened, proven):
+    async with opened() as hands:
+        await hands.press("down", "p")
+        assert "✗ NO DATA" in hands.text
+        assert proven.calls[-1][1] == {
+            "kind": "prove.run", "context": CONTEXT,
+            "params": {"namespace": "shop", "workload": "StatefulSet/orders", "point": "ka-07-offsite-20261120093000"},
+        }  # fmt: skip
+        hands.app.screen._lift_guard()
+        await hands.press("enter")
+        assert not hands.called("operation.start")
+        await hands.press("2", "j", "p")
+        asked = hands.called("plan.make")[-1]["params"]
+        assert asked == {"namespace": "shop", "point": "ka-03-hourly-20261120100000"}
+        hands.app.screen._lift_guard()
+        await hands.press("right", "enter")
+        assert hands.called("operation.start")[0]["confirm"] == ""
+        assert "operation feed0123feed0123 is not in the journal yet" in hands.text
+
+
+async def test_a_set_is_proven_as_a_set_and_a_broken_one_is_not(opened, proven):
+    proven.answers["plan.make"] = refused("stop here")
+    async with opened() as hands:
+        await hands.press("6", "slash")
+        await hands.type("db-0400")
+        await hands.press("enter", "p")
+        assert hands.called("plan.make")[-1]["params"] == {
+            "namespace": "prod", "workload": "StatefulSet/db", "source": "snapshots", "point": "db-0400",
+        }  # fmt: skip
+        await hands.press("escape", "slash")
+        await hands.type("db-0300")
+        await hands.press("enter", "p")
+        assert "prove: a set that is incomplete cannot be restored" in hands.lines[-1]
+
+
+async def test_a_backup_of_several_namespaces_asks_which_one(opened, proven):
+    found = worlds.backup("everything", worlds.ago(hours=1))
+    found = type(found)(found.metadata, BackupSpec(included_namespaces=["shop", "intranet"]), found.status)
+    proven.put(f"backups/{CONTEXT}", {"velero/everything": found})
+    async with opened() as hands:
+        await hands.press("2", "p")
+        assert "One namespace at a time" in hands.text or "only workload" in hands.text
+        assert not hands.called("plan.make")
+        await hands.press("ctrl+s")
+        assert hands.called("plan.make")[-1]["params"] == {"namespace": "shop", "point": "everything"}
+
+
+async def test_a_negative_control_is_filled_in_and_planned(opened, proven):
+    async with opened() as hands:
+        await hands.press("7", "j", "x")
+        assert "break it by" in hands.text
+        await hands.press("ctrl+s")
+        assert hands.called("plan.make")[-1]["params"] == {
+            "namespace": "shop", "workload": "StatefulSet/orders", "point": "latest", "control": "withhold",
+        }  # fmt: skip
+
+
+async def test_without_proofs_every_row_says_so_and_opening_one_is_no_dead_end(opened, link):
+    link.put("operations", {})
+    async with opened() as hands:
+        await hands.press("7", "enter")
+        assert "○ no rung was ever proven: it has no usable point, so there is nothing to prove" in " ".join(
+            hands.text.split()
+        )
+        await hands.press("enter")
+        assert "nothing of it was proven yet" in hands.lines[-1]
+        await hands.press("p")
+        assert "prove: this workload has no usable recovery point" in hands.lines[-1]

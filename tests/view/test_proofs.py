@@ -1,0 +1,319 @@
+"""Proofs as rows, ladders, waterfalls and cards: never greener than the record, and red explained to its next step."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import msgspec
+import pytest
+
+from lazarus_tui.model.operation import OpState, Phase, StepState
+from lazarus_tui.model.proofs import RUNGS, Trouble
+from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.view import (
+    actions,
+    ladder,
+    plans,
+    proof_card,
+    proof_forms,
+    proof_run,
+    proofs,
+    reasons,
+    snapshots,
+    trend,
+    waterfall,
+)
+from lazarus_tui.view.text import Tone, plain
+from tests.console import proofs as world
+from tests.console import worlds
+from tests.console.moment import CONTEXT, ago
+from tests.view.payloads import PAYLOADS
+
+
+def gathered(*operations):
+    found = operations or tuple(world.history().values())
+    return proofs.gather(found, worlds.overview().values(), CONTEXT)
+
+
+def cells(found):
+    shown = proofs.SHEET.cells(found, worlds.NOW)
+    return dict(zip([column.id for column in proofs.COLUMNS], [each.text for each in shown], strict=True))
+
+
+def body(operation, width=79):
+    return "\n".join(map(plain, proof_run.body(operation, worlds.NOW, width)))
+
+
+def test_a_row_says_how_far_it_was_proven_when_how_long_and_what_the_control_said():
+    found = gathered()
+    assert cells(found[world.ORDERS]) == {
+        "workload": "shop/orders", "proof": "✗ FAILED 2h", "reached": "✓✓✓✓✗○○ restores", "rta": "unknown",
+        "control": "✓ 2d", "runs": "✓✓✓✓✗", "rpa": "-", "target": "1m00s", "point": "ka-03-hourly-20261120080000",
+    }  # fmt: skip
+    web = cells(found["shop/Deployment/web"])
+    assert (web["proof"], web["reached"], web["rta"], web["control"]) == (
+        "✓ PASSED 1d", "✓✓✓✓✓○○ healthy", "37s ✓", "○ never",
+    )  # fmt: skip
+
+
+def test_a_workload_without_a_proof_is_a_row_that_claims_nothing():
+    row = cells(gathered()["intranet/StatefulSet/wiki"])
+    assert (row["proof"], row["reached"], row["runs"]) == ("○ NOT TESTED", "○○○○○○○ nothing", "-")
+
+
+def test_proofs_of_another_context_say_nothing_here():
+    elsewhere = msgspec.structs.replace(world.proof("ab" * 8, 1.0), context="prod")
+    assert gathered(elsewhere)[world.ORDERS].runs == ()
+
+
+def test_a_control_that_passed_does_not_prove_its_point():
+    noticed = world.proof("c0" * 8, 1.0, world.ladder(world.ORDERS, 6), control="withhold")
+    found = gathered(noticed)[world.ORDERS]
+    assert (found.last, found.control.verdict) == (None, Verdict.PASSED)
+    assert cells(found)["proof"] == "○ NOT TESTED"
+    assert "control withhold" in [part.text for part in proofs.run_cells(found.runs[0], worlds.NOW)]
+
+
+def test_a_control_that_nobody_noticed_is_worth_a_look_and_said():
+    green = world.proof("aa" * 8, 1.0)
+    words = "the copy was broken (withhold: …), and no check noticed"
+    missed = world.proof("bb" * 8, 2.0, world.ladder(world.ORDERS, 6), control="withhold", verdict=Verdict.FAILED,
+                         words=words)  # fmt: skip
+    assert not proofs.worth_a_look(gathered(green)[world.ORDERS])
+    found = gathered(green, missed)[world.ORDERS]
+    assert proofs.worth_a_look(found)
+    shown = "\n".join(map(plain, proof_card.card(found, worlds.NOW, 100, 30)))
+    assert f"✗ negative control 2h00m ago: {words}" in shown
+
+
+def test_what_can_never_be_green_is_not_green_for_any_of_its_workloads():
+    held_back = world.proof("ab" * 8, 1.0, verdict=Verdict.INCONCLUSIVE, not_green=("claim cache: no data",))
+    assert cells(gathered(held_back)[world.ORDERS])["proof"] == "▲ INCONCLUSIVE 1h"
+
+
+def test_a_proof_that_runs_is_seen_at_each_of_its_workloads_before_it_has_a_record():
+    found = gathered(*world.history().values(), world.running())
+    assert cells(found[world.ORDERS])["proof"] == "▶ running 41s"
+    assert cells(found["shop/Deployment/writer"])["proof"] == "▶ running 41s"
+    assert cells(found["intranet/StatefulSet/wiki"])["proof"] == "○ NOT TESTED"
+
+
+def test_a_record_that_cannot_be_read_is_no_verdict():
+    broken = world.proof("ab" * 8, 1.0)
+    broken = msgspec.structs.replace(broken, facts={**broken.facts, "prove.record": {"verdict": "GREEN"}})
+    assert gathered(broken)[world.ORDERS].last is None
+    assert "it ended before anything was judged" in body(broken)
+
+
+def test_a_missed_target_is_told_with_both_figures():
+    slow = world.proof("ab" * 8, 1.0, rta=71.0)
+    assert cells(gathered(slow)[world.ORDERS])["rta"] == "1m11s ✗"
+    assert "✗ RTO missed: 1m11s, and 1m00s is the target" in body(slow)
+    assert "✗ RTO 1m00s missed" in body(slow)
+
+
+def test_a_failure_leads_from_what_was_seen_to_the_next_step():
+    text = body(world.red())
+    parts = ("✗ FAILED", "pod orders-0", "✗ its data is damaged", "database disk image",
+             "→ this point cannot be trusted", " Ladder", " Checks", " Steps")  # fmt: skip
+    order = [text.index(words) for words in parts]
+    assert order == sorted(order)
+    checks = text[text.index(" Checks") :]
+    assert checks.index("orders-0: CrashLoopBackOff") < checks.index(" Measured")
+
+
+def test_what_a_step_wanted_and_what_is_left_is_loud():
+    left = world.proof("ab" * 8, 1.0, verdict=Verdict.INCONCLUSIVE, left=("Namespace lazarus-q-abab: terminating",),
+                       deviations=("Make the quarantine: missing right: create pods",))  # fmt: skip
+    hint = {"prove.stopped": {"step": "quarantine", "hint": "ask for it: deploy/rbac"}}
+    text = body(msgspec.structs.replace(left, facts={**left.facts, **hint}))
+    assert "✗ LEFT BEHIND: Namespace lazarus-q-abab: terminating" in text
+    assert "▲ Make the quarantine: missing right: create pods" in text
+    assert "→ ask for it: deploy/rbac" in text
+
+
+def test_a_control_says_what_its_verdict_means():
+    red = world.proof("ab" * 8, 1.0, control="flip", verdict=Verdict.FAILED, words="no check noticed")
+    assert "nothing went red: greens of these checks mean nothing" in " ".join(body(red).split())
+    assert " Measured" not in body(red)
+
+
+# Live
+
+
+def test_a_running_proof_ticks_and_gives_no_verdict():
+    operation = world.running()
+    assert plain(ladder.live(operation)) == (
+        " ladder  ● exists  ● complete  ● intact  ● restores  ▶ healthy  ▶ data right  "
+    )
+    lines = [plain(part) for part in proof_run.body(operation, worlds.NOW, 79)]
+    at = proof_run.at_work(operation, worlds.NOW, 79)
+    assert "GET / → 200" in lines[at]
+    assert "Verdict" not in "\n".join(lines)
+    assert max(map(len, lines)) <= 79
+
+
+def test_probes_fill_under_the_step_that_tries_them_and_a_leak_is_named():
+    leaking = world.running("isolation", **{"prove.isolation": world.isolation(closed=False)})
+    text = body(leaking)
+    assert "✗ shop/orders: OPEN" in text
+    assert "✓ the internet" in text
+    parts = [part for line in proof_run.probes(leaking, "prove.isolation", 79) for part in line]
+    assert [part.tone for part in parts if "OPEN" in part.text] == [Tone.BAD]
+    assert "✓ the other probe (has to be open)" in text
+
+
+def test_a_step_that_fell_is_red_in_the_live_ladder():
+    operation = world.running("prove.compare")
+    steps = tuple(
+        msgspec.structs.replace(step, state=StepState.FAILED) if step.name == "prove.identity" else step
+        for step in operation.steps
+    )
+    fallen = msgspec.structs.replace(operation, steps=steps)
+    assert "✗ intact" in plain(ladder.live(fallen))
+
+
+def test_a_parked_proof_says_that_it_waits_and_nothing_is_judged():
+    parked = msgspec.structs.replace(world.running(), state=OpState.PARKED)
+    assert "▲ it waits for you" in body(parked)
+    assert "nothing is judged yet" in body(parked)
+
+
+# Drawings
+
+
+def test_phases_of_a_waterfall_begin_where_the_one_before_ended():
+    phases = (Phase("queue", 10.0, "a"), Phase("objects", 30.0, "b"), Phase("volumes", 60.0, "c"))
+    found = [plain(part) for part in waterfall.lines(phases, 80)]
+    ends = [text.rindex("━") for text in found]
+    begins = [text.index("━") for text in found]
+    assert begins[1:] == [end + 1 for end in ends[:-1]]
+    assert [text.rstrip().rsplit(" ", 1)[1] for text in found] == ["10%", "30%", "60%"]
+    assert max(map(len, found)) < 80
+    assert waterfall.lines((), 80) == waterfall.lines((Phase("queue", 0.0, ""),), 80) == []
+
+
+def test_a_trend_has_a_column_per_run_and_a_mark_for_what_was_not_measured():
+    bars = [trend.Bar(30.0, Verdict.PASSED), trend.Bar(60.0, Verdict.PASSED), trend.Bar(None, Verdict.FAILED)]
+    drawn = trend.plot(bars, 45.0, 40)
+    found = [plain(part) for part in drawn]
+    assert found[-1].split() == ["verdict", "✓", "✓", "✗"]
+    assert [text[9:15:2] for text in found[:-1]] == [" █ ", "┄█┄", "██ ", "██ "]
+    assert found[1].strip().startswith("45s ")
+    tones = {part.text[0]: part.tone for part in drawn[0] if part.text.startswith("█")}
+    assert tones == {"█": Tone.WARN}
+    assert trend.plot([trend.Bar(None, Verdict.FAILED)], 45.0, 40) == []
+    assert len(plain(trend.plot(bars * 100, None, 60)[-1]).rstrip()) <= 60
+
+
+@pytest.mark.parametrize(("width", "room"), [(80, 15), (80, 6), (200, 40), (40, 9)])
+def test_cards_keep_to_their_room(width, room):
+    found = gathered()[world.ORDERS]
+    assert len(proof_card.card(found, worlds.NOW, width, room)) <= room
+    assert len(proof_card.top(found, worlds.NOW, width, room)) <= room
+    drawn = [*proof_card.card(found, worlds.NOW, 200, 40), *proof_card.top(found, worlds.NOW, 200, 40)]
+    assert max(len(plain(part)) for part in drawn) <= 200
+
+
+def test_with_room_the_ladder_the_trend_and_the_waterfall_stand_together():
+    text = "\n".join(map(plain, proof_card.top(gathered()[world.ORDERS], worlds.NOW, 200, 40)))
+    assert all(words in text for words in ("healthy", "Back in: the last proofs, target 1m00s", "Where the time went"))
+
+
+# The plan
+
+
+def test_a_plan_groups_by_rule_and_is_loud_about_volumes_without_data():
+    lines = plans.card(world.plan(), 79)
+    text = "\n".join(map(plain, lines))
+    parts = ("cannot be PASSED", "✗ NO DATA  cache-web-0", "✓ data", "What is made", "S9   ✗ empty", "S7   - skip",
+             "S14  - skip", "S15  ~ suspend")  # fmt: skip
+    order = [text.index(words) for words in parts]
+    assert order == sorted(order)
+    assert "endpoints/orders, endpoints/web" in text
+    assert text.count("the original's addresses") == 1
+    assert "cannot be taken back" not in text
+    loud = [part.text for line in lines for part in line if part.tone is Tone.BAD]
+    assert any("NO DATA" in part for part in loud)
+    assert any("cannot be PASSED" in part for part in loud)
+
+
+def test_a_plan_of_a_control_says_that_the_copy_is_broken():
+    broken = world.plan({"params": {}})
+    broken = msgspec.structs.replace(broken, params={**broken.params, "control": "flip"})
+    assert "▲ negative control flip: the copy is broken on purpose" in "\n".join(map(plain, plans.card(broken, 100)))
+
+
+def test_forms_refuse_what_they_cannot_mean():
+    assert proof_forms.backup_params({"backup": "b", "namespace": "shop", "workload": ""}) == {
+        "namespace": "shop", "point": "b",
+    }  # fmt: skip
+    assert proof_forms.control_params({"control": "flip", "point": ""}) == {"control": "flip", "point": "latest"}
+    for wrong in ({"backup": "b"}, {"backup": "b", "namespace": "s", "workload": "orders"}):
+        with pytest.raises(ValueError, match=r"which|write it as"):
+            proof_forms.backup_params(wrong)
+    with pytest.raises(ValueError, match="one of withhold"):
+        proof_forms.control_params({"control": "rm -rf"})
+
+
+# What may be proven
+
+
+def why(record, **more):
+    context = worlds.context(**more)
+    situation = reasons.Situation("proofs", worlds.NOW, context=context, record=record)
+    return actions.BY_ID["prove"].disabled_reason(situation)
+
+
+def test_proving_is_grey_with_the_reason():
+    orders = gathered()[world.ORDERS]
+    assert why(orders) is None
+    assert why(gathered()["intranet/StatefulSet/wiki"]) == "this workload has no usable recovery point"
+    assert why(orders, sandbox=False, write_until="") == "this context is read-only: a arms it for 15 minutes"
+    assert why(orders, denied=("create namespaces",)) == "your account may not create namespaces"
+    assert why(orders, velero_namespace="") == "there is no Velero in use in this cluster"
+    assert why(gathered(world.running())[world.ORDERS]) == "a proof of it runs: enter shows it"
+
+
+def test_a_set_is_proven_by_the_last_proof_of_exactly_that_set():
+    of_set = {"source": "snapshots", "point": "db-0400", "rto": None}
+    older = world.proof("aa" * 8, 5.0, world.ladder("prod/StatefulSet/db", 5), verdict=Verdict.FAILED, **of_set)
+    newer = world.proof("bb" * 8, 1.0, world.ladder("prod/StatefulSet/db", 5), **of_set)
+    control = world.proof("cc" * 8, 0.5, verdict=Verdict.FAILED, control="flip", **of_set)
+    found = snapshots.verdicts([newer, older, control])
+    assert found == {"shop/db-0400": Verdict.PASSED}
+
+
+# Hostile
+
+
+@pytest.mark.parametrize("at", range(4))
+def test_nothing_a_cluster_says_reaches_the_screen_raw(at):
+    text = " ".join(PAYLOADS[at::4]).encode("utf-8", "replace").decode()
+    bad = world.proof(
+        "ab" * 8, 1.0, world.ladder(world.ORDERS, 4, text), verdict=Verdict.FAILED, words=text, point=text,
+        troubles=(Trouble(text, text, text, text),), not_green=(text,), left=(text,), deviations=(text,),
+    )  # fmt: skip
+    leak = {"closed": False, "words": text, "probes": [{"what": text, "expected": "closed", "seen": text}, text]}
+    facts = {
+        **bad.facts,
+        "prove.isolation_after": leak,
+        "prove.stopped": {"hint": text},
+        "prove.cleaned": {"words": text},
+    }
+    bad = msgspec.structs.replace(bad, facts=facts)
+    found = gathered(bad)[world.ORDERS]
+    named = {"point": text, "require": [text], "volumes": [{"claim": text, "held": "absent", "reason": text}]}
+    plan = msgspec.structs.replace(world.plan(), params={**world.plan().params, **named})
+    spans = [*proofs.cells(found, worlds.NOW), *proofs.run_cells(found.runs[0], worlds.NOW)]
+    for lines in (proof_run.body(bad, worlds.NOW, 79), proof_card.card(found, worlds.NOW, 79, 99),
+                  proof_card.top(found, worlds.NOW, 200, 99), plans.card(plan, 79)):  # fmt: skip
+        spans += [part for line in lines for part in line]
+    raw = {hex(ord(char)) for part in spans for char in part.text if unicodedata.category(char) in ("Cc", "Cf", "Cs")}
+    assert not raw
+
+
+def test_ages_of_rungs_are_their_own():
+    found = ladder.lines(world.ladder(world.ORDERS, 2, at=ago(days=3)), RUNGS[:5], worlds.NOW, 79)
+    assert plain(found[0]).split()[:4] == ["exists", "✓", "PASSED", "3d"]
+    assert plain(found[-1]).split()[:4] == ["drilled", "○", "NOT", "TESTED"]
