@@ -45,4 +45,5 @@ def _row(one: dict[str, Any]) -> tuple[str, ...]:
     state = str(one["state"])
     if state == "waiting" and one.get("tries"):
         state = f"waiting, {one['tries']} tries, next in {one['next_seconds'] or 0:.0f} s"
-    return (one["id"], one["sink"], state, one["severity"], one["queued"], one["title"], one.get("why", ""))
+    weight = one["severity"] if one["action"] == "trigger" else f"{one['action']}s"
+    return (one["id"], one["sink"], state, weight, one["queued"], one["title"], one.get("why", ""))

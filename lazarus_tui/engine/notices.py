@@ -53,6 +53,7 @@ class NoticeRow(msgspec.Struct, frozen=True, kw_only=True):
     sink: str
     state: str
     told: str
+    action: str
     severity: str
     title: str
     queued: str
@@ -221,7 +222,7 @@ class Notices:
         waits = None if one.at else max(0.0, round(one.due - self._clock.monotonic(), 1))
         return NoticeRow(
             id=one.notice.id, sink=one.sink, state=one.state, told=str(one.notice.told), title=one.notice.title,
-            severity=str(one.notice.severity), queued=rfc3339(one.queued), ended=one.at, tries=one.tries,
+            action=str(one.notice.action), severity=str(one.notice.severity), queued=rfc3339(one.queued), ended=one.at, tries=one.tries,
             next_seconds=waits, why=one.words, hint=one.hint,
         )  # fmt: skip
 
@@ -263,7 +264,7 @@ class Notices:
         late = [one for one in waiting if age(one, self._clock.now()) > LATE]
         if late:
             said = f": {late[-1].words}" if late[-1].words else ""
-            return Finding("warning", f"{head}: {len(waiting)} notices wait{said}", hint)
+            return Finding("warning", f"{head}: {len(waiting)} waiting{said}", hint)
         done = f", {len(lost)} given up" if lost else ""
         return Finding("info", f"{head}: {len(mine) - len(waiting) - len(lost)} told, {len(waiting)} waiting{done}")
 

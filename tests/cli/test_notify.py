@@ -8,7 +8,7 @@ from typing import Any
 GOOD = {"sink": "ops", "kind": "slack", "outcome": "delivered", "words": "answered 200", "hint": ""}
 BAD = {"sink": "oncall", "kind": "pagerduty", "outcome": "refused", "words": "answered 400", "hint": "look at it"}
 ROW = {
-    "id": "6b0c6f1f2c1d9e57", "sink": "siem", "state": "waiting", "told": "proof-failed", "severity": "error",
+    "id": "6b0c6f1f2c1d9e57", "sink": "siem", "state": "waiting", "told": "proof-failed", "action": "trigger", "severity": "error",
     "title": "Proof FAILED: shop\x1b[2J", "queued": "2026-01-01T00:00:00Z", "ended": "", "tries": 3,
     "next_seconds": 20.0, "why": "answered 503", "hint": "",
 }  # fmt: skip
@@ -31,6 +31,9 @@ def test_the_list_says_what_waits_and_shows_no_control_characters(lazarus: Any) 
     assert result.exit_code == 0
     assert "waiting, 3 tries, next in 20 s" in result.stdout
     assert "answered 503" in result.stdout
+    assert " error " in result.stdout
+    result, _ = lazarus({"notify.list": [{**ROW, "action": "resolve"}]}, "notify", "list")
+    assert " resolves " in result.stdout
     assert "\x1b" not in result.stdout
 
 

@@ -245,7 +245,7 @@ async def test_the_doctor_has_a_line_for_each_sink(watch: Watch) -> None:
     await watch.desk.tell([notice()])
     await watch.pass_(400)
     siem, _ = await watch.notices.findings()
-    assert (siem.severity, siem.what) == ("warning", "siem (webhook): 1 notices wait: answered 503")
+    assert (siem.severity, siem.what) == ("warning", "siem (webhook): 1 waiting: answered 503")
     watch.post.script = {"siem": [Answer(Outcome.NEVER, "answered 413")]}
     await watch.pass_(400)
     siem, _ = await watch.notices.findings()
