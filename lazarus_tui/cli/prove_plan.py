@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from lazarus_tui.cli.output import emit, grid, output_option
-from lazarus_tui.cli.session import Refused, Session
-from lazarus_tui.link.protocol import Fault
+from lazarus_tui.cli.prove_options import asked, asking
+from lazarus_tui.cli.session import Session
 from lazarus_tui.model.plan import Plan
 
 KIND = "prove.run"
@@ -16,35 +16,19 @@ _SECONDS = 180.0  # the backup's contents are fetched
 
 
 @click.command("plan")
-@click.option("--workload", required=True, metavar="NS[/KIND/NAME]", help="What would be proven.")
-@click.option("--point", metavar="POINT", help="latest, latest-proven, oldest, random:30d, before:TIME, or a name.")
-@click.option("--source", type=click.Choice(["velero", "snapshots"]), help="Kind of point; velero unless said.")
-@click.option("--allow", multiple=True, metavar="RULE:WHAT:UNTIL:REASON", help="An exception from a rule. Repeatable.")
+@asking
 @output_option
 @click.pass_obj
-def plan(session: Session, /, workload: str, allow: tuple[str, ...], output: str, **given: Any) -> int:
+def plan(session: Session, /, output: str, **given: Any) -> int:
     """Show what a proof would do, object by object, under the safety rules; exit code 5 when it cannot be done.
 
     Velero hands out a backup's contents by a request object, so its backups are planned for in armed contexts only.
     """
-    namespace, _, rest = workload.partition("/")
-    params = {"namespace": namespace, "workload": rest, **given, "allow": [_exception(one) for one in allow]}
-    wanted = {key: value for key, value in params.items() if value}
-    request = {"kind": KIND, "context": session.context(), "params": wanted}
+    params = asked(given)
+    request = {"kind": KIND, "context": session.context(), "params": params}
     found = session.call("plan.make", request, Plan, timeout=_SECONDS)
     emit(found, output, names=[found.digest()], table=lambda: text(found))
     return 0
-
-
-def _exception(written: str) -> dict[str, str]:
-    """``S10:buckets.example.com:2026-01-31T00:00:00Z:reason``; the time has colons of its own."""
-    parts = written.split(":", 2)
-    end, slash, reason = parts[2].partition("Z:") if len(parts) == 3 else ("", "", "")
-    if not slash:
-        raise Refused(
-            Fault("usage", f"{written!r} is no exception", "--allow", "RULE:WHAT:2026-01-31T00:00:00Z:reason in words")
-        )
-    return {"rule": parts[0], "what": parts[1], "expires": f"{end}Z", "reason": reason}
 
 
 def text(found: Plan) -> str:

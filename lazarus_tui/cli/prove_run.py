@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from lazarus_tui.cli.output import emit, grid, output_option
+from lazarus_tui.cli.prove_options import asking, chosen, subject
 from lazarus_tui.cli.prove_report import junit, proof_text
 from lazarus_tui.cli.running import follow
 from lazarus_tui.cli.session import Refused, Session, say
@@ -28,30 +29,31 @@ CONTROLS = ("withhold", "flip", "drop-table", "no-workload")
 
 
 @click.command("run")
-@click.option("--workload", required=True, metavar="NS[/KIND/NAME]", help="What is proven.")
-@click.option("--point", metavar="POINT", help="latest (default), proven, oldest, random …, or a name.")
-@click.option("--source", type=click.Choice(["velero", "snapshots"]), help="Kind of point; velero unless said.")
+@asking
+@click.option("-f", "--file", type=click.File("rb"), help="Instead of a workload: a LazarusRestoreTest; - is stdin.")
 @click.option("--require", multiple=True, metavar="PASSED|RUNG,…", help="Rungs that must pass; PASSED: the usual ones.")
 @click.option("--backup-first", is_flag=True, help="Take a Velero backup now and prove exactly that one.")
 @click.option("--control", type=click.Choice(CONTROLS), help="Break the copy on purpose: the checks must go red.")
 @click.option("--keep", type=click.FloatRange(0, 1440), metavar="MIN", help="Keep the quarantine for a while.")
-@click.option("--dns", is_flag=True, help="Let the copy ask the cluster's name server; it still reaches nobody else.")
 @click.option("--junit", "junit_file", type=click.Path(dir_okay=False), metavar="FILE", help="Write JUnit XML there.")
 @click.option(
     "-o", "--output", type=click.Choice(["table", "json", "yaml", "name", "junit"]), default="table", show_default=True,
     help="How to print the outcome.",
 )  # fmt: skip
 @click.pass_obj
-def run(
-    session: Session, /, workload: str, backup_first: bool, junit_file: str | None, output: str, **given: Any
-) -> int:
+def run(session: Session, /, backup_first: bool, junit_file: str | None, output: str, **given: Any) -> int:
     """Restore a point into a quarantine, check it, measure it, judge it, and remove it.
 
     Progress goes to stderr, the outcome to stdout. Nothing outside the quarantine is changed, so nothing is asked.
     """
-    params = _params(workload, given)
+    params = _params(session, given)
     if backup_first:
         params["point"] = _backed_up(session, str(params["namespace"]))
+    return prove(session, params, junit_file, output)
+
+
+def prove(session: Session, params: dict[str, Any], junit_file: str | None = None, output: str = "table") -> int:
+    """One proof with the planner's parameters, to its end; the exit code."""
     request = {"kind": KIND, "context": session.context(), "params": params}
     plan = session.call("plan.make", request, Plan, timeout=180.0)
     for warning in plan.warnings:
@@ -82,23 +84,19 @@ def _followed(session: Session, op: str) -> Operation:
     raise AssertionError("unreachable")
 
 
-def _params(workload: str, given: dict[str, Any]) -> dict[str, Any]:
-    namespace, _, rest = workload.partition("/")
-    if rest and (rest.count("/") != 1 or not all(rest.split("/"))):
-        raise Refused(Fault("usage", f"{workload!r} is no workload", "--workload", "NAMESPACE or NAMESPACE/KIND/NAME"))
+def _params(session: Session, given: dict[str, Any]) -> dict[str, Any]:
+    file = given.pop("file")
+    return {**subject(str(given["workload"])), **_chosen(given)}
+
+
+def _chosen(given: dict[str, Any]) -> dict[str, Any]:
+    """What was said beside the workload."""
     names = [name.strip() for one in given["require"] for name in one.split(",") if name.strip()]
     rungs = [name for name in names if name.upper() != Verdict.PASSED]
     if unknown := unknown_rungs(rungs):
         hint = f"PASSED, or any of {', '.join(RUNGS[:-1])}"
         raise Refused(Fault("usage", f"there is no rung {', '.join(unknown)}", "--require", hint))
-    found: dict[str, Any] = {
-        "namespace": namespace,
-        "workload": rest,
-        "point": given["point"],
-        "source": given["source"],
-    }
-    found |= {"require": rungs or None, "control": given["control"], "keep_minutes": given["keep"]}
-    found["network"] = {"dns": True} if given["dns"] else None
+    found = {**chosen(given), "require": rungs or None, "control": given["control"], "keep_minutes": given["keep"]}
     return {key: value for key, value in found.items() if value}
 
 

@@ -15,6 +15,7 @@ from lazarus_tui.model.quantities import QuantityError
 from lazarus_tui.model.quantities import parse as quantity
 from lazarus_tui.prove.definitions import SANDBOX_CONTEXT, SHOP
 from lazarus_tui.prove.rules import Allowed, allowed
+from lazarus_tui.prove.rules.table import TABLE
 
 SOURCES = ("velero", "snapshots")
 CONTROLS = ("", "withhold", "flip", "drop-table", "no-workload")
@@ -69,7 +70,10 @@ def asked(params: Params, context: str, now: datetime) -> Asked:
         # The shop's front finds its order book by name; the sandbox's name server knows the cluster's names only.
         found = msgspec.structs.replace(found, network={**found.network, "dns": True})
     _check(found)
-    return msgspec.structs.replace(found, allow=allowed(params.get("allow"), now))
+    found = msgspec.structs.replace(found, allow=allowed(params.get("allow"), now))
+    for one in found.allow:
+        _can_be_freed(one)
+    return found
 
 
 _FIELDS = Asked.__struct_fields__
@@ -97,6 +101,17 @@ def _check(found: Asked) -> None:
         raise PlanRefused(f"keep_minutes is between 0 and {LONGEST_KEEP:.0f}", where="keep_minutes")
     if found.source == "snapshots" and not found.workload.startswith("StatefulSet/"):
         raise PlanRefused("a snapshot set is of one StatefulSet", where="workload", hint="StatefulSet/orders")
+
+
+def _can_be_freed(one: Allowed) -> None:
+    """An exception that can never have an effect is a mistake of whoever wrote it."""
+    rules = [rule for rule in TABLE if rule.id == one.rule]
+    free = sorted({rule.id for rule in TABLE if not rule.stern}, key=lambda name: int(name.removeprefix("S")))
+    if not rules:
+        raise PlanRefused(f"there is no rule {one.rule!r} of objects", where="allow", hint=f"one of {', '.join(free)}")
+    if all(rule.stern for rule in rules):
+        what = f"rule {one.rule} has no exceptions: it keeps the quarantine closed"
+        raise PlanRefused(what, where="allow", hint="see docs/rules.md")
 
 
 def _one_of(where: str, value: str, known: tuple[str, ...]) -> None:

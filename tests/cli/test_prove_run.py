@@ -160,6 +160,7 @@ def test_what_is_asked_for_is_the_plans(monkeypatch: pytest.MonkeyPatch, tmp_pat
     "words",
     [
         ("--workload", "shop/orders"), ("--workload", "shop/StatefulSet/"), ("--workload", "a/b/c/d"),
+        ("--workload", "shop", "--allow", "S10:x"),
         ("--workload", "shop", "--require", "drilled"), ("--workload", "shop", "--require", "helthy"),
     ],
 )  # fmt: skip
@@ -170,6 +171,35 @@ def test_what_is_not_meant_is_a_usage_error_before_anything_is_asked(
     found = run(desk, *words)
     assert isinstance(found.exception, Refused)
     assert found.exception.fault.code == "usage"
+    assert desk.asked == []
+
+
+def test_checks_and_exceptions_reach_the_planner_as_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    desk, file = Desk().prepare(operation(), monkeypatch), tmp_path / "checks.yaml"
+    file.write_text("readySeconds: 20\nchecks:\n- {kind: tcp, service: db, port: 5432}\n", "utf-8")
+    until = "2027-01-31T00:00:00Z"
+    run(desk, "--workload", "db", "--checks", str(file), "--allow", f"S10:x.example.com:{until}:not here: really")
+    assert desk.asked[0][1]["params"] == {
+        "namespace": "db",
+        "checks": {"readySeconds": 20, "checks": [{"kind": "tcp", "service": "db", "port": 5432}]},
+        "allow": [{"rule": "S10", "what": "x.example.com", "expires": until, "reason": "not here: really"}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [("a: [", "it is not YAML"), ("[]", "a mapping"), ("{}", "asks for nothing"), ("x" * 300_000, "at most 262144")],
+    ids=["broken", "list", "empty", "long"],
+)
+def test_a_file_of_checks_that_says_nothing_is_refused_before_anything_is_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any, content: str, words: str
+) -> None:
+    desk, file = Desk().prepare(operation(), monkeypatch), tmp_path / "checks.yaml"
+    file.write_text(content, "utf-8")
+    found = run(desk, "--workload", "db", "--checks", str(file))
+    assert isinstance(found.exception, Refused)
+    assert words in found.exception.fault.what
+    assert found.exception.fault.where.startswith(str(file))
     assert desk.asked == []
 
 

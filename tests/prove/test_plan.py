@@ -159,6 +159,8 @@ async def test_what_is_asked_must_make_sense(site: Site) -> None:
         ({"allow": [{"rule": "S10", "what": "x", "reason": " ", "expires": "2027-01-01T00:00:00Z"}]}, "no reason"),
         ({"allow": [{"rule": "S10", "what": "x", "reason": "r", "expires": "2026-01-01T00:00:00Z"}]}, "ended"),
         ({"allow": [{"rule": "S10"}]}, "exception"),
+        ({"allow": [{"rule": "S99", "what": "x", "reason": "r", "expires": "2027-01-01T00:00:00Z"}]}, "no rule 'S99'"),
+        ({"allow": [{"rule": "S2", "what": "x", "reason": "r", "expires": "2027-01-01T00:00:00Z"}]}, "no exceptions"),
     ):
         assert re.search(words, str(await refused(site, **params))), params
 
@@ -239,8 +241,10 @@ async def test_an_exception_stands_in_the_plan_with_its_reason_and_never_opens_t
     until = {"reason": "its operator is not installed here", "expires": "2027-01-01T00:00:00Z"}
     allow = [
         {"rule": "S10", "what": "gadgets.*", **until}, {"rule": "S10", "what": "buckets.*/orders", **until},
-        {"rule": "S12", "what": "*", **until}, {"rule": "S7", "what": "*", **until},
+        {"rule": "S12", "what": "*", **until},
     ]  # fmt: skip
+    stern = [*allow, {"rule": "S7", "what": "*", **until}]
+    assert "S7 has no exceptions" in (await refused(site, point="full", allow=stern)).what
     plan = await site.plan(point="full", allow=allow)
     assert "gadgets.gadgets.example.com" not in plan.params["restore"]["spec"]["excludedResources"]
     assert any("its operator is not installed here" in warning for warning in plan.warnings)
