@@ -222,7 +222,8 @@ class Notices:
         waits = None if one.at else max(0.0, round(one.due - self._clock.monotonic(), 1))
         return NoticeRow(
             id=one.notice.id, sink=one.sink, state=one.state, told=str(one.notice.told), title=one.notice.title,
-            action=str(one.notice.action), severity=str(one.notice.severity), queued=rfc3339(one.queued), ended=one.at, tries=one.tries,
+            action=str(one.notice.action), severity=str(one.notice.severity),
+            queued=rfc3339(one.queued), ended=one.at, tries=one.tries,
             next_seconds=waits, why=one.words, hint=one.hint,
         )  # fmt: skip
 

@@ -8,7 +8,8 @@ from typing import Any
 GOOD = {"sink": "ops", "kind": "slack", "outcome": "delivered", "words": "answered 200", "hint": ""}
 BAD = {"sink": "oncall", "kind": "pagerduty", "outcome": "refused", "words": "answered 400", "hint": "look at it"}
 ROW = {
-    "id": "6b0c6f1f2c1d9e57", "sink": "siem", "state": "waiting", "told": "proof-failed", "action": "trigger", "severity": "error",
+    "id": "6b0c6f1f2c1d9e57", "sink": "siem", "state": "waiting", "told": "proof-failed", "action": "trigger",
+    "severity": "error",
     "title": "Proof FAILED: shop\x1b[2J", "queued": "2026-01-01T00:00:00Z", "ended": "", "tries": 3,
     "next_seconds": 20.0, "why": "answered 503", "hint": "",
 }  # fmt: skip
