@@ -219,7 +219,7 @@ class Notices:
         return [self._shown(one) for one in self.desk.outbox.parcels() if asked.sink in ("", one.sink)]
 
     def _shown(self, one: Parcel) -> NoticeRow:
-        waits = None if one.at else max(0.0, round(one.due - self._clock.monotonic(), 1))
+        waits = None if one.at else max(0.0, round(self.desk.rest(one), 1))
         return NoticeRow(
             id=one.notice.id, sink=one.sink, state=one.state, told=str(one.notice.told), title=one.notice.title,
             action=str(one.notice.action), severity=str(one.notice.severity),

@@ -129,7 +129,7 @@ class Desk:
         while True:
             mail.clear()
             parcel = self.outbox.next(name)
-            wait = LOOK if parcel is None else max(parcel.due, self._quiet[name]) - self._clock.monotonic()
+            wait = LOOK if parcel is None else self.rest(parcel)
             if parcel is None or wait > 0:
                 await self._wait(mail, wait)
                 continue
@@ -138,6 +138,10 @@ class Desk:
             except JournalError as error:
                 log.warning("notices: that %s was told cannot be kept: %s", parcel.notice.id, error)
                 parcel.due = self._clock.monotonic() + LOOK
+
+    def rest(self, parcel: Parcel) -> float:
+        """Seconds until it may be tried; not above zero: now."""
+        return max(parcel.due, self._quiet.get(parcel.sink, 0.0)) - self._clock.monotonic()
 
     async def _deliver(self, parcel: Parcel) -> None:
         sink = self.sinks[parcel.sink]
