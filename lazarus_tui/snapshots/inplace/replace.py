@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from lazarus_tui.kube.errors import AuthError, Forbidden
 from lazarus_tui.model.resources import CLAIMS, EVENTS, VOLUMES
 from lazarus_tui.model.steps import Observation, Outcome, Seen, StepContext, StepStopped, Write
 from lazarus_tui.snapshots.claimspec import difference, rebound, restored, snapshot_of
@@ -245,11 +246,14 @@ class Bind(PivotStep):
 
 
 async def newest_warning(step: RestoreStep, context: StepContext, claim: Mapping[str, object]) -> str:
-    """``: message`` of the newest warning about a claim; "" without one."""
+    """``: message`` of the newest warning about a claim; "" without one, or where events may not be read."""
     uid = claim["metadata"]["uid"]  # type: ignore[index]
-    events = await context.reader.list(
-        EVENTS, step.namespace, type=dict, field_selector=f"involvedObject.uid={uid},type=Warning"
-    )
+    try:
+        events = await context.reader.list(
+            EVENTS, step.namespace, type=dict, field_selector=f"involvedObject.uid={uid},type=Warning"
+        )
+    except (AuthError, Forbidden):
+        return ""
     newest = max(events, key=lambda event: str(event.get("lastTimestamp") or ""), default=None)
     return f": {newest.get('message')}" if newest else ""
 
