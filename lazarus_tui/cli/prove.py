@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from lazarus_tui.cli.prove_checks import checks, manifest
+from lazarus_tui.cli.prove_gate import gate, wait
 from lazarus_tui.cli.prove_plan import plan
 from lazarus_tui.cli.prove_run import list_proofs, run, show_proof
 
@@ -20,3 +21,5 @@ prove.add_command(manifest)
 prove.add_command(run)
 prove.add_command(list_proofs)
 prove.add_command(show_proof)
+prove.add_command(gate)
+prove.add_command(wait)

@@ -42,12 +42,14 @@ def asking(command: F) -> F:
 
 def asked(given: dict[str, Any]) -> dict[str, Any]:
     """Takes the options of ``asking`` out of ``given``; what was not said is left out. Raises ``Refused``."""
-    return {**subject(str(given.pop("workload"))), **chosen(given)}
+    return {**subject(str(given.pop("workload") or "")), **chosen(given)}
 
 
 def subject(workload: str) -> dict[str, Any]:
     """``NAMESPACE`` or ``NAMESPACE/KIND/NAME``. Raises ``Refused``."""
     namespace, _, rest = workload.partition("/")
+    if not namespace:
+        raise Refused(Fault("usage", "which workload?", "--workload", "NAMESPACE or NAMESPACE/KIND/NAME"))
     if rest and (rest.count("/") != 1 or not all(rest.split("/"))):
         raise Refused(Fault("usage", f"{workload!r} is no workload", "--workload", "NAMESPACE or NAMESPACE/KIND/NAME"))
     return {"namespace": namespace, "workload": rest} if rest else {"namespace": namespace}

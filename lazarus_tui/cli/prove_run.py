@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from lazarus_tui.cli.output import emit, grid, output_option
+from lazarus_tui.cli.prove_file import MOST, wanted
 from lazarus_tui.cli.prove_options import asking, chosen, subject
 from lazarus_tui.cli.prove_report import junit, proof_text
 from lazarus_tui.cli.running import follow
@@ -85,8 +86,12 @@ def _followed(session: Session, op: str) -> Operation:
 
 
 def _params(session: Session, given: dict[str, Any]) -> dict[str, Any]:
-    file = given.pop("file")
-    return {**subject(str(given["workload"])), **_chosen(given)}
+    """The planner's, from the workload or the file, and what was said beside it. Raises ``Refused``."""
+    file, workload = given.pop("file"), given.pop("workload")
+    if bool(file) == bool(workload):
+        raise Refused(Fault("usage", "name either a workload or a file", "--workload", "--workload NS[/KIND/NAME]"))
+    beside = _chosen(given)
+    return {**(wanted(session, file.read(MOST)) if file else subject(str(workload))), **beside}
 
 
 def _chosen(given: dict[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from lazarus_tui.snapshots.names import event_name
 
 log = logging.getLogger(__name__)
 
+_BODY = dict[str, Any]  # an object as it is
 # Seconds without a further try after the right to write a status, or an Event, was found missing.
 MUTE = 300.0
 
@@ -48,15 +49,15 @@ class Telling:
 
     async def status(
         self, place: Place, kind: Resource, found: Mapping[str, Any], wanted: Mapping[str, Any],
-        event: tuple[str, str] | None = None,
+        event: tuple[str, str] | None = None, *, normal: bool = False,
     ) -> str:  # fmt: skip
-        """Make ``wanted`` the object's whole status, if it still is as ``found``; with it goes a Warning ``event``
-        (reason in CamelCase, note). Returns why it could not be; "" when it stands there. Raises ``KubeError`` when the
-        cluster does not answer."""
+        """Make ``wanted`` the object's whole status, if it still is as ``found``; with it goes an ``event`` (reason in
+        CamelCase, note), a Warning unless it is ``normal``. Returns why it could not be; "" when it stands there.
+        Raises ``KubeError`` when the cluster does not answer."""
         if (found.get("status") or {}) == wanted:
             return ""
         if event is not None:
-            await self._warn(place, kind, found, *event)
+            await self._event(place, kind, found, *event, "Normal" if normal else "Warning")
         body, meta = {"status": dict(wanted)}, found["metadata"]
         write = Write(
             "merge-patch", kind, meta["namespace"], meta["name"], body, uid=meta["uid"],
@@ -65,18 +66,20 @@ class Telling:
         )  # fmt: skip
         return await self._send(place, kind, found, write)
 
-    async def _warn(self, place: Place, kind: Resource, found: Mapping[str, Any], reason: str, note: str) -> None:
+    async def _event(
+        self, place: Place, kind: Resource, found: Mapping[str, Any], reason: str, note: str, type: str
+    ) -> None:
         """One for each ``reason`` and ``note``."""
         meta, now = found["metadata"], self.now()
         mark = hashlib.sha256(f"{meta['uid']} {reason} {note}".encode()).hexdigest()
         name = event_name(meta["name"], mark, reason)
-        if await place.cluster.get(EVENTS, name, meta["namespace"], type=dict) is not None:
+        if await place.cluster.get(EVENTS, name, meta["namespace"], type=_BODY) is not None:
             return
         about = {"apiVersion": kind.api_version, "kind": kind.kind, "namespace": meta["namespace"],
                  "name": meta["name"], "uid": meta["uid"]}  # fmt: skip
         body = {
             "apiVersion": EVENTS.api_version, "kind": EVENTS.kind,
-            "metadata": {"name": name, "namespace": meta["namespace"]}, "involvedObject": about, "type": "Warning",
+            "metadata": {"name": name, "namespace": meta["namespace"]}, "involvedObject": about, "type": type,
             "reason": reason, "message": note[:1024], "source": {"component": "lazarus"}, "firstTimestamp": now,
             "lastTimestamp": now, "count": 1,
         }  # fmt: skip

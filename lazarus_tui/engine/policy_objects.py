@@ -1,4 +1,5 @@
-"""Runs the StatefulSetBackups and StatefulSetRestores of contexts that the settings name (``policies.run_objects``).
+"""Runs the objects of contexts that the settings name (``policies.run_objects``): StatefulSetBackups,
+StatefulSetRestores, LazarusRestoreTests.
 
 Level-triggered: every look reads the objects, puts the backups among the stored policies, and tells each object how it
 stands. Where their own operator runs, or somebody else writes their status, Lazarus keeps its hands off and says so.
@@ -17,6 +18,7 @@ from lazarus_tui.engine.errors import Refused
 from lazarus_tui.engine.object_status import Place, Telling
 from lazarus_tui.engine.policies import FAILED, PARKED, REFUSED, TAKEN, Held, Policies
 from lazarus_tui.engine.policy_restores import Restores
+from lazarus_tui.engine.proof_objects import TESTS, ProofObjects
 from lazarus_tui.journal import JournalError
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.kube.errors import Forbidden, KubeError, NotFound
@@ -43,10 +45,10 @@ class Objects:
 
     def __init__(
         self, policies: Policies, restores: Restores, telling: Telling, clock: Clock, *, contexts: Collection[str],
-        clusters: Callable[[str], Awaitable[Cluster]], wake: Callable[[], None],
+        clusters: Callable[[str], Awaitable[Cluster]], wake: Callable[[], None], proofs: ProofObjects | None = None,
     ) -> None:  # fmt: skip
         self._policies, self._restores, self._telling, self._clock = policies, restores, telling, clock
-        self.contexts, self._clusters, self._wake = tuple(contexts), clusters, wake
+        self.contexts, self._clusters, self._wake, self._proofs = tuple(contexts), clusters, wake, proofs
         self._why: dict[str, str] = {}
         self._told: dict[str, str] = {}
         self._clusters_seen: dict[str, str] = {}
@@ -61,6 +63,8 @@ class Objects:
             if held.policy.uid and held.context not in self.contexts:
                 await self._policies.remove(held)
         await self._restores.load()
+        if self._proofs is not None:
+            await self._proofs.load()
 
     async def run(self, connect: Callable[[str], Awaitable[Any]]) -> None:
         """For ever, where there is a context to look at."""
@@ -103,6 +107,11 @@ class Objects:
                 troubles.append(f"{kind.plural} cannot be run: {error.message}")
                 if kind is status.BACKUPS:
                     self._hold_up(context, troubles[-1])
+        if self._proofs is not None:
+            try:
+                await self._tests(place, self._proofs, await _listed(cluster, TESTS))
+            except Forbidden as error:
+                troubles.append(f"{TESTS.plural} cannot be run: {error.message}")
         return "; ".join(troubles)
 
     def _hold_up(self, context: str, why: str) -> None:
@@ -123,6 +132,11 @@ class Objects:
             await self._restores.learn(place)
         for found in listed:
             self._why[str(found["metadata"]["uid"])] = await self._restores.one(place, found, other)
+
+    async def _tests(self, place: Place, proofs: ProofObjects, listed: Sequence[Object]) -> None:
+        await proofs.gone(place, listed)
+        for found in listed:
+            self._why[str(found["metadata"]["uid"])] = await proofs.one(place, found)
 
     # --- one StatefulSetBackup
 

@@ -17,6 +17,7 @@ from lazarus_tui.engine.policy_objects import Objects
 from lazarus_tui.engine.policy_restores import Restores
 from lazarus_tui.engine.proof_book import ProofBook
 from lazarus_tui.engine.proof_calls import ProofCalls
+from lazarus_tui.engine.proof_objects import ProofObjects
 from lazarus_tui.engine.proof_runs import ProofRuns
 from lazarus_tui.engine.runner import Runner
 from lazarus_tui.engine.scheduler import Scheduler
@@ -53,18 +54,22 @@ class Timetable:
         restores = Restores(
             runner, journal, clock, telling, plan=plan, in_place=settings.policies.restore_in_place
         )  # fmt: skip
+        velero = self._velero_of
+        tests = ProofObjects(self._book, journal, clock, telling, velero=velero, wake=wake)
         self._objects = Objects(
             self._policies, restores, telling, clock, contexts=settings.policies.run_objects, clusters=clusters,
-            wake=wake,
+            wake=wake, proofs=tests,
         )  # fmt: skip
         self._calls = PolicyCalls(
             self._policies, reader=contexts.reader, plan=plan, wake=wake, why=self._objects.why
         )  # fmt: skip
         self.proofs = ProofCalls(
-            self._proofs, clock, reader=contexts.reader, wake=wake,
-            velero=lambda name: contexts.connection(name).row.velero_namespace,
+            self._proofs, clock, reader=contexts.reader, wake=wake, velero=velero,
             sinks={sink.name: sink.policies for sink in settings.notify.sinks},
         )  # fmt: skip
+
+    def _velero_of(self, context: str) -> str:
+        return self._contexts.connection(context).row.velero_namespace
 
     @property
     def methods(self) -> Mapping[str, tuple[type[Any], Callable[[Any, Any], Awaitable[Any]]]]:

@@ -1,0 +1,37 @@
+"""A LazarusRestoreTest as a file: what it asks of ``lazarus prove run``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lazarus_tui.cli.session import Refused, Session, say
+from lazarus_tui.link.protocol import Fault
+from lazarus_tui.model.proof_policies import ProofPolicy
+
+if TYPE_CHECKING:
+    from lazarus_tui.prove.policies import TestWish
+
+# One byte more than a file may have, so that too long a one is known as one.
+MOST = 256 * 1024 + 1
+
+
+def meaning(text: bytes) -> ProofPolicy | TestWish:
+    """What a file means; raises ``Refused``."""
+    from lazarus_tui.model.plan import PlanRefused
+    from lazarus_tui.prove.policies import read
+
+    try:
+        return read(text)
+    except PlanRefused as error:
+        raise Refused(Fault(error.code, error.what, error.where, error.hint)) from None
+
+
+def wanted(session: Session, text: bytes) -> dict[str, Any]:
+    """The planner's parameters; mistakes of the file are told before anything is connected. Raises ``Refused``."""
+    if isinstance(meaning(text), ProofPolicy):
+        raise Refused(Fault("usage", "a ProofPolicy is stored, not run", "-f", "lazarus policy apply -f FILE"))
+    request = {"context": session.context(), "text": text.decode(errors="replace")}
+    found = session.call("proof.test", request, dict[str, Any])
+    for note in found["notes"]:
+        say(f"note: {note}")
+    return dict(found["params"])
