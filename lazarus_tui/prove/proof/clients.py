@@ -25,10 +25,20 @@ _MONGO = "db.adminCommand({listDatabases: 1}).databases.filter(d => !['admin','l
 )
 
 
+# The variables that the official images are made with; exec gives them to every command in the container. The statement
+# comes as an argument of its own, so that no shell reads it.
+_PSQL = 'PGPASSWORD="${POSTGRES_PASSWORD:-$POSTGRESQL_PASSWORD}" exec psql -U "${POSTGRES_USER:-postgres}"' + (
+    ' -d "${POSTGRES_DB:-${POSTGRES_USER:-postgres}}" -v ON_ERROR_STOP=1 -c "$1"'
+)
+_ROOT = 'MYSQL_PWD="${MARIADB_ROOT_PASSWORD:-$MYSQL_ROOT_PASSWORD}" exec %s -uroot -e "$1"'
+
+
 @dataclass(frozen=True, slots=True)
 class Client:
+    """``ways``: commands that do it, the first that ends with 0 has; each of them drops everything or nothing."""
+
     container: str
-    argv: tuple[str, ...]
+    ways: tuple[tuple[str, ...], ...]
     did: str
 
 
@@ -36,28 +46,25 @@ def client_of(pod: Mapping[str, Any]) -> Client | None:
     """By the image's own name: the last part of it, without registry and tag."""
     for container in (pod.get("spec") or {}).get("containers") or ():
         image = str(container.get("image") or "").partition("@")[0].rpartition("/")[2].partition(":")[0].lower()
-        env = {str(one["name"]): str(one.get("value") or "") for one in container.get("env") or ()}
-        found = _argv(image, env)
+        found = _ways(image)
         if found is not None:
             return Client(str(container["name"]), *found)
     return None
 
 
-def _argv(image: str, env: Mapping[str, str]) -> tuple[tuple[str, ...], str] | None:
+def _ways(image: str) -> tuple[tuple[tuple[str, ...], ...], str] | None:
     if "postgres" in image or image == "postgis":
-        user = env.get("POSTGRES_USER") or "postgres"
-        database = env.get("POSTGRES_DB") or user
         statement = " ".join(_POSTGRES.split())
-        options = ("-U", user, "-d", database, "-v", "ON_ERROR_STOP=1")
-        return ("psql", *options, "-c", statement), "dropped the largest table"
+        plain = ("psql", "-v", "ON_ERROR_STOP=1", "-c", statement)
+        return (("sh", "-c", _PSQL, "psql", statement), plain), "dropped the largest table"
     if "mariadb" in image or "mysql" in image:
         program = "mariadb" if "mariadb" in image else "mysql"
-        password = "${MYSQL_ROOT_PASSWORD:-$MARIADB_ROOT_PASSWORD}"
-        statement = " ".join(_MYSQL.split()).replace("`", "\\`")
-        line = f'MYSQL_PWD="{password}" {program} -uroot -e "{statement}"'
-        return ("sh", "-c", line), "dropped the largest table"
+        statement = " ".join(_MYSQL.split())
+        return (("sh", "-c", _ROOT % program, program, statement), (program, "-e", statement)), (
+            "dropped the largest table"
+        )
     if "redis" in image or "valkey" in image:
-        return ("redis-cli", "FLUSHALL"), "flushed all keys"
+        return (("redis-cli", "FLUSHALL"),), "flushed all keys"
     if "mongo" in image:
-        return ("mongosh", "--quiet", "--eval", _MONGO), "dropped the largest database"
+        return (("mongosh", "--quiet", "--eval", _MONGO),), "dropped the largest database"
     return None

@@ -182,7 +182,15 @@ class DropTable(ControlStep):
         raise StepStopped("no pod runs a database that is known", hint="use --control flip or withhold")
 
     async def _drop(self, context: StepContext, pod: Object, found: Client) -> None:
-        said = (await command(context, pod, found.container, found.argv)).strip()
+        """By the first way that works; the words of the last one say why none did."""
+        said = ""
+        for n, argv in enumerate(found.ways, 1):
+            try:
+                said = (await command(context, pod, found.container, argv)).strip()
+                break
+            except StepStopped:
+                if n == len(found.ways):
+                    raise
         words = f"{found.did} in {pod['metadata']['name']}" + (f" ({said.splitlines()[-1]})" if said else "")
         await context.remember(**{SABOTAGED: words})
 
