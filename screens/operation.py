@@ -99,6 +99,7 @@ class OperationScreen(Operating, Reading):
         records: Iterable[LogLine] = self.host.topic(f"oplog/{self.operation_id}").records.values()
         lines = sorted(records, key=lambda each: each.n)
         total = max(operation.log_lines, len(lines))
+        self.set_class(not total, "silent")
         now = self.host.now()
         shown = [line(muted(f" {times.clock(each.at, now)}  "), span(each.text, limit=2000)) for each in lines]
         log.show_log(shown, total=total)

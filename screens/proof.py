@@ -42,12 +42,11 @@ class ProofScreen(Proving, Deeds):
         yield LineTable(self.base_sheet, id="body")
 
     def topics(self) -> set[str]:
-        return {"overview"}
+        return {"overview", "proofs"}
 
     @property
     def found(self) -> Proven | None:
-        host = self.host
-        state = self._gathered(host.topic("overview"), host.topic("operations"), host.context_name)
+        state = self._gathered(self.host.topic("overview"), self.host.topic("proofs"))
         found: Proven | None = state.records.get(self.key)
         return found
 
@@ -56,8 +55,8 @@ class ProofScreen(Proving, Deeds):
         found = self.found
         if found is not self._of:
             self._of = found
-            self._runs = {run.operation.id: run for run in found.runs} if found else {}
-        return replace(self.host.topic("operations"), records=self._runs)
+            self._runs = {run.view.id: run for run in found.runs} if found else {}
+        return replace(self.host.topic("proofs"), records=self._runs)
 
     @property
     def busy(self) -> bool:
@@ -83,4 +82,4 @@ class ProofScreen(Proving, Deeds):
         if self.table.record is None:
             self.say("nothing of it was proven yet: p proves it")
         else:
-            self.app.push_screen(OperationScreen(self.table.record.operation.id))
+            self.app.push_screen(OperationScreen(self.table.record.view.id))

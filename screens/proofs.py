@@ -29,11 +29,10 @@ class ProofsScreen(Proving, Deeds):
         yield LineBlock([], id="card")
 
     def topics(self) -> set[str]:
-        return {"overview"}
+        return {"overview", "proofs"}
 
     def main_topic(self) -> TopicState:
-        host = self.host
-        return self._gathered(host.topic("overview"), host.topic("operations"), host.context_name)
+        return self._gathered(self.host.topic("overview"), self.host.topic("proofs"))
 
     @property
     def busy(self) -> bool:

@@ -26,7 +26,7 @@ class SetScreen(Proving, SetDeeds, Reading):
         self._gathered = snapshots.Gathered()
 
     def topics(self) -> set[str]:
-        return {"snapshots", "snapshot-contents"}
+        return {"snapshots", "snapshot-contents", "proofs"}
 
     def main_topic(self) -> TopicState:
         return self._gathered(self.host.topic("snapshots"), self.host.topic("snapshot-contents"))
@@ -48,4 +48,5 @@ class SetScreen(Proving, SetDeeds, Reading):
             return
         every = self.host.topic("operations").records.values()
         operations = [each for each in every if each.context == self.host.context_name]
-        self.pager.show(set_card.card(found, operations, self.host.now(), self.size.width - 1))
+        proofs = self.host.topic("proofs").records.values()
+        self.pager.show(set_card.card(found, operations, self.host.now(), self.size.width - 1, proofs))

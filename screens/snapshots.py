@@ -24,16 +24,15 @@ class SnapshotsScreen(Proving, SetDeeds, Deeds):
         self._gathered = snapshots.Gathered()
 
     def topics(self) -> set[str]:
-        return {"snapshots", "snapshot-contents"}
+        return {"snapshots", "snapshot-contents", "proofs"}
 
     def main_topic(self) -> TopicState:
         return self._gathered(self.host.topic("snapshots"), self.host.topic("snapshot-contents"))
 
     def sheet(self, state: TopicState) -> Sheet[SnapshotSet]:
         """With what the proofs of this context say about each set."""
-        mine = [each for each in self.host.topic("operations").records.values()
-                if each.context == self.host.context_name]  # fmt: skip
-        return replace(snapshots.SHEET, cells=partial(snapshots.cells, known=snapshots.verdicts(mine)))
+        known = snapshots.verdicts(self.host.topic("proofs").records.values())
+        return replace(snapshots.SHEET, cells=partial(snapshots.cells, known=known))
 
     def do_open(self) -> None:
         from screens.set_screen import SetScreen

@@ -97,6 +97,7 @@ OperationScreen #title { height: auto; }
 OperationScreen #log-title { height: 1; }
 OperationScreen #log { height: 26%; min-height: 4; }
 OperationScreen.ended #log, OperationScreen.ended #log-title { display: none; }
+OperationScreen.silent #log, OperationScreen.silent #log-title { display: none; }
 Approval #choice, Filling #choice { margin: 0; }
 Approval #typed { height: 1; border: none; padding: 0 1; background: $lz-cursor; }
 Filling .space { height: 1; }

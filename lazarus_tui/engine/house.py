@@ -33,6 +33,7 @@ from lazarus_tui.engine.objects import raw_object
 from lazarus_tui.engine.oplogs import OperationTopics
 from lazarus_tui.engine.person import person
 from lazarus_tui.engine.planning import PlanningReader
+from lazarus_tui.engine.proof_topics import MAX_PROOFS
 from lazarus_tui.engine.registry import Registry
 from lazarus_tui.engine.runner import Runner
 from lazarus_tui.engine.service import About, Reads, Service
@@ -167,6 +168,7 @@ class House:
         assert connection.identity is not None
         name = connection.context.name
         lists = self._volume_lists(name)
+        self._topics.proofs.opened(name)
         self._mirrors[name] = Mirror(
             self.hub,
             self._clock,
@@ -248,6 +250,7 @@ class House:
             log.warning("%s; next: %s", found.what, found.hint)
         self._tasks.append(asyncio.create_task(self.heartbeat.run()))
         self.contexts.read(self._options.kubeconfig)
+        self._topics.proofs.listed(await self._journal.operations_of(PROOF, MAX_PROOFS))
         self._topics.listed(await self.runner.operations())
         await self.server.start()
         log.info("listening at %s", self._options.root.socket)

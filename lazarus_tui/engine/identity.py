@@ -31,7 +31,12 @@ def rights(velero: str) -> tuple[Question, ...]:
         Question("patch", r.SCHEDULES, velero),
         Question("delete", r.RESTORES, velero),
     ]
-    return (*wide, *own) if velero else tuple(wide)
+    # A quarantine is a namespace that does not exist yet: what is done in it is asked for everywhere.
+    proving = [
+        *(Question(verb, r.NAMESPACES) for verb in ("create", "delete")),
+        *(Question("create", kind) for kind in (r.NETWORKPOLICIES, r.PODS)),
+    ]
+    return (*wide, *proving, *own) if velero else (*wide, *proving)
 
 
 async def identify(cluster: Cluster, *, wanted: str = "", sandbox: Path | None = None) -> Identity:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.engine.hub import Hub
+from lazarus_tui.engine.proof_topics import ProofTopics
 from lazarus_tui.engine.runner import Runner
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.topics import LogLine, Topic
@@ -20,6 +21,7 @@ class OperationTopics:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
+        self.proofs = ProofTopics(hub)
         self._newest: OrderedDict[str, int] = OrderedDict()  # operation -> number of its newest line on the hub
         self._whole: set[str] = set()  # operations whose log is on the hub from its first line
         self._known: OrderedDict[str, Operation] = OrderedDict()  # operations on the hub, oldest first
@@ -29,6 +31,7 @@ class OperationTopics:
         """The operations known at the start, newest first."""
         found = {operation.id: operation for operation in operations}
         self._known.update(reversed(found.items()))
+        self.proofs.listed(found.values())
         self._hub.publish(Topic.OPERATIONS, found)
         self._hub.set_state(Topic.OPERATIONS, "ready")
 
@@ -37,6 +40,7 @@ class OperationTopics:
         gone = []
         while len(self._known) > MAX_OPERATIONS:
             gone.append(self._known.popitem(last=False)[0])
+        self.proofs.changed(operation)
         self._hub.publish(Topic.OPERATIONS, {operation.id: operation}, gone)
 
     def known(self) -> tuple[Operation, ...]:

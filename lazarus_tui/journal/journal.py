@@ -196,6 +196,11 @@ class Journal:
         found = await self._read(lambda db: records.operations(db, where, (limit,)))
         return sorted(found, key=lambda operation: operation.started, reverse=True)
 
+    async def operations_of(self, kind: str, limit: int) -> list[Operation]:
+        """The newest of one kind, newest first."""
+        where = "WHERE kind=? ORDER BY started DESC, rowid DESC LIMIT ?"
+        return await self._read(lambda db: records.operations(db, where, (kind, limit)))
+
     async def open_operations(self) -> list[Operation]:
         where = "WHERE state IN ('running','parked','undoing') ORDER BY started"
         return await self._read(lambda db: records.operations(db, where))

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from lazarus_tui.model.operation import Operation, OpState, Phase
 from lazarus_tui.model.verdict import Verdict, worst
 
 KIND = "prove.run"
@@ -159,6 +160,35 @@ def about(facts: Mapping[str, Any]) -> About | None:
         return msgspec.convert(facts[ABOUT], About) if facts.get(ABOUT) else None
     except msgspec.ValidationError:
         return None
+
+
+class ProofView(msgspec.Struct, frozen=True, kw_only=True):
+    """A proof as lists show it: its operation without steps, checks and facts. ``record`` None: nothing is judged."""
+
+    id: str
+    state: OpState
+    started: str
+    ended: str = ""
+    verdict: Verdict = Verdict.NOT_TESTED
+    about: About
+    record: ProofRecord | None = None
+    rta_seconds: float | None = None
+    rpa_seconds: float | None = None
+    phases: tuple[Phase, ...] = ()
+
+
+def view(operation: Operation) -> ProofView | None:
+    """None for what is no proof, and for one that has not looked at its point yet."""
+    known = about(operation.facts) if operation.kind == KIND else None
+    if known is None:
+        return None
+    figures = operation.figures
+    return ProofView(
+        id=operation.id, state=operation.state, started=operation.started, ended=operation.ended,
+        verdict=operation.verdict, about=known, record=record_of(operation.facts),
+        rta_seconds=figures.rta_seconds if figures else None, rpa_seconds=figures.rpa_seconds if figures else None,
+        phases=figures.rta_phases if figures else (),
+    )  # fmt: skip
 
 
 def climb(rungs: Sequence[Rung]) -> tuple[Rung, ...]:

@@ -9,6 +9,7 @@ import msgspec
 
 from lazarus_tui.model.objects import Backup, Location, Restore, Schedule, VolumeCopy
 from lazarus_tui.model.operation import Operation
+from lazarus_tui.model.proofs import ProofView
 from lazarus_tui.model.snapshots import Content, Snapshot
 from lazarus_tui.model.verdict import Verdict
 
@@ -102,6 +103,7 @@ class Topic(StrEnum):
     COPIES = "copies"  # /<context>: VolumeCopy (PodVolumeBackup/Restore, DataUpload/Download)
     SNAPSHOTS = "snapshots"  # /<context>: Snapshot (VolumeSnapshot), by namespace/name
     SNAPSHOT_CONTENTS = "snapshot-contents"  # /<context>: Content (VolumeSnapshotContent)
+    PROOFS = "proofs"  # /<context>: ProofView
     OPERATIONS = "operations"  # Operation (steps included), newest first
     OPERATION_LOG = "oplog"  # /<operation id>: LogLine
 
@@ -116,6 +118,7 @@ RECORDS: dict[str, Any] = {
     Topic.COPIES: VolumeCopy,
     Topic.SNAPSHOTS: Snapshot,
     Topic.SNAPSHOT_CONTENTS: Content,
+    Topic.PROOFS: ProofView,
     Topic.OPERATIONS: Operation,
     Topic.OPERATION_LOG: LogLine,
 }

@@ -21,7 +21,7 @@ def strip(ladder: Ladder | None) -> Span:
         return span(f"{status.WAIT * len(RUNGS)} nothing", Tone.MUTED)
     marks = "".join(status.verdict(ladder.rung(name).verdict).text[0] for name in RUNGS)
     red = any(rung.verdict is Verdict.FAILED for rung in ladder.rungs)
-    tone = Tone.BAD if red else Tone.PLAIN if ladder.reached else Tone.MUTED
+    tone = Tone.PLAIN if ladder.reached else Tone.BAD if red else Tone.MUTED
     return span(f"{marks} {ladder.reached or 'nothing'}", tone)
 
 

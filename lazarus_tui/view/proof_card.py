@@ -43,7 +43,7 @@ def _next(found: Proven) -> str:
 def _other(found: Proven, now: datetime) -> list[Line]:
     """A restore with checks that was no proof, where it is newer: it came back, but no rung was climbed."""
     row, last = found.row, found.last
-    if row is None or not row.last_verdict_at or (last and last.operation.ended >= row.last_verdict_at):
+    if row is None or not row.last_verdict_at or (last and last.view.ended >= row.last_verdict_at):
         return []
     ago = times.age(row.last_verdict_at, now)
     return [line(muted("   restored and checked "), f"{ago} ago", muted(", not in a quarantine:  "),
@@ -98,11 +98,10 @@ def _climbed(found: Proven, now: datetime, width: int) -> list[Line]:
 
 def _spent(found: Proven, width: int) -> list[Line]:
     """The waterfall of the newest proof that was measured."""
-    run = next((run for run in found.runs if run.rta is not None and run.operation.figures), None)
-    figures = run.operation.figures if run else None
-    if run is None or figures is None or not (drawn := waterfall.lines(figures.rta_phases, width)):
+    run = next((run for run in found.runs if run.rta is not None), None)
+    if run is None or not (drawn := waterfall.lines(run.view.phases, width)):
         return []
-    words = f" Where the time went: {times.measured(figures.rta_seconds)} from {run.about.point}"
+    words = f" Where the time went: {times.measured(run.rta)} from {run.about.point}"
     return [BLANK, heading(words[: width - 1]), *drawn]
 
 
@@ -110,7 +109,7 @@ def _controlled(found: Proven, now: datetime, width: int) -> list[Line]:
     run = found.control
     if run is None or run.verdict is Verdict.PASSED or run.record is None:
         return []
-    ago = times.age(run.operation.ended, now)
+    ago = times.age(run.view.ended, now)
     tone = Tone.BAD if run.verdict is Verdict.FAILED else Tone.WARN
     return wrap(f"{status.verdict(run.verdict).text[0]} negative control {ago} ago: {run.record.words}",
                 width - 1, tone, 3)  # fmt: skip

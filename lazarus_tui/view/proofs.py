@@ -10,11 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from lazarus_tui.model.operation import Operation
-from lazarus_tui.model.proofs import KIND, About, Ladder, ProofRecord, Reached, Target, about, record_of
+from lazarus_tui.model.proofs import About, Ladder, ProofRecord, ProofView, Reached, Target
 from lazarus_tui.model.topics import WorkloadRow
 from lazarus_tui.model.verdict import Verdict
-from lazarus_tui.view import ladder, operations, status, times
+from lazarus_tui.view import ladder, status, times
 from lazarus_tui.view.sheet import Column, Sheet
 from lazarus_tui.view.source import TopicState
 from lazarus_tui.view.text import Span, Tone, muted, span
@@ -39,30 +38,39 @@ COLUMNS = (
 class Run:
     """One proof as one workload sees it; without a record nothing was judged. ``ladder`` is the workload's own."""
 
-    operation: Operation
-    about: About
-    record: ProofRecord | None = None
+    view: ProofView
     ladder: Ladder | None = None
+
+    @property
+    def about(self) -> About:
+        return self.view.about
+
+    @property
+    def record(self) -> ProofRecord | None:
+        return self.view.record
+
+    @property
+    def open(self) -> bool:
+        return self.view.state.open
 
     @property
     def verdict(self) -> Verdict:
         """Of this workload; of a control, whether it was noticed. Nothing is judged before the end."""
-        if self.operation.state.open or self.record is None:
-            return Verdict.NOT_TESTED if self.operation.state.open else self.operation.verdict
-        if self.record.control or self.ladder is None:
-            return self.record.verdict
-        return self.record.verdict_of(self.ladder)
+        record = self.record
+        if self.open or record is None:
+            return Verdict.NOT_TESTED if self.open else self.view.verdict
+        return record.verdict if record.control or self.ladder is None else record.verdict_of(self.ladder)
 
     def target(self, name: str) -> Target | None:
         return self.record.target(name) if self.record and not self.about.control else None
 
     @property
     def rta(self) -> float | None:
-        return self.operation.figures.rta_seconds if self.operation.figures and not self.about.control else None
+        return None if self.about.control else self.view.rta_seconds
 
     @property
     def rpa(self) -> float | None:
-        return self.operation.figures.rpa_seconds if self.operation.figures and not self.about.control else None
+        return None if self.about.control else self.view.rpa_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,56 +98,56 @@ class Proven:
 
     @property
     def open(self) -> Run | None:
-        return next((run for run in self.runs if run.operation.state.open), None)
+        return next((run for run in self.runs if run.open), None)
 
     @property
     def title(self) -> str:
         return f"{self.namespace}/{self.workload.rpartition('/')[2]}" if self.workload else self.namespace
 
 
-def runs_of(operation: Operation) -> list[tuple[str, Run]]:
+def runs_of(found: ProofView) -> list[tuple[str, Run]]:
     """(key, run) for each workload that a proof is about; while they are not known, the key is their namespace."""
-    if operation.kind != KIND:
-        return []
-    record = record_of(operation.facts)
-    known = record.about if record else about(operation.facts)
-    if known is None:
-        return []
-    if record is not None and record.ladders:
-        return [(each.workload, Run(operation, known, record, each)) for each in record.ladders]
-    key = f"{known.namespace}/{known.workload}" if known.workload else known.namespace
-    return [(key, Run(operation, known, record))]
+    if found.record is not None and found.record.ladders:
+        return [(each.workload, Run(found, each)) for each in found.record.ladders]
+    known = found.about
+    return [(f"{known.namespace}/{known.workload}" if known.workload else known.namespace, Run(found))]
 
 
-def gather(operations: Iterable[Operation], rows: Iterable[WorkloadRow], context: str) -> dict[str, Proven]:
+def gather(views: Iterable[ProofView], rows: Iterable[WorkloadRow]) -> dict[str, Proven]:
     """Rows by key. A proof whose workloads are not known is one of every workload of its namespace."""
-    mine = sorted((each for each in operations if each.context == context), key=lambda each: each.started, reverse=True)
-    found = [pair for each in mine for pair in runs_of(each)]
+    by_key: dict[str, list[Run]] = {}
+    for each in sorted(views, key=lambda one: one.started, reverse=True):
+        for key, run in runs_of(each):
+            by_key.setdefault(key, []).append(run)
     known = {f"{row.namespace}/{row.kind}/{row.name}": row for row in rows}
     spaces = {row.namespace for row in known.values()}
-    keys = dict.fromkeys([*known, *(key for key, _ in found if "/" in key or key not in spaces)])
     proven = {}
-    for key in keys:
+    for key in dict.fromkeys([*known, *(key for key in by_key if "/" in key or key not in spaces)]):
         namespace, _, workload = key.partition("/")
-        own = tuple(run for about_key, run in found if about_key in (key, namespace))
-        proven[key] = Proven(namespace, workload, own, known.get(key))
+        own = [*by_key.get(key, ()), *(by_key.get(namespace, ()) if workload else ())]
+        own.sort(key=lambda run: run.view.started, reverse=True)
+        proven[key] = Proven(namespace, workload, tuple(own), known.get(key))
     return proven
 
 
 class Gathered:
-    """The Overview's workloads and the proofs of this context as one topic; made anew when one of both has news."""
+    """The Overview's workloads and the proofs of this context as one topic; made anew when one of both has news.
+
+    Without the proofs nobody knows what was proven: then there are no rows, and the reason says why.
+    """
 
     def __init__(self) -> None:
-        self._of: tuple[Any, Any, str] = (None, None, "")
+        self._of: tuple[Any, Any] = (None, None)
         self._records: dict[str, Proven] = {}
 
-    def __call__(self, overview: TopicState, operations: TopicState, context: str) -> TopicState:
-        of = (overview.records, operations.records, context)
-        if any(new is not old for new, old in zip(of, self._of, strict=True)):
-            self._of = of
-            self._records = gather(operations.records.values(), overview.records.values(), context)
+    def __call__(self, overview: TopicState, proofs: TopicState) -> TopicState:
+        if proofs.state in ("loading", "failed"):
+            return replace(proofs, records={})
+        if self._of[0] is not overview.records or self._of[1] is not proofs.records:
+            self._of = (overview.records, proofs.records)
+            self._records = gather(proofs.records.values(), overview.records.values())
         if overview.state == "failed" and self._records:
-            return replace(operations, records=self._records)
+            return replace(proofs, records=self._records)
         return replace(overview, records=self._records)
 
 
@@ -147,13 +155,13 @@ def proof(found: Proven, now: datetime) -> Span:
     """What runs now; else the last verdict with its age."""
     running, last = found.open, found.last
     if running is not None:
-        spent = times.duration(operations.elapsed(running.operation, now))
-        state = status.operation_state(running.operation.state)
+        spent = times.duration(float(int(max(0.0, times.seconds_since(running.view.started, now) or 0.0))))
+        state = status.operation_state(running.view.state)
         return span(f"{state.text} {spent}", state.tone)
     if last is None:
         return status.verdict(Verdict.NOT_TESTED)
     verdict = status.verdict(last.verdict)
-    return span(f"{verdict.text} {times.coarse(last.operation.ended, now)}", verdict.tone)
+    return span(f"{verdict.text} {times.coarse(last.view.ended, now)}", verdict.tone)
 
 
 def measured(seconds: float | None, target: Target | None) -> Span:
@@ -174,7 +182,7 @@ def control(found: Proven, now: datetime) -> Span:
     if run is None:
         return muted("○ never")
     verdict = status.verdict(run.verdict)
-    return span(f"{verdict.text[0]} {times.coarse(run.operation.ended, now)}", verdict.tone)
+    return span(f"{verdict.text[0]} {times.coarse(run.view.ended, now)}", verdict.tone)
 
 
 def last_verdicts(found: Proven) -> Span:
@@ -204,7 +212,7 @@ def cells(found: Proven, now: datetime) -> tuple[Span, ...]:
 def order(found: Proven, column: str) -> Any:
     last = found.last
     values: Mapping[str, Any] = {
-        "proof": (last.verdict.value, last.operation.ended) if last else ("", ""),
+        "proof": (last.verdict.value, last.view.ended) if last else ("", ""),
         "rta": (last.rta if last else None) or -1.0,
     }
     return values.get(column, found.title)
@@ -254,29 +262,28 @@ def _up_to(run: Run) -> Span:
 
 
 def run_cells(run: Run, now: datetime) -> tuple[Span, ...]:
-    operation = run.operation
     return (
-        span(times.age(operation.started, now)),
-        status.operation_state(operation.state) if operation.state.open else status.verdict(run.verdict),
+        span(times.age(run.view.started, now)),
+        status.operation_state(run.view.state) if run.open else status.verdict(run.verdict),
         span(run.about.point or "?"),
         _up_to(run),
         measured(run.rta, run.target("rto")),
         measured(run.rpa, run.target("rpo")),
         muted(run.about.source or "-"),
-        muted(operation.id),
+        muted(run.view.id),
     )
 
 
 def _run_order(run: Run, column: str) -> Any:
-    values: Mapping[str, Any] = {"verdict": run.verdict.value, "rta": run.rta or -1.0, "id": run.operation.id}
-    return values.get(column, run.operation.started)
+    values: Mapping[str, Any] = {"verdict": run.verdict.value, "rta": run.rta or -1.0, "id": run.view.id}
+    return values.get(column, run.view.started)
 
 
 RUN_SHEET: Sheet[Run] = Sheet(
     columns=RUN_COLUMNS,
     cells=run_cells,
     order=_run_order,
-    text=lambda run: f"{run.operation.id} {run.about.point} {run.verdict} {run.about.control}",
+    text=lambda run: f"{run.view.id} {run.about.point} {run.verdict} {run.about.control}",
     namespaces=lambda run: (run.about.namespace,),
     sort="started",
     descending=True,

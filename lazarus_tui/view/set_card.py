@@ -7,7 +7,7 @@ from datetime import datetime
 
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.operation import Operation
-from lazarus_tui.model.proofs import KIND, about
+from lazarus_tui.model.proofs import KIND, ProofView, about
 from lazarus_tui.model.sets import Member, SnapshotSet
 from lazarus_tui.model.snapshots import cut_at, restore_size
 from lazarus_tui.model.verdict import Verdict
@@ -112,14 +112,15 @@ def _uses(found: SnapshotSet, operations: Iterable[Operation], now: datetime) ->
     ]  # fmt: skip
 
 
-def card(found: SnapshotSet, operations: Iterable[Operation], now: datetime, width: int) -> list[Line]:
-    """All of it in lines. What keeps it from being used comes first; ``operations`` are those of its context."""
-    operations = list(operations)
+def card(
+    found: SnapshotSet, operations: Iterable[Operation], now: datetime, width: int, proofs: Iterable[ProofView] = ()
+) -> list[Line]:
+    """All of it in lines. What keeps it from being used comes first; the rest is of its context."""
     lines = [BLANK, line(" ", strong(found.id), "   ", status.set_state(found.state)), BLANK]
     if found.troubles:
         lines += [heading(" What keeps it from being used")]
         lines += [part for text in found.troubles for part in wrap(f"✗ {text}", width - 1, Tone.BAD, 3)] + [BLANK]
-    lines += [*_facts(found, snapshots.verdicts(operations), now), BLANK, heading(" Volumes")]
+    lines += [*_facts(found, snapshots.verdicts(proofs), now), BLANK, heading(" Volumes")]
     for claim in sorted({*found.about.claims, *found.members}):
         member = found.members.get(claim)
         if member is None:

@@ -9,8 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from lazarus_tui.model.clock import rfc3339
-from lazarus_tui.model.operation import Operation
-from lazarus_tui.model.proofs import KIND, record_of
+from lazarus_tui.model.proofs import ProofView
 from lazarus_tui.model.sets import SetState, SnapshotSet, sets
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.view import status, times
@@ -75,12 +74,11 @@ def volumes(found: SnapshotSet) -> Span:
     return span(f"{good}/{total}", Tone.PLAIN if good == total else Tone.WARN)
 
 
-def verdicts(operations: Iterable[Operation]) -> dict[str, Verdict]:
-    """What the last proof of each set said, by ``namespace/set``, of the operations of one context."""
-    judged = [each for each in operations if each.kind == KIND and each.ended]
+def verdicts(proofs: Iterable[ProofView]) -> dict[str, Verdict]:
+    """What the last proof of each set said, by ``namespace/set``, of the proofs of one context."""
     found: dict[str, Verdict] = {}
-    for operation in sorted(judged, key=lambda each: each.ended):
-        record = record_of(operation.facts)
+    for each in sorted(proofs, key=lambda one: one.ended):
+        record = each.record
         if record is not None and record.proves and record.source == "snapshots":
             found[f"{record.namespace}/{record.point}"] = record.verdict
     return found

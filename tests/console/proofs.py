@@ -8,8 +8,9 @@ import msgspec
 
 from lazarus_tui.model.operation import CheckResult, Figures, Operation, OpState, Phase, StepState, StepView
 from lazarus_tui.model.plan import Danger, Effect, Plan, PlannedStep
-from lazarus_tui.model.proofs import RUNGS, Ladder, ProofRecord, Rung, Trouble, climb, targets
+from lazarus_tui.model.proofs import RUNGS, Ladder, ProofRecord, ProofView, Rung, Trouble, climb, targets, view
 from lazarus_tui.model.verdict import Verdict
+from tests.console.fake_link import FakeLink
 from tests.console.moment import CONTEXT, ago
 
 P, F, N = Verdict.PASSED, Verdict.FAILED, Verdict.NOT_TESTED
@@ -157,6 +158,17 @@ def history() -> dict[str, Operation]:
     found.append(proof("c0ffee00c0ffee00", 50.0, ladder(ORDERS, 2, "0 of 1 volumes were filled"), control="withhold",
                        words=noticed, rta=None, rpa=None))  # fmt: skip
     return {each.id: each for each in found}
+
+
+def views(*operations: Operation) -> dict[str, ProofView]:
+    return {each.id: found for each in operations if (found := view(each)) is not None}
+
+
+def fill(link: FakeLink, *operations: Operation) -> None:
+    """These proofs, or all of the history, as the engine tells of them."""
+    found = operations or tuple(history().values())
+    link.put("operations", {each.id: each for each in found})
+    link.put(f"proofs/{CONTEXT}", views(*found))
 
 
 def running(step: str = "checks.run", **facts: Any) -> Operation:

@@ -12,7 +12,7 @@ from tests.console.moment import CONTEXT
 
 @pytest.fixture
 def proven(link):
-    link.put("operations", proofs.history())
+    proofs.fill(link)
     link.answers["plan.make"] = proofs.plan
     link.answers["operation.start"] = proofs.running()
     return link
@@ -21,7 +21,7 @@ def proven(link):
 async def test_from_the_list_to_a_run_and_back(opened, proven):
     async with opened() as hands:
         await hands.press("7", "j")
-        assert f"overview/{CONTEXT}" in proven.wanted
+        assert proven.wanted >= {f"overview/{CONTEXT}", f"proofs/{CONTEXT}"}
         assert "✗ its data is damaged" in hands.text
         assert max(len(line.rstrip()) for line in hands.lines) <= 80
         await hands.press("enter")
@@ -35,13 +35,13 @@ async def test_from_the_list_to_a_run_and_back(opened, proven):
 
 
 async def test_a_live_proof_ticks_where_it_is_looked_at(opened, proven):
-    proven.put("operations", {**proofs.history(), "feed0123feed0123": proofs.running("isolation")})
+    proofs.fill(proven, *proofs.history().values(), proofs.running("isolation"))
     async with opened() as hands:
         await hands.press("7", "j")
         assert "▶ running 41s" in hands.text
         await hands.press("enter", "enter")
         assert "✓ the internet" in hands.text
-        proven.put("operations", {"feed0123feed0123": proofs.running()})
+        proofs.fill(proven, proofs.running())
         hands.app.screen.renew()
         await hands.settle()
         assert "▶ healthy" in hands.text

@@ -272,6 +272,7 @@ def fill(link: FakeLink, *, running: bool = True) -> FakeLink:
     link.put(f"restores/{CONTEXT}", restores())
     link.put(f"locations/{CONTEXT}", locations())
     sets.fill(link)
+    link.put(f"proofs/{CONTEXT}", {})
     found = [running_operation(), finished_operation()] if running else [finished_operation()]
     link.put("operations", {each.id: each for each in found})
     for each in found:

@@ -23,16 +23,17 @@ from lazarus_tui.view import (
     trend,
     waterfall,
 )
+from lazarus_tui.view.source import TopicState
 from lazarus_tui.view.text import Tone, plain
 from tests.console import proofs as world
 from tests.console import worlds
-from tests.console.moment import CONTEXT, ago
+from tests.console.moment import ago
 from tests.view.payloads import PAYLOADS
 
 
 def gathered(*operations):
     found = operations or tuple(world.history().values())
-    return proofs.gather(found, worlds.overview().values(), CONTEXT)
+    return proofs.gather(world.views(*found).values(), worlds.overview().values())
 
 
 def cells(found):
@@ -61,9 +62,16 @@ def test_a_workload_without_a_proof_is_a_row_that_claims_nothing():
     assert (row["proof"], row["reached"], row["runs"]) == ("○ NOT TESTED", "○○○○○○○ nothing", "-")
 
 
-def test_proofs_of_another_context_say_nothing_here():
-    elsewhere = msgspec.structs.replace(world.proof("ab" * 8, 1.0), context="prod")
-    assert gathered(elsewhere)[world.ORDERS].runs == ()
+def test_while_the_proofs_are_not_known_no_row_claims_that_nothing_was_proven():
+    gather, overview = proofs.Gathered(), TopicState(1, "ready", records=worlds.overview())
+    assert gather(overview, TopicState(1, "loading")).records == {}
+    assert gather(overview, TopicState(1, "loading")).state == "loading"
+    failed = gather(overview, TopicState(2, "failed", reason="no"))
+    assert (failed.state, failed.reason, failed.records) == ("failed", "no", {})
+    known = TopicState(3, "ready", records=world.views(*world.history().values()))
+    assert gather(overview, known).records[world.ORDERS].last is not None
+    lost = gather(TopicState(2, "failed", reason="gone"), known)
+    assert (lost.state, lost.records[world.ORDERS].last is not None) == ("ready", True)
 
 
 def test_a_control_that_passed_does_not_prove_its_point():
@@ -280,7 +288,7 @@ def test_a_set_is_proven_by_the_last_proof_of_exactly_that_set():
     older = world.proof("aa" * 8, 5.0, world.ladder("prod/StatefulSet/db", 5), verdict=Verdict.FAILED, **of_set)
     newer = world.proof("bb" * 8, 1.0, world.ladder("prod/StatefulSet/db", 5), **of_set)
     control = world.proof("cc" * 8, 0.5, verdict=Verdict.FAILED, control="flip", **of_set)
-    found = snapshots.verdicts([newer, older, control])
+    found = snapshots.verdicts(world.views(newer, older, control).values())
     assert found == {"shop/db-0400": Verdict.PASSED}
 
 

@@ -1,0 +1,68 @@
+"""Proofs on the hub: all that lists show of them, for each context its own, and no more than can be held."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+
+from lazarus_tui.engine import oplogs, proof_topics
+from lazarus_tui.engine.hub import Hub
+from lazarus_tui.engine.oplogs import OperationTopics
+from lazarus_tui.model.operation import OpState
+from lazarus_tui.sandbox.clock import VirtualClock
+from tests.console import proofs
+from tests.console.moment import CONTEXT
+from tests.engine.fakes import look
+
+
+@pytest.fixture
+async def hub() -> AsyncIterator[Hub]:
+    hub = Hub(VirtualClock(), interval=0.0)
+    yield hub
+    await hub.stop()
+
+
+async def test_a_proof_stays_on_its_context_when_its_operation_has_gone(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oplogs, "MAX_OPERATIONS", 1)
+    topics = OperationTopics(hub)
+    topics.listed([])
+    first, second = proofs.proof("aa" * 8, 2.0), proofs.proof("bb" * 8, 1.0)
+    for each in (first, second):
+        topics.changed(each)
+    assert set((await look(hub, "operations"))[1]) == {second.id}
+    update, records = await look(hub, f"proofs/{CONTEXT}")
+    assert set(records) == {first.id, second.id}
+    assert update.state == "ready"
+    assert records[first.id]["record"]["verdict"] == "PASSED"
+    assert "steps" not in records[first.id]
+
+
+async def test_a_context_without_proofs_says_that_there_are_none(hub: Hub) -> None:
+    topics = proof_topics.ProofTopics(hub)
+    topics.opened("prod")
+    update, records = await look(hub, "proofs/prod")
+    assert (update.state, records) == ("ready", {})
+
+
+async def test_one_that_runs_is_published_when_it_has_looked_and_again_when_it_ends_not_at_every_step(hub: Hub) -> None:
+    topics = proof_topics.ProofTopics(hub)
+    blind = msgspec.structs.replace(proofs.running(), facts={})
+    topics.changed(blind)
+    assert not hub.has(f"proofs/{CONTEXT}")
+    topics.changed(proofs.running("isolation"))
+    seen = (await look(hub, f"proofs/{CONTEXT}"))[0].version
+    topics.changed(proofs.running("checks.run"))
+    assert (await look(hub, f"proofs/{CONTEXT}"))[0].version == seen
+    topics.changed(msgspec.structs.replace(proofs.running(), state=OpState.DONE))
+    assert (await look(hub, f"proofs/{CONTEXT}"))[0].version > seen
+
+
+async def test_the_oldest_go_when_there_are_too_many(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proof_topics, "MAX_PROOFS", 2)
+    topics = proof_topics.ProofTopics(hub)
+    topics.listed([proofs.proof(f"{n:016x}", float(n)) for n in (1, 3, 2)])
+    assert set((await look(hub, f"proofs/{CONTEXT}"))[1]) == {f"{n:016x}" for n in (1, 2)}
