@@ -13,7 +13,7 @@ from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.topics import LogLine
 from lazarus_tui.view import downtime, freezes, operations, proof_run, times
 from lazarus_tui.view.reasons import Situation
-from lazarus_tui.view.source import TopicState
+from lazarus_tui.view.source import LinkFault, LinkLost, TopicState
 from lazarus_tui.view.text import BLANK, line, muted, span
 from screens.operating import Operating
 from screens.reading import Reading
@@ -32,6 +32,7 @@ class OperationScreen(Operating, Reading):
         super().__init__()
         self.operation_id = id
         self._ended = False
+        self._older: Operation | None = None
 
     def action_follow(self) -> None:
         """Stay at the newest line and the running step, or stop that."""
@@ -56,7 +57,20 @@ class OperationScreen(Operating, Reading):
     @property
     def operation(self) -> Operation | None:
         found: Operation | None = self.main_topic().records.get(self.operation_id)
-        return found
+        return found or self._older
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        if self.operation is None:
+            self.run_worker(self._fetch(), group="operation")
+
+    async def _fetch(self) -> None:
+        """One that is too old to be listed: the journal still has it."""
+        try:
+            self._older = await self.host.source.call("operation.get", {"id": self.operation_id}, Operation)
+        except (LinkFault, LinkLost):
+            return  # it is on its way, or gone: the screen says so
+        self.renew()
 
     @property
     def busy(self) -> bool:

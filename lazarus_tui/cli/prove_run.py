@@ -6,6 +6,8 @@ point, or refused.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from lazarus_tui.cli.session import Refused, Session, say
 from lazarus_tui.link.protocol import Fault
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.plan import Plan
-from lazarus_tui.model.proofs import KIND, RUNGS, record_of, unknown_rungs
+from lazarus_tui.model.proofs import KIND, RUNGS, record_of, unknown_rungs, view
 from lazarus_tui.model.verdict import Verdict
 
 # Engines that may be lost under one proof before the command gives up.
@@ -181,23 +183,23 @@ def list_proofs(session: Session, output: str) -> None:
     context = session.context()
     every: list[Operation] = list(session.records("operations").values())
     found = sorted((o for o in every if o.kind == KIND and o.context == context), key=lambda o: o.started, reverse=True)
-    rows = [_row(one) for one in found]
-    header = ["ID", "WORKLOAD", "POINT", "VERDICT", "UP TO", "STARTED", "RTA"]
-    emit([outcome(o) for o in found], output, names=[o.id for o in found], table=lambda: grid(header, rows))
+    emit([outcome(o) for o in found], output, names=[o.id for o in found], table=lambda: _table(found))
 
 
-def _row(found: Operation) -> tuple[str, ...]:
-    record, figures = record_of(found.facts), found.figures
-    what = "/".join(filter(None, (record.namespace, record.workload))) if record else found.title
-    reached = min((ladder.reached for ladder in record.ladders), key=_height, default="") if record else ""
-    verdict = found.state.value if found.state.open else str(found.verdict)
-    control = f" (control {record.control})" if record and record.control else ""
-    rta = f"{figures.rta_seconds:.1f}s" if figures and figures.rta_seconds is not None else "-"
-    return (found.id, what, record.point if record else "-", verdict + control, reached or "-", found.started, rta)
+def _table(found: Iterable[Operation]) -> str:
+    """The cells of the console's runs, a line for each workload that a proof is about."""
+    from lazarus_tui.view import proofs
 
-
-def _height(rung: str) -> int:
-    return RUNGS.index(rung) if rung in RUNGS else -1
+    now, rows = datetime.now(UTC), []
+    for operation in found:
+        seen = view(operation)
+        for key, run in proofs.runs_of(seen) if seen else ():
+            rows.append(
+                (operation.id, key, operation.started, *(cell.text for cell in proofs.run_cells(run, now)[1:-1]))
+            )
+        if seen is None:
+            rows.append((operation.id, operation.title, operation.started, operation.state.value, *"-----"))
+    return grid(["ID", "WORKLOAD", *(column.title for column in proofs.RUN_COLUMNS[:-1])], rows)
 
 
 @click.command("show")

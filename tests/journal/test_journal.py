@@ -42,6 +42,15 @@ async def test_open_operations_are_never_cut_off_by_the_limit(folder: Path) -> N
     await journal.close()
 
 
+async def test_operations_of_one_kind_are_found_behind_any_number_of_others(folder: Path) -> None:
+    journal = await open_in(folder)
+    for n in range(8):
+        await journal.begin(operation(n, OpState.DONE, kind="drill" if n in (1, 2, 4) else "k"), PLAN)
+    assert [o.id[-1] for o in await journal.operations_of("drill", 2)] == ["4", "2"]
+    assert await journal.operations_of("other", 2) == []
+    await journal.close()
+
+
 async def test_settings_are_in_force(folder: Path) -> None:
     journal = await open_in(folder)
 
