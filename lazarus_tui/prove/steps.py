@@ -6,6 +6,7 @@ Facts: ``checks.t10`` (all ready), ``.t11`` (first needed check passed), ``.t12`
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
@@ -18,18 +19,23 @@ from lazarus_tui.model.stepping import BaseStep
 from lazarus_tui.model.steps import Observation, Seen, StepContext
 from lazarus_tui.model.verdict import Verdict, worst
 from lazarus_tui.prove import figures, loss
-from lazarus_tui.prove.checks import readiness, watermark
+from lazarus_tui.prove.checks import hopeless, readiness, watermark
 from lazarus_tui.prove.checks.looking import look_of
 from lazarus_tui.prove.checks.outcome import Attempt, CouldNot, Found
+from lazarus_tui.prove.checks.readiness import Readiness
 from lazarus_tui.prove.checks.watermark import Watermark
 from lazarus_tui.prove.definitions import Checks
 from lazarus_tui.prove.round import Rounds, Row
 from lazarus_tui.prove.wanted import ExecCheck
 from lazarus_tui.prove.wanted_data import WatermarkCheck
 
+# Seconds between two looks at whether a copy can get ready at all.
+_AGAIN = 5.0
+
 
 class Ready(BaseStep):
-    """Every workload of the namespaces has its replicas ready, twice in a row; too late is a verdict, not an error."""
+    """Every workload of the namespaces has its replicas ready, twice in a row; too late is a verdict, not an error,
+    and so is a copy that can never get there."""
 
     name, title = "checks.ready", "Wait until the workloads are ready"
     poll = 0.5
@@ -39,6 +45,7 @@ class Ready(BaseStep):
         self.limit = wanted.ready_seconds + 60.0
         self._began: float | None = None
         self._good: tuple[tuple[tuple[str, int, int], ...], float, str] | None = None
+        self._asked, self._hopeless = -math.inf, ""
 
     async def observe(self, context: StepContext) -> Observation:
         if not self.wanted.readiness:
@@ -53,10 +60,20 @@ class Ready(BaseStep):
                 return await self._end(context, Verdict.PASSED, found.words(), self._good[2], now)
             return Observation(Seen.WAITING, f"{found.words()}; looking twice")
         self._good = None
+        if never := await self._never(context, found, now):
+            return await self._end(context, Verdict.FAILED, f"never ready: {never}", "", now)
         if now - self._began >= self.wanted.ready_seconds:
             words = f"not ready within {self.wanted.ready_seconds:.0f} s: {found.words()}"
             return await self._end(context, Verdict.FAILED, words, "", now)
         return Observation(Seen.WAITING, found.words())
+
+    async def _never(self, context: StepContext, found: Readiness, now: float) -> str:
+        """Why waiting longer is of no use, once it was seen in two looks that are some seconds apart."""
+        if now - self._asked < _AGAIN:
+            return ""
+        before, self._asked = self._hopeless, now
+        self._hopeless = await hopeless.look(context.reader, found)
+        return self._hopeless if before else ""
 
     async def _end(self, context: StepContext, verdict: Verdict, words: str, at: str, now: float) -> Observation:
         took = 0.0 if self._began is None else now - self._began
