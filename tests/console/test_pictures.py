@@ -1,11 +1,11 @@
-"""Six pictures with the clock stopped. They change with the looks on purpose and with nothing else."""
+"""Seven pictures with the clock stopped. They change with the looks on purpose and with nothing else."""
 
 from __future__ import annotations
 
 import pytest
 
 from lazarus_tui.app import Console
-from tests.console import worlds
+from tests.console import proofs, worlds
 from tests.console.fake_link import FakeLink
 
 PICTURES = [
@@ -20,4 +20,18 @@ PICTURES = [
 @pytest.mark.parametrize(("name", "size", "keys", "theme"), PICTURES, ids=[each[0] for each in PICTURES])
 def test_picture(name, size, keys, theme, snap_compare):
     app = Console(worlds.fill(FakeLink()), now=lambda: worlds.NOW, theme=theme)
+    assert snap_compare(app, press=keys, terminal_size=size)
+
+
+PROOFS = [
+    ("proofs", (80, 24), ["7", "down"], "lazarus-dark"),
+    ("proof-wide", (160, 40), ["7", "down", "enter"], "lazarus-light"),
+]
+
+
+@pytest.mark.parametrize(("name", "size", "keys", "theme"), PROOFS, ids=[each[0] for each in PROOFS])
+def test_picture_of_proofs(name, size, keys, theme, snap_compare):
+    link = worlds.fill(FakeLink())
+    proofs.fill(link)
+    app = Console(link, now=lambda: worlds.NOW, theme=theme)
     assert snap_compare(app, press=keys, terminal_size=size)
