@@ -9,13 +9,13 @@ from lazarus_tui.link.protocol import Fault
 from lazarus_tui.model.proof_policies import ProofPolicy
 
 if TYPE_CHECKING:
-    from lazarus_tui.prove.policies import TestWish
+    from lazarus_tui.prove.policies import ProofWish
 
 # One byte more than a file may have, so that too long a one is known as one.
 MOST = 256 * 1024 + 1
 
 
-def meaning(text: bytes) -> ProofPolicy | TestWish:
+def meaning(text: bytes) -> ProofPolicy | ProofWish:
     """What a file means; raises ``Refused``."""
     from lazarus_tui.model.plan import PlanRefused
     from lazarus_tui.prove.policies import read

@@ -18,7 +18,7 @@ from lazarus_tui.model.policies import upcoming
 from lazarus_tui.model.proof_policies import Entry, ProofPolicy, ProofPolicyRow, QueueRow, Standing, State
 
 if TYPE_CHECKING:
-    from lazarus_tui.prove.policies import TestWish
+    from lazarus_tui.prove.policies import ProofWish
 
 _RUNS_SHOWN = 5
 _file = click.option("-f", "--file", "source", type=click.File("rb"), required=True, help="The file; - is stdin.")
@@ -73,7 +73,7 @@ def _fixed(path: Path, text: bytes) -> tuple[Path, bytes] | None:
     return beside, right
 
 
-def _told(found: ProofPolicy | TestWish) -> dict[str, Any]:
+def _told(found: ProofPolicy | ProofWish) -> dict[str, Any]:
     from lazarus_tui.prove.policies import words
 
     if isinstance(found, ProofPolicy):

@@ -132,7 +132,7 @@ class ProofCalls:
     async def _test(self, peer: Any, wanted: ApplyParams) -> dict[str, Any]:
         """The planner's parameters of a LazarusRestoreTest: its backup says which namespace is meant."""
         wish = files.read(wanted.text.encode())
-        if not isinstance(wish, files.TestWish):
+        if not isinstance(wish, files.ProofWish):
             raise Refused("a ProofPolicy is stored, not run", hint="lazarus policy apply -f FILE", code="usage")
         space = await held_namespace(self._reader(wanted.context), self._velero(wanted.context), wish)
         return {"params": wish.wants(space), "notes": list(wish.notes)}
@@ -175,7 +175,7 @@ class ProofCalls:
         )  # fmt: skip
 
 
-async def held_namespace(cluster: Cluster, velero: str, wish: files.TestWish) -> str:
+async def held_namespace(cluster: Cluster, velero: str, wish: files.ProofWish) -> str:
     """The namespace a test proves: the one it names, else the only one its backup holds. Raises ``Refused``."""
     if wish.namespace:
         return wish.namespace
@@ -190,7 +190,7 @@ async def held_namespace(cluster: Cluster, velero: str, wish: files.TestWish) ->
     raise Refused(f"backup {wish.backup} holds {what}", where="spec", hint="add spec.namespace: which one is tested")
 
 
-def tested(wish: files.TestWish, namespace: str, context: str, now: str) -> Entry:
+def tested(wish: files.ProofWish, namespace: str, context: str, now: str) -> Entry:
     """The one proof of an object: its id is the object's uid."""
     return Entry(
         id=entry_id("test", wish.uid), context=context, subject=Subject(namespace, wish.workload), point=wish.backup,

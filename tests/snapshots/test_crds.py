@@ -21,7 +21,7 @@ from tests.engine.world import Engine, World, laboratory
 from tests.snapshots import policy_files as files
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "crds"
-DEFINITIONS = [yaml.safe_load(path.read_text()) for path in sorted(FOLDER.glob("*.yaml"))]
+DEFINITIONS = [yaml.safe_load(path.read_text()) for path in sorted(FOLDER.glob("backup.sts-backup.io_*.yaml"))]
 SPACES = ("default", "production", "databases", "cache", "prod")
 
 

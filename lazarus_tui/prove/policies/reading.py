@@ -12,27 +12,27 @@ from lazarus_tui.model.plan import PlanRefused
 from lazarus_tui.model.proof_policies import ProofPolicy
 from lazarus_tui.prove.mistakes import converted, near
 from lazarus_tui.prove.policies.meaning import policy
-from lazarus_tui.prove.policies.testing import TestWish, wish
-from lazarus_tui.prove.policies.written import PolicyFile, TestFile
+from lazarus_tui.prove.policies.testing import ProofWish, wish
+from lazarus_tui.prove.policies.written import PolicyFile, ProofFile
 
 VERSION = "lazarus.io/v1alpha1"
 POLICY, TEST = "ProofPolicy", "LazarusRestoreTest"
 MISSPELT = "LaziusRestoreTest"  # as the source document has it in one place
-KINDS: Mapping[str, type[Any]] = {POLICY: PolicyFile, TEST: TestFile}
+KINDS: Mapping[str, type[Any]] = {POLICY: PolicyFile, TEST: ProofFile}
 _PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 _KIND_LINE = re.compile(rf"(?m)^(\s*[\"']?kind[\"']?\s*:\s*[\"']?){MISSPELT}\b")
 T = TypeVar("T")
 
 
-def read(text: bytes) -> ProofPolicy | TestWish:
+def read(text: bytes) -> ProofPolicy | ProofWish:
     """What a file means; raises ``PlanRefused`` with line and field."""
     return _meaning(document(text), datetime.now(UTC))
 
 
-def read_object(found: Mapping[str, Any]) -> TestWish:
+def read_object(found: Mapping[str, Any]) -> ProofWish:
     """The same for a LazarusRestoreTest that a cluster gave; there are no lines to tell."""
     meant = _meaning(Document(dict(found)), datetime.now(UTC))
-    if not isinstance(meant, TestWish):
+    if not isinstance(meant, ProofWish):
         raise PlanRefused(f"a {POLICY} is a file, not an object", hint="lazarus policy apply -f FILE", code="usage")
     return meant
 
@@ -44,7 +44,7 @@ def repaired(text: bytes) -> bytes | None:
     return None if right == shown else right.encode("utf-8", "surrogateescape")
 
 
-def _meaning(found: Document, now: datetime) -> ProofPolicy | TestWish:
+def _meaning(found: Document, now: datetime) -> ProofPolicy | ProofWish:
     kind, version = found.data.get("kind"), found.data.get("apiVersion")
     if kind not in KINDS:
         raise _unknown(kind, found)
@@ -54,7 +54,7 @@ def _meaning(found: Document, now: datetime) -> ProofPolicy | TestWish:
     try:
         if kind == POLICY:
             return policy(_converted(found, PolicyFile), now)
-        return wish(_converted(found, TestFile), now)
+        return wish(_converted(found, ProofFile), now)
     except PlanRefused as error:
         raise _placed(error, found) from None
 
@@ -75,6 +75,9 @@ def _converted(found: Document, wanted: type[T]) -> T:
 def _placed(error: PlanRefused, found: Document) -> PlanRefused:
     """With the line of the field that ``where`` names; without one where there are no lines."""
     path: Path = tuple(name or int(index) for name, index in _PART.findall(error.where))
-    if not found.lines or not path or path[0] not in found.data:
+    path = path if path and path[0] in found.data else ()
+    inside = (*path, error.what.removeprefix("there is no field "))
+    path = inside if inside in found.lines else path
+    if not found.lines or not path:
         return PlanRefused(error.what, where=error.where, hint=error.hint, code="usage", details=error.details)
-    return refused(error.what, found.line(path), error.where, error.hint)
+    return refused(error.what, found.line(path), ".".join(map(str, path)), error.hint)

@@ -9,18 +9,16 @@ import msgspec
 
 from lazarus_tui.prove.asked import asked
 from lazarus_tui.prove.policies.meaning import NO_CONTEXT, checked, rungs, seconds, targets, wrong
-from lazarus_tui.prove.policies.written import Database, Endpoint, HealthChecks, TestFile
+from lazarus_tui.prove.policies.written import Database, Endpoint, HealthChecks, ProofFile
 
 # What has to pass when nothing that runs is looked at.
 _WITHOUT_HEALTH = ("exists", "complete", "intact", "restores")
 SPACE = "default"  # stands for a namespace that only the backup knows
 
 
-class TestWish(msgspec.Struct, frozen=True, kw_only=True):
+class ProofWish(msgspec.Struct, frozen=True, kw_only=True):
     """``namespace`` "" is the one that the backup holds. ``prove``: parameters of prove.run. ``uid`` and ``home``: of
     the object it was read from, and that one's namespace; "" for a file."""
-
-    __test__ = False  # for pytest, which looks at names
 
     name: str
     backup: str
@@ -37,7 +35,7 @@ class TestWish(msgspec.Struct, frozen=True, kw_only=True):
         return {**self.prove, **{key: value for key, value in given.items() if value}}
 
 
-def wish(written: TestFile, now: datetime) -> TestWish:
+def wish(written: ProofFile, now: datetime) -> ProofWish:
     """Raises ``PlanRefused``; ``where`` is the path of the field."""
     meta, spec = written.metadata, written.spec
     name = meta.get("name")
@@ -54,7 +52,7 @@ def wish(written: TestFile, now: datetime) -> TestWish:
     }
     prove = {key: value for key, value in prove.items() if value}
     asked({"namespace": space, "workload": spec.workload, **prove}, NO_CONTEXT, now)
-    return TestWish(
+    return ProofWish(
         name=name, backup=spec.backup_name, namespace=spec.namespace, workload=spec.workload, prove=prove,
         notes=tuple(notes), uid=str(meta.get("uid") or ""), home=str(meta.get("namespace") or ""),
     )  # fmt: skip

@@ -131,7 +131,7 @@ class HealthChecks(Written, frozen=True, kw_only=True):
     custom: Customs = Customs()
 
 
-class TestSpec(Written, frozen=True, kw_only=True):
+class ProofSpec(Written, frozen=True, kw_only=True):
     """``namespace``: what the backup holds of it is proven; needed where a backup holds more than one. ``ttl``: how
     long the quarantine stays after the checks."""
 
@@ -144,11 +144,11 @@ class TestSpec(Written, frozen=True, kw_only=True):
     ttl: str = ""
 
 
-class TestFile(Written, frozen=True, kw_only=True):
+class ProofFile(Written, frozen=True, kw_only=True):
     """``kind: LazarusRestoreTest``; ``metadata`` is the server's to judge."""
 
     api_version: str
     kind: str
     metadata: dict[str, Any]
-    spec: TestSpec
+    spec: ProofSpec
     status: Any = None
