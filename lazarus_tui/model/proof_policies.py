@@ -146,7 +146,8 @@ def may_begin(policy: ProofPolicy, now: datetime) -> str:
 def catch_up(policy: ProofPolicy, late: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
     """Of what completed while nobody looked (oldest first): what is proven still, and what is left out."""
     count = {SKIP: 0, RUN_ONCE: 1, RUN_ALL: MOST_RUNS}[policy.catch_up]
-    return (late[len(late) - count :] if count else ()), late[: max(0, len(late) - count)]
+    cut = max(0, len(late) - count)
+    return late[cut:], late[:cut]
 
 
 def proven_already(policy: ProofPolicy, entries: Iterable[Entry], new: Entry, point: str, now: datetime) -> str:

@@ -1,0 +1,153 @@
+"""Which proofs are queued, held up, left out; and what keeps a policy green. Properties over many cases, all pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lazarus_tui.model.clock import rfc3339
+from lazarus_tui.model.policies import MOST_RUNS, Blackout, owed
+from lazarus_tui.model.proof_policies import (
+    Entry,
+    ProofPolicy,
+    Selector,
+    State,
+    Subject,
+    catch_up,
+    control_due,
+    entry_id,
+    may_begin,
+    proven_already,
+    standing,
+)
+from lazarus_tui.model.verdict import Verdict
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+SHOP = Subject("shop")
+VERDICTS = st.sampled_from(list(Verdict))
+
+
+def policy(**fields: object) -> ProofPolicy:
+    given = {"name": "p", "workloads": (Selector(namespace="shop"),), "points": ("latest",), **fields}
+    return ProofPolicy(**given)  # type: ignore[arg-type]
+
+
+def entry(n: int, verdict: Verdict = Verdict.PASSED, ago: float = 0.0, **fields: object) -> Entry:
+    at = rfc3339(NOW - timedelta(seconds=ago), micro=True)
+    base = {"id": f"{n:016x}", "context": "c", "subject": SHOP, "point": "b", "params": {}, "why": "", "queued": at,
+            "policy": "p", "state": State.DONE, "verdict": verdict, "ended": at, "words": "said"}  # fmt: skip
+    return Entry(**{**base, **fields})  # type: ignore[arg-type]
+
+
+@given(
+    st.lists(st.text(min_size=1, max_size=4), unique=True, max_size=12),
+    st.sampled_from(["skip", "run_once", "run_all"]),
+)
+def test_of_what_was_missed_the_newest_are_made_up_for_and_all_the_rest_is_accounted_for(
+    late: list[str], how: str
+) -> None:
+    kept, left = catch_up(policy(catch_up=how), late)
+    assert [*left, *kept] == late
+    assert len(kept) == min(len(late), {"skip": 0, "run_once": 1, "run_all": MOST_RUNS}[how])
+
+
+@given(st.lists(st.tuples(VERDICTS, st.integers(1, 30)), max_size=8), st.integers(0, 20))
+def test_a_point_with_a_verdict_is_proven_again_only_after_the_time_the_policy_says(
+    history: list[tuple[Verdict, int]], within: int
+) -> None:
+    entries = [entry(n, verdict, days * 86400) for n, (verdict, days) in enumerate(history)]
+    new = entry(99, state=State.WAITING, ended="")
+    why = proven_already(policy(again_seconds=within * 86400.0), entries, new, "b", NOW)
+    clear = [days for verdict, days in history if verdict in (Verdict.PASSED, Verdict.FAILED)]
+    assert bool(why) == any(not within or days < within for days in clear)
+    assert not proven_already(policy(), entries, new, "another point", NOW)
+
+
+def test_a_point_that_is_proven_now_is_not_begun_a_second_time() -> None:
+    running = entry(1, state=State.RUNNING, ended="", operation="abcdef0123456789")
+    assert "abcdef01" in proven_already(policy(), [running], entry(2, state=State.WAITING), "b", NOW)
+    assert not proven_already(policy(), [running], running, "b", NOW)
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 366 * 24 * 4))
+def test_inside_a_window_of_local_time_a_proof_begins_and_outside_it_waits(quarters: int) -> None:
+    """Also in the nights of the clock changes: from 01:00 on for two real hours, in New York."""
+    found = policy(time_zone="America/New_York", windows=(Blackout("0 1 * * *", 2 * 3600.0),))
+    moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=15 * quarters)
+    local = moment.astimezone(ZoneInfo("America/New_York"))
+    opened = local.replace(hour=1, minute=0, fold=0).astimezone(UTC)
+    inside = opened <= moment < opened + timedelta(hours=2)
+    assert (may_begin(found, moment) == "") == inside
+
+
+def test_a_blackout_wins_over_a_window() -> None:
+    found = policy(windows=(Blackout("0 0 * * *", 86400.0),), blackout=(Blackout("0 12 * * *", 3600.0),))
+    assert "ends at 2026-06-01 13:00" in may_begin(found, NOW)
+    assert may_begin(found, NOW + timedelta(hours=1)) == ""
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 200), st.integers(1, 200))
+def test_each_nominal_time_is_owed_once_whenever_it_is_looked_at(first: int, second: int) -> None:
+    """Across the change of clocks: in Berlin a night at 02:30 comes once, whether it is skipped or repeated."""
+    found = policy(schedule="30 2 * * *", time_zone="Europe/Berlin", catch_up="run_all")
+    since = datetime(2026, 3, 26, tzinfo=UTC)
+    runs: list[datetime] = []
+    for hours in sorted({first, first + second}):
+        now = datetime(2026, 3, 26, tzinfo=UTC) + timedelta(hours=hours)
+        due = owed(found, since, now)
+        runs += due.runs
+        since = due.newest or since
+    assert len(runs) == len(set(runs))
+    assert len({run.astimezone(ZoneInfo("Europe/Berlin")).date() for run in runs}) == len(runs)
+
+
+@given(st.lists(st.text(max_size=3), min_size=2, max_size=4), st.lists(st.text(max_size=3), min_size=2, max_size=4))
+def test_ids_are_the_same_for_the_same_reason_and_for_nothing_else(one: list[str], other: list[str]) -> None:
+    assert (entry_id(*one) == entry_id(*other)) == (one == other or "\x00".join(one) == "\x00".join(other))
+
+
+# --- green
+
+
+@given(st.lists(st.tuples(VERDICTS, st.booleans(), st.integers(0, 40)), max_size=8))
+def test_green_needs_a_passed_proof_and_never_stands_over_a_control_that_did_not_go_red(
+    history: list[tuple[Verdict, bool, int]],
+) -> None:
+    found = policy(control="withhold", control_seconds=7 * 86400.0)
+    entries = [
+        entry(n, verdict, days * 86400 + n, control="withhold" if control else "")
+        for n, (verdict, control, days) in enumerate(history)
+    ]
+    stands = standing(found, SHOP, entries, NOW)
+    proofs = sorted((one for one in entries if not one.control), key=lambda one: one.ended)
+    controls = sorted((one for one in entries if one.control), key=lambda one: one.ended)
+    passed = bool(proofs) and proofs[-1].verdict is Verdict.PASSED
+    red = not controls or controls[-1].verdict is Verdict.PASSED
+    fresh = not controls or NOW - timedelta(days=14) <= datetime.fromisoformat(controls[-1].ended)
+    assert stands.green == (passed and red and fresh)
+    assert stands.verdict == (proofs[-1].verdict if proofs else Verdict.NOT_TESTED)
+
+
+@given(st.lists(st.tuples(VERDICTS, st.booleans(), st.integers(0, 40)), max_size=8))
+def test_a_control_is_due_on_the_newest_green_point_and_never_beside_another_one(
+    history: list[tuple[Verdict, bool, int]],
+) -> None:
+    found = policy(control="flip", control_seconds=7 * 86400.0)
+    entries = [
+        entry(n, verdict, days * 86400 + n, control="flip" if control else "")
+        for n, (verdict, control, days) in enumerate(history)
+    ]
+    due = control_due(found, SHOP, entries, NOW)
+    passed = sorted(one.ended for one in entries if not one.control and one.verdict is Verdict.PASSED)
+    if due is not None:
+        assert due.ended == passed[-1]
+        again = entry(77, state=State.WAITING, ended="", control="flip")
+        assert control_due(found, SHOP, [*entries, again], NOW) is None
+    elif passed and not any(one.control for one in entries):
+        raise AssertionError("the first control was not due")
+    assert control_due(policy(), SHOP, entries, NOW) is None
