@@ -53,6 +53,7 @@ from lazarus_tui.model.freezes import pods_held
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.paths import StateRoot
 from lazarus_tui.model.plan import Plan
+from lazarus_tui.model.proofs import ProofView
 from lazarus_tui.model.resources import BACKUPS
 from lazarus_tui.prove.proof.compose import KIND as PROOF
 
@@ -181,7 +182,7 @@ class House:
             overview=lambda sight: partial(
                 subjects.overview,
                 sight,
-                self._operations_of(name),
+                self._told_of(name),
                 subjects.Held(lists.infos(), lists.failures(), lists.unread),
             ),
             shown=lambda rows: lists.want(subjects.lists_worth_reading(rows)),
@@ -213,8 +214,10 @@ class House:
             changed=lambda: self._mirrors[name].touch(),
         )  # fmt: skip
 
-    def _operations_of(self, context: str) -> list[Operation]:
-        return [operation for operation in self._topics.known() if operation.context == context]
+    def _told_of(self, context: str) -> list[Operation | ProofView]:
+        """Operations of a context, its proofs as their views, which are kept longer."""
+        known = [one for one in self._topics.known() if one.context == context and one.kind != PROOF]
+        return [*known, *self._topics.proofs.of(context)]
 
     def _changed(self, operation: Operation) -> None:
         self._topics.changed(operation)
@@ -327,7 +330,7 @@ class House:
         )  # fmt: skip
 
     async def _plan(self, kind: str, context: str, params: Mapping[str, Any], *, consent: bool = False) -> Plan:
-        place, known = Place(self.contexts, context, consent), self._operations_of(context)
+        place, known = Place(self.contexts, context, consent), self._told_of(context)
         reader = PlanningReader(place, self.artefacts, self.registry, known)
         wanted = {"owner": person(), **self._with_velero(context, params)}
         if kind == PROOF:

@@ -11,6 +11,7 @@ from lazarus_tui.engine.subjects import verdicts
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.plan import Params, Plan
+from lazarus_tui.model.proofs import ProofView
 from lazarus_tui.model.verdict import Verdict
 
 
@@ -19,7 +20,7 @@ class PlanningReader(Cluster):
     and ``proofs`` (``ProofReader``, from ``operations`` of this context); it belongs to whoever opened it."""
 
     def __init__(
-        self, where: Where, artefacts: Artefacts, registry: Registry, operations: Iterable[Operation] = ()
+        self, where: Where, artefacts: Artefacts, registry: Registry, operations: Iterable[Operation | ProofView] = ()
     ) -> None:
         inner = where.cluster
         super().__init__(inner.transport, inner.context, inner.clock, policy=inner.policy, rng=inner.rng)

@@ -31,6 +31,10 @@ class ProofTopics:
         for operation in sorted(operations, key=lambda each: each.started):
             self.changed(operation)
 
+    def of(self, context: str) -> tuple[ProofView, ...]:
+        """Those of one context, as far as they are kept."""
+        return tuple(self._known.get(context, {}).values())
+
     def changed(self, operation: Operation) -> None:
         found = view(operation)
         if found is None:

@@ -10,6 +10,7 @@ from lazarus_tui import drill, posture, prove, snapshots, velero
 from lazarus_tui.engine.mirror import Sight
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.model.operation import Operation
+from lazarus_tui.model.proofs import ProofView
 from lazarus_tui.model.sets import sets
 from lazarus_tui.model.steps import OperationType
 from lazarus_tui.model.topics import WorkloadRow
@@ -32,7 +33,7 @@ class Held:
     unread: str = UNREAD
 
 
-def overview(sight: Sight, operations: Iterable[Operation], held: Held) -> Iterable[WorkloadRow]:
+def overview(sight: Sight, operations: Iterable[Operation | ProofView], held: Held) -> Iterable[WorkloadRow]:
     """One row per workload; ``operations`` are those of this context."""
     backups_of = ("podvolumebackups/", "datauploads/")
     return posture.workload_rows(
@@ -54,7 +55,7 @@ def overview(sight: Sight, operations: Iterable[Operation], held: Held) -> Itera
     )
 
 
-def verdicts(operations: Iterable[Operation], namespace: str) -> dict[str, tuple[Verdict, str]]:
+def verdicts(operations: Iterable[Operation | ProofView], namespace: str) -> dict[str, tuple[Verdict, str]]:
     """The newest verdict about each point of a namespace, with its time, by the point's name."""
     found: dict[str, tuple[Verdict, str]] = {}
     for proof in posture.proofs_of(operations):

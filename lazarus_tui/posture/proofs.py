@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from lazarus_tui.model.operation import Operation
-from lazarus_tui.model.proofs import KIND, record_of
+from lazarus_tui.model.proofs import KIND, ProofView, view
 from lazarus_tui.model.verdict import Verdict
 
 _RESTORING = frozenset({"velero.restore", "rehearse"})
@@ -35,12 +35,17 @@ class Proof:
         return namespace in self.namespaces and self.workload in ("", workload)
 
 
-def proofs_of(operations: Iterable[Operation]) -> list[Proof]:
-    """Proofs among the operations of one context, newest first. Without a verdict nothing is proven."""
+def proofs_of(told: Iterable[Operation | ProofView]) -> list[Proof]:
+    """Proofs among the operations of one context, newest first. Without a verdict nothing is proven.
+
+    A proof may come as an operation or as its view, but not as both.
+    """
     found: list[Proof] = []
-    for operation in operations:
-        if operation.ended and operation.kind == KIND:
+    for operation in told:
+        if isinstance(operation, ProofView):
             found += _proven(operation)
+        elif operation.kind == KIND and (seen := view(operation)) is not None:
+            found += _proven(seen)
         elif operation.ended and operation.kind in _RESTORING and operation.verdict is not Verdict.NOT_TESTED:
             found += _restored(operation)
     found.sort(key=lambda proof: _WORST_FIRST.index(proof.verdict))
@@ -55,15 +60,15 @@ def _restored(operation: Operation) -> Iterator[Proof]:
         yield Proof(backup, tuple(map(str, sources)), operation.verdict, operation.ended, _rta(operation))
 
 
-def _proven(operation: Operation) -> Iterator[Proof]:
+def _proven(seen: ProofView) -> Iterator[Proof]:
     """One per ladder, by its own rungs. A copy that was broken on purpose says nothing about the point."""
-    record = record_of(operation.facts)
-    if record is None or not record.proves:
+    record = seen.record
+    if record is None or not record.proves or not seen.ended:
         return
     for ladder in record.ladders:
         workload = ladder.workload.removeprefix(record.namespace).removeprefix("/")
         yield Proof(
-            record.point, (record.namespace,), record.verdict_of(ladder), operation.ended, _rta(operation),
+            record.point, (record.namespace,), record.verdict_of(ladder), seen.ended, seen.rta_seconds,
             workload, ladder.reached,
         )  # fmt: skip
 

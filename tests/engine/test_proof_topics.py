@@ -11,6 +11,7 @@ from lazarus_tui.engine import oplogs, proof_topics
 from lazarus_tui.engine.hub import Hub
 from lazarus_tui.engine.oplogs import OperationTopics
 from lazarus_tui.model.operation import OpState
+from lazarus_tui.posture import proofs_of
 from lazarus_tui.sandbox.clock import VirtualClock
 from tests.console import proofs
 from tests.console.moment import CONTEXT
@@ -39,6 +40,8 @@ async def test_a_proof_stays_on_its_context_when_its_operation_has_gone(
     assert update.state == "ready"
     assert records[first.id]["record"]["verdict"] == "PASSED"
     assert "steps" not in records[first.id]
+    assert [one.backup for one in proofs_of(topics.proofs.of(CONTEXT))] == [first.facts["prove.record"]["point"]] * 2
+    assert topics.proofs.of("prod") == ()
 
 
 async def test_a_context_without_proofs_says_that_there_are_none(hub: Hub) -> None:
