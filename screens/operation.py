@@ -95,7 +95,7 @@ class OperationScreen(Operating, Reading):
         held = freezes.lines(operation, now, width - 1) if operations.moves(operation) else []  # else the banner has it
         is_proof = proof_run.is_proof(operation)
         view = proof_run if is_proof else operations
-        standing = proof_run.standing(operation) if is_proof else []
+        standing = proof_run.standing(operation, width - 1) if is_proof else []
         self.query_one("#title", LineBlock).show([*headline, *standing, *downtime.count_line(operation, row), *held])
         self.set_class(not operation.state.open, "ended")
         self.pager.wrapped = not operation.state.open

@@ -23,9 +23,16 @@ def is_proof(operation: Operation) -> bool:
     return operation.kind == KIND
 
 
-def standing(operation: Operation) -> list[Line]:
-    """What stays in sight above the steps while it runs."""
-    return [ladder.live(operation)] if operation.state.open else []
+def standing(operation: Operation, width: int) -> list[Line]:
+    """What stays in sight above the steps while it runs: the ladder, and why the rest of the steps is skipped."""
+    if not operation.state.open:
+        return []
+    stopped = operation.facts.get("prove.stopped")
+    if not isinstance(stopped, Mapping):
+        return [ladder.live(operation)]
+    words = f"{status.BAD} {stopped.get('title')}: {stopped.get('words')}"
+    hint = wrap(f"→ {stopped['hint']}", width, Tone.ACCENT, 9)[:2] if stopped.get("hint") else []
+    return [ladder.live(operation), *wrap(words, width, Tone.BAD, 9)[:3], *hint]
 
 
 # The quarantine

@@ -10,14 +10,15 @@ import pytest
 
 from lazarus_tui.model.objects import Backup, Location, Restore, Schedule
 from lazarus_tui.model.operation import Operation
+from lazarus_tui.model.proofs import ProofView
 from lazarus_tui.model.topics import ContextRow, LogLine, WorkloadRow
-from tests.console import worlds
+from tests.console import proofs, worlds
 from tests.view.payloads import PAYLOADS
 
 TEXTS = [text.encode("utf-8", "replace").decode() for text in PAYLOADS]
 GROUPS = [TEXTS[at::4] for at in range(4)]
 # Facts a program decides by; everything else in a record may be anybody's text.
-KEPT = {"verdict", "lastVerdict", "proven", "state", "danger", "last_verdict", "kind", "digest"}
+KEPT = {"verdict", "lastVerdict", "proven", "state", "danger", "last_verdict", "kind", "digest", "result"}
 
 
 def spoil(value: Any, texts: list[str], key: str = "") -> Any:
@@ -53,6 +54,7 @@ def poison(link, texts: list[str]) -> None:
         f"locations/{name}", spoilt(worlds.locations(), Location, texts), state="stale", reason=texts[0], hint=texts[1]
     )
     link.put("operations", {operation.id: operation})
+    link.put(f"proofs/{name}", spoilt(proofs.views(proofs.red(), proofs.running()), ProofView, texts))
     link.put(f"oplog/{operation.id}", {str(n): LogLine(n, "", text) for n, text in enumerate(texts)})
     link.answers["context.use"] = row
     link.answers["object.get"] = {
@@ -76,9 +78,11 @@ async def test_every_pane_shows_hostile_text_and_obeys_none(opened, link, texts)
     poison(link, list(texts))
     async with opened() as hands:
         look(hands, "overview")
-        for key in ("2", "3", "4", "5"):
+        for key in ("2", "3", "4", "5", "7"):
             await hands.press(key, "j")
             look(hands, key)
+        await hands.press("G", "enter")
+        look(hands, "proofs of a workload")
         await hands.press("2", "d")
         for key in ("y", "l", "e", "o", "v"):
             await hands.press(key)

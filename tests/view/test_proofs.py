@@ -181,6 +181,15 @@ def test_a_step_that_fell_is_red_in_the_live_ladder():
     assert "✗ intact" in plain(ladder.live(fallen))
 
 
+def test_what_stopped_it_stays_in_sight_while_it_cleans_up():
+    stopped = {"title": "Make the quarantine", "words": "missing right: create pods", "hint": "ask for it"}
+    operation = world.running("clean", **{"prove.stopped": stopped})
+    assert [plain(part).strip() for part in proof_run.standing(operation, 79)[1:]] == [
+        "✗ Make the quarantine: missing right: create pods", "→ ask for it",
+    ]  # fmt: skip
+    assert proof_run.standing(world.red(), 79) == []
+
+
 def test_a_parked_proof_says_that_it_waits_and_nothing_is_judged():
     parked = msgspec.structs.replace(world.running(), state=OpState.PARKED)
     assert "▲ it waits for you" in body(parked)
