@@ -126,7 +126,8 @@ def _back(row: WorkloadRow, now: datetime) -> list[Line]:
     if proven is not None:
         return [_question(2, "Can we get it back?", proof(row, now)), _also(muted("proven "), span(proven.name))]
     if row.last_verdict is Verdict.NOT_TESTED:
-        return [_question(2, "Can we get it back?", span("○ NOT TESTED", Tone.MUTED), muted("  nobody has tried yet"))]
+        tried = "  nobody has tried yet" + (": p proves it" if row.newest is not None else "")
+        return [_question(2, "Can we get it back?", span("○ NOT TESTED", Tone.MUTED), muted(tried))]
     why = "  but the point it was about is gone" if row.last_verdict is Verdict.PASSED else "  never proven"
     return [_question(2, "Can we get it back?", proof(row, now), muted(why))]
 
