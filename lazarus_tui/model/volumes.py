@@ -188,7 +188,7 @@ def _judge(info: VolumeInfo, copies: Sequence[VolumeCopy]) -> HeldVolume:
         return absent(f"its copy ended {info.phase}")
     if info.method == "CSISnapshot" and not info.data_moved and info.ready is False:
         return absent("its snapshot was never ready to use")
-    if copies and not any(copy.status.phase == "Completed" for copy in copies):
+    if copies and not any(copy.status.phase == "Completed" and not short_of(copy) for copy in copies):
         late = _from_copies(info.key, copies)
         return HeldVolume(info.key, late.held, info.method, None, late.reason, info.reclaim_policy)
     positive = info.result.lower() == "succeeded" or info.phase.lower() == "completed" or info.ready is True
@@ -204,13 +204,24 @@ def _method(info: VolumeInfo) -> str:
 
 def _from_copies(claim: str, copies: Sequence[VolumeCopy]) -> HeldVolume:
     done = [copy for copy in copies if copy.status.phase == "Completed"]
+    whole = [copy for copy in done if not short_of(copy)]
+    if whole:
+        return HeldVolume(claim, Held.CAPTURED, "volume copy", max(_bytes(copy) for copy in whole))
     if done:
-        return HeldVolume(claim, Held.CAPTURED, "volume copy", max(_bytes(copy) for copy in done))
+        return HeldVolume(claim, Held.UNKNOWN, "volume copy", None, f"its copy is Completed after {short_of(done[0])}")
     for copy in copies:
         if copy.status.phase in COPY_ENDED_BADLY:
             why = f": {copy.status.message}" if copy.status.message else ""
             return HeldVolume(claim, Held.ABSENT, "volume copy", None, f"its copy ended {copy.status.phase}{why}")
     return HeldVolume(claim, Held.UNKNOWN, "volume copy", None, f"its copy is {copies[0].status.phase or 'New'}")
+
+
+def short_of(copy: VolumeCopy) -> str:
+    """ "10 of 4096 bytes" of a copy that says fewer were moved than there are; "" for any other."""
+    progress = copy.status.progress
+    if progress is None or progress.bytes_done >= progress.total_bytes:
+        return ""
+    return f"{progress.bytes_done} of {progress.total_bytes} bytes"
 
 
 def _bytes(copy: VolumeCopy) -> int:

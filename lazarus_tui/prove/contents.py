@@ -32,6 +32,11 @@ _NEVER = frozenset({
 })  # fmt: skip
 
 
+_NEVER_KINDS = frozenset({
+    "Node", "Event", "Backup", "Restore", "ResticRepository", "CSINode", "VolumeAttachment", "BackupRepository",
+})  # fmt: skip
+
+
 class ContentsError(ValueError):
     """The bytes are not a backup's contents, or more than is read."""
 
@@ -45,7 +50,8 @@ def read_tarball(data: bytes, namespace: str) -> tuple[list[Item], list[Item]]:
     outside: list[Item] = []
     read = 0
     try:
-        with tarfile.open(fileobj=_Capped(data), mode="r|") as archive:
+        stream = _Capped(data)
+        with tarfile.open(fileobj=stream, mode="r|") as archive:
             for member in archive:
                 read += 1
                 if read > MOST_MEMBERS:
@@ -55,6 +61,8 @@ def read_tarball(data: bytes, namespace: str) -> tuple[list[Item], list[Item]]:
                     (outside if not place[1] else inside).append(_item(archive, member, *place))
                     if len(inside) + len(outside) > MOST_OBJECTS:
                         raise ContentsError(f"it holds more than {MOST_OBJECTS} objects of this namespace")
+        while stream.read(64 * 1024):
+            pass  # to the end, where its checksum is: damage can look like the end of the archive
     except (tarfile.TarError, zlib.error, EOFError, UnicodeDecodeError, OverflowError) as error:
         raise ContentsError(f"it is no readable tarball: {type(error).__name__}") from error
     if not read:
@@ -173,9 +181,26 @@ def digest(items: Iterable[Item], found: Iterable[PointVolume]) -> str:
     return machine.hexdigest()
 
 
+def lost(listed: Any, items: Iterable[Item], namespace: str) -> tuple[str, ...]:
+    """Objects of ``namespace`` that the backup's own list (BackupResourceList) names and ``items`` does not have.
+
+    ``listed``: ``{"apps/v1/StatefulSet": ["shop/orders"]}``. Versions are not compared: the list may name another one.
+    """
+    there = {(item.body.get("apiVersion", "").rpartition("/")[0], item.kind, item.name) for item in items}
+    found = []
+    for key, entries in listed.items() if isinstance(listed, Mapping) else ():
+        version, _, kind = str(key).rpartition("/")
+        for entry in entries or () if kind not in _NEVER_KINDS else ():
+            space, _, name = str(entry).partition("/")
+            if space == namespace and name and (version.rpartition("/")[0], kind, name) not in there:
+                found.append(f"{key}/{name}")
+    return tuple(sorted(found))
+
+
 def assemble(
-    point: str, namespace: str, tarball: bytes, held: Coverage, infos: Sequence[Any], *, start: str, expires: str
-) -> Contents:
+    point: str, namespace: str, tarball: bytes, held: Coverage, infos: Sequence[Any], *, start: str, expires: str,
+    listed: Any = None,
+) -> Contents:  # fmt: skip
     """The contents of a Velero backup from its artefacts; raises ``ContentsError``."""
     inside, outside = read_tarball(tarball, namespace)
     own = {str(item.spec.get("volumeName") or "") for item in inside if item.resource == "persistentvolumeclaims"}
@@ -192,4 +217,5 @@ def assemble(
         digest=digest([*inside, *related], found),
         start=start,
         expires=expires,
+        lost=lost(listed, inside, namespace),
     )

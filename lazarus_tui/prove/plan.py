@@ -134,6 +134,8 @@ def _frozen(
         "expected": [dict(one) for one in ruling.expected],
         "forbidden": [dict(one) for one in ruling.forbidden],
         "inventory": list(ruling.inventory),
+        "lost": list(contents.lost),
+        "replicas": _replicas(contents, ruling),
         "volumes": [_volume(one) for one in contents.volumes],
         "held": [dict(one) for one in ruling.held],
         "not_green": [*ruling.not_green, *_unproven(wanted)],
@@ -173,6 +175,20 @@ def _rungs(checks: Checks) -> Sequence[str]:
 def _unproven(wanted: Asked) -> list[str]:
     """A control breaks the copy on purpose: it has to be red, and its colour says nothing about the point."""
     return [f"negative control {wanted.control!r}: the copy is broken on purpose"] if wanted.control else []
+
+
+def _replicas(contents: Contents, ruling: Ruling) -> dict[str, int]:
+    """``{"StatefulSet/orders": 1}``: what has to run of workloads that are brought back and are not suspended."""
+    held = {(str(one["kind"]), str(one["name"])) for one in ruling.held}
+    still = {
+        (str(one["resource"]), str(one["name"])) for one in ruling.expected if one["pointer"] == "/spec/replicas"
+    }  # fmt: skip
+    found = {}
+    for item in contents.of(*SCALED):
+        runs = (item.plural, item.name) not in still or (item.kind, item.name) in held
+        if runs and item.name in ruling.created.get(item.resource, ()):
+            found[f"{item.kind}/{item.name}"] = int(item.spec.get("replicas", 1))
+    return found
 
 
 def _volume(one: Any) -> dict[str, Any]:

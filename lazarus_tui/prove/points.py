@@ -105,6 +105,7 @@ class Contents:
     start: str = ""
     expires: str = ""
     warnings: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()  # what the point's own list names and its objects are without
 
     def of(self, *resources: str) -> list[Item]:
         return [item for item in self.items if item.resource in resources]

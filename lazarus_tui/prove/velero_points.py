@@ -71,12 +71,13 @@ class VeleroPoints:
             raise PlanRefused(f"there is no backup {point}", where=f"namespace {self._velero}")
         tarball = await self._fetched("BackupContents", point)
         infos = await self._raw_list(point)
+        listed = await self._object_list(point)
         copies = (await self._copies()).get(label_value(point), ())
         try:
             held = coverage(parse_volume_infos(infos), copies)
             found = assemble(
                 point, namespace, tarball, held, infos,
-                start=backup.status.start_timestamp or "", expires=backup.status.expiration or "",
+                start=backup.status.start_timestamp or "", expires=backup.status.expiration or "", listed=listed,
             )  # fmt: skip
         except (ContentsError, VolumeInfoError) as error:
             what = f"what backup {point} holds cannot be used: {error}"
@@ -125,6 +126,13 @@ class VeleroPoints:
                 raise PlanRefused(f"the volume list of {name} is not JSON", where=name) from error
             self._infos[name] = found if isinstance(found, list) else ()
         return self._infos[name]
+
+    async def _object_list(self, name: str) -> Any:
+        """What the backup says it took; a backup without a list says nothing."""
+        try:
+            return json.loads(await self._fetched("BackupResourceList", name) or b"{}")
+        except (PlanRefused, ValueError, RecursionError):
+            return {}
 
     async def _fetched(self, kind: str, name: str) -> bytes:
         if not isinstance(self._reader, ArtefactReader):

@@ -8,6 +8,7 @@ from typing import Any
 from lazarus_tui.model.operation import CheckResult
 from lazarus_tui.model.steps import Observation, Seen, StepContext
 from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.model.volumes import short_of
 from lazarus_tui.velero import artefacts, explain, progress
 from lazarus_tui.velero.restore_steps import RestoreStep, stamp
 from lazarus_tui.velero.settled import Twice
@@ -56,12 +57,15 @@ class Settle(RestoreStep):
         if not self.twice.agreed(seen, context.clock.monotonic()):
             return Observation(Seen.WAITING, f"{restore.status.phase}; looking twice")
         bad = [f"{progress.describe_copies([c])}: {c.status.message}" for c in copies if c.status.phase != "Completed"]
+        ended = [copy for copy in copies if copy.status.phase == "Completed" and short_of(copy)]
+        short = [f"{progress.describe_copies([copy])} after {short_of(copy)}" for copy in ended]
         facts = {
             "restore.phase": restore.status.phase,
             "restore.reason": restore.status.failure_reason,
             "restore.errors": restore.status.errors,
             "restore.warnings": restore.status.warnings,
             "restore.bad_volumes": bad,
+            "restore.short_volumes": short,
             "restore.settled": stamp(context),
         }
         return Observation(Seen.DONE, restore.status.phase, facts=facts)
@@ -93,7 +97,8 @@ class Results(RestoreStep):
         untouched = _untouched(context.facts)
         bad += [f"volume {claim} was there before: NOTHING was restored into it" for claim in untouched]
         live = self._live(context.facts)
-        unread = unread or str(context.facts.get("restore.unread") or "") or _left_out(context.facts, live)
+        unread = unread or str(context.facts.get("restore.unread") or "")
+        unread = unread or "; ".join(context.facts.get("restore.short_volumes") or ()) or _left_out(context.facts, live)
         errors = [group for group in groups if group.severity == "error"]
         failed = phase != "Completed" or bool(bad)
         verdict = Verdict.FAILED if failed else Verdict.INCONCLUSIVE if unread else Verdict.PASSED

@@ -47,11 +47,12 @@ def phase(world: World, value: str, **status: Any) -> Any:
 def copy(world: World, state: str, name: str = "c1", message: str = "") -> Any:
     def happen() -> None:
         uid = world.at(BACKUPS, "b1")["metadata"]["uid"]
+        moved = 4096 if state == "Completed" else 2048
         world.put(
             POD_VOLUME_BACKUPS, name,
             metadata={"labels": {"velero.io/backup-uid": uid}, "annotations": {"velero.io/pvc-name": "data-orders-0"}},
             spec={"pod": {"namespace": "shop", "name": "orders-0"}, "volume": "data"},
-            status={"phase": state, "message": message, "progress": {"totalBytes": 4096, "bytesDone": 2048}},
+            status={"phase": state, "message": message, "progress": {"totalBytes": 4096, "bytesDone": moved}},
         )  # fmt: skip
 
     return happen

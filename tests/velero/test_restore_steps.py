@@ -54,10 +54,11 @@ def phase(world: World, value: str, **status: Any) -> Any:
 def copy(world: World, state: str, message: str = "") -> Any:
     def happen() -> None:
         uid = world.at(RESTORES, NAME)["metadata"]["uid"]
+        moved = 10 if state == "Completed" else 5
         world.put(
             POD_VOLUME_RESTORES, "r1", metadata={"labels": {"velero.io/restore-uid": uid}},
             spec={"pod": {"namespace": "shop", "name": "orders-0"}, "volume": "data"},
-            status={"phase": state, "message": message, "progress": {"totalBytes": 10, "bytesDone": 5}},
+            status={"phase": state, "message": message, "progress": {"totalBytes": 10, "bytesDone": moved}},
         )  # fmt: skip
 
     return happen

@@ -2,7 +2,8 @@
 
 Facts: ``prove.troubles`` [{where, seen, cause, advice}], ``prove.ready`` {kind/name: [ready, wanted]},
 ``prove.t9a`` (all pods scheduled), ``prove.t9`` (all images pulled), ``prove.flipped`` (why the restore is not what it
-was when it ended), ``prove.again`` (volumes that turned out to be live ones).
+was when it ended), ``prove.again`` (volumes that turned out to be live ones), ``prove.anew`` (claims whose volumes were
+made from nothing).
 """
 
 from __future__ import annotations
@@ -48,14 +49,15 @@ class Capture(BaseStep):
             if _PROBE not in (pod["metadata"].get("labels") or {})
         ]  # fmt: skip
         troubles = await look(reader, self.quarantine, pods)
-        again = (await compared(reader, self.quarantine, self.params.get("handles") or ()))["same"]
+        volumes = await compared(reader, self.quarantine, self.params.get("handles") or ())
         facts = {
             "prove.troubles": troubles,
             "prove.ready": await _ready(reader, self.quarantine),
             "prove.t9a": _scheduled(pods),
             "prove.t9": await _pulled(reader, self.quarantine, pods),
             "prove.flipped": await self._flipped(context),
-            "prove.again": again,
+            "prove.again": volumes["same"],
+            "prove.anew": volumes["anew"],
             CAPTURED: f"{len(troubles)} troubles in {len(pods)} pods" if troubles else f"{len(pods)} pods",
         }
         await context.remember(**facts)

@@ -1,4 +1,7 @@
-"""S9: a restored volume is never one that somebody lives on. Facts: ``prove.identity`` {same, compared, unbound}."""
+"""S9: a restored volume is never one that somebody lives on.
+
+Facts: ``prove.identity`` {same, compared, unbound, anew}.
+"""
 
 from __future__ import annotations
 
@@ -62,5 +65,16 @@ async def compared(reader: Reader, quarantine: str, planned: Any) -> dict[str, A
             ours[str(bound.get("name"))] = what
         elif what:
             live[what] = f"volume {name} of {bound.get('namespace') or 'nobody'}/{bound.get('name') or '-'}"
+    anew = sorted(name for name, claim in claims.items() if _made_anew(claim))
     same = [f"claim {claim} is {what}, {live[what]}" for claim, what in sorted(ours.items()) if what in live]
-    return {"same": same, "compared": len(ours), "unbound": sorted(claims.keys() - ours.keys())}
+    return {"same": same, "compared": len(ours), "unbound": sorted(claims.keys() - ours.keys()), "anew": anew}
+
+
+def _made_anew(claim: Mapping[str, Any]) -> bool:
+    """Whether its volume was provisioned for it from nothing: provisioners name such a volume after the claim's uid.
+
+    A restored disk keeps the name it had; a snapshot is named as the claim's source.
+    """
+    spec = claim.get("spec") or {}
+    from_nothing = not spec.get("dataSource") and not spec.get("dataSourceRef")
+    return from_nothing and spec.get("volumeName") == f"pvc-{claim['metadata']['uid']}"

@@ -112,6 +112,9 @@ def _complete(found: Evidence, claims: Sequence[str] | None) -> Rung:
     fresh = {_short(one) for one in found.facts.get("restore.empty") or ()}
     empty = [f"{v['claim']}: {v.get('reason') or 'no data'}" for v in volumes if v["held"] == "absent"]
     empty += sorted(f"{one}: no data" for one in fresh if (claims is None or one in claims) and one not in listed)
+    if lost := found.params.get("lost"):
+        words = f"the point lists {len(lost)} objects that it does not hold: {', '.join(lost[:5])}"
+        return Rung(name, FAILED, words, at)
     if empty:
         return Rung(name, FAILED, f"volumes without data: {'; '.join(empty)}", at)
     unknown = [f"{v['claim']}: {v.get('reason') or 'nothing says so'}" for v in volumes if v["held"] != "captured"]
@@ -141,11 +144,24 @@ def _intact(found: Evidence, claims: Sequence[str] | None) -> Rung:
     bad = [str(one) for one in facts.get("restore.bad_volumes") or ()]
     if bad:
         return Rung(name, FAILED, "; ".join(bad), at)
+    made = {*(facts[IDENTITY].get("anew") or ()), *(facts.get("prove.anew") or ())}
+    if anew := sorted(made & _captured(found, claims)):
+        words = f"made anew and empty, though the point says that it holds them: {', '.join(anew)}"
+        return Rung(name, FAILED, words, at)
     copied = [v for v in found.params.get("volumes") or () if v["held"] == "captured" and _is_copied(v)]
     if found.params.get("source") == "velero" and len(copied) > int(facts.get("restore.copies") or 0):
         words = f"{facts.get('restore.copies') or 0} of {len(copied)} volumes were filled"
         return Rung(name, FAILED, words, at)
+    if short := [str(one) for one in facts.get("restore.short_volumes") or ()]:
+        return Rung(name, INCONCLUSIVE, "; ".join(short), at)
     return Rung(name, PASSED, "every volume was read back into one of its own", at)
+
+
+def _captured(found: Evidence, claims: Sequence[str] | None) -> set[str]:
+    """Claims of this workload whose volumes have to be made of what the point holds; copies fill new ones."""
+    volumes = found.params.get("volumes") or ()
+    held = {_short(v["claim"]) for v in volumes if v["held"] == "captured" and not _is_copied(v)}
+    return held if claims is None else held & set(claims)
 
 
 def _restores(found: Evidence) -> Rung:
@@ -164,7 +180,9 @@ def _restores(found: Evidence) -> Rung:
         said = Verdict(str(facts.get("restore.verdict") or NOT_TESTED))
         if said is not PASSED or facts.get("restore.phase") != "Completed" or facts.get("restore.errors"):
             red = said if said is not PASSED else FAILED
-            return Rung(name, red, str(facts.get("restore.words") or "it is not known how the restore ended"), at)
+            words = str(facts.get("restore.words") or "it is not known how the restore ended")
+            errors = int(facts.get("restore.errors") or 0)
+            return Rung(name, red, f"{words}; with {errors} errors" if errors else words, at)
     if compared["missing"]:
         missing = compared["missing"]
         return Rung(name, FAILED, f"{len(missing)} objects did not come back: {', '.join(missing[:5])}", at)
@@ -205,7 +223,7 @@ def _healthy(found: Evidence, workload: Mapping[str, Any]) -> Rung:
     if not shown_closed(facts):
         return Rung(name, INCONCLUSIVE, "the quarantine was not shown to be closed")
     at = str(facts.get("checks.t12") or facts.get("checks.t10") or "")
-    ready = _is_ready(facts, workload)
+    ready = _is_ready(found, workload)
     results = [r for r in found.checks if needed(r) and rung_of(r) == "healthy"]
     red = [r for r in results if r.verdict is not PASSED]
     if ready is not None:
@@ -223,14 +241,16 @@ def shown_closed(facts: Mapping[str, Any]) -> bool:
     return all((facts.get(f"prove.isolation{when}") or {}).get("closed") is True for when in ("", "_after"))
 
 
-def _is_ready(facts: Mapping[str, Any], workload: Mapping[str, Any]) -> str | None:
+def _is_ready(found: Evidence, workload: Mapping[str, Any]) -> str | None:
     """Why this workload is not ready, None when it is, or when only the whole is known and is ready."""
-    counted = (facts.get("prove.ready") or {}).get(f"{workload.get('kind')}/{workload.get('name')}")
+    facts, label = found.facts, f"{workload.get('kind')}/{workload.get('name')}"
+    counted = (facts.get("prove.ready") or {}).get(label)
+    planned = int((found.params.get("replicas") or {}).get(label) or 0)
     if counted and counted[0] >= counted[1] > 0:
         return None
     if counted and counted[1] > 0:
         return f"{counted[0]} of {counted[1]} replicas were ready"
-    if counted and int(workload.get("replicas") or 0) > 0:
+    if counted and max(planned, int(workload.get("replicas") or 0)) > 0:
         return "it was left at zero replicas"
     return None if facts.get("checks.ready") == PASSED else "not everything got ready"
 
