@@ -21,6 +21,7 @@ _STAGES = (
     ("going", "loss.t0", "loss.gone", "from the loss until nothing of it is left"),
     ("choice", "loss.gone", "restore.t4", "from then until the restore was asked for: the point is chosen"),
     ("queue", "restore.t4", "restore.t5", "until Velero began (T5-T4)"),
+    ("again", "restore.t5", "restore.t5r", "until a restore that Velero's own restart had ended began again"),
     ("objects", "restore.t5", "restore.t6", "until all objects were restored (T6-T5)"),
     ("volumes", "restore.t6", "restore.t7", "until the last volume was filled (T7-T6)"),
     ("finish", "restore.t7", "restore.t8", "until Velero called it finished (T8-T7)"),

@@ -1,4 +1,5 @@
-"""The first steps of a restore. Facts: ``restore.name``, ``.uid``, ``.before``, and times of each stage's end.
+"""The first steps of a restore. Facts: ``restore.name``, ``.uid``, ``.before``, and times of each stage's end; read is
+``restore.rerun``, the name of a second run instead of the plan's.
 
 Which backup it is may be known only when it starts: a drill chooses the point after the loss, and journals it as the
 fact ``point.name``.
@@ -44,7 +45,7 @@ class RestoreStep(BaseStep):
         return name
 
     def restore_name(self, context: StepContext) -> str:
-        given = str(self.params.get("name") or "")
+        given = str(context.facts.get("restore.rerun") or self.params.get("name") or "")
         return given or names.restore_name(self.backup_name(context), context.op)
 
     async def read(self, context: StepContext) -> Restore | None:

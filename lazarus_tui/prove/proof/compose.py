@@ -19,6 +19,7 @@ from lazarus_tui.prove.proof.meanwhile import Meanwhile, StillClosed
 from lazarus_tui.prove.proof.modifiers import Modifiers
 from lazarus_tui.prove.proof.preflight import Preflight
 from lazarus_tui.prove.proof.release import Begin, Release
+from lazarus_tui.prove.proof.rerun import Rerun
 from lazarus_tui.prove.proof.tried import Tried
 from lazarus_tui.prove.proof.unchanged import Unchanged
 from lazarus_tui.prove.quarantine.steps import Clean, Isolation, ShownClean, Space
@@ -28,6 +29,10 @@ _RESTORE, _BESIDE, _CHECKS = "velero.restore", "snapshots.restore-beside", "prov
 # What these find wrong is wrong with the point; what others find wrong kept it from being tested.
 _RED = frozenset({"prove.preflight", "prove.identity", "restore.preflight", "restore.results"})
 _MOVING = "restore.volumes"
+# A restore's own steps, from its creation until it has settled.
+_RUN_AGAIN = (
+    "restore.create", "restore.queue", "restore.objects", "restore.volumes", "restore.finalize", "restore.settle",
+)  # fmt: skip
 _JUDGE_OF_CHECKS = "checks.judge"
 
 
@@ -72,8 +77,12 @@ def _source(plan: Plan, catalog: Catalog, look: StillClosed) -> list[Step]:
     restore = params["restore"]
     if params.get("control") == "withhold":
         restore = {**restore, "spec": {**restore["spec"], "restorePVs": False}}
-    steps = _part(plan, catalog, _RESTORE, restore)
-    return [*written, *(Meanwhile(step, look) if step.name == _MOVING else step for step in steps)]
+    steps: list[Step] = [
+        Meanwhile(step, look) if step.name == _MOVING else step for step in _part(plan, catalog, _RESTORE, restore)
+    ]
+    *steps, results = steps
+    again = [step for step in _part(plan, catalog, _RESTORE, restore) if step.name in _RUN_AGAIN]
+    return [*written, *steps, Rerun(params, again, look), results]
 
 
 def _checks(plan: Plan, catalog: Catalog) -> list[Step]:

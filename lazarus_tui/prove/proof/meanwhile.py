@@ -45,6 +45,12 @@ class StillClosed(Isolation):
             context.held[_HELD] = found
         return found
 
+    async def forget(self, context: StepContext) -> None:
+        """What was restored is taken out again: another look has to begin when it is back."""
+        found = context.held.pop(_HELD, None)
+        if found is not None:
+            await found.close()
+
     def settled(self, context: StepContext) -> bool:
         """Whether it is over and did not show it closed: nothing is worth waiting for then."""
         if (known := context.facts.get(self.key)) is not None:

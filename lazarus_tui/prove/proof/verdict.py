@@ -11,6 +11,7 @@ from lazarus_tui.model.durations import human
 from lazarus_tui.model.operation import Figures
 from lazarus_tui.model.proofs import REQUIRED, RUNGS, Ladder, ProofRecord, Reached, Trouble, overall, targets
 from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.prove.proof.rerun import deviation
 from lazarus_tui.prove.proof.rungs import Evidence, ladders, red_checks, shown_closed
 from lazarus_tui.prove.proof.tried import STUMBLED
 
@@ -82,6 +83,8 @@ def _deviations(found: Evidence) -> list[str]:
     facts = found.facts
     said = [f"{found.stopped['title']}: {found.stopped['words']}"] if found.stopped else []
     said += [f"{step}: {words}" for step, words in (facts.get(STUMBLED) or {}).items()]
+    if again := deviation(facts):
+        said.append(again)
     if facts.get("prove.flipped"):
         said.append(str(facts["prove.flipped"]))
     return said

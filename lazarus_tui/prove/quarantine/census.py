@@ -77,7 +77,7 @@ def _ours(volume: Object, wanted: Quarantine, claims: Mapping[str, str]) -> bool
 
 def restored(found: Object, wanted: Quarantine) -> bool:
     """Whether Velero made it for this operation's Restore."""
-    return bool(wanted.restore) and label(found, RESTORE_NAME_LABEL) == label_value(wanted.restore)
+    return label(found, RESTORE_NAME_LABEL) in {label_value(name) for name in wanted.runs}
 
 
 async def contents(reader: Reader, wanted: Quarantine, *, space: bool) -> list[Object]:

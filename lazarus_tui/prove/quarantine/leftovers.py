@@ -60,8 +60,8 @@ async def _others(context: StepContext, wanted: Quarantine, known: set[str]) -> 
 async def _wide(context: StepContext, wanted: Quarantine) -> tuple[list[tuple[Resource, Object]], list[str]]:
     found: list[tuple[Resource, Object]] = []
     unseen: list[str] = []
-    selector = f"{RESTORE_NAME_LABEL}={label_value(wanted.restore)}"
-    for resource in _WIDE if wanted.restore else ():
+    selector = f"{RESTORE_NAME_LABEL} in ({','.join(map(label_value, wanted.runs))})"
+    for resource in _WIDE if wanted.runs else ():
         try:
             found += [(resource, one) for one in await census.listed(context.reader, resource, None, selector)]
         except Forbidden:

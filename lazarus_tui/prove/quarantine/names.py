@@ -33,6 +33,9 @@ IMAGE = "busybox:1.36"
 # Somebody on the internet who takes connections from everybody.
 OUTSIDE = "1.1.1.1:443"
 
+# Behind the name of a Restore that is run a second time.
+AGAIN = "-r2"
+
 _STAMP = "%Y%m%dT%H%M%SZ"
 
 
@@ -83,6 +86,11 @@ class Quarantine:
     def labels(self) -> dict[str, str]:
         """On everything that is made for it, beside the labels the gate gives."""
         return {OPERATION: self.op}
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """Names that its Restore can have: a second run has one that follows from the first one's."""
+        return (self.restore, f"{self.restore}{AGAIN}") if self.restore else ()
 
     def owns(self, found: Mapping[str, Any] | None) -> bool:
         """Whether an object carries this operation's whole id: a name alone proves nothing."""
