@@ -27,6 +27,8 @@ _DANGERS = {
 EFFECTS_SHOWN = 200
 # How the plan of a proof begins a warning that forbids its verdict to be green.
 NEVER_GREEN = "cannot be PASSED"
+# That a control cannot prove its point is said by the card itself.
+_CONTROLLED = f"{NEVER_GREEN}: negative control"
 
 
 def estimate(found: Estimate | None) -> tuple[Span | str, ...]:
@@ -76,9 +78,10 @@ def card(plan: Plan, width: int) -> list[Line]:
     if plan.losses:
         lines += [BLANK, line(span(" What will be lost", Tone.BAD))]
         lines += [part for loss in plan.losses for part in wrap(f"✗ {loss}", width - 2, Tone.PLAIN, 3)]
-    if plan.warnings:
+    warnings = [one for one in plan.warnings if not (plan.params.get("control") and one.startswith(_CONTROLLED))]
+    if warnings:
         lines += [BLANK, line(span(" Mind", Tone.WARN))]
-        lines += [part for warning in plan.warnings for part in _warning(warning, width)]
+        lines += [part for warning in warnings for part in _warning(warning, width)]
     if plan.kind == KIND:
         lines += proof_plan.parts(plan, width)
     elif plan.effects:

@@ -58,7 +58,8 @@ def wrong(record: ProofRecord, width: int) -> list[Line]:
             words = f"{target.name.upper()} missed: {times.measured(target.actual_seconds)}"
             objective = times.duration(target.objective_seconds)
             lines += wrap(f"✗ {words}, and {objective} is the target", width - 1, Tone.BAD, 3)
-    lines += [part for one in record.not_green for part in wrap(f"▲ never green: {one}", width - 1, Tone.WARN, 3)]
+    held_back = () if record.control else record.not_green  # a control is never about the point
+    lines += [part for one in held_back for part in wrap(f"▲ never green: {one}", width - 1, Tone.WARN, 3)]
     lines += [part for one in record.deviations for part in wrap(f"▲ {one}", width - 1, Tone.WARN, 3)]
     return lines + [part for one in record.troubles for part in trouble(one, width)]
 

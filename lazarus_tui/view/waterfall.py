@@ -32,6 +32,7 @@ def lines(phases: Sequence[Phase], width: int) -> list[Line]:
         row += [span(" " * begin, limit=200), bar, muted(share)]
         if width >= _ROOMY:
             used = begin + max(1, long) + len(share)
-            row += [muted(f"{' ' * max(1, room + 6 - used)}{phase.definition}")]
+            definition = clean(phase.definition, max(10, width - _HEAD - room - 7))
+            row += [muted(f"{' ' * max(1, room + 6 - used)}{definition}")]
         found.append(line(*row))
     return found

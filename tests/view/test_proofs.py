@@ -169,6 +169,7 @@ def test_probes_fill_under_the_step_that_tries_them_and_a_leak_is_named():
     parts = [part for line in proof_run.probes(leaking, "prove.isolation", 79) for part in line]
     assert [part.tone for part in parts if "OPEN" in part.text] == [Tone.BAD]
     assert "✓ the other probe (has to be open)" in text
+    assert "· kubelet of its own node: open" in text
 
 
 def test_a_step_that_fell_is_red_in_the_live_ladder():
@@ -258,7 +259,10 @@ def test_a_plan_groups_by_rule_and_is_loud_about_volumes_without_data():
 def test_a_plan_of_a_control_says_that_the_copy_is_broken():
     broken = world.plan({"params": {}})
     broken = msgspec.structs.replace(broken, params={**broken.params, "control": "flip"})
-    assert "▲ negative control flip: the copy is broken on purpose" in "\n".join(map(plain, plans.card(broken, 100)))
+    broken = msgspec.structs.replace(broken, warnings=("cannot be PASSED: negative control 'flip': on purpose",))
+    text = "\n".join(map(plain, plans.card(broken, 100)))
+    assert "▲ negative control flip: the copy is broken on purpose" in text
+    assert "cannot be PASSED" not in text
 
 
 def test_forms_refuse_what_they_cannot_mean():
