@@ -59,9 +59,11 @@ class MetricsServer:
         """Raises ``NotServed`` when the address cannot be had; port 0 takes a free one."""
         app = web.Application()
         app.router.add_get(PATH, self._answer)
-        self._runner = web.AppRunner(app, access_log=None, max_line_size=_HEAD, max_field_size=_HEAD)
+        self._runner = web.AppRunner(
+            app, access_log=None, max_line_size=_HEAD, max_field_size=_HEAD, shutdown_timeout=1.0
+        )
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port, shutdown_timeout=1.0)
+        site = web.TCPSite(self._runner, host, port)
         try:
             await site.start()
         except OSError as error:

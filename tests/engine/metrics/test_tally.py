@@ -1,0 +1,90 @@
+"""Counters come from the journal: they go on after a restart, never fall, and never count twice."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from lazarus_tui.engine.metrics.tally import OTHER, Subject, Tally
+from lazarus_tui.journal import Journal
+from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.sandbox.clock import VirtualClock
+from tests.engine.metrics.book import begin, ended, plan, run
+from tests.engine.world import fast_folder
+
+SHOP = Subject("prod", "nightly", "shop")
+PASSED, FAILED, UNKNOWN = Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE
+
+
+@pytest.fixture
+async def journal() -> AsyncIterator[Journal]:
+    with fast_folder() as folder:
+        found = await Journal.open(folder / "engine.db", clock=VirtualClock())
+        yield found
+        await found.close()
+
+
+async def test_what_ended_before_the_engine_started_counts_and_goes_on(journal: Journal) -> None:
+    await run(journal, plan("a" * 16), PASSED, "2026-03-01T01:00:00Z")
+    await run(journal, plan("b" * 16), FAILED, "2026-03-02T01:00:00Z", rta=None)
+    first = Tally(journal)
+    await first.settle()
+    third = await run(journal, plan("c" * 16), UNKNOWN, "2026-03-03T01:00:00Z", rta=None)
+    for _ in range(3):
+        first.changed(third)
+        await first.settle()
+    again = Tally(journal)
+    again.changed(third)
+    await again.settle()
+    for tally in (first, again):
+        proven = tally.proofs[SHOP]
+        assert dict(proven.results) == {PASSED: 1, FAILED: 1, UNKNOWN: 1}
+        assert proven.last is not None
+        assert (proven.last.id, proven.last_passed) == ("c" * 16, "2026-03-01T01:00:00Z")
+        assert proven.measured is not None
+        assert proven.measured.id == "a" * 16
+        assert dict(tally.checks) == {
+            ("http", PASSED): 1,
+            ("http", FAILED): 1,
+            ("http", UNKNOWN): 1,
+            ("postgresql", PASSED): 3,
+        }
+
+
+async def test_a_broken_copy_is_counted_apart(journal: Journal) -> None:
+    tally = Tally(journal)
+    tally.changed(await run(journal, plan("a" * 16, control="flip"), PASSED, "2026-03-01T01:00:00Z"))
+    tally.changed(await run(journal, plan("b" * 16, control="flip"), FAILED, "2026-03-02T01:00:00Z"))
+    await tally.settle()
+    proven = tally.proofs[SHOP]
+    assert (dict(proven.results), dict(proven.controls)) == ({}, {PASSED: 1, FAILED: 1})
+    assert proven.last is None
+    assert proven.control_red == "2026-03-01T01:00:00Z"
+    assert proven.control is not None
+    assert proven.control.verdict is FAILED
+
+
+async def test_a_subject_is_known_while_its_first_proof_runs(journal: Journal) -> None:
+    tally = Tally(journal)
+    found = plan("a" * 16, workload="StatefulSet/orders")
+    tally.changed(await begin(journal, found))
+    await tally.settle()
+    [(subject, proven)] = tally.proofs.items()
+    assert subject == Subject("prod", "nightly", "shop/StatefulSet/orders")
+    assert proven.results.total() == 0
+    done = ended(found, PASSED, "2026-03-01T01:00:00Z")
+    await journal.save(done)
+    tally.changed(done)
+    await tally.settle()
+    assert dict(proven.results) == {PASSED: 1}
+
+
+async def test_subjects_over_the_limit_are_counted_together_and_said(journal: Journal) -> None:
+    for n in range(5):
+        await run(journal, plan(f"{n:016x}", namespace=f"ns{n}"), PASSED, f"2026-03-0{n + 1}T01:00:00Z")
+    tally = Tally(journal, most=3)
+    await tally.settle()
+    assert [subject.workload for subject in tally.proofs] == ["ns0", "ns1", "ns2", OTHER.workload]
+    assert tally.proofs[OTHER].results[PASSED] == 2
+    assert {subject.workload for subject in tally.folded} == {"ns3", "ns4"}
