@@ -157,7 +157,7 @@ def _frozen(
 
 def _checks(wanted: Asked, names: Names, ruling: Ruling, context: str) -> Checks:
     """What is checked. Built-in checks ask only what is brought back: with one workload the others are not there."""
-    runs = any(ruling.created.get(one) for one in SCALED)  # the kinds whose readiness is looked at
+    runs = any(ruling.created.get(one) for one in (*SCALED, "daemonsets.apps"))  # whose readiness is looked at
     given = {"sources": {names.quarantine: wanted.namespace}, "checks": wanted.checks, "workloads": runs}
     found = parse({**given, "evidence": False}, context)
     if wanted.checks:

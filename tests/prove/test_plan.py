@@ -293,8 +293,10 @@ async def test_an_exception_for_one_object_does_not_let_the_others_of_its_kind_i
 
 
 async def test_where_nothing_runs_readiness_is_not_asked_and_so_not_tested(site: Site) -> None:
-    site.backup("settings", [thing("v1", "ConfigMap", "a"), workload("DaemonSet", "agent")])
+    site.backup("settings", [thing("v1", "ConfigMap", "a")])
     checks = (await site.plan(point="settings")).params["checks"]
     assert checks["readiness"] is False
+    site.backup("agents", [workload("DaemonSet", "agent")])
+    assert (await site.plan(point="agents")).params["checks"]["readiness"] is True
     site.backup("full", shop(), [captured("data", "shop")])
     assert (await site.plan(point="full")).params["checks"]["readiness"] is True

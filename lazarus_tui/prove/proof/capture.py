@@ -104,9 +104,7 @@ def _phase(phase: str, errors: int, warnings: int) -> str:
 async def _ready(reader: Reader, namespace: str) -> dict[str, list[int]]:
     """``{"StatefulSet/orders": [ready, wanted]}`` as the controllers say it."""
     return {
-        f"{kind.kind}/{found['metadata']['name']}": [
-            int((found.get("status") or {}).get("readyReplicas") or 0), stillness.replicas(found)
-        ]
+        f"{kind.kind}/{found['metadata']['name']}": stillness.counted(kind, found)
         for kind, found in await stillness.workloads(reader, namespace)
     }  # fmt: skip
 

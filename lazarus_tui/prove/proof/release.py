@@ -60,6 +60,6 @@ class Release(BaseStep):
             held = {(str(one["kind"]), str(one["name"])): int(one["replicas"]) for one in known}
         for kind, workload in await stillness.workloads(context.reader, self.quarantine):
             wanted = held.get((kind.kind, str(workload["metadata"]["name"])))
-            if wanted is not None and stillness.replicas(workload) != wanted:
+            if wanted is not None and stillness.replicas(kind, workload) != wanted:
                 found.append((kind, workload, wanted))
         return found

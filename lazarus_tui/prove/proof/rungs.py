@@ -251,7 +251,7 @@ def _is_ready(found: Evidence, workload: Mapping[str, Any]) -> str | None:
     if counted and counted[1] > 0:
         return f"{counted[0]} of {counted[1]} replicas were ready"
     if counted and max(planned, int(workload.get("replicas") or 0)) > 0:
-        return "it was left at zero replicas"
+        return "no node took it" if label.startswith("DaemonSet/") else "it was left at zero replicas"
     return None if facts.get("checks.ready") == PASSED else "not everything got ready"
 
 
