@@ -28,10 +28,12 @@ def meaning(text: bytes) -> ProofPolicy | ProofWish:
 
 def wanted(session: Session, text: bytes) -> dict[str, Any]:
     """The planner's parameters; mistakes of the file are told before anything is connected. Raises ``Refused``."""
+    from lazarus_tui.view.sanitise import LINE_LIMIT, clean
+
     if isinstance(meaning(text), ProofPolicy):
         raise Refused(Fault("usage", "a ProofPolicy is stored, not run", "-f", "lazarus policy apply -f FILE"))
     request = {"context": session.context(), "text": text.decode(errors="replace")}
     found = session.call("proof.test", request, dict[str, Any])
     for note in found["notes"]:
-        say(f"note: {note}")
+        say(clean(f"note: {note}", LINE_LIMIT))
     return dict(found["params"])

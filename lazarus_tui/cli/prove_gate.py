@@ -60,12 +60,13 @@ def gate(session: Session, /, output: str, **given: Any) -> int:
 def wait(session: Session, /, output: str, timeout: str, **given: Any) -> int:
     """Wait until a green proof is new enough, or one is red; run nothing. Exit codes as of gate."""
     from lazarus_tui.posture.gating import UNKNOWN
+    from lazarus_tui.view.sanitise import LINE_LIMIT, clean
 
     until = time.monotonic() + _duration(timeout, "--timeout").total_seconds()
     told = ""
     while (found := _asked(session, given)).code == UNKNOWN and time.monotonic() < until:
         if found.words != told:
-            say(f"waiting: {found.words}")
+            say(clean(f"waiting: {found.words}", LINE_LIMIT))
         told = found.words
         time.sleep(PAUSE)
     _print(found, output)

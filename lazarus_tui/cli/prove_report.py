@@ -64,8 +64,10 @@ def junit(operation: Operation) -> str:
     suites.append(("checks", [_check(check) for check in operation.checks]))
     whole = _case("proof", "verdict", operation.verdict, _said(operation, record), operation.seconds)
     suites.append(("proof", [whole]))
-    body = "".join(_suite(name, cases) for name, cases in suites if cases)
-    head = f'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name={_attribute(operation.title)}>\n'
+    body = "".join(_suite(name, cases, operation.started) for name, cases in suites if cases)
+    every = [case for _, cases in suites for case in cases]
+    counts = f'{_counts(every)} time="{operation.seconds:.3f}"'
+    head = f'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name={_attribute(operation.title)} {counts}>\n'
     return f"{head}{body}</testsuites>\n"
 
 
@@ -73,15 +75,19 @@ def _said(operation: Operation, record: ProofRecord | None) -> str:
     return record.words if record else operation.message or f"it is {operation.state.value}"
 
 
-def _suite(name: str, cases: list[str]) -> str:
+def _suite(name: str, cases: list[str], started: str) -> str:
+    given = f"{_counts(cases)} timestamp={_attribute(started[:19])}"
+    return f"  <testsuite name={_attribute(name)} {given}>\n{''.join(cases)}  </testsuite>\n"
+
+
+def _counts(cases: list[str]) -> str:
     counts = {
         "tests": len(cases),
         "failures": sum("<failure" in case for case in cases),
         "errors": sum("<error" in case for case in cases),
         "skipped": sum("<skipped" in case for case in cases),
     }
-    given = " ".join(f'{key}="{value}"' for key, value in counts.items())
-    return f"  <testsuite name={_attribute(name)} {given}>\n{''.join(cases)}  </testsuite>\n"
+    return " ".join(f'{key}="{value}"' for key, value in counts.items())
 
 
 def _rung(workload: str, rung: Rung) -> str:

@@ -1,0 +1,177 @@
+"""``lazarus policy``, ``prove gate|wait`` and ``prove run -f``: what they ask for, print, and end with."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as Xml
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lazarus_tui.cli import prove_gate
+from lazarus_tui.cli.prove_report import junit
+from lazarus_tui.link.client import LinkFault
+from lazarus_tui.link.protocol import Fault
+from lazarus_tui.model.clock import rfc3339
+from lazarus_tui.model.operation import Operation
+from lazarus_tui.model.proof_policies import Entry, ProofPolicy, ProofPolicyRow, QueueRow, Selector, Standing, Subject
+from lazarus_tui.model.verdict import Verdict
+from tests.cli.conftest import topic
+from tests.posture.test_gating import proof
+from tests.prove.test_policies import POLICY, RIGHT, SOURCE
+
+NOW = rfc3339(datetime.now(UTC))
+SHOP = ProofPolicy(name="shop", workloads=(Selector(namespace="shop"),), points=("on-completion",))
+HOSTILE = "\x1b[31m\u202e"
+
+
+def row(**fields: Any) -> ProofPolicyRow:
+    stands = Standing(subject=Subject("shop"), verdict=Verdict.PASSED, at=NOW, point="nightly", green=True, words="ok")
+    return ProofPolicyRow(policy=SHOP, means=("proves shop",), **{"standings": (stands,), "enabled": True, **fields})
+
+
+def recent(done: Operation) -> Operation:
+    """The same, ended just now by this machine's clock."""
+    import msgspec
+
+    return msgspec.structs.replace(done, context="prod", ended=NOW)
+
+
+def operations(*found: Operation) -> Any:
+    return topic("operations", {one.id: one for one in found})
+
+
+@pytest.mark.parametrize(
+    ("found", "words", "code"),
+    [
+        ([proof()], [], 0),
+        ([proof("FAILED")], [], 2),
+        ([proof("INCONCLUSIVE")], [], 4),
+        ([], [], 4),
+        ([proof()], ["--require", "PASSED,data right"], 4),
+        ([proof()], ["--newer-than", "1us"], 4),
+    ],
+)
+def test_the_gate_is_its_exit_code(lazarus: Any, found: list[Operation], words: list[str], code: int) -> None:
+    answers = {"pull": operations(*map(recent, found))}
+    done, client = lazarus(answers, "prove", "gate", "--workload", "shop", "-o", "json", *words)
+    assert done.exit_code == code, done.output
+    assert json.loads(done.stdout)["code"] == code
+    assert "plan.make" not in [method for method, _ in client.calls], "nothing is run"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--workload", "shop", "--policy", "shop"), (), ("--workload", "shop/db"),
+        ("--workload", "shop", "--newer-than", "1d"),
+        ("--workload", "shop", "--require", "healty"), ("--workload", "shop", "--newer-than", "0"),
+    ],
+)  # fmt: skip
+def test_a_gate_that_is_asked_wrongly_is_a_mistake_in_usage(lazarus: Any, words: tuple[str, ...]) -> None:
+    done, _ = lazarus({"pull": operations()}, "prove", "gate", *words)
+    assert done.exit_code == 64, done.output
+
+
+def test_the_gate_of_a_policy_looks_at_every_workload_and_at_its_control(lazarus: Any) -> None:
+    red = Standing(subject=Subject("shop"), verdict=Verdict.PASSED, at=NOW, control="failed", words="control failed: x")
+    for standings, code in (((row().standings[0],), 0), ((row().standings[0], red), 2), ((), 4)):
+        done, _ = lazarus({"proof-policy.list": [row(standings=standings)]}, "prove", "gate", "--policy", "shop")
+        assert done.exit_code == code, done.output
+    done, _ = lazarus({"proof-policy.list": []}, "prove", "gate", "--policy", "shop")
+    assert (done.exit_code, "no policy 'shop'" in done.output) == (5, True)
+
+
+def test_wait_ends_with_the_first_answer_there_is(lazarus: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds: list[float] = []
+    monkeypatch.setattr(prove_gate.time, "sleep", rounds.append)
+    monkeypatch.setattr(prove_gate.time, "monotonic", lambda: 0.0 if len(rounds) < 9 else 1e9)
+    done, _ = lazarus(
+        {"pull": lambda _: operations(*([recent(proof())] if len(rounds) > 2 else []))},
+        "prove", "wait", "--workload", "shop",
+    )  # fmt: skip
+    assert (done.exit_code, len(rounds)) == (0, 3), done.output
+    rounds.clear()
+    done, _ = lazarus({"pull": operations()}, "prove", "wait", "--workload", "shop", "--timeout", "1m")
+    assert (done.exit_code, len(rounds)) == (4, 9)
+
+
+# --- policies
+
+
+def test_a_policy_is_checked_without_a_cluster_and_applied_as_it_is(lazarus: Any, tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(POLICY.replace("[on-completion]", '[latest]\nschedule: "0 3 * * *"'))
+    done, client = lazarus({}, "policy", "check", "-f", str(path))
+    assert (done.exit_code, client.calls) == (0, [])
+    assert len([line for line in done.output.splitlines() if line.strip().startswith("next ")]) == 5
+    done, client = lazarus({"proof-policy.apply": row()}, "policy", "apply", "-f", str(path), "--writes", "schedules")
+    assert done.exit_code == 0, done.output
+    assert client.calls[-1][1] == {"context": "prod", "text": path.read_text(), "writes": "schedules"}
+    path.write_text(POLICY.replace("points", "point"))
+    done, client = lazarus({}, "policy", "apply", "-f", str(path))
+    assert (done.exit_code, client.calls, "did you mean points?" in done.output) == (64, [], True)
+
+
+def test_a_misspelt_kind_is_answered_and_a_corrected_copy_written_beside_it_once(lazarus: Any, tmp_path: Path) -> None:
+    path = tmp_path / "test.yaml"
+    path.write_bytes(SOURCE)
+    done, _ = lazarus({}, "policy", "check", "-f", str(path))
+    assert (done.exit_code, "did you mean LazarusRestoreTest?" in done.output) == (64, True)
+    assert [one.name for one in tmp_path.iterdir()] == ["test.yaml"]
+    done, _ = lazarus({}, "policy", "check", "--fix", "-f", str(path))
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "test.fixed.yaml").read_text() == RIGHT
+    assert path.read_bytes() == SOURCE
+    (tmp_path / "test.fixed.yaml").write_text("mine")
+    done, _ = lazarus({}, "policy", "check", "--fix", "-f", str(path))
+    assert (done.exit_code, "is there already" in done.output) == (5, True)
+    assert (tmp_path / "test.fixed.yaml").read_text() == "mine"
+
+
+def test_a_restore_test_runs_as_a_proof_with_what_is_said_beside_it(lazarus: Any, tmp_path: Path) -> None:
+    path = tmp_path / "test.yaml"
+    path.write_text(RIGHT)
+    asked: list[Any] = []
+
+    def refuse(params: Any) -> Any:
+        asked.append(params["params"])
+        return LinkFault(Fault("refused", "enough", "", ""))
+
+    answers = {"proof.test": {"params": {"namespace": "my-app", "point": "b"}, "notes": [f"note {HOSTILE}"]},
+               "plan.make": refuse}  # fmt: skip
+    done, _ = lazarus(answers, "prove", "run", "-f", str(path), "--require", "healthy", "--keep", "5")
+    assert done.exit_code == 5
+    assert asked == [{"namespace": "my-app", "point": "b", "require": ["healthy"], "keep_minutes": 5.0}]
+    assert "\x1b" not in done.output
+    lazarus(answers, "policy", "apply", "-f", str(path))
+    assert asked[1] == {"namespace": "my-app", "point": "b"}
+    for words in ((), ("--workload", "shop", "-f", str(path))):
+        done, _ = lazarus(answers, "prove", "run", *words)
+        assert done.exit_code == 64, done.output
+
+
+def test_lists_tell_what_keeps_a_policy_and_what_waits_and_trust_no_name(lazarus: Any) -> None:
+    red = Standing(
+        subject=Subject("shop"), verdict=Verdict.PASSED, at=NOW, control="failed", words=f"control {HOSTILE}"
+    )
+    done, _ = lazarus({"proof-policy.list": [row(standings=(red,), overdue="it was missed")]}, "policy", "list")
+    assert (done.exit_code, "not green (control" in done.output, "it was missed" in done.output) == (0, True, True)
+    waits = Entry(id="e", context="prod", subject=Subject("shop"), point=f"b{HOSTILE}", params={}, why="w", queued=NOW,
+                  policy="shop", waiting="1 of this policy at once")  # fmt: skip
+    queued, _ = lazarus({"proof.queue": QueueRow(entries=(waits,), waiting=1)}, "policy", "queue")
+    assert (queued.exit_code, "1 of this policy at once" in queued.output) == (0, True)
+    assert "\x1b" not in done.output + queued.output
+    for verb, wanted in (("enable", True), ("disable", False)):
+        done, client = lazarus({"proof-policy.enable": row()}, "policy", verb, "shop")
+        assert client.calls[-1][1] == {"context": "prod", "name": "shop", "enabled": wanted}
+
+
+def test_the_report_for_a_pipeline_counts_what_it_holds() -> None:
+    root = Xml.fromstring(junit(proof("FAILED")))
+    cases = list(root.iter("testcase"))
+    assert int(root.attrib["tests"]) == len(cases) == sum(int(one.attrib["tests"]) for one in root)
+    assert int(root.attrib["failures"]) == len(list(root.iter("failure"))) > 0
+    assert {one.attrib["timestamp"] for one in root} == {proof("FAILED").started[:19]}
