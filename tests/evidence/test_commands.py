@@ -1,0 +1,91 @@
+"""``lazarus evidence``: what the engine answers, what is printed, and the exit codes that others rely on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from lazarus_tui.cli.evidence import evidence
+from lazarus_tui.engine.errors import Refused
+from lazarus_tui.engine.evidence_calls import EvidenceCalls, ExportParams
+from lazarus_tui.evidence import EvidenceStore
+from lazarus_tui.evidence.signing import Signer
+from lazarus_tui.journal import Journal
+from lazarus_tui.link.protocol import exit_code
+from lazarus_tui.sandbox.clock import VirtualClock
+from tests.evidence.keys import write_key
+from tests.evidence.records import HOSTILE, proof
+
+
+class Answers:
+    """A session whose engine answers from what is given."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers, self.asked = answers, list[tuple[str, dict[str, Any]]]()
+
+    def call(self, method: str, params: dict[str, Any], type: Any, **_: Any) -> Any:
+        self.asked.append((method, params))
+        return self.answers[method.replace(".", "_")]
+
+
+async def test_what_cannot_be_exported_is_refused_with_5(place: Path, journal: Journal) -> None:
+    store = EvidenceStore(place / "evidence", journal, VirtualClock())
+    calls = EvidenceCalls(store)
+    for wanted, what in (
+        (ExportParams("out"), "is not an absolute path"),
+        (ExportParams(str(place / "x")), "no evidence yet"),
+    ):
+        with pytest.raises(Refused, match=what) as refused:
+            await calls._export(None, wanted)
+        assert exit_code(refused.value.code) == (64 if "absolute" in what else 5)
+    await store.write("op1", proof())
+    with pytest.raises(Refused, match="is not empty") as refused:
+        await calls._export(None, ExportParams(str(place)))
+    assert exit_code(refused.value.code) == 5
+
+
+async def test_export_and_verify_on_the_command_line(place: Path, keygen: None, journal: Journal) -> None:
+    store = EvidenceStore(place / "evidence", journal, VirtualClock(), Signer(write_key(place)))
+    for op in ("aa", "bb"):
+        await store.write(op, proof())
+    folder, run = place / "out", CliRunner().invoke
+    found = await EvidenceCalls(store)._export(None, ExportParams(str(folder), ("aa",)))
+    answers = Answers(evidence_export={"folder": str(folder), "records": ["aa-1"], "count": 2, "head": found.head,
+                                       "keys": list(found.keys), "verifier": found.verifier, "unsigned": "",
+                                       "unsigned_records": 0})  # fmt: skip
+    told = run(evidence, ["export", "--out", "some/where", "aa"], obj=answers)
+    assert told.exit_code == 0, told.output
+    assert f"chain: head {found.head}" in told.output
+    assert answers.asked == [("evidence.export", {"out": str(Path.cwd() / "some/where"), "ids": ["aa"]})]
+    good = run(evidence, ["verify", str(folder), "--head", found.head])
+    assert (good.exit_code, good.output.splitlines()[-1]) == (0, "intact and signed")
+    (folder / "manifest.json.sig").unlink()
+    assert run(evidence, ["verify", str(folder)]).exit_code == 4
+    assert run(evidence, ["verify", str(folder), "--allow-unsigned"]).exit_code == 0
+    (folder / "index.html").write_text("")
+    assert run(evidence, ["verify", str(folder), "--allow-unsigned"]).exit_code == 2
+    assert run(evidence, ["verify", str(folder), "--signers", str(place / "none")]).exit_code == 64
+
+
+async def test_the_list_says_what_is_signed_and_shows_hostile_text_as_text(place: Path, journal: Journal) -> None:
+    store = EvidenceStore(place / "evidence", journal, VirtualClock())
+    record = proof(say=HOSTILE)
+    record["proof"]["namespace"] = HOSTILE
+    await store.write("aa", record)
+    rows = [
+        {"id": row.id, "kind": row.kind, "about": row.about, "verdict": row.verdict, "at": row.at}
+        for row in await store.list()
+    ]
+    told = CliRunner().invoke(evidence, ["list"], obj=Answers(evidence_list=rows))
+    header, line = told.output.splitlines()
+    assert header.split() == ["ID", "KIND", "ABOUT", "VERDICT", "SIGNED", "AT"]
+    assert [word for word in ("aa-1", "prove.run", "FAILED", "no") if word not in line.split()] == []
+    assert "\x1b" not in line
+    assert "\u202e" not in line
+    assert (
+        json.loads(CliRunner().invoke(evidence, ["list", "-o", "json"], obj=Answers(evidence_list=rows)).output) == rows
+    )
