@@ -30,6 +30,7 @@ from lazarus_tui.model.stepping import carry_out
 from lazarus_tui.model.steps import StepContext, Write
 from lazarus_tui.prove.points import identity
 from lazarus_tui.prove.quarantine import census, storage
+from lazarus_tui.prove.quarantine.cancelling import cancel
 from lazarus_tui.prove.quarantine.names import OPERATION, Quarantine
 
 Object = dict[str, Any]
@@ -137,11 +138,12 @@ class Sweep:
 
     async def _restores_ended(self) -> bool:
         """Velero cannot be stopped: it would make an open namespace of the same name where the closed one was."""
-        clock = self.context.clock
+        clock, asked = self.context.clock, set[str]()
         end = clock.monotonic() + RESTORE_ENDS
         while running := [one for one in await census.restores(self.reader, self.wanted) if _phase(one) not in _ENDED]:
             for one in running:
                 await self._withdraw(one)
+                self.notes += await cancel(self.context, one, asked)
             if clock.monotonic() >= end:
                 names = ", ".join(one["metadata"]["name"] for one in running)
                 self.notes.append(f"Velero still works on restore {names}: the quarantine stays, closed, until it ends")
