@@ -63,11 +63,11 @@ def wait(session: Session, /, output: str, timeout: str, **given: Any) -> int:
     from lazarus_tui.view.sanitise import LINE_LIMIT, clean
 
     until = time.monotonic() + _duration(timeout, "--timeout").total_seconds()
-    told = ""
+    told: str | None = None
     while (found := _asked(session, given)).code == UNKNOWN and time.monotonic() < until:
-        if found.words != told:
+        if found.operation != told:
             say(clean(f"waiting: {found.words}", LINE_LIMIT))
-        told = found.words
+        told = found.operation
         time.sleep(PAUSE)
     _print(found, output)
     return found.code

@@ -23,7 +23,7 @@ from lazarus_tui.model.cron import CronError
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.plan import Danger, Plan, PlanRefused
 from lazarus_tui.model.policies import GRACE
-from lazarus_tui.model.proof_policies import Entry, State, may_begin, proven_already
+from lazarus_tui.model.proof_policies import Entry, State, may_begin, proven_already, standing
 
 log = logging.getLogger(__name__)
 
@@ -192,7 +192,7 @@ class ProofRuns:
 
     async def _planned(self, entry: Entry) -> Plan:
         try:
-            plan = await self._plan(KIND, entry.context, entry.params)
+            plan = await self._plan(KIND, entry.context, {**entry.params, **self._controls(entry)})
         except KubeError as error:
             raise _NotYet(f"it cannot be planned: {error.message}") from error
         except LinkFault as error:
@@ -200,6 +200,15 @@ class ProofRuns:
         if plan.danger is Danger.DESTROYS:
             raise Refused(f"a policy starts nothing that destroys, and this plan is {plan.danger.value}")
         return plan
+
+    def _controls(self, entry: Entry) -> dict[str, Any]:
+        """How the policy's controls stand now: a part of the proof's evidence."""
+        stored = self.book.find(entry.context, entry.policy) if entry.policy else None
+        if stored is None or not stored.policy.control or entry.control:
+            return {}
+        among = self.book.entries(entry.context, entry.policy)
+        found = standing(stored.policy, entry.subject, among, self._clock.now())
+        return {"negative_control": {"state": found.control, "at": found.control_at}}
 
     async def _refused(self, entry: Entry, error: PlanRefused | Refused) -> None:
         """What cannot be planned is tried for some minutes: a location that is validated anew is back by then."""

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from lazarus_tui.model.clock import parse_rfc3339
+from lazarus_tui.model.plan import digest
 from lazarus_tui.model.policies import MOST_RUNS, RUN_ALL, RUN_ONCE, SKIP, Blackout, Timed, closed_until
 from lazarus_tui.model.verdict import Verdict
 
@@ -77,7 +78,8 @@ class ProofPolicy(Timed, frozen=True, kw_only=True, omit_defaults=True):
     def wants(self, subject: Subject, point: str, control: str = "") -> dict[str, Any]:
         """The planner's parameters of one proof."""
         given = {"namespace": subject.namespace, "workload": subject.workload, "point": point, "control": control}
-        return {key: value for key, value in {**self.prove, **given, "policy": self.name}.items() if value}
+        given |= {"policy": self.name, "policy_hash": digest([self])}
+        return {key: value for key, value in {**self.prove, **given}.items() if value}
 
 
 class State(StrEnum):

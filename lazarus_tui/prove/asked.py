@@ -43,6 +43,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     keep_minutes: float = 0.0
     control: str = ""
     policy: str = ""
+    policy_hash: str = ""  # of the policy as it was when it asked
+    negative_control: dict[str, str] = {}  # how the policy's controls stood then: {state, at}
     owner: str = ""  # who asked for it
     network: dict[str, bool] = {}
     probe: dict[str, str] = {}

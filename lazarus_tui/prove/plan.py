@@ -149,6 +149,8 @@ def _frozen(
         "control": wanted.control,
         "allow": [msgspec.to_builtins(one) for one in wanted.allow],
         "policy": wanted.policy,
+        "policy_hash": wanted.policy_hash,
+        "negative_control": dict(wanted.negative_control),
         "owner": wanted.owner,
         "network": dict(wanted.network),
         "probe": dict(wanted.probe),

@@ -85,7 +85,9 @@ def test_everything_a_policy_says_is_what_it_means() -> None:
     assert found.blackout == (Blackout("0 8 * * 1-5", 36000),)
     assert found.windows == (Blackout("0 1 * * *", 18000),)
     assert (found.control, found.control_seconds, found.catch_up) == ("flip", 172800, "run_all")
-    assert found.wants(Subject("shop", "StatefulSet/db"), "nightly", "flip") == {
+    wanted = found.wants(Subject("shop", "StatefulSet/db"), "nightly", "flip")
+    assert len(wanted.pop("policy_hash")) == 64
+    assert wanted == {
         "checks": {"checks": [{"kind": "tcp", "service": "db", "port": 5432}]}, "require": ["healthy"],
         "targets": {"rto_seconds": 900.0, "rpo_seconds": 14400.0}, "limits": {"cpu": "2"}, "stabilise_seconds": 30.0,
         "keep_minutes": 10.0, "network": {"dns": True}, "namespace": "shop", "workload": "StatefulSet/db",
