@@ -14,11 +14,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.metrics_core import Metric as Family
 
 from lazarus_tui.engine.metrics.names import BY_NAME, METRICS
-from lazarus_tui.engine.metrics.tally import OTHER, Proven, Subject, leftovers
+from lazarus_tui.engine.metrics.tally import OTHER, Proven, Subject
 from lazarus_tui.model.clock import parse_rfc3339
 from lazarus_tui.model.downtime import IN_PLACE, at_zero, concerns, row_of
 from lazarus_tui.model.operation import Operation, OpState
-from lazarus_tui.model.proofs import record_of
 from lazarus_tui.model.topics import WorkloadRow
 from lazarus_tui.model.verdict import Verdict
 
@@ -134,10 +133,9 @@ def _last(out: Samples, subject: Subject, proven: Proven) -> None:
     for name, text in (("timestamp", last.ended), ("success_timestamp", proven.last_passed)):
         if (at := _seconds(text)) is not None:
             out.add(f"lazarus_proof_last_{name}_seconds", at, *subject)
-    record = record_of(last.facts)
-    out.add("lazarus_proof_last_info", 1, *subject, record.point if record else "", last.id)
-    if (left := leftovers(last)) is not None:
-        out.add("lazarus_proof_leftovers", left, *subject)
+    out.add("lazarus_proof_last_info", 1, *subject, last.point, last.operation)
+    if last.left is not None:
+        out.add("lazarus_proof_leftovers", last.left, *subject)
 
 
 def _figures(out: Samples, subject: Subject, proven: Proven) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from lazarus_tui.model.operation import Operation
+from lazarus_tui.model.operation import Figures, Operation
 from lazarus_tui.model.plan import Plan
 from lazarus_tui.model.proofs import record_of
 from lazarus_tui.model.verdict import Verdict
@@ -32,16 +32,36 @@ class Subject(NamedTuple):
 OTHER = Subject("", "", "(other)")
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is kept of an operation: its facts and steps would be megabytes. ``left`` None: it was never judged."""
+
+    operation: str
+    verdict: Verdict
+    ended: str
+    point: str = ""
+    left: int | None = None
+    figures: Figures | None = None
+
+    @classmethod
+    def of(cls, operation: Operation) -> Outcome:
+        record = record_of(operation.facts)
+        return cls(
+            operation.id, operation.verdict, operation.ended, record.point if record else "",
+            len(record.left) if record else None, operation.figures,
+        )  # fmt: skip
+
+
 @dataclass
 class Proven:
     """What is known of one subject. ``last`` and ``control``: the newest proof, and the newest negative control."""
 
     results: Counter[Verdict] = field(default_factory=Counter)
     controls: Counter[Verdict] = field(default_factory=Counter)
-    last: Operation | None = None
+    last: Outcome | None = None
     last_passed: str = ""
-    measured: Operation | None = None  # the newest with a recovery time
-    control: Operation | None = None
+    measured: Outcome | None = None  # the newest with a recovery time
+    control: Outcome | None = None
     control_red: str = ""  # when a control last went red, as it should
     objectives: dict[str, float] = field(default_factory=dict)  # of the newest plan: rto, rpo
 
@@ -110,9 +130,9 @@ class Tally:
         for check in operation.checks:
             self.checks[check.kind, check.verdict] += 1
         if params.get("control"):
-            _controlled(proven, operation)
+            _controlled(proven, Outcome.of(operation))
         else:
-            _proved(proven, operation, params)
+            _proved(proven, Outcome.of(operation), params)
 
     def _subject(self, operation: Operation, params: dict[str, Any]) -> Subject:
         about = "/".join(filter(None, (str(params.get("namespace") or ""), str(params.get("workload") or ""))))
@@ -123,34 +143,28 @@ class Tally:
         return OTHER
 
 
-def _proved(proven: Proven, operation: Operation, params: dict[str, Any]) -> None:
-    proven.results[operation.verdict] += 1
-    if operation.verdict is Verdict.PASSED:
-        proven.last_passed = max(proven.last_passed, operation.ended)
-    if proven.last is None or operation.ended >= proven.last.ended:
-        proven.last = operation
+def _proved(proven: Proven, found: Outcome, params: dict[str, Any]) -> None:
+    proven.results[found.verdict] += 1
+    if found.verdict is Verdict.PASSED:
+        proven.last_passed = max(proven.last_passed, found.ended)
+    if proven.last is None or found.ended >= proven.last.ended:
+        proven.last = found
         proven.objectives = _objectives(params)
-    measured = operation.figures is not None and operation.figures.rta_seconds is not None
-    if measured and (proven.measured is None or operation.ended >= proven.measured.ended):
-        proven.measured = operation
+    measured = found.figures is not None and found.figures.rta_seconds is not None
+    if measured and (proven.measured is None or found.ended >= proven.measured.ended):
+        proven.measured = found
 
 
-def _controlled(proven: Proven, operation: Operation) -> None:
+def _controlled(proven: Proven, found: Outcome) -> None:
     """PASSED says that the broken copy went red."""
-    proven.controls[operation.verdict] += 1
-    if operation.verdict is Verdict.PASSED:
-        proven.control_red = max(proven.control_red, operation.ended)
-    if proven.control is None or operation.ended >= proven.control.ended:
-        proven.control = operation
+    proven.controls[found.verdict] += 1
+    if found.verdict is Verdict.PASSED:
+        proven.control_red = max(proven.control_red, found.ended)
+    if proven.control is None or found.ended >= proven.control.ended:
+        proven.control = found
 
 
 def _objectives(params: dict[str, Any]) -> dict[str, float]:
     wanted = params.get("targets") or {}
     found = {name: wanted.get(f"{name}_seconds") for name in ("rto", "rpo")}
     return {name: float(said) for name, said in found.items() if isinstance(said, int | float)}
-
-
-def leftovers(operation: Operation) -> int | None:
-    """What the proof left in the cluster; None where it was never judged."""
-    record = record_of(operation.facts)
-    return len(record.left) if record is not None else None

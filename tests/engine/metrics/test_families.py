@@ -11,7 +11,7 @@ import pytest
 
 from lazarus_tui.engine.metrics.families import LONGEST, MOST_WORKLOADS, Samples, Sight, families
 from lazarus_tui.engine.metrics.names import BY_NAME, METRICS
-from lazarus_tui.engine.metrics.tally import OTHER, Proven, Subject
+from lazarus_tui.engine.metrics.tally import OTHER, Outcome, Proven, Subject
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.topics import PointView, WorkloadRow
 from lazarus_tui.model.verdict import Verdict
@@ -33,7 +33,7 @@ def scraped(**fields: Any) -> book.Samples:
 
 
 def proven(verdict: Verdict = Verdict.PASSED, **fields: Any) -> Proven:
-    done = ended(plan("a" * 16), verdict, AT)
+    done = Outcome.of(ended(plan("a" * 16), verdict, AT))
     given = {
         "results": Counter({verdict: 3}),
         "last": done,
@@ -91,7 +91,7 @@ def test_what_was_never_measured_has_no_sample() -> None:
 
 
 def test_a_control_that_was_not_noticed_is_told_with_the_age_of_the_last_that_was() -> None:
-    control = ended(plan("b" * 16, control="flip"), Verdict.FAILED, AT)
+    control = Outcome.of(ended(plan("b" * 16, control="flip"), Verdict.FAILED, AT))
     found = scraped(proofs={SHOP: proven(control=control, control_red="2026-02-28T00:00:00Z")})
     assert of(found, "lazarus_negative_control_failed", **ME) == [1.0]
     assert of(found, "lazarus_negative_control_age_seconds", **ME) == [2 * 86400.0]
@@ -196,7 +196,7 @@ def test_labels_that_a_metric_does_not_have_are_refused() -> None:
 
 
 def test_everything_of_the_table_can_be_scraped_and_nothing_else() -> None:
-    control = ended(plan("b" * 16, control="flip"), Verdict.PASSED, AT)
+    control = Outcome.of(ended(plan("b" * 16, control="flip"), Verdict.PASSED, AT))
     whole = proven(control=control, control_red=AT, objectives={"rto": 1.0, "rpo": 1.0})
     text = page(families(sight(
         proofs={SHOP: whole}, checks={("http", Verdict.PASSED): 1}, contexts={"prod": "ready"}, queued={"prod": []},

@@ -41,9 +41,9 @@ async def test_what_ended_before_the_engine_started_counts_and_goes_on(journal: 
         proven = tally.proofs[SHOP]
         assert dict(proven.results) == {PASSED: 1, FAILED: 1, UNKNOWN: 1}
         assert proven.last is not None
-        assert (proven.last.id, proven.last_passed) == ("c" * 16, "2026-03-01T01:00:00Z")
+        assert (proven.last.operation, proven.last_passed) == ("c" * 16, "2026-03-01T01:00:00Z")
         assert proven.measured is not None
-        assert proven.measured.id == "a" * 16
+        assert proven.measured.operation == "a" * 16
         assert dict(tally.checks) == {
             ("http", PASSED): 1,
             ("http", FAILED): 1,
