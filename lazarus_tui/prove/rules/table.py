@@ -5,13 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lazarus_tui.prove.points import Item
-from lazarus_tui.prove.rules import foreign, identities, podspecs, traffic, volumes
+from lazarus_tui.prove.rules import foreign, identities, podspecs, traffic, volumes, wishes
 from lazarus_tui.prove.rules.finding import Finding, Rule, Scene, Verb, skipping
 
 _SPACE = Rule("S4", "the namespace itself", ("namespaces",), skipping("the quarantine exists before, with our labels"))
 
+# The API server puts these on by itself, and its own controllers take them off.
+_PROTECTED = frozenset({"kubernetes.io/pvc-protection", "kubernetes.io/pv-protection"})
+
+
+def _bound(item: Item, scene: Scene) -> Iterable[Finding]:
+    """A copy's owner is not there to take its finalizer off: a pod of a Job would keep the quarantine for ever."""
+    names = sorted({str(name) for name in item.meta.get("finalizers") or ()} - _PROTECTED)
+    if names and item.namespace:
+        words = f"nobody would take {', '.join(names)} off: it could not be removed"
+        yield Finding(Verb.STRIP, words, {"metadata": {"finalizers": None}})
+
+
+_FINALIZERS = Rule("S20", "finalizers", ("*",), _bound, stern=True)
+
 TABLE: tuple[Rule, ...] = (
-    _SPACE, *traffic.RULES, *foreign.RULES, *identities.RULES, *podspecs.RULES, *volumes.RULES,
+    _SPACE, *traffic.RULES, *foreign.RULES, *identities.RULES, *wishes.RULES, *podspecs.RULES, *volumes.RULES, _FINALIZERS,
 )  # fmt: skip
 
 # Left out whether or not the point was seen to hold any: what is read of a point is not trusted to be all of it.
