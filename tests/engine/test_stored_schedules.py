@@ -17,6 +17,23 @@ name: nightly
 workload: shop/orders
 schedule: "0 2 * * *"
 """
+PROOFS = """
+apiVersion: lazarus.io/v1alpha1
+kind: ProofPolicy
+name: shop
+workloads: [{namespace: shop}]
+points: [on-completion]
+"""
+
+
+async def connected(scene: Scene) -> None:
+    """Until the engine stays for what is stored, and has connected its context by itself."""
+    async with asyncio.timeout(10):
+        while True:
+            found = await scene.call("stats")
+            if found["stays_for_schedules"] and found["contexts"][SANDBOX] != "connecting":
+                return
+            await asyncio.sleep(0.01)
 
 
 async def test_a_stored_schedule_keeps_its_engine_up_and_survives_it(scene: Scene, tmp_path: Path) -> None:
@@ -30,8 +47,30 @@ async def test_a_stored_schedule_keeps_its_engine_up_and_survives_it(scene: Scen
     assert (await scene.call("stats"))["stays_for_schedules"] == [f"{SANDBOX}: shop/nightly"]
     await scene.__aexit__()
     async with Scene(tmp_path, scene.cluster, sandbox=True) as again:
-        async with asyncio.timeout(10):
-            while not (await again.call("stats"))["stays_for_schedules"]:  # connected by itself
-                await asyncio.sleep(0.01)
+        await connected(again)
         await again.call("policy.delete", context=SANDBOX, name="nightly")
         assert await again.call("policy.list", context=SANDBOX) == []
+
+
+async def test_a_policy_that_comes_along_is_enabled_by_its_name_and_keeps_its_engine_up(
+    scene: Scene, tmp_path: Path
+) -> None:
+    await scene.use()
+    assert await scene.call("proof-policy.list", context=SANDBOX) == []
+    with pytest.raises(LinkFault, match="no policy 'shpo' comes with Lazarus"):
+        await scene.call("proof-policy.enable", context=SANDBOX, name="shpo")
+    row = await scene.call("proof-policy.enable", context=SANDBOX, name="shop")
+    assert (row["enabled"], row["policy"]["writes"]) == (True, "schedules")
+    assert [one["subject"]["namespace"] for one in row["standings"]] == ["shop"]
+    assert (await scene.call("stats"))["stays_for_schedules"] == [f"{SANDBOX}: proofs of shop"]
+    text = PROOFS.replace("points", "notify: [pager]\npoints")
+    with pytest.raises(LinkFault, match="there is no sink 'pager'"):
+        await scene.call("proof-policy.apply", context=SANDBOX, text=text)
+    await scene.__aexit__()
+    async with Scene(tmp_path, scene.cluster, sandbox=True) as again:
+        await connected(again)
+        row = await again.call("proof-policy.enable", context=SANDBOX, name="shop", enabled=False)
+        assert (row["enabled"], (await again.call("stats"))["stays_for_schedules"]) == (False, [])
+        assert (await again.call("proof.queue", context=SANDBOX))["entries"] == []
+        await again.call("proof-policy.delete", context=SANDBOX, name="shop")
+        assert await again.call("proof-policy.list", context=SANDBOX) == []
