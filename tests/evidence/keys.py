@@ -9,6 +9,7 @@ import os
 import stat
 import struct
 import sys
+import textwrap
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -76,16 +77,16 @@ def sign(key: Ed25519PrivateKey, namespace: bytes, data: bytes) -> bytes:
     public = text(KIND) + text(key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
     made = text(KIND) + text(key.sign(signed_bytes(namespace, data)))
     blob = b"SSHSIG" + struct.pack(">I", 1) + text(public) + text(namespace) + text(b"") + text(b"sha512") + text(made)
-    armoured = base64.encodebytes(blob).decode()
-    return f"-----BEGIN SSH SIGNATURE-----\n{armoured}-----END SSH SIGNATURE-----\n".encode()
+    armoured = "\n".join(textwrap.wrap(base64.b64encode(blob).decode(), 70))
+    return f"-----BEGIN SSH SIGNATURE-----\n{armoured}\n-----END SSH SIGNATURE-----\n".encode()
 
 
 def verified(signature: bytes, namespace: bytes, data: bytes, allowed: str) -> str:
     """The fingerprint of the key; raises ``InvalidSignature``."""
-    blob = base64.b64decode("".join(signature.decode().split("\n")[1:-2]))
-    public, said, _, _, made = texts(blob[10:])
+    blob = base64.b64decode("".join(signature.decode().split("\n")[1:-2]), validate=True)
+    public, *said, made = texts(blob[10:])
     line = base64.b64encode(public).decode()
-    if said != namespace or line not in allowed.split():
+    if said != [namespace, b"", b"sha512"] or line not in allowed.split():
         raise InvalidSignature
     Ed25519PublicKey.from_public_bytes(texts(public)[1]).verify(texts(made)[1], signed_bytes(namespace, data))
     return "SHA256:" + base64.b64encode(hashlib.sha256(public).digest()).decode().rstrip("=")
