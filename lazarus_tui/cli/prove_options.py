@@ -32,6 +32,12 @@ def asking(command: F) -> F:
             "--allow", multiple=True, metavar="RULE:WHAT:UNTIL:REASON", help="An exception from a rule. Repeatable."
         ),
         click.option(
+            "--placeholder", multiple=True, metavar="SECRET/KEY", help="Bring this key without its value. Repeatable."
+        ),
+        click.option(
+            "--rewrite-ingress", is_flag=True, help="Bring Ingresses too, under names that nobody serves."
+        ),
+        click.option(
             "--dns", is_flag=True, help="Let the copy ask the cluster's name server; it still reaches nobody else."
         ),
     )  # fmt: skip
@@ -63,6 +69,8 @@ def chosen(given: dict[str, Any]) -> dict[str, Any]:
         "source": given.pop("source"),
         "checks": _wanted(file) if file else None,
         "allow": [_exception(one) for one in given.pop("allow")],
+        "placeholders": list(given.pop("placeholder")),
+        "ingress": "rewrite" if given.pop("rewrite_ingress") else None,
         "network": {"dns": True} if given.pop("dns") else None,
     }
     return {key: value for key, value in found.items() if value}

@@ -19,6 +19,7 @@ from lazarus_tui.prove.rules.table import TABLE
 
 SOURCES = ("velero", "snapshots")
 CONTROLS = ("", "withhold", "flip", "drop-table", "no-workload")
+INGRESS = ("rewrite",)
 LIMITS = ("cpu", "memory", "storage", "pods")
 WORKLOADS = ("StatefulSet", "Deployment", "DaemonSet")
 LONGEST_KEEP = 24 * 60.0
@@ -27,7 +28,9 @@ _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """``workload``: "" (all of the namespace) or ``Kind/name``. Times in seconds; ``keep_minutes``: how long the
-    quarantine stays after the checks; ``require``: rungs that must pass, () for the usual ones."""
+    quarantine stays after the checks; ``require``: rungs that must pass, () for the usual ones; ``placeholders``: globs
+    over NAME/KEY of Secrets that come without their values; ``ingress``: "" leaves Ingresses out, "rewrite" brings them
+    under names that nobody has."""
 
     namespace: str = ""
     source: str = "velero"
@@ -49,6 +52,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     network: dict[str, bool] = {}
     probe: dict[str, str] = {}
     allow: tuple[Allowed, ...] = ()
+    placeholders: tuple[str, ...] = ()
+    ingress: str = ""
 
 
 def asked(params: Params, context: str, now: datetime) -> Asked:
@@ -86,6 +91,11 @@ def _check(found: Asked) -> None:
         raise PlanRefused("which namespace?", where="namespace", hint="name it as NAMESPACE or NAMESPACE/KIND/NAME")
     _one_of("source", found.source, SOURCES)
     _one_of("control", found.control, CONTROLS)
+    if found.ingress:
+        _one_of("ingress", found.ingress, INGRESS)
+    for one in found.placeholders:
+        if one.count("/") != 1 or not all(one.split("/")):
+            raise PlanRefused(f"{one!r} is no key of a Secret", where="placeholders", hint="NAME/KEY, globs are fine")
     for rung in found.require:
         _one_of("require", rung, RUNGS[:-1])
     for key, value in found.limits.items():

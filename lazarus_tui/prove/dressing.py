@@ -87,4 +87,5 @@ class Dress(BaseStep):
             target=self.wanted.name,
             workload=str(self.params.get("workload") or ""),
             allow=allowed_before(self.params.get("allow")),
+            placeholders=tuple(self.params.get("placeholders") or ()),
         )

@@ -19,7 +19,7 @@ from lazarus_tui.prove import choice, dressing, preflight, wording
 from lazarus_tui.prove.asked import Asked, asked
 from lazarus_tui.prove.definitions import Checks, parse
 from lazarus_tui.prove.points import Contents, Source, identity
-from lazarus_tui.prove.rules import Options, Ruling, judge
+from lazarus_tui.prove.rules import Options, Ruling, judge, wishes
 from lazarus_tui.prove.rules.modifiers import LARGEST, document
 from lazarus_tui.prove.rules.podspecs import SCALED
 from lazarus_tui.prove.snapshot_points import SnapshotPoints
@@ -56,7 +56,13 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
     views = await source.points(wanted.namespace, wanted.workload, sure=choice.sure(wanted.point))
     point = choice.choose(wanted.point, views, clock.now(), random.Random(names.op))
     contents = await source.contents(point.name, wanted.namespace, wanted.workload)
-    options = Options(target=names.quarantine, workload=wanted.workload, allow=wanted.allow)
+    options = Options(
+        target=names.quarantine,
+        workload=wanted.workload,
+        allow=wanted.allow,
+        placeholders=wanted.placeholders,
+        routes=wanted.ingress == "rewrite",
+    )
     ruling = judge(contents, options)
     _refuse_blocked(ruling, wanted)
     _refuse_missing(contents, wanted)
@@ -106,6 +112,9 @@ def _refuse_blocked(ruling: Ruling, wanted: Asked) -> None:
 
 def _refuse_missing(contents: Contents, wanted: Asked) -> None:
     kind, _, name = wanted.workload.partition("/")
+    if unmet := wishes.unmet(contents, wanted.placeholders):
+        what = f"{contents.point} holds no Secret with {', '.join(unmet)}"
+        raise PlanRefused(what, where="placeholders", hint="NAME/KEY of a Secret of the namespace")
     if wanted.workload and not any((item.kind, item.name) == (kind, name) for item in contents.items):
         what = f"{contents.point} does not hold {kind} {name} of namespace {wanted.namespace}"
         raise PlanRefused(what, where="workload", hint="choose another point, or the whole namespace")
@@ -148,6 +157,8 @@ def _frozen(
         "keep_minutes": wanted.keep_minutes,
         "control": wanted.control,
         "allow": [msgspec.to_builtins(one) for one in wanted.allow],
+        "placeholders": list(wanted.placeholders),
+        "ingress": wanted.ingress,
         "policy": wanted.policy,
         "policy_hash": wanted.policy_hash,
         "negative_control": dict(wanted.negative_control),

@@ -135,7 +135,8 @@ class _Look:
             return ""
         should = "absent" if wanted.get("value") is None else f"{wanted['value']!r}"
         where = f"{wanted['resource']}/{wanted['name']}"
-        return f"{wanted['rule']}: {where} has {wanted['pointer']} {_short(value)}, not {should}"
+        has = "something else" if wanted["resource"] == "secrets" else _short(value)  # its value is nobody's business
+        return f"{wanted['rule']}: {where} has {wanted['pointer']} {has}, not {should}"
 
     async def _forbidden(self, wanted: Mapping[str, Any]) -> str:
         kind = self._served.plural(str(wanted.get("group") or ""), str(wanted["resource"]))

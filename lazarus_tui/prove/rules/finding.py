@@ -51,6 +51,8 @@ class Scene:
     busy: Collection[str] = frozenset()
     pods: bool = True  # whether pods are restored themselves
     native: bool = False  # whether PersistentVolumes are restored from the backup
+    placeholders: Collection[str] = ()  # globs over NAME/KEY of Secrets
+    routes: bool = False  # whether Ingresses come under names that nobody has
 
 
 Look = Callable[[Item, Scene], Iterable[Finding]]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lazarus_tui.prove.points import Item
-from lazarus_tui.prove.rules import podspecs
+from lazarus_tui.prove.rules import podspecs, wishes
 from lazarus_tui.prove.rules.finding import Finding, Look, Rule, Scene, Verb
 from lazarus_tui.prove.rules.patching import at, nested, pointer
 
@@ -102,4 +102,5 @@ RULES = (
          _stripping(_SCRAPES, "the copy is not scraped", ("annotations", "labels"))),
     Rule("S17", "containers of restore hooks", ("pods",), _init_hook),
     Rule("S17", "restore hooks", _ANYTHING, _stripping(_HOOKS, "restore hooks are not run", ("annotations",))),
+    *wishes.RULES,
 )  # fmt: skip

@@ -16,6 +16,7 @@ from lazarus_tui.prove.rules.owners import Owners
 from lazarus_tui.prove.rules.patching import patched
 from lazarus_tui.prove.rules.ruling import Line, Ruling
 from lazarus_tui.prove.rules.table import ALWAYS_OUT, findings
+from lazarus_tui.prove.rules.wishes import INGRESSES
 
 # Kinds that come and go by themselves: their absence says nothing about completeness.
 _UNCOUNTED = frozenset({
@@ -77,6 +78,8 @@ def _scene(contents: Contents, options: Options) -> Scene:
         parked=frozenset(parked),
         busy=frozenset(busy - {""}),
         pods=bool(filled or bare),
+        placeholders=options.placeholders,
+        routes=options.routes,
         native=any(v.method == NATIVE and v.held is Held.CAPTURED for v in contents.volumes),
     )
 
@@ -100,7 +103,7 @@ def _excluded(every: Iterable[Item], said: Mapping[int, list[Said]], options: Op
     """Kinds that stay out as a whole: Velero can leave out kinds, not objects."""
     found = {item.resource for item in every if any(f.verb is Verb.SKIP for _, f in said[id(item)])} - {"namespaces"}
     free = {item.resource for item in every if any(f.verb is Verb.KEEP for _, f in said[id(item)])}
-    return found | ALWAYS_OUT - free
+    return found | ALWAYS_OUT - free - ({INGRESSES} if options.routes else set())
 
 
 def _changes(every: Iterable[Item], said: Mapping[int, list[Said]]) -> Iterable[tuple[str, Item, Finding]]:

@@ -29,11 +29,17 @@ class Allowed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """``target``: the quarantine. ``workload`` "" means the whole namespace, else ``Kind/name``."""
+    """``target``: the quarantine. ``workload`` "" means the whole namespace, else ``Kind/name``.
+
+    ``placeholders``: globs over ``name/key`` of Secrets whose values stay out of the copy. ``routes``: Ingresses are
+    restored, under names that nobody has, instead of being left out.
+    """
 
     target: str = ""
     workload: str = ""
     allow: tuple[Allowed, ...] = ()
+    placeholders: tuple[str, ...] = ()
+    routes: bool = False
 
 
 def allowed(given: Any, now: datetime) -> tuple[Allowed, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from lazarus_tui.prove.points import Item
+from lazarus_tui.prove.rules import wishes
 from lazarus_tui.prove.rules.finding import Finding, Rule, Scene, Verb, skipping
 
 # Fields of a Service that let it be reached from outside or send traffic out.
@@ -41,6 +42,16 @@ def _service(item: Item, scene: Scene) -> Iterable[Finding]:
         yield Finding(Verb.CHANGE, words, {"spec": patch}, expects=tuple(expects))
 
 
+_second = skipping("a second route, name or certificate of the original; TLS Secrets stay")
+
+
+def _route(item: Item, scene: Scene) -> Iterable[Finding]:
+    """Left out, but for Ingresses where a plan asks for them."""
+    if scene.routes and item.resource == wishes.INGRESSES:
+        return (wishes.rerouted(item, scene),)
+    return _second(item, scene)
+
+
 RULES = (
     Rule(
         "S2", "restored policies would open the quarantine: policies only add",
@@ -56,7 +67,7 @@ RULES = (
          "*.networking.istio.io", "*.security.istio.io", "*.traefik.io", "*.traefik.containo.us",
          "*.projectcontour.io", "*.getambassador.io", "*.configuration.konghq.com", "*.gateway.envoyproxy.io",
          "*.cert-manager.io", "*.acme.cert-manager.io", "*.linkerd.io", "*.nginx.org"),
-        skipping("a second route, name or certificate of the original; TLS Secrets stay"),
+        _route,
     ),
     Rule(
         "S14", "membership and addresses of the original",
