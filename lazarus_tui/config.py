@@ -70,7 +70,8 @@ class PolicySettings(_Section):
     """``[policies]``"""
 
     run_objects: tuple[str, ...] = ()
-    """Contexts whose StatefulSetBackups and StatefulSetRestores this engine runs. It stands for arming them."""
+    """Contexts whose StatefulSetBackups, StatefulSetRestores and LazarusRestoreTests this engine runs. It stands for
+    arming them."""
 
     restore_in_place: tuple[str, ...] = ()
     """Of these, the contexts in which a StatefulSetRestore may replace volumes without a person's agreement."""
