@@ -8,7 +8,7 @@ import secrets
 import shutil
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -56,18 +56,19 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class Doctor:
-    """``run`` looks at this machine, the kubeconfig and, if one is named or current, a cluster."""
+    """``run`` looks at this machine, the kubeconfig and, if one is named or current, a cluster; ``told`` by check."""
 
     def __init__(
         self, root: StateRoot, contexts: Contexts, journal: Journal, clock: Clock, *,
-        told: Callable[[], Awaitable[Sequence[Finding]]] | None = None,
+        told: Mapping[str, Callable[[], Awaitable[Sequence[Finding]]]] | None = None,
     ) -> None:  # fmt: skip
         self._root, self._contexts, self._journal, self._clock = root, contexts, journal, clock
-        self._told = told
+        self._told = told or {}
 
     async def run(self, context: str | None) -> list[Check]:
         found = [*self._machine(), *self._journal_checks(), *self._kubeconfig()]
-        found += [Check(f.severity, "notify", f.what, f.hint) for f in (await self._told() if self._told else ())]
+        for name, told in self._told.items():
+            found += [Check(f.severity, name, f.what, f.hint) for f in await told()]
         try:
             row = await self._contexts.use(context)
         except LinkFault as fault:

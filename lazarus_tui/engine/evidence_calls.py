@@ -1,4 +1,4 @@
-"""What the link may ask about evidence beyond reading a record: take it away as a bundle."""
+"""What the link may ask about evidence beyond reading a record: take it away as a bundle, and whether it is signed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from lazarus_tui import __version__
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.evidence import EvidenceStore
 from lazarus_tui.evidence.bundle import Exported, NotExported, export
+from lazarus_tui.evidence.signing import Unsigned, public_key
+from lazarus_tui.evidence.verifier import fingerprint
+from lazarus_tui.model.topics import Finding
 
 
 class ExportParams(msgspec.Struct):
@@ -29,6 +32,17 @@ class EvidenceCalls:
     @property
     def methods(self) -> dict[str, tuple[type[Any], Callable[[Any, Any], Awaitable[Any]]]]:
         return {"evidence.export": (ExportParams, self._export)}
+
+    async def findings(self) -> list[Finding]:
+        """For the doctor: whether the key that the settings name signs; nothing where none is named."""
+        signer = self._store.signer
+        if not signer.configured:
+            return []
+        try:
+            signature = await asyncio.to_thread(signer.sign, b"")
+        except Unsigned as error:
+            return [Finding("error", f"new evidence is not signed: {error.why}", error.hint)]
+        return [Finding("info", f"new evidence is signed by {fingerprint(public_key(signature))}")]
 
     async def _export(self, peer: Any, wanted: ExportParams) -> Exported:
         folder = Path(wanted.out)

@@ -91,7 +91,6 @@ class House:
             journal, clock, settings.notify, self.contexts, sandbox=root.sandbox, known=self._topics.known,
             mirrors=self._mirrors,
         )  # fmt: skip
-        self.doctor = Doctor(root, self.contexts, journal, clock, told=self.notices.findings)
         self.sweeping = Sweeping(self.runner, journal, clock, writable=self.contexts.writable, plan=self._plan)
         self.timetable = Timetable(
             journal, self.runner, clock, self.contexts, settings, mirrors=self._mirrors, plan=self._plan,
@@ -102,6 +101,9 @@ class House:
             known=self._topics.known, queued=self.timetable.waiting,
             outbox=lambda: [one.queued for one in self.notices.desk.outbox.waiting],
         )  # fmt: skip
+        papers = EvidenceCalls(evidence)
+        told = {"notify": self.notices.findings, "evidence": papers.findings, "metrics": self.metrics.findings}
+        self.doctor = Doctor(root, self.contexts, journal, clock, told=told)
         reads = Reads(self._plan, self._object, self._artefact, self._preview, self.doctor.run, self._log)
         about = About(
             os.getpid(), rfc3339(clock.now()), str(root.home), root.sandbox, settings.console.model_dump(mode="json"),
@@ -110,7 +112,7 @@ class House:
         self.service = Service(
             about, self.hub, self.contexts, self.runner, evidence, reads,
             stats=self.stats, stop=self._stop, others=self._others,
-            more={**self.timetable.methods, **self.notices.methods, **EvidenceCalls(evidence).methods},
+            more={**self.timetable.methods, **self.notices.methods, **papers.methods},
         )  # fmt: skip
         self.idle = IdleWatch(
             clock, idle_seconds(settings, root),

@@ -14,10 +14,11 @@ from lazarus_tui.engine.errors import Refused
 from lazarus_tui.engine.evidence_calls import EvidenceCalls, ExportParams
 from lazarus_tui.evidence import EvidenceStore
 from lazarus_tui.evidence.signing import Signer
+from lazarus_tui.evidence.verifier import fingerprint
 from lazarus_tui.journal import Journal
 from lazarus_tui.link.protocol import exit_code
 from lazarus_tui.sandbox.clock import VirtualClock
-from tests.evidence.keys import write_key
+from tests.evidence.keys import public_line, write_key
 from tests.evidence.records import HOSTILE, proof
 
 
@@ -46,6 +47,21 @@ async def test_what_cannot_be_exported_is_refused_with_5(place: Path, journal: J
     with pytest.raises(Refused, match="is not empty") as refused:
         await calls._export(None, ExportParams(str(place)))
     assert exit_code(refused.value.code) == 5
+
+
+async def test_the_doctor_says_whether_the_key_of_the_settings_signs(
+    place: Path, keygen: None, journal: Journal
+) -> None:
+    key = write_key(place)
+
+    async def told(signer: Signer) -> list[tuple[str, str]]:
+        store = EvidenceStore(place / "evidence", journal, VirtualClock(), signer)
+        return [(found.severity, found.what) for found in await EvidenceCalls(store).findings()]
+
+    assert await told(Signer(None)) == []
+    assert await told(Signer(key)) == [("info", f"new evidence is signed by {fingerprint(public_line())}")]
+    key.chmod(0o640)
+    assert await told(Signer(key)) == [("error", f"new evidence is not signed: {key} is open to others (mode 640)")]
 
 
 async def test_export_and_verify_on_the_command_line(place: Path, keygen: None, journal: Journal) -> None:

@@ -18,7 +18,7 @@ from lazarus_tui.engine.metrics.tally import Tally
 from lazarus_tui.journal import Journal, JournalError
 from lazarus_tui.model.clock import Clock
 from lazarus_tui.model.operation import Operation
-from lazarus_tui.model.topics import Topic, WorkloadRow
+from lazarus_tui.model.topics import Finding, Topic, WorkloadRow
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric as Family
@@ -48,7 +48,7 @@ class Metrics:
         self._started = clock.now()
         self._tally = Tally(journal)
         self._server: MetricsServer | None = None
-        self.said = "not served: no address is set (metrics.listen)"
+        self.said, self._hint = "not served: no address is set (metrics.listen)", ""
 
     @property
     def port(self) -> int:
@@ -60,7 +60,7 @@ class Metrics:
             self._tally.changed(operation)
 
     async def start(self) -> None:
-        """Serve, if an address is set; that it cannot be is logged and told by ``said``, and stops nothing."""
+        """Serve, if an address is set; that it cannot be is logged and said by the doctor, and stops nothing."""
         if not self._listen:
             return
         from lazarus_tui.engine.metrics.server import MetricsServer, NotServed, place
@@ -70,7 +70,7 @@ class Metrics:
             await server.start(*place(self._listen, public=self._public))
         except NotServed as error:
             log.warning("metrics are not served: %s; next: %s", error.what, error.hint)
-            self.said = f"not served: {error.what}"
+            self.said, self._hint = f"not served: {error.what}", error.hint
             return
         self._server, self.said = server, f"served at {self._listen}"
         for operation in self._known():
@@ -80,6 +80,13 @@ class Metrics:
         if self._server is not None:
             await self._server.close()
             self._server = None
+
+    async def findings(self) -> list[Finding]:
+        """For the doctor: where it is served, or why it is not; nothing while no address is set."""
+        if not self._listen:
+            return []
+        severity = "info" if self._server is not None else "error"
+        return [Finding(severity, self.said, self._hint)]
 
     async def gather(self) -> list[Family]:
         """The families of this moment."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -56,11 +57,11 @@ async def test_a_port_that_is_taken_is_said() -> None:
 
 
 async def test_a_whole_engine_is_scraped(
-    tmp_path_factory: pytest.TempPathFactory, cluster: SandboxCluster, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, cluster: SandboxCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LAZARUS_METRICS__SANDBOX_LISTEN", "127.0.0.1:0")
     monkeypatch.setenv("LAZARUS_METRICS__LISTEN", "127.0.0.1:1")  # another engine's
-    async with Scene(tmp_path_factory.mktemp("scene"), cluster, sandbox=True) as scene:
+    async with Scene(tmp_path, cluster, sandbox=True) as scene:
         await scene.use()
         overview = f"overview/{SANDBOX}"
         await scene.follow(overview, until=lambda t: t.state(overview).state == "ready" and t.state(overview).records)
@@ -82,6 +83,8 @@ async def test_a_whole_engine_is_scraped(
         assert of(found, "lazarus_restore_tests_total", result="failure") == [1.0]
         assert of(found, "lazarus_proof_last_result", result="failed") == [1.0]
         assert (await scene.call("stats"))["metrics"] == "served at 127.0.0.1:0"
+        doctor = await scene.call("doctor", context=SANDBOX)
+        assert [one["what"] for one in doctor if one["check"] == "metrics"] == ["served at 127.0.0.1:0"]
         open_metrics = await ask(port, "GET /metrics HTTP/1.1", "Accept: application/openmetrics-text; version=1.0.0")
         assert open_metrics[1].startswith("application/openmetrics-text")
         assert open_metrics[2].endswith("# EOF\n")
@@ -91,6 +94,19 @@ async def test_a_whole_engine_is_scraped(
         assert [status for status, _, _ in others] == [404, 405]
     with pytest.raises(ConnectionRefusedError):
         await ask(port)
+
+
+async def test_an_address_that_is_not_meant_is_an_error_of_the_doctor(
+    tmp_path: Path, cluster: SandboxCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAZARUS_METRICS__SANDBOX_LISTEN", "0.0.0.0:0")
+    async with Scene(tmp_path, cluster, sandbox=True) as scene:
+        assert scene.house.metrics.port == 0
+        found = [one for one in await scene.call("doctor", context=SANDBOX) if one["check"] == "metrics"]
+    assert [(one["severity"], one["hint"]) for one in found] == [
+        ("error", "set metrics.public = true if that is meant")
+    ]
+    assert "can be reached from other machines" in found[0]["what"]
 
 
 async def test_without_an_address_nothing_listens_and_nothing_is_counted(scene: Scene) -> None:
