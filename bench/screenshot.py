@@ -1,6 +1,6 @@
-"""Pictures of the console for the README, from a real sandbox after a real rehearsal.
+"""Pictures of the console for the documents, from a real sandbox after a real rehearsal and real proofs.
 
-``python -m bench.screenshot [FOLDER]`` writes them, to ``docs`` unless told otherwise; it takes about a minute.
+``python -m bench.screenshot [FOLDER]`` writes them, to ``docs`` unless told otherwise; it takes about two minutes.
 """
 
 from __future__ import annotations
@@ -9,11 +9,17 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from bench.servers import LAZARUS, sandbox
+from lazarus_tui.model.paths import StateRoot
 
 PICTURES = {"overview": ((104, 30), ()), "operation": ((104, 30), ("5", "enter"))}
+PROOFS = {"proofs": ((104, 30), ("7", "enter"))}
+# Proofs of the shop's newest usable point, and last a control of it.
+RUNS = ((), (), (), ("--control", "withhold"))
+_SHOP = ("--workload", "shop/StatefulSet/orders")
 
 
 async def picture(socket: Path, kubeconfig: str, size: tuple[int, int], keys: tuple[str, ...]) -> str:
@@ -33,14 +39,19 @@ async def picture(socket: Path, kubeconfig: str, size: tuple[int, int], keys: tu
 def main(folder: Path) -> None:
     with sandbox() as env:
         os.environ.update(env, TEXTUAL_ANIMATIONS="none")
-        from lazarus_tui.model.paths import StateRoot
-
         root = StateRoot(sandbox=True)
         subprocess.run([*LAZARUS, "rehearse", "-o", "name"], check=True)
-        for name, (size, keys) in PICTURES.items():
-            kubeconfig = str(root.cluster / "kubeconfig")
-            drawn = asyncio.run(picture(root.socket, kubeconfig, size, keys))
-            (folder / f"{name}.svg").write_text(drawn, encoding="utf-8")
+        _draw(folder, root, PICTURES)
+        for words in RUNS:
+            subprocess.run([*LAZARUS, "--sandbox", "prove", "run", *_SHOP, *words, "-o", "name"], check=True)
+        _draw(folder, root, PROOFS)
+
+
+def _draw(folder: Path, root: StateRoot, pictures: Mapping[str, tuple[tuple[int, int], tuple[str, ...]]]) -> None:
+    for name, (size, keys) in pictures.items():
+        kubeconfig = str(root.cluster / "kubeconfig")
+        drawn = asyncio.run(picture(root.socket, kubeconfig, size, keys))
+        (folder / f"{name}.svg").write_text(drawn, encoding="utf-8")
 
 
 if __name__ == "__main__":

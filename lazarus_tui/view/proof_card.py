@@ -123,9 +123,14 @@ def top(found: Proven, now: datetime, width: int, room: int) -> list[Line]:
         shown = [head, BLANK, *_climbed(found, now, width), *said]
         spent = _spent(found, width)
         return [*shown, *(spent if len(shown) + len(spent) <= room else [])][:room]
-    drawn = _trend(found, width)
+    drawn, spent = _trend(found, width), _spent(found, width)
     short, long = (rungs(found, now, width, whole=whole) for whole in (False, True))
-    ways = ([head, *long, *said, *drawn], [head, *short, *said, *drawn], [head, *short, *said])
+    ways = (
+        [head, *long, *said, *drawn, *spent],
+        [head, *long, *said, *drawn],
+        [head, *short, *said, *drawn],
+        [head, *short, *said],
+    )
     return next((way for way in ways if len(way) <= room), ways[-1][:room])
 
 
