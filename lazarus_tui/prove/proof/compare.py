@@ -8,6 +8,7 @@ looked up in what came back. Facts: ``prove.compared`` {missing, unexpected, vio
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ import msgspec
 
 from lazarus_tui.kube.errors import Forbidden, NotFound
 from lazarus_tui.model.objects import Workload, record
-from lazarus_tui.model.resources import Resource
+from lazarus_tui.model.resources import SECRETS, Resource
 from lazarus_tui.model.stepping import BaseStep
 from lazarus_tui.model.steps import Observation, Reader, Seen, StepContext
 from lazarus_tui.prove.proof import stillness
@@ -130,13 +131,22 @@ class _Look:
         found = (await self._objects(kind)).get(str(wanted["name"]))
         if found is None:
             return ""  # what is not there harms nobody; whether it should be there is the inventory's question
+        if kind == SECRETS and str(wanted["pointer"]).startswith("/data/"):
+            return await self._secret(wanted)
         value = resolve(found, str(wanted["pointer"]))
         if holds(value, wanted.get("value")):
             return ""
         should = "absent" if wanted.get("value") is None else f"{wanted['value']!r}"
         where = f"{wanted['resource']}/{wanted['name']}"
-        has = "something else" if wanted["resource"] == "secrets" else _short(value)  # its value is nobody's business
-        return f"{wanted['rule']}: {where} has {wanted['pointer']} {has}, not {should}"
+        return f"{wanted['rule']}: {where} has {wanted['pointer']} {_short(value)}, not {should}"
+
+    async def _secret(self, wanted: Mapping[str, Any]) -> str:
+        """A placeholder in a Secret: of Secrets only metadata is listed, and what it holds instead is not told."""
+        name, key = str(wanted["name"]), str(wanted["pointer"]).removeprefix("/data/")
+        value = await self._reader.credential(self._quarantine, name, key.replace("~1", "/").replace("~0", "~"))
+        if value is not None and value == base64.b64decode(str(wanted["value"])).decode():
+            return ""
+        return f"{wanted['rule']}: secrets/{name} has something else than a placeholder under {key}"
 
     async def _forbidden(self, wanted: Mapping[str, Any]) -> str:
         kind = self._served.plural(str(wanted.get("group") or ""), str(wanted["resource"]))
