@@ -1,12 +1,14 @@
-"""Some of the backups that lie; ``python -m tests.prove.liars`` has all of them prove themselves."""
+"""Some backups that lie, some hostile applications, some planted bugs; ``python -m tests.prove.liars`` has them all."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.prove.liars.__main__ import LEAST
+from tests.prove.hostile import APPLICATIONS, Application
+from tests.prove.liars.hostile import LEAST_APPLICATIONS, besieged
 from tests.prove.liars.liar import FAILED, REFUSED, Liar, Told, told, wrong
-from tests.prove.liars.table import LIARS
+from tests.prove.liars.planted import BUGS, LEAST_BUGS, Planted, seen
+from tests.prove.liars.table import LEAST, LIARS
 
 # One of each family, and what was PASSED once.
 SAMPLE = (
@@ -14,6 +16,8 @@ SAMPLE = (
     "a volume ended before its last byte", "rules were not applied", "200 from an empty database",
     "newer data than can be", "a snapshot's storage is gone",
 )  # fmt: skip
+HOSTILE = ("mutatingwebhookconfiguration", "running-job", "cluster-admin")
+PLANTED = ("cleaning goes by names", "NOT TESTED counts as PASSED")
 
 
 @pytest.mark.parametrize("liar", [one for one in LIARS if one.name in SAMPLE], ids=lambda one: one.name)
@@ -35,3 +39,22 @@ def test_the_judge_of_liars_sees_each_way_to_be_wrong() -> None:
     assert wrong(liar, Told("x", ("PASSED", ""), (REFUSED, "no data"))) == ["REFUSED instead of FAILED: no data"]
     assert wrong(liar, Told("x", ("PASSED", ""), (FAILED, "other"))) == ["'no data' is not said: other"]
     assert wrong(liar, Told("x", ("PASSED", ""), (FAILED, "no data"), ["pv"])) == ["left behind: pv"]
+
+
+@pytest.mark.parametrize("app", [one for one in APPLICATIONS if one.name in HOSTILE], ids=lambda one: one.name)
+async def test_a_hostile_application_changes_nothing_outside_of_its_quarantine(app: Application) -> None:
+    found = await besieged(app)
+    assert (found.changed, found.bare, found.unfit) == ([], [], [])
+    assert found.end == "PASSED"
+    assert found.objects > 90
+
+
+@pytest.mark.parametrize("bug", [one for one in BUGS if one.name in PLANTED], ids=lambda one: one.name)
+async def test_a_planted_bug_is_seen(bug: Planted) -> None:
+    assert await seen(bug) != []
+    assert await bug.probe() == [], "without the bug the same probe sees nothing"
+
+
+def test_there_are_as_many_hostile_applications_and_bugs_as_promised() -> None:
+    assert len(APPLICATIONS) > LEAST_APPLICATIONS
+    assert len({one.name for one in BUGS}) == len(BUGS) >= LEAST_BUGS

@@ -57,6 +57,16 @@ def says(path: str, status: int, body: Any) -> Callable[[Shop], None]:
     return lie
 
 
+def answers_once(ground: Shop) -> None:
+    asked: list[str] = []
+
+    def answer(path: str) -> tuple[int, bytes]:
+        asked.append(path)
+        return (200, b"ok") if len(asked) == 1 else (503, b"shutting down")
+
+    ground.answers["healthz"] = answer
+
+
 async def leads_out(ground: Shop) -> None:
     """The service of the copy leads to the original, by a slice that somebody wrote by hand."""
     space = quarantine(ground)
@@ -139,6 +149,7 @@ LIARS = (
     Liar("it answers 500", says("healthz", 500, b"ok"), "500", FAILED, settled),
     Liar("it answers 200 and says it is broken", says("healthz", 200, b"database is locked"), "answers", FAILED,
          settled),
+    Liar("it answered once", answers_once, "answered 503", FAILED, settled),
     Liar("it answers no count", says("stats", 200, {}), "orders counted", FAILED, settled),
     Liar("the service leads to the original", leads_out, "no pods of it", FAILED, knows("prove.identity")),
     Liar("the service is gone", no_service, "v1/Service/db", FAILED, settled),

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from lazarus_tui.model.clock import rfc3339
+from lazarus_tui.model.http import HttpRequest
 from lazarus_tui.model.resources import (
     BACKUPS,
     CLAIMS,
@@ -102,10 +103,15 @@ def replaced(ground: Shop) -> None:
                                  "status": old["status"]}, VELERO)  # fmt: skip
 
 
-def restarted(ground: Shop) -> None:
-    """What a Velero that was started again says of restores it finds under way."""
+def again_and_again(ground: Shop) -> None:
+    """Velero is started again during each restore: what it finds under way it marks as Failed."""
     why = "found a restore with status InProgress during the server starting, mark it as Failed"
-    status(RESTORES, phase="Failed", failureReason=why)(ground)
+
+    async def met(request: HttpRequest) -> None:
+        if restored(ground, request):
+            status(RESTORES, phase="Failed", failureReason=why)(ground)
+
+    ground.refusals.append(met)
 
 
 def unmodified(ground: Shop) -> None:
@@ -170,7 +176,9 @@ LIARS = (
     Liar("downloads are never answered", no_downloads, "not", INCONCLUSIVE, after_the_plan),
     Liar("links of downloads have expired", expired_links, "not", INCONCLUSIVE, after_the_plan),
     Liar("it warned, and nobody can read of what", warned, "could not be read", INCONCLUSIVE, restored),
-    Liar("Velero was started again meanwhile", restarted, "Failed", FAILED, restored),
+    Liar("Velero is started again during every restore", again_and_again, "Failed", FAILED, after_the_plan),
+    Liar("the restore ended Failed", status(RESTORES, phase="Failed", failureReason="no space left"), "no space left",
+         FAILED, restored),
     Liar("the restore says Completed with errors", status(RESTORES, errors=2), "with 2 errors", FAILED, restored),
     Liar("the restore was Completed, and is Failed", status(RESTORES, phase="Failed"), "is Failed", FAILED, ready),
     Liar("the restore went back to work", status(RESTORES, phase="InProgress"), "is InProgress", FAILED, ready,

@@ -7,6 +7,7 @@ import asyncio
 from tests.prove.liars import copies, restoring, stored
 from tests.prove.liars.liar import Liar, Told, told
 
+LEAST = 40
 LIARS: tuple[Liar, ...] = (*stored.LIARS, *restoring.LIARS, *copies.LIARS)
 
 
