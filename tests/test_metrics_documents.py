@@ -136,6 +136,9 @@ def test_the_dashboard_says_no_data_and_takes_any_data_source() -> None:
     assert all(panel["datasource"]["uid"] == "${datasource}" for panel in panels())
     assert all(panel["fieldConfig"]["defaults"]["noValue"] == "no data" for panel in panels())
     assert all(panel["description"] for panel in panels())
+    assert [query for _, query in QUERIES if "vector(" in query] == [], "a zero that nobody measured"
+    now = [target for panel in panels() if panel["type"] == "stat" for target in panel["targets"]]
+    assert all(target["instant"] for target in now), "a figure of now is not the last one that there was"
     places = [tuple(panel["gridPos"][key] for key in "xywh") for panel in panels()]
     cells = [(x + i, y + j) for x, y, w, h in places for i in range(w) for j in range(h)]
     assert len(cells) == len(set(cells)), "panels lie over each other"
