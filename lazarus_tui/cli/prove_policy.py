@@ -192,6 +192,19 @@ def delete(session: Session, name: str, output: str) -> None:
     emit(row, output, names=[name], table=lambda: f"{name} is forgotten")
 
 
+@policy.command("run")
+@click.argument("name")
+@click.option("--control", is_flag=True, help="Its negative control instead: break a copy, and see that it goes red.")
+@output_option
+@click.pass_obj
+def run_now(session: Session, name: str, control: bool, output: str) -> None:
+    """Put a proof of each workload of a policy into the queue now, also of a point that was proven already."""
+    request = {"context": session.context(), "name": name, "control": control}
+    made = session.call("proof-policy.run", request, list[Entry])
+    lines = [f"{one.subject} from {one.point} is queued; see: lazarus policy queue" for one in made]
+    emit(made, output, names=[one.id for one in made], table=lambda: "\n".join(lines) or "no workload has its labels")
+
+
 @policy.command("queue")
 @output_option
 @click.pass_obj

@@ -170,6 +170,11 @@ class Mirror:
         """What is known of a kind, by topic key. For display only."""
         return self._kinds[resource.plural].records
 
+    def trouble(self, resource: Resource) -> str:
+        """Why what is known of a kind is not all there is now, in words; "" when it is."""
+        kind = self._kinds[resource.plural]
+        return kind.reason or ("" if kind.state == "ready" else f"{resource.plural} were not listed yet")
+
     async def run(self) -> None:
         """Until cancelled (with a Velero); a kind that fails never ends the others."""
         for topic in (Topic.OVERVIEW, *dict.fromkeys(source.topic for source in SOURCES if source.topic)):

@@ -58,6 +58,12 @@ class EnableParams(msgspec.Struct):
     enabled: bool = True
 
 
+class RunParams(msgspec.Struct):
+    context: str
+    name: str
+    control: bool = False
+
+
 class ProofCalls:
     """``reader`` gives the cluster of a context in use, ``velero`` the namespace of its Velero; ``sinks``: the
     settings' sinks with the policies that each is told of (none: all); ``wake`` is called when something is new."""
@@ -78,6 +84,7 @@ class ProofCalls:
         return {
             "proof-policy.apply": (ApplyParams, self._apply),
             "proof-policy.enable": (EnableParams, self._enable),
+            "proof-policy.run": (RunParams, self._run),
             "proof-policy.list": (ContextParams, self._list),
             "proof-policy.delete": (NameParams, self._delete),
             "proof.test": (ApplyParams, self._test),
@@ -117,6 +124,18 @@ class ProofCalls:
         if found is not None and policy.writes == writes:
             return self.row(found)
         return await self._stored(msgspec.structs.replace(policy, writes=writes), wanted.context)
+
+    async def _run(self, peer: Any, wanted: RunParams) -> list[Entry]:
+        """What a person asks for now, as a part of the policy's queue: it counts for how the policy stands."""
+        stored = self._book.get(wanted.context, wanted.name)
+        if not stored.runs:
+            hint = f"lazarus policy enable {wanted.name}"
+            raise Refused(f"policy {wanted.name} is not enabled", where="policy", hint=hint)
+        if wanted.control and not stored.policy.control:
+            raise Refused(f"policy {wanted.name} has no control", where="control", hint="control: {kind: withhold}")
+        made = await self._runs.by_hand(stored, stored.policy.control if wanted.control else "")
+        self._wake()
+        return made
 
     async def _list(self, peer: Any, wanted: ContextParams) -> list[ProofPolicyRow]:
         return [self.row(one) for one in sorted(self._book.policies(wanted.context), key=lambda one: one.policy.name)]

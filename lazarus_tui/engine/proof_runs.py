@@ -76,6 +76,13 @@ class ProofRuns:
             if stored.runs:
                 await self._overdue(stored)
 
+    async def by_hand(self, stored: Stored, control: str = "") -> list[Entry]:
+        """Put a proof of each workload of a policy into the queue now. Raises ``Refused``."""
+        try:
+            return await self._watch.by_hand(stored, await self._reach(stored.context, stored.cluster_uid), control)
+        except (_NotYet, KubeError) as error:
+            raise Refused(str(error), code="unreachable", where=stored.policy.name) from error
+
     def _over(self, id: str, task: asyncio.Task[None]) -> None:
         self._busy.pop(id, None)
 

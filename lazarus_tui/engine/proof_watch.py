@@ -22,6 +22,7 @@ from lazarus_tui.model.proof_policies import (
     catch_up,
     control_due,
     entry_id,
+    newest_passed,
 )
 from lazarus_tui.model.resources import BACKUPS, DEPLOYMENTS, STATEFULSETS
 from lazarus_tui.model.scope import takes_namespace
@@ -31,7 +32,7 @@ TERMINAL = frozenset({"Completed", "PartiallyFailed", "Failed", "FailedValidatio
 PROVABLE = frozenset({"Completed", "PartiallyFailed"})
 _KINDS = ((STATEFULSETS, "StatefulSet"), (DEPLOYMENTS, "Deployment"))
 
-Backups = Callable[[str], Iterable[Backup]]  # of a context, as last seen
+Backups = Callable[[str], Iterable[Backup]]  # of a context, as last seen; raises ``KubeError`` when that is not known
 
 
 class ProofWatch:
@@ -47,10 +48,10 @@ class ProofWatch:
     async def look(self, stored: Stored, cluster: Cluster) -> None:
         """Queue what a policy owes now. Raises ``KubeError`` and ``CronError``."""
         await self._by_clock(stored, cluster)
-        if stored.policy.on_completion:
-            await self._completed(stored, cluster)
         await self._controls(stored)
         await self._crowded(stored)
+        if stored.policy.on_completion:
+            await self._completed(stored, cluster)
 
     # --- by the clock
 
@@ -165,6 +166,22 @@ class ProofWatch:
     def _last_control(self, entries: Sequence[Entry], subject: Subject) -> str:
         """So that each period has one of its own, though the proof is the same."""
         return max((one.ended for one in entries if one.control and one.subject == subject), default="")
+
+    async def by_hand(self, stored: Stored, cluster: Cluster, control: str) -> list[Entry]:
+        """Queue what a person asks for now: the newest point of each workload, or a control of the newest that passed.
+        Raises ``KubeError``."""
+        policy, now = stored.policy, self._clock.now()
+        entries = self._book.entries(stored.context, policy.name)
+        asked = rfc3339(now, micro=True)
+        made: list[Entry] = []
+        for subject in await self.subjects(stored, cluster):
+            passed = newest_passed(entries, subject)
+            point = passed.point if control and passed is not None else "latest"
+            id = entry_id("by hand", stored.cluster_uid, policy.name, str(subject), control, asked)
+            entry = self._made(stored, subject, point, "a person asked for it", control, id=id)
+            made.append(msgspec.structs.replace(entry, by_hand=True))
+        await self._book.queue(stored, made)
+        return made
 
     async def _crowded(self, stored: Stored) -> None:
         waiting = [

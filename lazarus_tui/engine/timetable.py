@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +22,9 @@ from lazarus_tui.engine.proof_runs import ProofRuns
 from lazarus_tui.engine.runner import Runner
 from lazarus_tui.engine.scheduler import Scheduler
 from lazarus_tui.journal import Journal
+from lazarus_tui.kube.errors import KubeError
 from lazarus_tui.model.clock import Clock, parse_rfc3339
+from lazarus_tui.model.objects import Backup
 from lazarus_tui.model.plan import Plan
 from lazarus_tui.model.proof_policies import State
 from lazarus_tui.model.resources import BACKUPS
@@ -37,7 +39,7 @@ class Timetable:
         self, journal: Journal, runner: Runner, clock: Clock, contexts: Contexts, settings: Settings, *,
         mirrors: Mapping[str, Mirror], plan: Planning, agreed: Planning,
     ) -> None:  # fmt: skip
-        self._contexts, clusters = contexts, contexts.cluster_for
+        self._contexts, self._mirrors, clusters = contexts, mirrors, contexts.cluster_for
         self._policies, self._book, telling = (
             Policies(journal, clock),
             ProofBook(journal, clock),
@@ -45,7 +47,7 @@ class Timetable:
         )
         self._proofs = ProofRuns(
             self._book, runner, journal, clock, plan=agreed, clusters=clusters,
-            backups=lambda name: tuple(mirrors[name].records(BACKUPS).values()) if name in mirrors else (),
+            backups=self._backups,
         )  # fmt: skip
         self._scheduler = Scheduler(
             self._policies, runner, journal, clock, plan=plan, clusters=clusters, proofs=self._proofs
@@ -67,6 +69,14 @@ class Timetable:
             self._proofs, clock, reader=contexts.reader, wake=wake, velero=velero,
             sinks={sink.name: sink.policies for sink in settings.notify.sinks},
         )  # fmt: skip
+
+    def _backups(self, context: str) -> Sequence[Backup]:
+        """As last seen; raises ``KubeError`` where that is not all there is: nothing that completed is overlooked."""
+        mirror = self._mirrors.get(context)
+        if why := mirror.trouble(BACKUPS) if mirror is not None else f"context {context} is not connected":
+            raise KubeError(f"whether a backup completed is not known: {why}")
+        assert mirror is not None
+        return tuple(mirror.records(BACKUPS).values())
 
     def _velero_of(self, context: str) -> str:
         return self._contexts.connection(context).row.velero_namespace

@@ -116,6 +116,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     control: str = ""
     nominal: str = ""
     object: str = ""
+    by_hand: bool = False  # also of a point that was proven already
     state: State = State.WAITING
     operation: str = ""
     begun: str = ""
@@ -154,7 +155,7 @@ def catch_up(policy: ProofPolicy, late: Sequence[str]) -> tuple[Sequence[str], S
 
 def proven_already(policy: ProofPolicy, entries: Iterable[Entry], new: Entry, point: str, now: datetime) -> str:
     """Why ``point`` is not proven again for ``new``, "" when it is. What came to no verdict does not count."""
-    for one in entries:
+    for one in entries if not new.by_hand else ():
         same = (one.policy, one.subject, one.point, one.control) == (new.policy, new.subject, point, new.control)
         if not same or one.id == new.id:
             continue
@@ -218,12 +219,17 @@ def _controlled(policy: ProofPolicy, control: Entry | None, now: datetime) -> st
     return "red"
 
 
+def newest_passed(entries: Iterable[Entry], subject: Subject) -> Entry | None:
+    """The proof of a workload that passed last."""
+    of = (one for one in entries if one.subject == subject and one.judged and not one.control)
+    return max((one for one in of if one.verdict is Verdict.PASSED), key=_ended, default=None)
+
+
 def control_due(policy: ProofPolicy, subject: Subject, entries: Sequence[Entry], now: datetime) -> Entry | None:
     """The proof whose point a control should break now: the newest that passed, when none of it was broken since the
     last control went red less than a period ago."""
     of = [one for one in entries if one.policy == policy.name and one.subject == subject]
-    passed = [one for one in of if one.judged and not one.control and one.verdict is Verdict.PASSED]
-    newest = max(passed, key=_ended, default=None)
+    newest = newest_passed(of, subject)
     if not policy.control or newest is None or any(one.control and one.state.open for one in of):
         return None
     last = max((one for one in of if one.control and not one.state.open), key=_ended, default=None)

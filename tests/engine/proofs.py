@@ -176,6 +176,29 @@ class Proofs:
         await self.book.load()
         await self.engine.passing(self.engine.runner.recover())
 
+    async def dies_after(self, k: int, *, lose: bool) -> bool:
+        """Killed as the journal takes its ``k``-th transaction from now on (kept, or lost); whether it came to that."""
+        journal, count = self.engine.journal, itertools.count(1)
+        assert isinstance(journal, Severable)
+        run = journal.run
+
+        async def counted(fn: Any) -> Any:
+            if next(count) == k:
+                journal.lose, journal.severed = lose, lose
+                try:
+                    return await run(fn)
+                finally:
+                    self.engine.sever(lose=True)
+            return await run(fn)
+
+        journal.run = counted  # type: ignore[method-assign]
+        for _ in range(25):
+            await self.look()
+            if journal.severed:
+                await self.dies()
+                return True
+        return False
+
     # --- what is seen
 
     def entries(self) -> list[Entry]:

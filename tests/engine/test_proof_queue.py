@@ -9,10 +9,13 @@ import pytest
 
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.engine.proof_book import CAUGHT_UP, OVERDUE
+from lazarus_tui.engine.proof_calls import RunParams
+from lazarus_tui.kube.errors import Forbidden
 from lazarus_tui.model.objects import Meta, Workload
 from lazarus_tui.model.policies import Blackout
 from lazarus_tui.model.proof_policies import Selector, State
 from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.notify.reading import Source, read
 from tests.engine.proofs import Proofs, policy, proofs
 from tests.engine.world import CONTEXT
 
@@ -143,6 +146,21 @@ async def test_killed_while_a_proof_runs_the_next_engine_goes_on_with_it() -> No
         assert (after.state, after.operation, it.ran) == (State.DONE, entry.operation, ["first"])
 
 
+async def test_killed_after_any_number_of_journal_entries_nothing_is_lost_and_nothing_runs_twice() -> None:
+    for lose in (False, True):
+        for k in range(1, 14):
+            async with proofs() as it:
+                await it.store(policy(control="flip", control_seconds=86400.0))
+                it.completed("first")
+                died = await it.dies_after(k, lose=lose)
+                await it.look(25)
+                operations = await it.engine.runner.operations()
+                assert len(operations) == 2, (k, lose, it.told())
+                assert {one.operation for one in it.entries()} == {one.id for one in operations}
+                assert [one.state for one in it.entries()] == [State.DONE] * 2
+                assert died or k > 12, "the sweep reaches to the end"
+
+
 @pytest.mark.parametrize(("catch_up", "proven"), [("skip", []), ("run_once", ["c"]), ("run_all", ["a", "b", "c"])])
 async def test_what_completed_while_nothing_looked_is_made_up_for_as_the_policy_says(
     catch_up: str, proven: list[str]
@@ -236,6 +254,28 @@ async def test_a_cluster_that_does_not_answer_is_waited_for_and_overdue_after_a_
         assert (it.ran, it.row().overdue, it.row().trouble) == (["first"], "", "")
 
 
+async def test_backups_that_cannot_be_listed_are_told_and_overdue_never_taken_for_none() -> None:
+    async with proofs() as it:
+
+        def refuse(context: str) -> Any:
+            raise Forbidden("backups.velero.io is forbidden")
+
+        await it.store(policy(late_seconds=600.0))
+        listed, it.runs._watch._backups = it.runs._watch._backups, refuse
+        await it.look()
+        assert "backups.velero.io is forbidden" in it.row().trouble
+        await it.after(15)
+        [told] = [one for one in await it.engine.journal.events_of(OVERDUE)]
+        [notice] = read(Source(told))
+        assert (notice.policy, "backups.velero.io is forbidden" in notice.text) == ("shop", True)
+        assert notice.title == "Should have run and did not: shop"
+        it.runs._watch._backups = listed
+        await it.look(2)
+        assert (it.row().trouble, it.row().overdue) == ("", "")
+        [back] = [one for one in await it.engine.journal.events_of(CAUGHT_UP)]
+        assert [one.key for one in read(Source(back))] == [notice.key], "it resolves what was told"
+
+
 async def test_what_cannot_be_planned_is_tried_for_minutes_then_refused_and_overdue() -> None:
     async with proofs() as it:
         await it.store(policy())
@@ -298,6 +338,25 @@ async def test_a_control_that_does_not_go_red_takes_the_green_until_one_does() -
         await it.world.clock.advance(7 * 86400)
         await it.look(10)
         assert it.ran[4:] == ["second!"]
+
+
+async def test_a_person_can_have_a_control_and_a_proof_at_once() -> None:
+    async with proofs() as it:
+        await it.store(policy(control="withhold", control_seconds=7 * 86400.0))
+        it.verdicts["control"] = Verdict.FAILED
+        it.completed("first")
+        await it.look(15)
+        it.verdicts["control"] = Verdict.PASSED  # a check of the data was added
+        run = it.calls.methods["proof-policy.run"][1]
+        await it.engine.passing(run(None, RunParams(CONTEXT, "shop", control=True)))
+        await it.look(8)
+        assert (it.ran, it.row().standings[0].green) == (["first", "first!", "first!"], True)
+        await it.engine.passing(run(None, RunParams(CONTEXT, "shop")))
+        await it.look(8)
+        assert it.ran[3:] == ["first"]
+        await it.store(policy(writes=""))
+        with pytest.raises(Refused, match="not enabled"):
+            await run(None, RunParams(CONTEXT, "shop"))
 
 
 # --- which workloads
