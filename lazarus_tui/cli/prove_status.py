@@ -11,6 +11,7 @@ from lazarus_tui.cli.output import emit, grid, output_option
 from lazarus_tui.cli.session import Session
 from lazarus_tui.model.proofs import ProofView
 from lazarus_tui.model.topics import WorkloadRow
+from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.view import proofs
 from lazarus_tui.view.proofs import Proven, Run
 
@@ -49,6 +50,7 @@ def outcome(found: Proven) -> dict[str, Any]:
         "rpa_seconds": last.rpa if last else None,
         "rpo": {"seconds": rpo.objective_seconds, "result": str(rpo.result)} if rpo else None,
         "control": _judged(control),
+        "green": last is not None and last.verdict is Verdict.PASSED and not found.unnoticed,
         "worth_a_look": proofs.worth_a_look(found),
     }
 

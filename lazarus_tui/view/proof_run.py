@@ -200,6 +200,6 @@ def _quarantine(operation: Operation, record: ProofRecord, width: int) -> list[L
     cleaned = operation.facts.get("prove.cleaned")
     if isinstance(cleaned, Mapping) and cleaned.get("words"):
         clean = cleaned.get("clean") is True
-        words = f"{status.GOOD if clean else status.WARN} cleaned: {cleaned['words']}"
+        words = f"{status.GOOD if clean else status.WARN} clean-up: {cleaned['words']}"
         lines += wrap(words, width - 1, Tone.PLAIN if clean else Tone.WARN, 3)
     return lines

@@ -97,6 +97,12 @@ class Proven:
         return next((run for run in self.runs if run.record is not None and run.about.control), None)
 
     @property
+    def unnoticed(self) -> bool:
+        """Whether the newest control that came to something was not noticed: then no green of its checks counts."""
+        tried = (run.verdict for run in self.runs if run.record is not None and run.about.control)
+        return next((one for one in tried if one in (Verdict.PASSED, Verdict.FAILED)), None) is Verdict.FAILED
+
+    @property
     def open(self) -> Run | None:
         return next((run for run in self.runs if run.open), None)
 
@@ -152,7 +158,7 @@ class Gathered:
 
 
 def proof(found: Proven, now: datetime) -> Span:
-    """What runs now; else the last verdict with its age."""
+    """What runs now; else the last verdict with its age. A green that no control stands behind is not shown as one."""
     running, last = found.open, found.last
     if running is not None:
         spent = times.duration(float(int(max(0.0, times.seconds_since(running.view.started, now) or 0.0))))
@@ -160,8 +166,11 @@ def proof(found: Proven, now: datetime) -> Span:
         return span(f"{state.text} {spent}", state.tone)
     if last is None:
         return status.verdict(Verdict.NOT_TESTED)
+    age = times.coarse(last.view.ended, now)
+    if last.verdict is Verdict.PASSED and found.unnoticed:
+        return span(f"{status.WARN} {last.verdict} {age}", Tone.WARN)
     verdict = status.verdict(last.verdict)
-    return span(f"{verdict.text} {times.coarse(last.view.ended, now)}", verdict.tone)
+    return span(f"{verdict.text} {age}", verdict.tone)
 
 
 def measured(seconds: float | None, target: Target | None) -> Span:

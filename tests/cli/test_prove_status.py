@@ -53,6 +53,7 @@ def test_for_programs_nothing_is_claimed_that_was_not_proven() -> None:
     assert orders["running"] == "feed0123feed0123"
     assert orders["proof"]["verdict"] == "FAILED"
     assert (orders["proven_up_to"], orders["ladder"]["healthy"], orders["rta_seconds"]) == ("restores", "FAILED", None)
+    assert [each["green"] for each in (wiki, orders)] == [False, False]
     assert orders["rto"] == {"seconds": 60.0, "result": "unknown"}
     assert (orders["control"]["verdict"], orders["control"]["control"]) == ("PASSED", "withhold")
 

@@ -32,6 +32,11 @@ async def test_from_the_list_to_a_run_and_back(opened, proven):
         assert "Verdict  ✗ FAILED" in hands.text
         await hands.press("escape", "escape")
         assert "PROVEN UP TO" in hands.text
+        await hands.press("colon")
+        await hands.type("proofs intranet")
+        await hands.press("enter")
+        assert "shop/orders" not in hands.text
+        assert "intranet/wiki" in hands.text
 
 
 async def test_a_live_proof_ticks_where_it_is_looked_at(opened, proven):
