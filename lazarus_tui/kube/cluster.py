@@ -365,6 +365,7 @@ class Cluster:
     logs = logs.logs
     forward = forward.port_forward
     credential = secrets.credential
+    secret = secrets.secret
 
 
 if TYPE_CHECKING:

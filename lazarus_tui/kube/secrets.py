@@ -1,10 +1,13 @@
-"""One value of one Secret, for a check that has to log in. Everything else asks for metadata alone."""
+"""One value of one Secret, for a check that has to log in; a whole one, to make it again beside a copy.
+
+Everything else asks for metadata alone.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -37,4 +40,15 @@ async def credential(cluster: Cluster, namespace: str, name: str, key: str) -> s
     try:
         return base64.b64decode(value, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
+        return None
+
+
+async def secret(cluster: Cluster, namespace: str, name: str) -> dict[str, Any] | None:
+    """A whole Secret, to be made again beside a copy; None when there is none. The same holds of it."""
+    from lazarus_tui.kube.cluster import object_path
+
+    path = object_path(SECRETS, namespace, name)
+    try:
+        return await cluster.read(path, dict[str, Any], kinds=("Secret",), resource=SECRETS.group_resource)
+    except NotFound:
         return None

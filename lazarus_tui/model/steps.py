@@ -214,6 +214,10 @@ class Reader(Protocol):
         """One value of a Secret as text, for a check that has to log in; None when there is no such thing."""
         ...
 
+    async def secret(self, namespace: str, name: str) -> dict[str, Any] | None:
+        """A whole Secret, to be made again beside a copy: ``get`` and ``list`` give its metadata alone."""
+        ...
+
     def logs(
         self,
         namespace: str,

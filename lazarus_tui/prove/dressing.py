@@ -15,7 +15,7 @@ from lazarus_tui.model.volumes import Held
 from lazarus_tui.prove import companions
 from lazarus_tui.prove.points import Contents, Item, PointVolume
 from lazarus_tui.prove.quarantine.names import quarantine
-from lazarus_tui.prove.rules import Options, judge
+from lazarus_tui.prove.rules import Options, judge, wishes
 from lazarus_tui.prove.rules.options import allowed_before
 
 KINDS: Mapping[str, Resource] = {
@@ -53,7 +53,10 @@ class Dress(BaseStep):
 
     async def act(self, context: StepContext) -> None:
         bodies = [(resource, await self._live(context, resource, name)) for resource, name in self.objects]
-        ruling = judge(self._contents(bodies), self._options())
+        contents, options = self._contents(bodies), self._options()
+        if unmet := wishes.unmet(contents, options.placeholders):
+            raise StepStopped(f"no Secret that is copied has {', '.join(unmet)}", hint="see which keys they have")
+        ruling = judge(contents, options)
         for resource, body in bodies:
             name = str(body["metadata"]["name"])
             if await context.reader.get(resource, name, self.wanted.name, type=dict) is not None:
@@ -68,7 +71,10 @@ class Dress(BaseStep):
 
     async def _live(self, context: StepContext, resource: Resource, name: str) -> dict[str, Any]:
         source = str(self.params["namespace"])
-        found = await context.reader.get(resource, name, source, type=dict)
+        if resource == SECRETS:
+            found = await context.reader.secret(source, name)
+        else:
+            found = await context.reader.get(resource, name, source, type=dict)
         if found is None:
             raise StepStopped(f"{resource.kind} {source}/{name} is gone since the plan was made", hint="plan it again")
         return companions.whole(resource, found)

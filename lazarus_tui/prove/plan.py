@@ -112,7 +112,8 @@ def _refuse_blocked(ruling: Ruling, wanted: Asked) -> None:
 
 def _refuse_missing(contents: Contents, wanted: Asked) -> None:
     kind, _, name = wanted.workload.partition("/")
-    if unmet := wishes.unmet(contents, wanted.placeholders):
+    of_velero = wanted.source == VeleroPoints.kind  # a set has no Secrets: the live ones are looked at when copied
+    if of_velero and (unmet := wishes.unmet(contents, wanted.placeholders)):
         what = f"{contents.point} holds no Secret with {', '.join(unmet)}"
         raise PlanRefused(what, where="placeholders", hint="NAME/KEY of a Secret of the namespace")
     if wanted.workload and not any((item.kind, item.name) == (kind, name) for item in contents.items):

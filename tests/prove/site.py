@@ -14,7 +14,7 @@ from lazarus_tui.engine.registry import Registry
 from lazarus_tui.engine.subjects import operation_types
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.plan import Params, Plan
-from lazarus_tui.model.resources import BACKUPS, CLAIMS, LOCATIONS, NAMESPACES, NODES, STORAGECLASSES
+from lazarus_tui.model.resources import BACKUPS, CLAIMS, LOCATIONS, NAMESPACES, NODES, SECRETS, STORAGECLASSES
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.prove import plan as proving
 from lazarus_tui.sandbox.velero.layout import Item, write_tarball
@@ -47,6 +47,17 @@ class Site(World):
         self.put(LOCATIONS, "default", spec={"default": True}, status=status)
         self.put(STORAGECLASSES, "standard", "")
         self.put(NAMESPACES, "shop", "")
+
+    async def get(self, resource: Any, name: str, namespace: str | None = None, *, type: Any) -> Any:
+        """Of a Secret the metadata, as every client of Lazarus gets it."""
+        found = await super().get(resource, name, namespace, type=type)
+        if resource == SECRETS and type is dict and found is not None:
+            return {"metadata": found["metadata"]}
+        return found
+
+    async def secret(self, namespace: str, name: str) -> dict[str, Any] | None:
+        found = self.objects.get((SECRETS.plural, namespace, name))
+        return copy.deepcopy(found)
 
     async def list(self, resource: Any, namespace: str | None = None, *, type: Any, label_selector: str = "",
                    field_selector: str = "") -> Any:  # fmt: skip

@@ -141,9 +141,20 @@ async def test_live_objects_come_under_the_rules_and_without_what_ties_them_to_t
     assert "secrets" not in account
     way = site.at(SERVICES, "db", quarantine)["spec"]
     assert way == {"selector": DB, "type": "ClusterIP", "ports": [{"port": 5432}]}
-    assert site.at(SECRETS, "key", quarantine)["data"] == {"token": CANARY}
+    secret = site.at(SECRETS, "key", quarantine)
+    assert (secret["data"], secret["type"]) == ({"token": CANARY}, "Opaque")
     assert site.at(STATEFULSETS, "db", "shop")["spec"]["replicas"] == 5, "the original is only read"
     assert {write.namespace for write in site.writes} == {quarantine}
+
+
+async def test_a_copied_secret_comes_without_the_values_that_were_asked_to_stay_out(site: Site) -> None:
+    take(site, "whole", "data-db-0", "data-db-1")
+    params = (await site.plan(**SET, placeholders=["key/token"])).params
+    await Lab(site).run(Dress(params))
+    assert site.at(SECRETS, "key", params["quarantine"])["data"]["token"] != CANARY
+    params = (await site.plan(**SET, placeholders=["key/tokn"])).params
+    with pytest.raises(StepStopped, match="no Secret that is copied has key/tokn"):
+        await Lab(site).run(Dress(params))
 
 
 async def test_dressing_goes_on_where_it_was_cut_and_takes_over_nothing_of_others(site: Site) -> None:
