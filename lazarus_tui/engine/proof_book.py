@@ -145,13 +145,13 @@ class ProofBook:
         """``more``: verdict, figures, point."""
         await self._note("ended", id=entry.id, state=state, words=words[:500], **more)
 
-    async def overdue(self, stored: Stored, due: str, why: str) -> None:
-        """What should have run and did not: once for each reason; ``""`` takes it back."""
+    async def overdue(self, stored: Stored, due: str, why: str, end: str = "its proofs run again") -> None:
+        """What should have run and did not: once for each reason; ``""`` takes it back, for the reason ``end``."""
         if (stored.overdue, stored.overdue_due) == (why, due) or (not why and not stored.overdue):
             return
         body = {"what": "overdue", "context": stored.context, "name": stored.policy.name, "due": due, "why": why}
         told = {"context": stored.context, "policy": stored.policy.name, "subject": stored.policy.name, "due": due,
-                "why": why or "its proofs run again"}  # fmt: skip
+                "why": why or end}  # fmt: skip
         await self._journal.append("", (KIND, body), (OVERDUE if why else CAUGHT_UP, told))
         self._apply(rfc3339(self._clock.now(), micro=True), body)
 

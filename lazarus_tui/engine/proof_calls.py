@@ -123,6 +123,8 @@ class ProofCalls:
         writes = WRITES if wanted.enabled else ""
         if found is not None and policy.writes == writes:
             return self.row(found)
+        if found is not None and not wanted.enabled:
+            await self._book.overdue(found, "", "", "the policy was disabled")
         return await self._stored(msgspec.structs.replace(policy, writes=writes), wanted.context)
 
     async def _run(self, peer: Any, wanted: RunParams) -> list[Entry]:
@@ -143,6 +145,7 @@ class ProofCalls:
     async def _delete(self, peer: Any, wanted: NameParams) -> ProofPolicyRow:
         stored = self._book.get(wanted.context, wanted.name)
         row = self.row(stored)
+        await self._book.overdue(stored, "", "", "the policy was removed")
         await self._book.remove(stored)
         return row
 

@@ -9,7 +9,7 @@ import pytest
 
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.engine.proof_book import CAUGHT_UP, OVERDUE
-from lazarus_tui.engine.proof_calls import RunParams
+from lazarus_tui.engine.proof_calls import EnableParams, RunParams
 from lazarus_tui.kube.errors import Forbidden
 from lazarus_tui.model.objects import Meta, Workload
 from lazarus_tui.model.policies import Blackout
@@ -286,6 +286,13 @@ async def test_what_cannot_be_planned_is_tried_for_minutes_then_refused_and_over
         await it.after(6)
         assert it.told() == ["first refused: there is no usable point; look at it"]
         assert it.row().overdue.endswith("could not be planned: there is no usable point; look at it")
+        enable = it.calls.methods["proof-policy.enable"][1]
+        await enable(None, EnableParams(CONTEXT, "shop", enabled=False))
+        assert (it.row().overdue, [one["why"] for one in await it.events(CAUGHT_UP)]) == (
+            "",
+            ["the policy was disabled"],
+        )
+        await enable(None, EnableParams(CONTEXT, "shop"))
         it.refusing = ""
         it.completed("second")
         await it.look(8)

@@ -103,6 +103,7 @@ def test_everything_a_policy_says_is_what_it_means() -> None:
 
 WRONG = [
     ("kind: ProofPolicy", "kind: ProofPolcy", "line 2", "did you mean ProofPolicy?"),
+    ("kind: ProofPolicy", "kind: SnapshotPolicy", "line 2", "lazarus snapshot apply -f FILE"),
     ("v1alpha1", "v1", "line 1", "write lazarus.io/v1alpha1"),
     ("workloads:", "workload:", "line 4", "did you mean workloads?"),
     ("name: shop", "name: Shop", "line 3", "see docs/proof.md"),

@@ -19,6 +19,7 @@ VERSION = "lazarus.io/v1alpha1"
 POLICY, TEST = "ProofPolicy", "LazarusRestoreTest"
 MISSPELT = "LaziusRestoreTest"  # as the source document has it in one place
 KINDS: Mapping[str, type[Any]] = {POLICY: PolicyFile, TEST: ProofFile}
+_SNAPSHOTS = ("SnapshotPolicy", "StatefulSetBackup", "StatefulSetRestore")  # kinds that are applied elsewhere
 _PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 _KIND_LINE = re.compile(rf"(?m)^(\s*[\"']?kind[\"']?\s*:\s*[\"']?){MISSPELT}\b")
 T = TypeVar("T")
@@ -64,6 +65,8 @@ def _unknown(kind: Any, found: Document) -> PlanRefused:
     if kind == MISSPELT:
         hint = f"did you mean {TEST}? lazarus policy check --fix -f FILE writes a corrected copy"
         return refused(f"{MISSPELT} is no kind", line, "kind", hint)
+    if kind in _SNAPSHOTS:
+        return refused(f"{kind} is about snapshot sets", line, "kind", "lazarus snapshot apply -f FILE")
     what = f"{kind!r} is no kind Lazarus proves by" if kind else "kind is missing"
     return refused(what, line, "kind", near(str(kind or ""), KINDS) or f"one of {', '.join(KINDS)}")
 

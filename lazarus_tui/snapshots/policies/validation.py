@@ -12,6 +12,7 @@ from lazarus_tui.model.document import Document, Path, refused
 from lazarus_tui.model.plan import PlanRefused
 from lazarus_tui.snapshots.policies.written import KINDS, Written
 
+_PROOFS = ("ProofPolicy", "LazarusRestoreTest")  # kinds that are applied elsewhere
 _WORDS = {
     "missing": "is missing",
     "bool_type": "must be true or false",
@@ -28,6 +29,8 @@ _WORDS = {
 def validated(found: Document) -> Written:
     """The document as its kind reads it; raises ``PlanRefused``."""
     kind, version = found.data.get("kind"), found.data.get("apiVersion")
+    if kind in _PROOFS:
+        raise refused(f"{kind} is about proofs", found.line(("kind",)), "kind", "lazarus policy apply -f FILE")
     if kind not in KINDS:
         what = f"{kind!r} is no kind Lazarus reads" if kind else "kind is missing"
         raise refused(what, found.line(("kind",)), "kind", near(str(kind), KINDS) or f"one of {', '.join(KINDS)}")
