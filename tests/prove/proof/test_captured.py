@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
-from lazarus_tui.prove.proof.captured import not_captured
+from lazarus_tui.model.proofs import ProofRecord
+from lazarus_tui.prove.proof.captured import NEVER, not_captured
+from lazarus_tui.prove.proof.ending import RECORD, Keep
 
-LOG = "Velero's log of the restore: its results are kept, its log is not"
+LOG = NEVER
 WHOLE: dict[str, Any] = {
     "prove.point": {"name": "nightly"},
     "prove.space": {"uid": "u"},
@@ -52,3 +55,32 @@ def test_what_was_never_come_to_is_not_missing() -> None:
     assert not_captured({"source": "velero"}, {"prove.point": {"name": "nightly"}}) == []
     running = {"prove.point": {"name": "nightly"}, "restore.uid": "r"}
     assert not_captured({"source": "velero"}, running) == ["Velero's results of the restore: it was not seen to end"]
+
+
+class Context:
+    """What the last step asks of its operation."""
+
+    def __init__(self, facts: dict[str, Any]) -> None:
+        record = ProofRecord(operation="op", source="velero", point="nightly", namespace="shop")
+        self.facts = {**facts, RECORD: msgspec.to_builtins(record)}
+        self.said: list[str] = []
+        self.kept: dict[str, Any] = {}
+
+    async def say(self, text: str) -> None:
+        self.said.append(text)
+
+    async def evidence(self, record: dict[str, Any]) -> str:
+        self.kept = record
+        return "path"
+
+    async def remember(self, **facts: Any) -> None:
+        self.facts |= facts
+
+
+async def test_what_is_missing_is_in_the_record_and_in_the_log_of_the_operation() -> None:
+    context = Context({**WHOLE, "restore.messages": []})
+    await Keep({"source": "velero"}).act(context)  # type: ignore[arg-type]
+    missing = "Velero's list of 3 errors and warnings of the restore: it could not be read"
+    assert context.kept["not_captured"] == [LOG, missing]
+    assert context.said == [f"not in the evidence: {missing}"]
+    assert context.facts["evidence"] == "path"
