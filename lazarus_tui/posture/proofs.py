@@ -41,13 +41,16 @@ def proofs_of(told: Iterable[Operation | ProofView]) -> list[Proof]:
     A proof may come as an operation or as its view, but not as both.
     """
     found: list[Proof] = []
+    views: list[ProofView] = []
     for operation in told:
         if isinstance(operation, ProofView):
-            found += _proven(operation)
+            views.append(operation)
         elif operation.kind == KIND and (seen := view(operation)) is not None:
-            found += _proven(seen)
+            views.append(seen)
         elif operation.ended and operation.kind in _RESTORING and operation.verdict is not Verdict.NOT_TESTED:
             found += _restored(operation)
+    blind = _unnoticed(views)
+    found += [proof for seen in views for proof in _proven(seen, blind)]
     found.sort(key=lambda proof: _WORST_FIRST.index(proof.verdict))
     return sorted(found, key=lambda proof: proof.at, reverse=True)
 
@@ -60,15 +63,31 @@ def _restored(operation: Operation) -> Iterator[Proof]:
         yield Proof(backup, tuple(map(str, sources)), operation.verdict, operation.ended, _rta(operation))
 
 
-def _proven(seen: ProofView) -> Iterator[Proof]:
-    """One per ladder, by its own rungs. A copy that was broken on purpose says nothing about the point."""
+def _unnoticed(views: Iterable[ProofView]) -> frozenset[str]:
+    """Workloads whose newest control that came to something stayed green: no green of their checks counts."""
+    last: dict[str, Verdict] = {}
+    for seen in sorted(views, key=lambda one: one.ended):
+        record = seen.record
+        if record is not None and record.control and record.verdict in (Verdict.PASSED, Verdict.FAILED) and seen.ended:
+            last |= {ladder.workload: record.verdict for ladder in record.ladders}
+    return frozenset(workload for workload, verdict in last.items() if verdict is Verdict.FAILED)
+
+
+def _proven(seen: ProofView, blind: frozenset[str]) -> Iterator[Proof]:
+    """One per ladder, by its own rungs. A copy that was broken on purpose says nothing about the point.
+
+    What passed is INCONCLUSIVE for a workload among ``blind``.
+    """
     record = seen.record
     if record is None or not record.proves or not seen.ended:
         return
     for ladder in record.ladders:
+        verdict = record.verdict_of(ladder)
+        if verdict is Verdict.PASSED and ladder.workload in blind:
+            verdict = Verdict.INCONCLUSIVE
         workload = ladder.workload.removeprefix(record.namespace).removeprefix("/")
         yield Proof(
-            record.point, (record.namespace,), record.verdict_of(ladder), seen.ended, seen.rta_seconds,
+            record.point, (record.namespace,), verdict, seen.ended, seen.rta_seconds,
             workload, ladder.reached,
         )  # fmt: skip
 

@@ -167,9 +167,8 @@ def proof(found: Proven, now: datetime) -> Span:
     if last is None:
         return status.verdict(Verdict.NOT_TESTED)
     age = times.coarse(last.view.ended, now)
-    if last.verdict is Verdict.PASSED and found.unnoticed:
-        return span(f"{status.WARN} {last.verdict} {age}", Tone.WARN)
-    verdict = status.verdict(last.verdict)
+    doubted = last.verdict is Verdict.PASSED and found.unnoticed
+    verdict = status.verdict(Verdict.INCONCLUSIVE if doubted else last.verdict)
     return span(f"{verdict.text} {age}", verdict.tone)
 
 

@@ -67,3 +67,20 @@ def test_the_whole_namespace_speaks_for_every_workload() -> None:
     (found,) = proofs_of([proof(ladder("shop"))])
     assert found.workload == ""
     assert found.about("shop", "Deployment/web")
+
+
+def test_a_green_counts_for_nothing_while_the_newest_control_of_its_workload_was_not_noticed() -> None:
+    orders, web = "shop/StatefulSet/orders", "shop/Deployment/web"
+    green = proof(ladder(orders), ladder(web))
+    stayed = proof(ladder(orders), control="flip", verdict=Verdict.FAILED, ended="2026-06-01T13:00:00Z")
+    broken_off = proof(ladder(orders), control="flip", verdict=Verdict.INCONCLUSIVE, ended="2026-06-01T14:00:00Z")
+    noticed = proof(ladder(orders), control="flip", ended="2026-06-01T15:00:00Z")
+
+    def verdicts(*told: Operation) -> dict[str, Verdict]:
+        return {found.workload: found.verdict for found in proofs_of(told)}
+
+    doubted = {"StatefulSet/orders": Verdict.INCONCLUSIVE, "Deployment/web": Verdict.PASSED}
+    assert verdicts(green, stayed) == verdicts(green, stayed, broken_off) == doubted
+    assert set(verdicts(green, stayed, noticed).values()) == {Verdict.PASSED}
+    red = proof(ladder(orders, "healthy"), verdict=Verdict.FAILED)
+    assert verdicts(red, stayed) == {"StatefulSet/orders": Verdict.FAILED}

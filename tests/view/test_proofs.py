@@ -91,7 +91,7 @@ def test_a_control_that_nobody_noticed_is_worth_a_look_and_said():
     found = gathered(green, missed)[world.ORDERS]
     assert proofs.worth_a_look(found)
     shown = proofs.proof(found, worlds.NOW)
-    assert (shown.text, shown.tone) == ("▲ PASSED 1h", Tone.WARN)
+    assert (shown.text, shown.tone) == ("▲ INCONCLUSIVE 1h", Tone.WARN)
     broken_off = world.proof("dd" * 8, 0.5, verdict=Verdict.INCONCLUSIVE, control="flip")
     assert proofs.proof(gathered(green, missed, broken_off)[world.ORDERS], worlds.NOW).tone is Tone.WARN
     noticed = world.proof("cc" * 8, 0.5, control="withhold")
