@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ from typing import Any
 import msgspec
 
 from lazarus_tui.evidence import page, verifier
-from lazarus_tui.evidence.signing import NO_KEY, Unsigned, public_key
+from lazarus_tui.evidence.signing import Unsigned, public_key
 from lazarus_tui.evidence.store import Evidence, EvidenceStore
-from lazarus_tui.model.paths import UnsafePath, private_folder, write_private
+from lazarus_tui.model.paths import private_folder, write_private
 from lazarus_tui.model.plan import canonical
 
 SCHEMA = "lazarus.io/evidence-bundle/v1"
@@ -58,25 +58,28 @@ def chosen(rows: Sequence[Evidence], prefixes: Iterable[str]) -> list[Evidence]:
     return found
 
 
-def contents(store: EvidenceStore, rows: Sequence[Evidence], wanted: Sequence[Evidence]) -> dict[str, bytes]:
-    """Every file but the manifest, by its name. Raises ``NotExported`` when a record is not what was written."""
-    files: dict[str, bytes] = {}
-    shown: list[tuple[Evidence, Mapping[str, Any]]] = []
+def _taken(store: EvidenceStore, row: Evidence) -> tuple[bytes, bytes]:
+    """A record and its signature; raises ``NotExported`` when they are not what was written."""
+    try:
+        return store.read(row), store.signature(row)
+    except ValueError as error:
+        raise NotExported(str(error), "name the others: lazarus evidence export --out DIR ID…") from None
+
+
+def contents(
+    store: EvidenceStore, rows: Sequence[Evidence], wanted: Sequence[Evidence]
+) -> Iterator[tuple[str, bytes]]:  # fmt: skip
+    """Every file but the manifest and the signers, one after the other: a year of records need not fit into memory."""
     for row in wanted:
-        try:
-            data, signature = store.read(row), store.signature(row)
-        except ValueError as error:
-            raise NotExported(str(error), "name the others: lazarus evidence export --out DIR ID…") from None
-        files[f"records/{row.id}.json"] = data
+        data, signature = _taken(store, row)
+        yield f"records/{row.id}.json", data
         if signature:
-            files[f"records/{row.id}.json{verifier.SIG}"] = signature
+            yield f"records/{row.id}.json{verifier.SIG}", signature
         record: dict[str, Any] = msgspec.json.decode(data)
-        shown.append((row, record))
-        files[f"pages/{row.id}.html"] = page.page(record, row).encode()
-    files[INDEX] = page.index(rows, shown).encode()
-    files[verifier.CHAIN] = canonical(chain(rows)) + b"\n"
-    files[VERIFIER] = resources.files("lazarus_tui.evidence").joinpath("verifier.py").read_bytes()
-    return files
+        yield f"pages/{row.id}.html", page.page(record, row).encode()
+    yield INDEX, page.index(rows, {row.id for row in wanted}).encode()
+    yield verifier.CHAIN, canonical(chain(rows)) + b"\n"
+    yield VERIFIER, resources.files("lazarus_tui.evidence").joinpath("verifier.py").read_bytes()
 
 
 def chain(rows: Sequence[Evidence]) -> dict[str, Any]:
@@ -88,9 +91,8 @@ def chain(rows: Sequence[Evidence]) -> dict[str, Any]:
     return {"schema": SCHEMA, "count": len(rows), "head": _head(rows), "rows": listed}
 
 
-def manifest(rows: Sequence[Evidence], wanted: Sequence[Evidence], files: Mapping[str, bytes], made_by: str) -> bytes:
-    listed = {name: {"sha256": _sha(data), "bytes": len(data)} for name, data in files.items()}
-    said = {"schema": SCHEMA, "lazarus": made_by, "count": len(rows), "head": _head(rows), "files": listed}
+def manifest(rows: Sequence[Evidence], wanted: Sequence[Evidence], files: Mapping[str, Any], made_by: str) -> bytes:
+    said = {"schema": SCHEMA, "lazarus": made_by, "count": len(rows), "head": _head(rows), "files": files}
     return canonical({**said, "records": sorted(row.id for row in wanted), "newest": rows[-1].at}) + b"\n"
 
 
@@ -101,25 +103,27 @@ def signers(keys: Iterable[str]) -> bytes:
 
 
 def export(store: EvidenceStore, rows: Sequence[Evidence], folder: Path, ids: Iterable[str], version: str) -> Exported:
-    """Write a bundle into ``folder``, which must be empty or not there. Raises ``NotExported`` and ``OSError``."""
+    """Write a bundle into ``folder``, which must be empty or not there. Raises ``NotExported``."""
     wanted = chosen(rows, ids)
     _ready(folder)
-    files = contents(store, rows, wanted)
-    key = _key(store)
-    allowed = signers([*(row.signed_by for row in wanted), key])
+    for row in wanted:
+        _taken(store, row)  # each is looked at before anything is written
+    out = _Folder(folder)
+    for name, data in contents(store, rows, wanted):
+        out.put(name, data)
+    allowed = signers([*(row.signed_by for row in wanted), _key(store)])
     if allowed:
-        files[verifier.SIGNERS] = allowed
-    listing = manifest(rows, wanted, files, version)
+        out.put(verifier.SIGNERS, allowed)
+    listing = manifest(rows, wanted, dict(out.written), version)
     signature, unsigned = _signed(store, listing)
     if signature:
-        files[verifier.MANIFEST + verifier.SIG] = signature
-    files[verifier.MANIFEST] = listing  # last: a bundle without it was never finished
-    _write(folder, files)
+        out.put(verifier.MANIFEST + verifier.SIG, signature)
+    out.put(verifier.MANIFEST, listing)  # last: a bundle without it was never finished
     prints = sorted({verifier.fingerprint(line) for line in allowed.decode().splitlines()})
     return Exported(
         folder=str(folder), records=tuple(row.id for row in wanted), count=len(rows), head=_head(rows),
         keys=tuple(prints), unsigned=unsigned, unsigned_records=sum(1 for row in wanted if not row.signed_by),
-        verifier=_sha(files[VERIFIER]),
+        verifier=out.written[VERIFIER]["sha256"],
     )  # fmt: skip
 
 
@@ -139,7 +143,7 @@ def _signed(store: EvidenceStore, listing: bytes) -> tuple[bytes, str]:
             return kept.read_bytes(), ""
         signature = store.signer.sign(listing)
     except Unsigned as error:
-        return b"", error.why if error.why else NO_KEY
+        return b"", error.why
     write_private(private_folder(kept.parent) / kept.name, signature)
     return signature, ""
 
@@ -156,18 +160,24 @@ def _ready(folder: Path) -> None:
         raise NotExported(f"{folder} cannot be read: {error.strerror}") from None
 
 
-def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        for name, data in files.items():
-            path = folder / name
+class _Folder:
+    """Where a bundle is written; ``written``: hash and size of each file, by name. Raises ``NotExported``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.written: dict[str, Any] = {}
+
+    def put(self, name: str, data: bytes) -> None:
+        path = self._folder / name
+        try:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
             path.parent.mkdir(mode=0o700, exist_ok=True)
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-            with os.fdopen(fd, "wb") as file:
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
                 file.write(data)
-    except (OSError, UnsafePath) as error:
-        why = getattr(error, "strerror", "") or str(error)
-        raise NotExported(f"{folder} cannot be written: {why}", "remove what is there and try again") from None
+        except OSError as error:
+            what = f"{path} cannot be written: {error.strerror}"
+            raise NotExported(what, f"remove {self._folder} and try again") from None
+        self.written[name] = {"sha256": _sha(data), "bytes": len(data)}
 
 
 def _head(rows: Sequence[Evidence]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from lazarus_tui.evidence import parts
@@ -60,9 +60,8 @@ def _chain(record: Record, row: Evidence) -> Markup:
     )
 
 
-def index(rows: Sequence[Evidence], shown: Sequence[tuple[Evidence, Record]]) -> str:
-    """Every record there is, in order; those of the bundle are links."""
-    inside = {row.id for row, _ in shown}
+def index(rows: Sequence[Evidence], inside: Collection[str]) -> str:
+    """Every record there is, in order; those of the bundle (``inside``, by id) are links."""
     lines = [
         (
             str(number),

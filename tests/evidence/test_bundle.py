@@ -344,6 +344,24 @@ async def test_what_cannot_be_exported_is_refused_and_nothing_is_written(unsigne
     assert said(await unsigned.out("rest", "op0"))[0] == 4
 
 
+async def test_a_disk_that_fills_up_leaves_no_bundle_that_verifies(
+    unsigned: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, left = os.open, [7]
+
+    def full(path: Any, *how: Any, **more: Any) -> int:
+        left[0] -= "out" in str(path)
+        if left[0] < 0:
+            raise OSError(28, "No space left on device")
+        return real(path, *how, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lazarus_tui.evidence.bundle.os.open", full)
+        with pytest.raises(NotExported, match="cannot be written: No space left on device"):
+            await unsigned.out()
+    assert said(unsigned.folder / "out") == (2, "CHANGED: manifest.json is missing\nNOT INTACT")
+
+
 async def test_a_signature_that_went_away_is_not_passed_over(signed: Shelf) -> None:
     (signed.folder / "evidence" / "op2-1.json.sig").unlink()
     with pytest.raises(NotExported, match="the signature of evidence op2-1 is missing"):
