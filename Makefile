@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test test-conformance test-crash check bench clean lock format
+.PHONY: help run test test-conformance test-crash soak check bench clean lock format
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,6 +14,7 @@ help:
 	@echo "make test    the default test suite"
 	@echo "make test-conformance  what Lazarus needs of Kubernetes, on the sandbox or LAZARUS_CONFORMANCE_KUBECONFIG"
 	@echo "make test-crash  restores of StatefulSets cut at every await; the last line is a JSON object of counts"
+	@echo "make soak    a hundred proofs in a row and ten at once: nothing stays, nothing grows; the last line is JSON"
 	@echo "make check   lint, format, types and import contracts; writes nothing"
 	@echo "make bench   figures, side by side with a peer or a floor"
 	@echo "make clean   this clone's .venv, caches, sandbox and engine"
@@ -37,6 +38,10 @@ test-conformance: $(STAMP)
 # writes, schedules and planted bugs with it. QUICK=1 takes every 40th.
 test-crash: $(STAMP)
 	@$(BIN)/python -m tests.crash
+
+# N=100 proofs in a row, ten at once, on a sandbox of its own; QUICK=1 is a few of them in one process.
+soak: $(STAMP)
+	@$(BIN)/python -m tests.prove.soak
 
 check: $(STAMP)
 	@$(BIN)/ruff check --no-cache .
