@@ -11,6 +11,7 @@ import msgspec
 from lazarus_tui.engine.proof_book import ProofBook, Stored
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.model.clock import Clock, parse_rfc3339, rfc3339
+from lazarus_tui.model.labels import SCHEDULE_LABEL, label_value
 from lazarus_tui.model.objects import Backup, Workload
 from lazarus_tui.model.policies import DEFER, GRACE, closed_until, owed
 from lazarus_tui.model.proof_policies import (
@@ -25,7 +26,7 @@ from lazarus_tui.model.proof_policies import (
     newest_passed,
 )
 from lazarus_tui.model.resources import BACKUPS, DEPLOYMENTS, STATEFULSETS
-from lazarus_tui.model.scope import takes_namespace
+from lazarus_tui.model.scope import Wanted, missing_resources, takes_labels, takes_namespace
 
 # Phases of Velero after which a backup is not worked on any more; of these, those with something to prove.
 TERMINAL = frozenset({"Completed", "PartiallyFailed", "Failed", "FailedValidation"})
@@ -102,13 +103,18 @@ class ProofWatch:
         for backup in self._backups(stored.context):
             when = backup.status.completion_timestamp or backup.status.start_timestamp or ""
             settled = (stored.context, name, backup.metadata.uid) in self._done
-            if backup.status.phase in TERMINAL and when >= since and not settled and self._covers(stored, backup):
+            if backup.status.phase not in TERMINAL or when < since or settled:
+                continue
+            if self._covers(stored, backup):
                 found.append((when, backup.metadata.name, backup))
                 self._note_late(stored, backup, when)
         return [backup for _, _, backup in sorted(found, key=lambda one: one[:2])]
 
     def _covers(self, stored: Stored, backup: Backup) -> bool:
         """Whether it may hold something that the policy names and that is not queued for it yet."""
+        schedules = stored.policy.schedules
+        if schedules and backup.metadata.label(SCHEDULE_LABEL) not in map(label_value, schedules):
+            return False
         every = stored.policy.workloads
         if any(one.labels for one in every):
             return True
@@ -142,6 +148,11 @@ class ProofWatch:
         entry = msgspec.structs.replace(entry, uid=backup.metadata.uid)
         if phase not in PROVABLE:
             return self._skipped(entry, f"it is {phase}: there is nothing to prove")
+        wanted = (
+            Wanted(subject.namespace, *subject.workload.split("/", 1)) if subject.workload else Wanted(str(subject))
+        )
+        if missing := missing_resources(backup.spec, wanted):
+            return self._skipped(entry, f"it leaves out {', '.join(missing)}: it is no recovery point of {subject}")
         if left_out:
             return self._skipped(entry, "it completed while nothing looked, and a newer one is proven instead")
         policy, now = stored.policy, self._clock.now()
@@ -227,6 +238,15 @@ async def _labelled(one: Selector, cluster: Cluster) -> list[Subject]:
         for each in await cluster.list(resource, one.namespace or None, type=Workload, label_selector=selector):
             found.append(Subject(each.metadata.namespace, f"{kind}/{each.metadata.name}"))
     return sorted(found)
+
+
+def _leaves_out(backup: Backup, subject: Subject) -> str:
+    """What of the workload the filters of a backup do not take, in words."""
+    kind, _, name = subject.workload.partition("/")
+    wanted = Wanted(subject.namespace, kind, name)
+    if missing := missing_resources(backup.spec, wanted):
+        return f"it leaves out {', '.join(missing)}"
+    return "its label selector leaves it out" if takes_labels(backup.spec, wanted) is False else ""
 
 
 def age(entry: Entry, now: datetime) -> float:

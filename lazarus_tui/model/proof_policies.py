@@ -49,7 +49,8 @@ class ProofPolicy(Timed, frozen=True, kw_only=True, omit_defaults=True):
     """What a ProofPolicy file means. Times in seconds.
 
     ``points``: ``on-completion`` (each backup as it completes) and what a scheduled run proves: ``latest``, ``oldest``,
-    ``random:30d`` … ``prove``: parameters of prove.run that are the same for all. ``again_seconds``: a point that was
+    ``random:30d`` … ``schedules``: Velero's, whose backups alone are proven as they complete; () is every backup.
+    ``prove``: parameters of prove.run that are the same for all. ``again_seconds``: a point that was
     proven is not proven again within this time; 0: not at all. ``control`` breaks a copy on purpose each
     ``control_seconds``. ``windows``: times in which proofs begin; () is always. ``late_seconds``: a proof that waits
     longer is overdue. ``notify``: names of sinks.
@@ -57,6 +58,7 @@ class ProofPolicy(Timed, frozen=True, kw_only=True, omit_defaults=True):
 
     workloads: tuple[Selector, ...]
     points: tuple[str, ...]
+    schedules: tuple[str, ...] = ()
     prove: dict[str, Any] = msgspec.field(default_factory=dict)
     windows: tuple[Blackout, ...] = ()
     at_once: int = 1

@@ -21,6 +21,7 @@ from lazarus_tui.engine.proof_runs import ProofRuns
 from lazarus_tui.engine.scheduler import Scheduler
 from lazarus_tui.kube.errors import NotSent
 from lazarus_tui.model.clock import rfc3339
+from lazarus_tui.model.labels import SCHEDULE_LABEL
 from lazarus_tui.model.objects import Backup, BackupSpec, BackupStatus, Meta, Workload
 from lazarus_tui.model.plan import Plan, PlanRefused
 from lazarus_tui.model.proof_policies import Entry, ProofPolicy, ProofPolicyRow, Selector
@@ -135,11 +136,14 @@ class Proofs:
 
     # --- what happens
 
-    def completed(self, name: str, phase: str = "Completed", namespace: str = "shop", ago: float = 0.0) -> None:
+    def completed(
+        self, name: str, phase: str = "Completed", namespace: str = "shop", ago: float = 0.0, schedule: str = "",
+        **spec: Any,
+    ) -> None:  # fmt: skip
         when = rfc3339((self.world.clock.now() - timedelta(seconds=ago)).replace(microsecond=0))
         self.backups[name] = Backup(
-            metadata=Meta(name=name, namespace="velero", uid=f"uid-{name}"),
-            spec=BackupSpec(included_namespaces=[namespace]),
+            metadata=Meta(name=name, namespace="velero", uid=f"uid-{name}", labels={SCHEDULE_LABEL: schedule}),
+            spec=BackupSpec(included_namespaces=[namespace], **spec),
             status=BackupStatus(phase=phase, start_timestamp=when, completion_timestamp=when),
         )
 

@@ -62,6 +62,20 @@ async def test_what_holds_nothing_to_prove_is_left_out_and_told() -> None:
         ]
 
 
+async def test_a_backup_that_leaves_the_workload_out_is_no_point_of_it() -> None:
+    async with proofs() as it:
+        await it.store(policy(schedules=("hot", "config")))
+        it.completed("config", schedule="config", included_resources=["configmaps", "secrets"])
+        it.completed("hot", schedule="hot")
+        it.completed("cold", schedule="cold")
+        it.completed("by hand")
+        await it.look(8)
+        config, hot = it.told()
+        assert config.startswith("config skipped: it leaves out deployments.apps, statefulsets.apps")
+        assert config.endswith("it is no recovery point of shop")
+        assert hot == "hot done: found PASSED"
+
+
 async def test_a_policy_without_consent_does_nothing_and_says_how_to_give_it() -> None:
     async with proofs() as it:
         await it.store(policy(writes=""))

@@ -42,7 +42,8 @@ workloads:
   - namespace: shop
 points: [on-completion]
 """
-FULL = """schedule: "0 3 * * *"
+FULL = """schedules: [hourly]
+schedule: "0 3 * * *"
 timeZone: Europe/Berlin
 catchUp: runAll
 jitter: 10m
@@ -96,8 +97,11 @@ def test_everything_a_policy_says_is_what_it_means() -> None:
     assert found.allowed
     assert msgspec.convert(msgspec.to_builtins(found), ProofPolicy) == found
     said = "; ".join(words(found))
-    for part in ("each backup of it as soon as it completes", "latest, random:30d: 03:00 every day (Europe/Berlin)",
-                 "at most 3 at once", "broken on purpose (flip)", "only from 01:00 every day"):  # fmt: skip
+    parts = (
+        "each backup of the schedules hourly that holds it, as soon as it completes", "at most 3 at once",
+        "latest, random:30d: 03:00 every day (Europe/Berlin)", "broken on purpose (flip)", "only from 01:00 every day",
+    )  # fmt: skip
+    for part in parts:
         assert part in said
 
 
@@ -124,6 +128,7 @@ WRONG = [
     ("[on-completion]", '[latest]\nschedule: "61 3 * * *"', "line 7", ""),
     ("[on-completion]", '[latest]\nschedule: "0 3 * * *"\ntimeZone: Europe/Berln', "line 8", ""),
     ("[on-completion]", "[on-completion]\nsource: snapshots", "line 6", "write latest"),
+    ("[on-completion]", '[latest]\nschedule: "0 3 * * *"\nschedules: [a]', "line 8", "add on-completion to points"),
     ("[on-completion]", "[on-completion]\natOnce: 0", "line 7", ""),
     ("[on-completion]", "[on-completion]\ncatchUp: runonce", "line 7", ""),
     ("[on-completion]", "[on-completion]\noverdueAfter: 2d", "line 7", ""),

@@ -37,6 +37,7 @@ def policy(written: PolicyFile, now: datetime) -> ProofPolicy:
         name=written.name,
         workloads=tuple(Selector(**msgspec.structs.asdict(one)) for one in written.workloads),
         points=written.points,
+        schedules=written.schedules,
         prove=_proving(written, now),
         schedule=written.schedule,
         time_zone=written.time_zone,
@@ -73,6 +74,8 @@ def _points(written: PolicyFile) -> None:
         raise wrong(f"{by_clock[0]} is proven by a schedule, and there is none", "points", 'schedule: "0 3 * * *"')
     if written.schedule and not by_clock:
         raise wrong("a schedule proves a point by a rule, and there is none", "schedule", "add latest to points")
+    if written.schedules and ON_COMPLETION not in written.points:
+        raise wrong("Velero's schedules belong to on-completion", "schedules", "add on-completion to points")
     if written.source == "snapshots" and ON_COMPLETION in written.points:
         raise wrong(f"{ON_COMPLETION} is of Velero's backups; sets are proven by a schedule", "points", "write latest")
 

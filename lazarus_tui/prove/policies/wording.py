@@ -12,7 +12,8 @@ from lazarus_tui.model.proof_policies import ProofPolicy, Selector
 def words(policy: ProofPolicy) -> list[str]:
     said = [f"proves {', '.join(map(_selected, policy.workloads))}"]
     if policy.on_completion:
-        said.append("each backup of it as soon as it completes")
+        of = f" of the schedules {', '.join(policy.schedules)}" if policy.schedules else ""
+        said.append(f"each backup{of} that holds it, as soon as it completes")
     line = policy.line()
     if line is not None:
         said.append(f"{', '.join(policy.by_clock)}: {line.describe()}")

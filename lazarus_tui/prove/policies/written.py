@@ -50,6 +50,7 @@ class PolicyFile(Written, frozen=True, kw_only=True):
     workloads: Annotated[tuple[Select, ...], Meta(min_length=1, max_length=100)]
     points: Annotated[tuple[str, ...], Meta(min_length=1, max_length=8)] = ("on-completion",)
     source: Literal["velero", "snapshots"] = "velero"
+    schedules: Annotated[tuple[Name, ...], Meta(max_length=100)] = ()
     schedule: str = ""
     time_zone: str = "UTC"
     catch_up: Literal["skip", "runOnce", "runAll"] = "runOnce"
