@@ -6,6 +6,7 @@ counted together, because a series that is made once is kept by Prometheus for w
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -93,6 +94,7 @@ class Tally:
         self._counted: set[str] = set()
         self._pending: dict[str, Operation] = {}
         self._loaded = False
+        self._turn = asyncio.Lock()  # two scrapes at once must not count the same proof twice
         self.proofs: dict[Subject, Proven] = {}
         self.checks: Counter[tuple[str, Verdict]] = Counter()
         self.folded: set[Subject] = set()
@@ -103,11 +105,13 @@ class Tally:
 
     async def settle(self) -> None:
         """Count what has ended since. Raises ``JournalError``; then nothing of what is left is lost."""
-        if not self._loaded:
-            await self._load()
-        for op, operation in sorted(self._pending.items(), key=lambda item: item[1].ended):
-            await self._take(operation)
-            self._pending.pop(op, None)
+        async with self._turn:
+            if not self._loaded:
+                await self._load()
+            for op, operation in sorted(self._pending.items(), key=lambda item: item[1].ended):
+                await self._take(operation)
+                if self._pending.get(op) is operation:
+                    del self._pending[op]
 
     async def _load(self) -> None:
         for event in await self._journal.events_of("op.begun"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -50,6 +51,29 @@ async def test_what_ended_before_the_engine_started_counts_and_goes_on(journal: 
             ("http", UNKNOWN): 1,
             ("postgresql", PASSED): 3,
         }
+
+
+async def test_scrapes_at_the_same_time_count_a_proof_once(journal: Journal) -> None:
+    done = [await run(journal, plan(f"{n:016x}"), PASSED, "2026-03-01T01:00:00Z") for n in range(3)]
+    tally = Tally(journal)
+    for each in done:
+        tally.changed(each)
+    await asyncio.gather(*(tally.settle() for _ in range(4)))
+    assert tally.proofs[SHOP].results[PASSED] == 3
+
+
+async def test_what_ends_while_it_is_counted_is_counted_the_next_time(journal: Journal) -> None:
+    found = plan("a" * 16)
+    tally = Tally(journal)
+    tally.changed(await begin(journal, found))
+    counting = asyncio.create_task(tally.settle())
+    await asyncio.sleep(0)
+    done = ended(found, PASSED, "2026-03-01T01:00:00Z")
+    tally.changed(done)
+    await counting
+    await journal.save(done)
+    await tally.settle()
+    assert tally.proofs[SHOP].results[PASSED] == 1
 
 
 async def test_a_broken_copy_is_counted_apart(journal: Journal) -> None:
