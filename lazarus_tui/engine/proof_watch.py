@@ -148,11 +148,8 @@ class ProofWatch:
         entry = msgspec.structs.replace(entry, uid=backup.metadata.uid)
         if phase not in PROVABLE:
             return self._skipped(entry, f"it is {phase}: there is nothing to prove")
-        wanted = (
-            Wanted(subject.namespace, *subject.workload.split("/", 1)) if subject.workload else Wanted(str(subject))
-        )
-        if missing := missing_resources(backup.spec, wanted):
-            return self._skipped(entry, f"it leaves out {', '.join(missing)}: it is no recovery point of {subject}")
+        if why := _leaves_out(backup, subject):
+            return self._skipped(entry, f"{why}: it is no recovery point of {subject}")
         if left_out:
             return self._skipped(entry, "it completed while nothing looked, and a newer one is proven instead")
         policy, now = stored.policy, self._clock.now()

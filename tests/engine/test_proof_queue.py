@@ -161,18 +161,17 @@ async def test_killed_while_a_proof_runs_the_next_engine_goes_on_with_it() -> No
 
 
 async def test_killed_after_any_number_of_journal_entries_nothing_is_lost_and_nothing_runs_twice() -> None:
-    for lose in (False, True):
-        for k in range(1, 14):
-            async with proofs() as it:
-                await it.store(policy(control="flip", control_seconds=86400.0))
-                it.completed("first")
-                died = await it.dies_after(k, lose=lose)
-                await it.look(25)
-                operations = await it.engine.runner.operations()
-                assert len(operations) == 2, (k, lose, it.told())
-                assert {one.operation for one in it.entries()} == {one.id for one in operations}
-                assert [one.state for one in it.entries()] == [State.DONE] * 2
-                assert died or k > 12, "the sweep reaches to the end"
+    for k in range(1, 14):
+        async with proofs() as it:
+            await it.store(policy(control="flip", control_seconds=86400.0))
+            it.completed("first")
+            died = await it.dies_after(k, lose=k % 2 == 0)
+            await it.look(25)
+            operations = await it.engine.runner.operations()
+            assert len(operations) == 2, (k, it.told())
+            assert {one.operation for one in it.entries()} == {one.id for one in operations}
+            assert [one.state for one in it.entries()] == [State.DONE] * 2
+            assert died or k > 12, "the sweep reaches to the end"
 
 
 @pytest.mark.parametrize(("catch_up", "proven"), [("skip", []), ("run_once", ["c"]), ("run_all", ["a", "b", "c"])])
