@@ -25,6 +25,7 @@ SCRIPTS = (
     "frozen_terminal",
     "rehearsal",
     "resume",
+    "proof",
     *SERVER,
 )
 
