@@ -51,7 +51,8 @@ def text(found: Plan) -> str:
     if rows:
         lines += [f"  {line}" for line in grid(header, rows).splitlines()]
     lines += [f"  ! {warning}" for warning in found.warnings]
-    lines.append(f"  undo: {found.undo}")
+    if found.undo:
+        lines.append(f"  undo: {found.undo}")
     estimate = found.estimate
     took = f"{estimate.low:.0f}-{estimate.high:.0f} s ({estimate.basis})" if estimate else "no basis"
     lines.append(f"  estimate: {took}")

@@ -143,6 +143,10 @@ async def test_one_value_of_a_secret_is_read_only_when_it_is_asked_for_by_key(wo
     assert await world.cluster.credential("shop", "db", "password") == "s3cret"
     for name, key in (("db", "missing"), ("none", "password"), ("db", "raw")):
         assert await world.cluster.credential("shop", name, key) is None
+    whole = await world.cluster.secret("shop", "db")
+    assert whole is not None
+    assert whole["data"] == {"password": "czNjcmV0", "raw": "//8="}
+    assert await world.cluster.secret("shop", "none") is None
     world.faults = [HttpResponse(200, {}, b'{"kind":"Secret","data":{"password":["CANARY"]}}')]
     with pytest.raises(Unexpected) as caught:
         await world.cluster.credential("shop", "db", "password")
