@@ -61,8 +61,8 @@ class Suspended:
 class Pause:
     """Runs a coroutine and counts its suspensions; at the ``k``-th it stays there until the clock wakes."""
 
-    def __init__(self, work: Any, k: int, clock: Suspended) -> None:
-        self._work, self._k, self._clock, self.n, self.paused = work, k, clock, 0, False
+    def __init__(self, work: Any, k: int, case: Overtaken) -> None:
+        self._work, self._k, self._case, self.n, self.paused = work, k, case, 0, False
 
     def __await__(self) -> Generator[Any, None, Any]:
         inner, error = self._work.__await__(), None
@@ -74,9 +74,10 @@ class Pause:
             self.n, error = self.n + 1, None
             try:
                 if self._here():
-                    self._clock.suspend()
+                    self._case.clock.suspend()
+                    self._case.stage.engine = None  # nobody waits for what it was about to read or write
                     self.paused = True
-                    yield from self._clock.awake.wait().__await__()
+                    yield from self._case.clock.awake.wait().__await__()
                 yield future
             except BaseException as thrown:
                 error = thrown
@@ -139,7 +140,7 @@ class Overtaken(Case):
         return Life(points, True, self.breaches, done.state.value if done else NOTHING, len(self.log))
 
     def _pause(self, work: Coroutine[Any, Any, None]) -> Pause:
-        return Pause(work, self.k, self.clock)
+        return Pause(work, self.k, self)
 
     async def _begun(self, start: Coroutine[Any, Any, Operation]) -> tuple[asyncio.Task[None], Pause]:
         """The first engine's operation, paused or at its end."""
@@ -227,11 +228,11 @@ class EveryMoment(Overtaken):
 
 class Branching(Pause):
     def __init__(self, work: Any, case: EveryMoment) -> None:
-        super().__init__(work, NEVER, case.clock)
-        self._case = case
+        super().__init__(work, NEVER, case)
+        self._every = case
 
     def _here(self) -> bool:
-        return self._case.paused_here(self.n)
+        return self._every.paused_here(self.n)
 
 
 async def overtaken(scene: str, k: int, way: str, clock: str) -> Life:
