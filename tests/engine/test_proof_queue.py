@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from lazarus_tui.engine.errors import Refused
-from lazarus_tui.engine.proof_book import CAUGHT_UP, OVERDUE
+from lazarus_tui.engine.proof_book import CAUGHT_UP, KIND, OVERDUE
 from lazarus_tui.engine.proof_calls import EnableParams, RunParams
 from lazarus_tui.kube.errors import Forbidden
 from lazarus_tui.model.objects import Meta, Workload
 from lazarus_tui.model.policies import Blackout
-from lazarus_tui.model.proof_policies import Selector, State
+from lazarus_tui.model.proof_policies import Entry, Selector, State
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.notify.reading import Source, read
 from tests.engine.proofs import Proofs, policy, proofs
@@ -407,3 +408,33 @@ async def test_a_policy_that_goes_takes_what_waits_along_and_leaves_what_runs() 
         assert it.told() == ["one done: found PASSED", "two skipped: its policy was removed"]
         with pytest.raises(Refused, match="no policy 'shop'"):
             it.book.get(CONTEXT, "shop")
+
+
+async def test_what_waits_of_a_policy_that_was_disabled_does_not_begin() -> None:
+    async with proofs() as it:
+        await it.store(policy(windows=(Blackout("0 0 1 6 *", 60.0),)))
+        it.completed("first")
+        await it.look(3)
+        await it.store(policy(writes=""))
+        await it.look(6)
+        assert it.told() == ["first waiting: its policy is not enabled: lazarus policy enable shop"]
+        await it.store(policy())
+        await it.look(6)
+        assert it.told() == ["first done: found PASSED"]
+
+
+async def test_what_is_forgotten_here_is_not_queued_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lazarus_tui.engine.proof_book.KEPT", 3)
+    async with proofs() as it:
+        stored = await it.store(policy())
+        for n in range(6):
+            it.completed(f"b{n}", "Failed")
+        await it.look(3)
+        every = [one.id for one in it.entries()]
+        [first] = [one for one in await it.engine.journal.events_of(KIND) if one.body["what"] == "queued"]
+        assert len(every) == 3
+        await it.book.queue(stored, [msgspec.convert(one, Entry) for one in first.body["entries"]])
+        assert [one.id for one in it.entries()] == every
+        await it.dies()
+        await it.look(3)
+        assert ([one.id for one in it.entries()], it.ran) == (every, [])
