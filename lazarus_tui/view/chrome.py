@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from lazarus_tui.model.topics import ContextRow
@@ -71,22 +71,32 @@ def _link_chip(link: LinkState, context: ContextRow | None) -> Span:
 def places(mode: str, right: Iterable[Span], active: int, width: int, waiting: int = 0) -> Line:
     """The places with their keys; at operations stands what is open right now, or waits for a person.
 
-    When the right end needs the room, the other places shrink: to six letters, to four, then to two.
+    When the right end needs the room, the other places shrink: to their short names, to four letters, then to two.
     """
     ends = [*right, span(" ")]
     gap = "   " if width >= 100 else "  "
     chip = f" ▲{waiting} waits" if waiting else f" ▶{active}" if active else ""
     room = width - len(plain(tuple(ends))) - 2  # a number close to a place would be read as its number
-    shown = [_places(mode, chip, gap, letters) for letters in (len(MODES[0]) + 10, 6, 4, 2)]
+    shown = [_places(mode, chip, gap, cut) for cut in _CUTS]
     fits = next((each for each in shown if len(plain(tuple(each))) < room), shown[-1])
     return spread(fits, ends, width)
 
 
-def _places(mode: str, chip: str, gap: str, letters: int) -> list[Span]:
+_SHORT = {"schedules": "Sched", "operations": "Ops", "snapshots": "Snaps"}
+# How a place is written, by its name and whether it is the one that is shown: the first of these that fits.
+_CUTS: tuple[Callable[[str, bool], str], ...] = (
+    lambda name, here: name.capitalize(),
+    lambda name, here: _SHORT.get(name, name.capitalize()),
+    lambda name, here: name.capitalize()[: None if here else 4],
+    lambda name, here: name.capitalize()[: None if here else 2],
+)
+
+
+def _places(mode: str, chip: str, gap: str, cut: Callable[[str, bool], str]) -> list[Span]:
     parts: list[Span] = [span(" ")]
     for number, name in enumerate(MODES, 1):
         here = name == mode
-        label = name.capitalize()[: None if here else letters] + (chip if name == "operations" else "")
+        label = cut(name, here) + (chip if name == "operations" else "")
         parts += [span(f"{number} ", Tone.ACCENT if here else Tone.MUTED)]
         parts += [span(label, Tone.STRONG if here else Tone.MUTED), span(gap)]
     return parts[:-1]
