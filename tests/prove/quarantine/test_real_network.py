@@ -17,7 +17,7 @@ import pytest
 from lazarus_tui.model.clock import SystemClock
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.plan import Danger, Plan
-from lazarus_tui.model.resources import NAMESPACES, PODS, SERVICES
+from lazarus_tui.model.resources import NAMESPACES, PODS, SERVICES, SLICES
 from lazarus_tui.model.stepping import BaseStep, planned
 from lazarus_tui.model.steps import Observation, OperationType, Seen, Step, StepContext
 from lazarus_tui.prove.quarantine import isolation, targets
@@ -78,6 +78,10 @@ class Site:
                 await asyncio.sleep(0.02)
 
     def _ready(self) -> bool:
+        """The pod, and the way of its service to it: that one is told of it a moment later."""
+        ends = [end for one in self.api.list(SLICES, "prod") for end in one.get("endpoints") or ()]
+        if not any((end.get("conditions") or {}).get("ready") for end in ends):
+            return False
         conditions = ((self.api.get(PODS, "web", "prod") or {}).get("status") or {}).get("conditions") or ()
         return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
@@ -116,7 +120,7 @@ async def _no_planner(reader: Any, params: Any, clock: Any) -> Plan:
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """A refused way takes as long as it is waited for."""
-    monkeypatch.setattr(targets, "SECONDS", 0.4)
+    monkeypatch.setattr(targets, "SECONDS", 0.6)
     monkeypatch.setattr(isolation, "SETTLES", 0.0)
 
 
