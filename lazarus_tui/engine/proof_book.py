@@ -193,13 +193,19 @@ class ProofBook:
             made.missed, made.overdue, made.overdue_due = old.missed, old.overdue, old.overdue_due
             if old.policy.allowed:
                 made.completed_since = old.completed_since
+        elif old is not None:
+            self._dropped(at, key[0], policy.name, "its policy is for another cluster now")
         self._policies[key] = made
 
     def _removed(self, at: str, context: str, name: str) -> None:
         self._policies.pop((context, name), None)
+        self._dropped(at, context, name, "its policy was removed")
+
+    def _dropped(self, at: str, context: str, name: str, why: str) -> None:
+        """What waits of a policy is left out."""
         for one in self.entries(context, name):
             if one.state is State.WAITING:
-                gone = {"state": State.SKIPPED, "words": "its policy was removed", "ended": at, "waiting": ""}
+                gone = {"state": State.SKIPPED, "words": why, "ended": at, "waiting": ""}
                 self._entries[one.id] = msgspec.structs.replace(one, **gone)
 
     def _settled(self, body: Mapping[str, Any]) -> None:

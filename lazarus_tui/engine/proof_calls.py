@@ -122,7 +122,8 @@ class ProofCalls:
         assert isinstance(policy, ProofPolicy)
         writes = WRITES if wanted.enabled else ""
         if found is not None and policy.writes == writes:
-            return self.row(found)
+            uid = await self._reader(wanted.context).cluster_uid()
+            return self.row(found) if uid == found.cluster_uid else await self._stored(policy, wanted.context)
         if found is not None and not wanted.enabled:
             await self._book.overdue(found, "", "", "the policy was disabled")
         return await self._stored(msgspec.structs.replace(policy, writes=writes), wanted.context)

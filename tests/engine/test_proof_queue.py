@@ -10,10 +10,10 @@ import pytest
 
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.engine.proof_book import KIND
-from lazarus_tui.engine.proof_calls import RunParams
+from lazarus_tui.engine.proof_calls import EnableParams, RunParams
 from lazarus_tui.model.objects import Meta, Workload
 from lazarus_tui.model.policies import Blackout
-from lazarus_tui.model.proof_policies import Entry, Selector, State
+from lazarus_tui.model.proof_policies import Entry, Selector, State, Subject
 from lazarus_tui.model.verdict import Verdict
 from tests.engine.proofs import policy, proofs
 from tests.engine.world import CONTEXT
@@ -275,6 +275,20 @@ async def test_what_waits_of_a_policy_that_was_disabled_does_not_begin() -> None
         await it.store(policy())
         await it.look(6)
         assert it.told() == ["first done: found PASSED"]
+
+
+async def test_a_policy_runs_on_the_cluster_it_was_stored_for_and_on_another_only_when_it_is_enabled_there() -> None:
+    async with proofs() as it:
+        await it.book.store(policy(), CONTEXT, "the cluster of yesterday")
+        it.completed("first")
+        await it.look(3)
+        assert (it.entries(), "leads to another cluster" in it.row().trouble) == ([], True)
+        made = it.runs._watch._made(it.book.get(CONTEXT, "shop"), Subject("shop"), "old", "why")
+        await it.book.queue(None, [made])
+        await it.calls.methods["proof-policy.enable"][1](None, EnableParams(CONTEXT, "shop"))
+        it.completed("second")
+        await it.look(8)
+        assert it.told() == ["old skipped: its policy is for another cluster now", "second done: found PASSED"]
 
 
 async def test_what_is_forgotten_here_is_not_queued_again(monkeypatch: pytest.MonkeyPatch) -> None:
