@@ -17,7 +17,7 @@ from lazarus_tui.model.points import RUNNING_PHASES
 from lazarus_tui.model.resources import CONFIGMAPS, RESTORES, STORAGECLASSES, VOLUMES
 from lazarus_tui.model.steps import Reader
 from lazarus_tui.model.storage import StorageClass
-from lazarus_tui.prove import admission, room
+from lazarus_tui.prove import admission, precedence, room
 from lazarus_tui.prove.asked import Asked
 from lazarus_tui.prove.points import Contents, identity
 from lazarus_tui.prove.proof.preflight import versions
@@ -66,6 +66,7 @@ async def look(reader: Reader, contents: Contents, ruling: Ruling, wanted: Asked
     labels = {**meta["labels"], "kubernetes.io/metadata.name": meta["name"]}
     kinds = {*ruling.created, "networkpolicies.networking.k8s.io"}
     found.warnings += await admission.seen_by(reader, labels, kinds)
+    found.warnings += await precedence.pushing(reader)
     return found
 
 
