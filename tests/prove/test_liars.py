@@ -14,9 +14,8 @@ from tests.prove.liars.table import LEAST, LIARS
 SAMPLE = (
     "the list of objects is longer than the tarball", "a disk snapshot that was never taken",
     "a volume ended before its last byte", "rules were not applied", "200 from an empty database",
-    "newer data than can be", "a snapshot's storage is gone",
 )  # fmt: skip
-HOSTILE = ("mutatingwebhookconfiguration", "running-job", "cluster-admin")
+HOSTILE = ("mutatingwebhookconfiguration", "running-job")
 PLANTED = ("cleaning goes by names", "NOT TESTED counts as PASSED")
 
 
