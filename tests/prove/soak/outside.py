@@ -65,7 +65,8 @@ def soak(rows: int, at_once: int) -> dict[str, Any]:
         for number in range(rows):
             prove(env, breaches)
             watched.look()
-            sys.stderr.write(f"{number + 1} of {rows}: {json.dumps(watched.rows)[-120:]}\n")
+            newest = {name: samples[-1] for name, samples in watched.rows.items()}
+            sys.stderr.write(f"{number + 1} of {rows}: {json.dumps(newest)}\n")
         found, each = watched.found(), (revision(cluster) - began) / rows
         with ThreadPoolExecutor(at_once) as pool:
             list(pool.map(lambda _: prove(env, breaches), range(at_once)))
