@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from lazarus_tui.engine.artefacts import Artefacts, Where
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.engine.registry import Registry
-from lazarus_tui.engine.subjects import verdicts
+from lazarus_tui.engine.subjects import took, verdicts
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.plan import Params, Plan
@@ -33,6 +33,10 @@ class PlanningReader(Cluster):
     def proofs(self, namespace: str) -> Mapping[str, tuple[Verdict, str]]:
         """The newest verdict of each point of the namespace, with its time."""
         return verdicts(self._operations, namespace)
+
+    def took(self, namespace: str) -> Sequence[float]:
+        """Seconds of the namespace's green proofs, newest first."""
+        return took(self._operations, namespace)
 
     async def artefact(self, velero: str, kind: str, name: str) -> bytes:
         """Raises ``Refused`` where it cannot be fetched: on a read-only context nothing is asked for at all."""

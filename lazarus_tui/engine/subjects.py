@@ -9,8 +9,9 @@ from typing import Any
 from lazarus_tui import drill, posture, prove, snapshots, velero
 from lazarus_tui.engine.mirror import Sight
 from lazarus_tui.kube.cluster import Cluster
+from lazarus_tui.model.clock import parse_rfc3339
 from lazarus_tui.model.operation import Operation
-from lazarus_tui.model.proofs import ProofView
+from lazarus_tui.model.proofs import ProofView, view
 from lazarus_tui.model.sets import sets
 from lazarus_tui.model.steps import OperationType
 from lazarus_tui.model.topics import WorkloadRow
@@ -62,6 +63,22 @@ def verdicts(operations: Iterable[Operation | ProofView], namespace: str) -> dic
         if namespace in proof.namespaces:
             found.setdefault(proof.backup, (proof.verdict, proof.at))
     return found
+
+
+def took(operations: Iterable[Operation | ProofView], namespace: str) -> list[float]:
+    """Seconds that green proofs of a namespace took, newest first. A copy broken on purpose is no measure."""
+    views = [one if isinstance(one, ProofView) else view(one) for one in operations]
+    green = [
+        one
+        for one in views
+        if one is not None
+        and one.about.namespace == namespace
+        and one.verdict is Verdict.PASSED
+        and one.ended
+        and not one.about.control
+    ]
+    newest = sorted(green, key=lambda one: one.ended, reverse=True)
+    return [(parse_rfc3339(one.ended) - parse_rfc3339(one.started)).total_seconds() for one in newest]
 
 
 def lists_worth_reading(rows: Iterable[WorkloadRow]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from lazarus_tui.model.plan import Params, Plan
@@ -24,4 +24,8 @@ class ProofReader(Protocol):
 
     def proofs(self, namespace: str) -> Mapping[str, tuple[Verdict, str]]:
         """The newest verdict of each point of a namespace with its time (RFC 3339), by the point's name."""
+        ...
+
+    def took(self, namespace: str) -> Sequence[float]:
+        """Seconds that the green proofs of a namespace took from their start to their end, newest first."""
         ...

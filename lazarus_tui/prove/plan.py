@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 
 from lazarus_tui.model.clock import Clock, rfc3339
+from lazarus_tui.model.estimates import from_runs
 from lazarus_tui.model.plan import Danger, Estimate, Params, Plan, PlanRefused
-from lazarus_tui.model.planning import PlanMaker
+from lazarus_tui.model.planning import PlanMaker, ProofReader
 from lazarus_tui.model.proofs import REQUIRED
 from lazarus_tui.model.steps import Reader
 from lazarus_tui.prove import choice, dressing, preflight, wording
@@ -68,6 +69,7 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
     _refuse_missing(contents, wanted)
     found = await preflight.look(reader, contents, ruling, wanted, names.op, clock.now())
     restoring, estimate = await _restoring(reader, wanted, names, point.name, contents, ruling)
+    estimate = _as_before(reader, wanted.namespace) or estimate
     preflight.enough_time(contents, estimate, clock.now())
     frozen = {**_frozen(wanted, names, contents, ruling, reader.context), **restoring}
     frozen |= {"handles": sorted(found.handles | _handles(contents)), "images": list(found.images)}
@@ -221,6 +223,12 @@ def _handles(contents: Contents) -> set[str]:
     """What the point's own volumes were on: a restored one that is on the same is not a copy (S9)."""
     own = (identity(item.spec) for item in contents.cluster if item.resource == "persistentvolumes")
     return {one for one in own if one}
+
+
+def _as_before(reader: Reader, namespace: str) -> Estimate | None:
+    """As long as the proofs before it took; without any the restore alone says how long it may be."""
+    lengths = reader.took(namespace) if isinstance(reader, ProofReader) else ()
+    return from_runs(lengths, f"proofs of {namespace}")
 
 
 async def _restoring(

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from statistics import median
+from collections.abc import Iterable
 
 from lazarus_tui.model.clock import parse_rfc3339
+from lazarus_tui.model.estimates import from_runs
 from lazarus_tui.model.objects import Backup, Restore
 from lazarus_tui.model.plan import Estimate
 from lazarus_tui.velero import names
-
-_RUNS = 5
 
 
 def seconds(start: str | None, end: str | None) -> float | None:
@@ -22,17 +20,6 @@ def seconds(start: str | None, end: str | None) -> float | None:
     except ValueError:
         return None
     return length if length >= 0 else None
-
-
-def from_runs(lengths: Sequence[float], what: str) -> Estimate | None:
-    """The spread around the median of the last runs; None without any."""
-    if not lengths:
-        return None
-    last = lengths[:_RUNS]
-    middle = median(last)
-    runs = "run" if len(last) == 1 else f"{len(last)} runs"
-    low, high = (min(last), max(last)) if len(last) > 1 else (middle, middle)
-    return Estimate(low, high, f"median {middle:.0f} s of the last {runs} of {what}")
 
 
 def for_backup(backups: Iterable[Backup], *, schedule: str = "", base: str = "") -> Estimate | None:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from lazarus_tui.engine.subjects import took
 from lazarus_tui.model.operation import Figures, Operation, OpState
 from lazarus_tui.model.proofs import RUNGS, Ladder, ProofRecord, Rung
 from lazarus_tui.model.verdict import Verdict
@@ -84,3 +85,15 @@ def test_a_green_counts_for_nothing_while_the_newest_control_of_its_workload_was
     assert set(verdicts(green, stayed, noticed).values()) == {Verdict.PASSED}
     red = proof(ladder(orders, "healthy"), verdict=Verdict.FAILED)
     assert verdicts(red, stayed) == {"StatefulSet/orders": Verdict.FAILED}
+
+
+def test_how_long_green_proofs_of_a_namespace_took_newest_first() -> None:
+    def lasting(start: str, end: str, **more: Any) -> Operation:
+        return msgspec.structs.replace(proof(ladder("shop/StatefulSet/orders"), **more), started=start, ended=end)
+
+    older = lasting("2026-06-01T12:00:00Z", "2026-06-01T12:00:20Z")
+    newer = lasting("2026-06-02T12:00:00Z", "2026-06-02T12:00:14Z")
+    red = lasting("2026-06-03T12:00:00Z", "2026-06-03T12:09:00Z", verdict=Verdict.FAILED)
+    broken = lasting("2026-06-04T12:00:00Z", "2026-06-04T12:00:03Z", control="flip")
+    assert took([older, red, newer, broken], "shop") == [14.0, 20.0]
+    assert took([older], "bank") == []

@@ -43,6 +43,7 @@ class Site(World):
         self.denied: Exception | None = None
         self.fetched: list[tuple[str, str]] = []
         self.known: dict[str, tuple[Verdict, str]] = {}
+        self.lengths: dict[str, Sequence[float]] = {}
         status = {"phase": "Available", "lastValidationTime": rfc3339(START)}
         self.put(LOCATIONS, "default", spec={"default": True}, status=status)
         self.put(STORAGECLASSES, "standard", "")
@@ -82,6 +83,9 @@ class Site(World):
 
     def proofs(self, namespace: str) -> Mapping[str, tuple[Verdict, str]]:
         return self.known
+
+    def took(self, namespace: str) -> Sequence[float]:
+        return self.lengths.get(namespace, ())
 
     def backup(
         self, name: str, objects: Iterable[Json], infos: Sequence[Json] = (), *, namespace: str = "shop",

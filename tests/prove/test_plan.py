@@ -300,3 +300,12 @@ async def test_where_nothing_runs_readiness_is_not_asked_and_so_not_tested(site:
     assert (await site.plan(point="agents")).params["checks"]["readiness"] is True
     site.backup("full", shop(), [captured("data", "shop")])
     assert (await site.plan(point="full")).params["checks"]["readiness"] is True
+
+
+async def test_it_may_take_as_long_as_the_proofs_before_it(site: Site) -> None:
+    site.backup("full", shop(), [captured("data", "shop")])
+    assert (await site.plan()).estimate is None
+    site.lengths = {"shop": (14.0, 20.0, 16.0), "bank": (900.0,)}
+    found = (await site.plan()).estimate
+    assert found is not None
+    assert (found.low, found.high, found.basis) == (14.0, 20.0, "median 16 s of the last 3 runs of proofs of shop")

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lazarus_tui.model.estimates import from_runs
 from lazarus_tui.model.steps import Outcome, Write
 from lazarus_tui.velero import artefacts, estimate, explain, names
 from lazarus_tui.velero.artefacts import ArtefactError, download, explain_download, unpack
@@ -153,6 +154,6 @@ def test_names_fit_whatever_goes_in(backup: str, op: str) -> None:
 
 
 def test_no_runs_no_estimate() -> None:
-    assert estimate.from_runs([], "x") is None
+    assert from_runs([], "x") is None
     assert estimate.seconds("2026-01-01T00:00:05Z", "2026-01-01T00:00:00Z") is None
     assert estimate.seconds("soon", "later") is None
