@@ -63,6 +63,16 @@ def _metas(body: Mapping[str, Any]) -> Iterator[Any]:
     yield (((body.get("spec") or {}).get("template") or {}).get("metadata") or {}).get("annotations")
 
 
+def _called(container: Mapping[str, Any]) -> Iterator[str]:
+    """Hosts of probes and hooks: the node calls them, whatever the policies of the pod say."""
+    hooks = container.get("lifecycle") or {}
+    places = [container.get(name) for name in ("livenessProbe", "readinessProbe", "startupProbe")]
+    for place in (*places, hooks.get("postStart"), hooks.get("preStop")):
+        for way in ("httpGet", "tcpSocket"):
+            if host := ((place or {}).get(way) or {}).get("host"):
+                yield str(host)
+
+
 def _pod(pod: Mapping[str, Any]) -> list[str]:
     found = [key for key in ("hostNetwork", "hostPID", "hostIPC", "priorityClassName") if pod.get(key)]
     for volume in pod.get("volumes") or ():
@@ -72,6 +82,7 @@ def _pod(pod: Mapping[str, Any]) -> list[str]:
         for one in pod.get(field) or ():
             contexts.append(one.get("securityContext") or {})
             found += [f"hostPort {port['hostPort']}" for port in one.get("ports") or () if port.get("hostPort")]
+            found += [f"the kubelet calls {host}" for host in _called(one)]
     for context in contexts:
         found += ["privileged"] if context.get("privileged") else []
         found += ["SYS_ADMIN"] if "SYS_ADMIN" in ((context.get("capabilities") or {}).get("add") or ()) else []

@@ -39,6 +39,10 @@ _SELINUX = frozenset({"", "container_t", "container_init_t", "container_kvm_t", 
 # What keeps a pod from starting: no node has this label.
 PARK = "lazarus.io/held"
 _CONSUMER = ("lazarus/role", "lazarus.io/role")
+# Where a container has the kubelet call a host: from the node, where no policy of the quarantine holds.
+_CALLS = (
+    ("livenessProbe",), ("readinessProbe",), ("startupProbe",), ("lifecycle", "postStart"), ("lifecycle", "preStop"),
+)  # fmt: skip
 
 
 def template(item: Item) -> tuple[str, ...]:
@@ -93,7 +97,15 @@ def _container(one: Mapping[str, Any]) -> dict[str, Any]:
     if any(port.get("hostPort") or port.get("hostIP") for port in ports):
         kept = [{key: value for key, value in port.items() if key not in ("hostPort", "hostIP")} for port in ports]
         change["ports"] = [{"$patch": "replace"}, *kept]
+    for call in _calls(one):
+        change.setdefault(call[0], {}).update(nested((*call[1:], "host"), None))
     return change
+
+
+def _calls(one: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Probes and hooks that name a host; without one they go to the pod itself."""
+    ways = [(*place, way) for place in _CALLS for way in ("httpGet", "tcpSocket")]
+    return [way for way in ways if at(one, (*way, "host"))]
 
 
 def _context(found: Any) -> dict[str, Any]:
@@ -124,6 +136,7 @@ def _context(found: Any) -> dict[str, Any]:
 
 def _named(change: Mapping[str, Any]) -> list[str]:
     names = ["hostPort"] if "ports" in change else []
+    names += [f"host of {place[-1]}" for place in _CALLS if at(change, place) is not None]
     return names + sorted(change.get("securityContext") or ())
 
 
@@ -136,6 +149,8 @@ def _hopes(place: tuple[str, ...], change: Mapping[str, Any]) -> list[tuple[str,
             hopes.append((pointer((*place, "securityContext", key)), value))
     for n in range(len(change.get("ports") or ()) - 1):
         hopes.append((pointer((*place, "ports", str(n), "hostPort")), None))
+    for call in _CALLS:
+        hopes += [(pointer((*place, *call, way, "host")), None) for way in at(change, call) or ()]
     return hopes
 
 

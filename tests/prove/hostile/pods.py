@@ -39,6 +39,15 @@ def pods() -> Iterable[Application]:
         ),
         (("S3", "change", "deployments.apps/web"),),
     )
+    ways = {"httpGet": {"host": "registry.example.com", "path": "/deregister", "port": 80}}
+    yield Application(
+        "calls-of-the-kubelet",
+        (workload(container={
+            "lifecycle": {"preStop": ways}, "livenessProbe": {"tcpSocket": {"host": "10.0.0.1", "port": 5432}},
+            "readinessProbe": {"httpGet": {"path": "/", "port": 80}},
+        }),),
+        (("S3", "change", "deployments.apps/web"),),
+    )  # fmt: skip
     yield Application(
         "host-path",
         (workload("DaemonSet", "agent", volumes=[{"name": "root", "hostPath": {"path": "/"}}]),),
