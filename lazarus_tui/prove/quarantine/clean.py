@@ -40,8 +40,9 @@ class Clean(BaseStep):
     async def act(self, context: StepContext) -> None:
         if "prove.points" not in context.facts:
             await context.remember(**{"prove.points": await census.handles(context.reader, self.wanted)})
-        until = await self._kept(context) if self.wanted.keep_minutes else ""
-        notes = [] if until else await sweep(context, self.wanted)
+        harm = unsafe(context.facts) if self.wanted.keep_minutes else ""
+        until = await self._kept(context) if self.wanted.keep_minutes and not harm else ""
+        notes = [] if until else [*([f"not kept: {harm}"] if harm else []), *await sweep(context, self.wanted)]
         await context.remember(**{"prove.clean": {"kept_until": until, "notes": notes}})
 
     async def _kept(self, context: StepContext) -> str:
@@ -54,6 +55,19 @@ class Clean(BaseStep):
         uid = found["metadata"]["uid"]
         await carry_out(context, Write("merge-patch", NAMESPACES, None, self.wanted.name, body, uid=uid, expect="kept"))
         return rfc3339(until)
+
+
+def unsafe(facts: Mapping[str, Any]) -> str:
+    """Why a quarantine must not be left standing for anybody to look at; "" when it may be."""
+    looks = [facts.get("prove.isolation"), facts.get("prove.isolation_after")]
+    if any(one is not None and one.get("closed") is not True for one in looks):
+        return "it is not shown to be closed"
+    compared = facts.get("prove.compared") or {}
+    if compared.get("violated") or compared.get("unexpected"):
+        return "what came back is not what the plan allows"
+    if (facts.get("prove.identity") or {}).get("same") or facts.get("prove.again"):
+        return "a volume of it is a live one"
+    return ""
 
 
 class ShownClean(BaseStep):

@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import pytest
+
 from lazarus_tui.model.http import HttpRequest, HttpResponse
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.resources import (
@@ -259,6 +261,27 @@ async def test_kept_as_asked_with_the_moment_it_ends() -> None:
         assert until is not None
         assert 29 * 60 < (until - ground.clock.now()).total_seconds() <= 30 * 60
         assert ground.deletions() == []
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"prove.isolation": {"closed": True}, "prove.isolation_after": {"closed": False}},
+        {"prove.isolation": {"closed": None}},
+        {"prove.compared": {"violated": ["S3: pods/x has /spec/hostNetwork True"], "unexpected": []}},
+        {"prove.identity": {"same": ["claim data is csi:d:old"]}},
+        {"prove.isolation": {"closed": True}, "prove.compared": {"violated": [], "unexpected": []}},
+    ],
+)
+async def test_what_is_open_or_not_as_planned_is_not_kept_however_long_was_asked(facts: Object) -> None:
+    lab = Lab(World())
+    lab.world.put(NAMESPACES, QUARANTINE, "", metadata={"labels": {names.OPERATION: OP}})
+    lab.facts |= facts
+    await Clean({"op": OP, "keep_minutes": 30}).act(lab)  # type: ignore[arg-type]
+    safe = len(facts) == 2 and "prove.compared" in facts
+    assert bool(lab.facts["prove.clean"]["kept_until"]) is safe
+    assert bool(lab.facts["prove.clean"]["notes"]) is not safe
+    assert (await lab.world.get(NAMESPACES, QUARANTINE, type=dict) is not None) is safe
 
 
 async def test_a_missing_right_is_named_and_nothing_is_pretended() -> None:
