@@ -165,6 +165,24 @@ def test_what_stays_at_zero_is_never_green_because_none_of_none_are_ready() -> N
     assert ruled(consumer, idle, workload()).not_green == ()
 
 
+def test_what_ran_by_something_that_stays_out_is_never_green() -> None:
+    """A Rollout of Argo, a ReplicaSet of nobody: what is beside them can come back well without them."""
+    rollout = owned(thing("apps/v1", "ReplicaSet", "main-1", spec={"replicas": 1}), "Rollout", "main")
+    bare = thing("apps/v1", "ReplicaSet", "bare", spec={"replicas": 1})
+    pods = (
+        owned(bare_pod("main-1-x"), "ReplicaSet", "main-1"), owned(bare_pod("bare-x"), "ReplicaSet", "bare"),
+        owned(bare_pod("job-x"), "Job", "job"), owned(bare_pod("web-1-x"), "ReplicaSet", "web-1"),
+        owned(bare_pod("lost-1-x"), "ReplicaSet", "lost-1"),
+    )  # fmt: skip
+    found = ruled(workload(), replica_set("web-1", "web"), rollout, bare, *pods)
+    assert found.not_green == (
+        "ReplicaSet/bare ran and is not brought back: whether it would run is not tested",
+        "Rollout/main ran and is not brought back: whether it would run is not tested",
+    )
+    pods[0]["status"] = pods[1]["status"] = {"phase": "Failed"}
+    assert ruled(workload(), replica_set("web-1", "web"), rollout, bare, *pods).not_green == ()
+
+
 @pytest.mark.parametrize("copied", [True, False])
 def test_snapshots_come_back_only_where_volumes_come_back_through_them(copied: bool) -> None:
     body = here(thing("snapshot.storage.k8s.io/v1", "VolumeSnapshot", "s", spec={"source": {}}))

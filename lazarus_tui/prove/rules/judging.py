@@ -46,7 +46,7 @@ def judge(contents: Contents, options: Options) -> Ruling:
         forbidden=tuple(_forbidden(every, said)),
         inventory=_inventory(contents, created),
         held=tuple(_held(contents, scene)),
-        not_green=notes.not_green(every, said, scene, options.workload),
+        not_green=notes.not_green(every, said, scene, options.workload, created),
         blocked=tuple(f"{i.ref}: {f.words} ({r.id})" for i in every for r, f in said[id(i)] if f.verb is Verb.BLOCK),
         warnings=(*contents.warnings, *notes.warnings(every, said, scene, out)),
         apply=lambda body: _apply(body, scene, options),

@@ -15,8 +15,11 @@ from lazarus_tui.prove.rules.volumes import CLAIMS
 Said = Mapping[int, Sequence[tuple[Rule, Finding]]]
 
 
-def not_green(every: Iterable[Item], said: Said, scene: Scene, workload: str) -> tuple[str, ...]:
-    """One sentence for each volume without data of ``workload`` ("" for any)."""
+def not_green(
+    every: Iterable[Item], said: Said, scene: Scene, workload: str, created: Mapping[str, Collection[str]]
+) -> tuple[str, ...]:
+    """One sentence for each volume without data of ``workload`` ("" for any), and for all that ran and is not brought
+    back. ``created``: names by kind."""
     every = list(every)
     own = _own(every, scene, workload)
     claims = {item.name for item in every if item.resource == CLAIMS}
@@ -28,7 +31,24 @@ def not_green(every: Iterable[Item], said: Said, scene: Scene, workload: str) ->
         for _, finding in said[id(item)]
         if finding.verb is Verb.EMPTY and (own is None or (item.resource, item.name) in own)
     ]
-    return (*found, *_never_started(every, said, workload))
+    left_out = () if workload else _left_out(every, scene, created)
+    return (*found, *_never_started(every, said, workload), *left_out)
+
+
+def _left_out(every: Iterable[Item], scene: Scene, created: Mapping[str, Collection[str]]) -> Iterable[str]:
+    """What ran by something that stays out: a custom resource, a ReplicaSet of nobody. Nothing shows that it would."""
+    back = {f"{item.kind}/{item.name}" for item in every if item.name in created.get(item.resource, ())}
+    there = {f"{item.kind}/{item.name}" for item in every}
+    owners, found = Owners(scene.contents), set[str]()
+    for pod in scene.contents.of("pods"):
+        root = owners.root(pod.name)
+        ran = (pod.body.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
+        again = pod.name in created.get("pods", ()) or root in back or root.startswith(("Job/", "Node/"))
+        # A ReplicaSet that the point does not hold says nothing of whose it was.
+        if root and ran and not again and (root in there or not root.startswith("ReplicaSet/")):
+            found.add(root)
+    for root in sorted(found):
+        yield f"{root} ran and is not brought back: whether it would run is not tested"
 
 
 def _never_started(every: Iterable[Item], said: Said, workload: str) -> Iterable[str]:
