@@ -143,7 +143,7 @@ def test_modifiers_match_the_original_namespace_exact_names_and_one_kind_of_patc
 
 def test_no_exception_lets_anything_in_that_opens_the_quarantine_or_acts_on_the_cluster() -> None:
     closed = {"open-policy", "host-network", "load-balancer", "mutatingwebhookconfiguration", "cluster-admin", "lease"}
-    closed |= {"cnpg-archive", "nfs-volume", "endpoints-of-production", "api-service"}
+    closed |= {"cnpg-archive", "nfs-volume", "inline-nfs", "host-path", "endpoints-of-production", "api-service"}
     every = tuple(
         Allowed(rule=f"S{number}", what="*", reason="please", expires="2999-01-01T00:00:00Z") for number in range(1, 27)
     )

@@ -97,7 +97,7 @@ def _derived(item: Item, scene: Scene) -> Iterable[Finding]:
 
 _MADE_AGAIN = ("pods", "replicasets.apps", "controllerrevisions.apps")
 RULES = (
-    Rule("S9", "volumes inside pods", podspecs.RESOURCES, _inline),
+    Rule("S9", "volumes inside pods", podspecs.RESOURCES, _inline, stern=True),
     Rule("S9", "claims", (CLAIMS,), _claim, stern=True),
     Rule("S9", "volumes of the original", (PERSISTENT,), _persistent, stern=True),
     Rule("S9", "claims of a set at zero", ("statefulsets.apps",), _kept, stern=True),
