@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from lazarus_tui.kube.errors import NotFound
@@ -59,20 +59,39 @@ async def claims(reader: Reader, wanted: Quarantine) -> dict[str, str]:
     return {one["metadata"]["uid"]: one["metadata"]["name"] for one in found}
 
 
-async def volumes(reader: Reader, wanted: Quarantine, claims: Mapping[str, str]) -> tuple[list[Object], frozenset[str]]:
-    """Volumes of the quarantine, and identities of all storage beside it. ``claims``: uid → name of its claims."""
+async def volumes(
+    reader: Reader, wanted: Quarantine, claims: Mapping[str, str], space: Object | None
+) -> tuple[list[Object], frozenset[str]]:
+    """Volumes of the quarantine, and identities of all storage beside it. ``claims``: uid → name of its claims;
+    ``space``: the quarantine while it is there. What is older than it was bound by chance, and is somebody else's."""
     mine, live = [], set(wanted.handles)
+    since = made(space)
     for one in await listed(reader, VOLUMES):
-        if storage.bound_into(one) == wanted.name and _ours(one, wanted, claims):
+        if storage.bound_into(one) == wanted.name and _ours(one, wanted, claims, since):
             mine.append(one)
         else:
             live.add(identity(one.get("spec") or {}))
     return mine, frozenset(live - {""})
 
 
-def _ours(volume: Object, wanted: Quarantine, claims: Mapping[str, str]) -> bool:
-    reference = volume["spec"]["claimRef"]
-    return str(reference.get("uid") or "") in claims or wanted.owns(volume) or restored(volume, wanted)
+def _ours(volume: Object, wanted: Quarantine, claims: Mapping[str, str], since: str) -> bool:
+    bound = str(volume["spec"]["claimRef"].get("uid") or "") in claims
+    older = made(volume) < since  # both in the server's one way to write a moment
+    return (bound and not older) or wanted.owns(volume) or restored(volume, wanted)
+
+
+def made(found: Object | None) -> str:
+    """When an object was made, as the server writes it (RFC 3339, UTC, whole seconds); "" for none."""
+    return str(((found or {}).get("metadata") or {}).get("creationTimestamp") or "")
+
+
+async def strangers(reader: Reader, wanted: Quarantine, mine: Collection[str]) -> list[Object]:
+    """Volumes that say they belong to a claim of the quarantine, there or gone, and are none of ``mine`` (uids)."""
+    space = await reader.get(NAMESPACES, wanted.name, type=dict)
+    if space is not None and not wanted.owns(space):
+        return []
+    found = [one for one in await listed(reader, VOLUMES) if storage.bound_into(one) == wanted.name]
+    return [one for one in found if one["metadata"]["uid"] not in mine]
 
 
 def restored(found: Object, wanted: Quarantine) -> bool:

@@ -35,7 +35,7 @@ async def leftovers(context: StepContext, wanted: Quarantine) -> tuple[list[Obje
     reader = context.reader
     space = await census.namespace(reader, wanted)
     claims = await census.claims(reader, wanted) if space is not None else {}
-    volumes, _ = await census.volumes(reader, wanted, claims)
+    volumes, _ = await census.volumes(reader, wanted, claims, space)
     contents = await census.contents(reader, wanted, space=space is not None)
     restores = await census.restores(reader, wanted)
     found = [(NAMESPACES, space)] if space is not None else []
@@ -52,9 +52,11 @@ async def leftovers(context: StepContext, wanted: Quarantine) -> tuple[list[Obje
 
 
 async def _others(context: StepContext, wanted: Quarantine, known: set[str]) -> list[tuple[Resource, Object]]:
-    """Volumes that carry the operation's label, whatever they are bound to now."""
+    """Volumes that carry the operation's label, whatever they are bound to now, and those its claims were bound to."""
     found = await census.listed(context.reader, VOLUMES, None, f"{OPERATION}={wanted.op}")
-    return [(VOLUMES, one) for one in found if one["metadata"]["uid"] not in known]
+    found = [one for one in found if one["metadata"]["uid"] not in known]
+    strange = await census.strangers(context.reader, wanted, {*known, *(one["metadata"]["uid"] for one in found)})
+    return [(VOLUMES, one) for one in (*found, *strange)]
 
 
 async def _wide(context: StepContext, wanted: Quarantine) -> tuple[list[tuple[Resource, Object]], list[str]]:

@@ -24,7 +24,7 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
     wanted = names.quarantine(proof)
     space = await census.namespace(reader, wanted)
     claims = await census.claims(reader, wanted) if space is not None else {}
-    volumes, _ = await census.volumes(reader, wanted, claims)
+    volumes, _ = await census.volumes(reader, wanted, claims, space)
     found = [f"namespace {wanted.name} with all that is in it"] if space is not None else []
     found += [f"volume {one['metadata']['name']}" for one in volumes]
     found += [f"restore {one['metadata']['name']}" for one in await census.restores(reader, wanted)]

@@ -104,7 +104,7 @@ class Sweep:
 
     async def _storage(self) -> Things:
         """Volumes and contents whose claims and snapshots are gone."""
-        volumes, _ = await census.volumes(self.reader, self.wanted, {})
+        volumes, _ = await census.volumes(self.reader, self.wanted, {}, None)
         found: Things = [(VOLUMES, one) for one in volumes if (one.get("status") or {}).get("phase") != "Bound"]
         if await census.namespace(self.reader, self.wanted) is None:
             found += [(CONTENTS, one) for one in await census.contents(self.reader, self.wanted, space=False)]
@@ -191,10 +191,10 @@ class Sweep:
 
     async def _unsecured(self) -> list[Holding]:
         """What is not marked, or would go or stay wrongly."""
-        space = await census.namespace(self.reader, self.wanted) is not None
-        claims = await census.claims(self.reader, self.wanted) if space else {}
-        volumes, live = await census.volumes(self.reader, self.wanted, claims)
-        contents = await census.contents(self.reader, self.wanted, space=space)
+        space = await census.namespace(self.reader, self.wanted)
+        claims = await census.claims(self.reader, self.wanted) if space is not None else {}
+        volumes, live = await census.volumes(self.reader, self.wanted, claims, space)
+        contents = await census.contents(self.reader, self.wanted, space=space is not None)
         found = [_volume(one, live) for one in volumes] + [_content(one) for one in contents]
         return [one for one in found if not self._right(one)]
 

@@ -21,6 +21,7 @@ from lazarus_tui.model.snapshots import CONTENTS, SNAPSHOTS
 from lazarus_tui.model.steps import Observation, Seen
 from lazarus_tui.prove.points import identity
 from lazarus_tui.prove.quarantine import names
+from lazarus_tui.prove.quarantine.leftovers import leftovers
 from lazarus_tui.prove.quarantine.steps import Clean, ShownClean, Space
 from lazarus_tui.prove.quarantine.sweep import sweep
 from lazarus_tui.sandbox.api.answers import error_answer
@@ -193,6 +194,19 @@ async def test_a_volume_nobody_knows_keeps_its_storage_which_is_told() -> None:
     assert lab.facts["prove.storage"] == [
         {"kind": "storage of a PersistentVolume", "name": "csi:ebs:disk-9", "of": "static"}
     ]
+
+
+async def test_a_volume_that_was_there_before_the_quarantine_is_told_and_not_deleted() -> None:
+    """A static volume takes any claim that fits it, and so one of the copy."""
+    lab = Lab(World())
+    found = strange(lab, persistentVolumeReclaimPolicy="Retain")
+    found["metadata"]["creationTimestamp"] = "2001-01-01T00:00:00Z"
+    wanted = names.quarantine({"op": OP})
+    assert await sweep(lab, wanted) == []  # type: ignore[arg-type]
+    writes = [(one.verb, one.resource.plural) for one in lab.world.writes]
+    assert writes == [("delete", "persistentvolumeclaims"), ("delete", "namespaces")]
+    (told,), _ = await leftovers(lab, wanted)  # type: ignore[arg-type]
+    assert (told["kind"], told["name"]) == ("PersistentVolume", "static")
 
 
 async def test_what_its_driver_removes_is_left_to_the_driver() -> None:
