@@ -14,7 +14,9 @@ from lazarus_tui.model.stepping import BaseStep, carry_out
 from lazarus_tui.model.steps import Observation, Outcome, Seen, Step, StepContext, StepStopped, Write
 from lazarus_tui.prove.proof import stillness
 from lazarus_tui.prove.proof.clients import Client, client_of
+from lazarus_tui.prove.proof.identity import compared
 from lazarus_tui.prove.proof.verdict import SABOTAGED
+from lazarus_tui.prove.quarantine import census
 from lazarus_tui.prove.quarantine.names import PROBE, quarantine
 
 Object = dict[str, Any]
@@ -126,8 +128,21 @@ class Flip(ControlStep):
             uid = pod["metadata"]["uid"]
             await carry_out(context, Write("delete", PODS, self.quarantine, POD, uid=uid, expect="it is gone"))
         else:
+            await self._own(context)
             spoiled = [await self._spoil(context, pod, claim) for claim in self._claims(context)]
             await context.remember(**{SABOTAGED: f"overwrote bytes of {', '.join(filter(None, spoiled))}"})
+
+    async def _own(self, context: StepContext) -> None:
+        """Claims that bind when they are used are bound only now: to volumes made for them, or to somebody's."""
+        found = await compared(context.reader, self.quarantine, self.params.get("handles") or ())
+        space = await census.namespace(context.reader, self.wanted)
+        claims = await census.claims(context.reader, self.wanted)
+        mine, _ = await census.volumes(context.reader, self.wanted, claims, space)
+        uids = {one["metadata"]["uid"] for one in mine}
+        strange = [one["metadata"]["name"] for one in await census.strangers(context.reader, self.wanted, uids)]
+        wrong = [*found["same"], *(f"volume {name} was there before the quarantine" for name in strange)]
+        if wrong:
+            raise StepStopped(f"nothing is spoiled: {'; '.join(wrong)}", hint="use --control withhold")
 
     def _claims(self, context: StepContext) -> list[str]:
         workloads: Sequence[Mapping[str, Any]] = context.facts.get("prove.workloads") or ()

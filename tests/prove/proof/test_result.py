@@ -19,12 +19,14 @@ from lazarus_tui.model.resources import (
     STATEFULSETS,
     VOLUMES,
 )
-from lazarus_tui.model.steps import Seen
+from lazarus_tui.model.steps import Seen, StepStopped
 from lazarus_tui.prove.proof.capture import Capture
 from lazarus_tui.prove.proof.causes import explain
 from lazarus_tui.prove.proof.compare import COMPARED, WORKLOADS, Compare, holds
+from lazarus_tui.prove.proof.control import POD, Flip
 from lazarus_tui.prove.proof.identity import Identity
 from lazarus_tui.prove.proof.release import RELEASED, Release
+from lazarus_tui.prove.quarantine.names import OPERATION
 from lazarus_tui.prove.rules import resolve
 from tests.prove.proof.facts import facts, params
 from tests.velero.lab import Lab, World
@@ -152,6 +154,36 @@ async def test_a_live_volume_is_never_started_on(lab: Lab, known: str) -> None:
     assert seen.seen is Seen.FAILED
     assert seen.detail.startswith("S9: claim data-orders-0 is csi:d:old")
     assert lab.world.at(DEPLOYMENTS, "web", Q)["spec"]["replicas"] == 0
+
+
+@pytest.mark.parametrize("why", ["live", "older", "own"])
+async def test_a_control_spoils_no_volume_but_the_copys_own(lab: Lab, why: str) -> None:
+    """A claim that waits for a pod is bound when the saboteur is there: by then it may be to somebody's volume."""
+    op = wanted()["op"]
+    lab.world.put(NAMESPACES, Q, "", metadata={"labels": {OPERATION: op}})
+    lab.world.put(PODS, POD, Q, metadata={"labels": {OPERATION: op}}, status={"phase": "Running"})
+    claim = lab.world.put(CLAIMS, "data-orders-0", Q)
+    volume(lab, "pv-1", "old" if why == "live" else "new", Q, "data-orders-0")
+    found = lab.world.at(VOLUMES, "pv-1")
+    found["spec"]["claimRef"]["uid"] = claim["metadata"]["uid"]
+    if why == "older":
+        found["metadata"]["creationTimestamp"] = "2001-01-01T00:00:00Z"
+    lab.facts[WORKLOADS] = [{"kind": "StatefulSet", "name": "orders", "claims": ["data-orders-0"], "replicas": 1}]
+    spoiled: list[str] = []
+
+    async def spoil(context: Any, pod: Any, claim: str) -> str:
+        spoiled.append(claim)
+        return claim
+
+    flip = Flip(wanted(handles=["csi:d:old"]))
+    flip._spoil = spoil  # type: ignore[method-assign]
+    if why == "own":
+        await flip.act(lab)
+        assert spoiled == ["data-orders-0"]
+        return
+    with pytest.raises(StepStopped, match="nothing is spoiled"):
+        await flip.act(lab)
+    assert spoiled == []
 
 
 # --- release and capture
