@@ -134,6 +134,12 @@ def _list(probes: Sequence[Probe]) -> str:
     return ", ".join(told) + (f" and {len(probes) - 4} more" if len(probes) > 4 else "")
 
 
+def opened(found: Isolation, policies: Sequence[str]) -> Isolation:
+    """No probe got through, but policies of others, which need not be about the probes, open something."""
+    words = f"it is not closed: network policies that this proof did not make open it: {', '.join(policies)}"
+    return Isolation(False, words, found.probes)
+
+
 def record(found: Isolation, rounds: int) -> dict[str, Any]:
     """As it lies in the journal and the evidence."""
     return {**msgspec.to_builtins(found), "rounds": rounds}

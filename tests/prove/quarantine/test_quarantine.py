@@ -97,6 +97,28 @@ async def test_one_hole_is_named() -> None:
         assert "prod/db" not in done.message
 
 
+async def test_a_policy_for_other_pods_than_the_probes_is_a_hole_too() -> None:
+    """No probe can get through it: it is about pods of the copy, which are not there yet."""
+    async with grounds() as ground:
+        way = {"to": [{"ipBlock": {"cidr": "10.9.8.7/32"}}]}
+        hole = {"podSelector": {"matchLabels": {"app": "db"}}, "policyTypes": ["Egress"], "egress": [way]}
+        beside = {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"to": [{"podSelector": {}}]}]}
+
+        def opened(argv: tuple[str, ...]) -> Said | None:
+            if ground.get(RESTORES, "back", VELERO) and not ground.get(NETWORKPOLICIES, "restored", QUARANTINE):
+                ground.api.create(NETWORKPOLICIES, {"metadata": {"name": "restored"}, "spec": hole}, QUARANTINE)
+                ground.api.create(NETWORKPOLICIES, {"metadata": {"name": "beside"}, "spec": beside}, QUARANTINE)
+            return None
+
+        ground.ways.strange = opened
+        done = await ground.prove()
+        assert done.facts["prove.isolation"]["closed"] is True
+        assert done.facts["prove.isolation_after"]["closed"] is False
+        assert done.message.startswith("isolation not enforced: it is not closed: network policies")
+        assert "open it: restored" in done.message
+        assert "beside" not in done.message
+
+
 async def test_policies_that_take_their_time_are_waited_for() -> None:
     async with grounds() as ground:
         rounds = iter(range(1000))
