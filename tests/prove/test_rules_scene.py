@@ -154,6 +154,25 @@ def test_no_exception_lets_anything_in_that_opens_the_quarantine_or_acts_on_the_
         assert (rule, verb) in says(found, what), app.name
 
 
+@pytest.mark.parametrize(
+    ("group", "pointer", "value"),
+    [
+        ("rds.aws.upbound.io", "/spec/deletionPolicy", "Orphan"),
+        ("rds.aws.m.upbound.io", "/spec/managementPolicies", ["Observe"]),
+        ("rds.services.k8s.aws", "/metadata/annotations/services.k8s.aws~1deletion-policy", "retain"),
+        ("sql.azure.com", "/metadata/annotations/serviceoperator.azure.com~1reconcile-policy", "skip"),
+    ],
+)
+def test_an_allowed_resource_of_a_cloud_outlives_its_copy_and_is_looked_at(
+    group: str, pointer: str, value: Any
+) -> None:
+    body = here(thing(f"{group}/v1", "Database", "orders", spec={}))
+    point = Contents("velero", "p", HERE, (Item(f"databases.{group}", HERE, "orders", body),))
+    free = Allowed(rule="S10", what=f"databases.{group}", reason="a test", expires="2999-01-01T00:00:00Z")
+    (one,) = judge(point, Options(target=THERE, allow=(free,))).expected
+    assert (one["pointer"], one["value"]) == (pointer, value)
+
+
 def test_what_stays_at_zero_is_never_green_because_none_of_none_are_ready() -> None:
     consumer, idle = workload(name="mail"), workload(name="idle")
     consumer["metadata"]["labels"]["lazarus/role"] = "consumer"

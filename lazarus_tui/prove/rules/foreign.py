@@ -7,6 +7,7 @@ from typing import Any
 
 from lazarus_tui.prove.points import Item
 from lazarus_tui.prove.rules.finding import Finding, Rule, Scene, Verb, skipping
+from lazarus_tui.prove.rules.patching import at, pointer
 
 # Built-in groups of the API server without a dot, and those under k8s.io that it serves itself.
 BUILT_IN = frozenset({
@@ -31,11 +32,15 @@ _CREATES_OUTSIDE = (
     "*.gcp.crossplane.io", "*.run.tanzu.vmware.com", "*.kappctrl.k14s.io", "*.operators.coreos.com", "*.helm.cattle.io",
     "*.fleet.cattle.io", "*.kafka.strimzi.io",
 )  # fmt: skip
+# The first that the group ends in. Namespaced resources of Crossplane 2 have no deletion policy: they only look.
 _ORPHAN: Mapping[str, Mapping[str, Any]] = {
+    ".m.crossplane.io": {"spec": {"managementPolicies": ["Observe"]}},
+    ".m.upbound.io": {"spec": {"managementPolicies": ["Observe"]}},
     "crossplane.io": {"spec": {"deletionPolicy": "Orphan"}},
     "upbound.io": {"spec": {"deletionPolicy": "Orphan"}},
     "services.k8s.aws": {"metadata": {"annotations": {"services.k8s.aws/deletion-policy": "retain"}}},
     "cnrm.cloud.google.com": {"metadata": {"annotations": {"cnrm.cloud.google.com/deletion-policy": "abandon"}}},
+    "azure.com": {"metadata": {"annotations": {"serviceoperator.azure.com/reconcile-policy": "skip"}}},
 }
 # Operators of databases: what to take out of their resource so that the copy writes into no archive of the original.
 _ARCHIVES: Mapping[str, tuple[tuple[str, ...], ...]] = {
@@ -63,7 +68,9 @@ def orphaned(item: Item) -> Finding | None:
     """What an allowed resource needs, so that deleting the copy deletes nothing real (S10)."""
     for group, patch in _ORPHAN.items():
         if item.group.endswith(group):
-            keys = [("/spec/deletionPolicy", "Orphan")] if "spec" in patch else []
+            notes = ("metadata", "annotations")
+            keys = [(pointer(("spec", key)), value) for key, value in (patch.get("spec") or {}).items()]
+            keys += [(pointer((*notes, key)), value) for key, value in (at(patch, notes) or {}).items()]
             return Finding(Verb.CHANGE, "deleting the copy leaves the real resource alone", patch, expects=tuple(keys))
     return None
 
