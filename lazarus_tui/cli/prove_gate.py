@@ -82,14 +82,18 @@ def _asked(session: Session, given: dict[str, Any]) -> Gated:
         raise Refused(Fault("usage", "name either a workload or a policy", "--workload", "--workload NS[/KIND/NAME]"))
     within, now = _duration(given["within"], "--newer-than"), datetime.now(UTC)
     rungs = _rungs(given["require"])
+    if policy and rungs:
+        what = "a policy says itself which rungs its proofs have to pass"
+        raise Refused(Fault("usage", what, "--require", "require: in the policy's file, or --workload"))
     if policy:
         return gate_policy(row_of(session, policy), within=within, now=now)
     namespace, _, rest = str(workload).partition("/")
     if not namespace or (rest and (rest.count("/") != 1 or not all(rest.split("/")))):
         raise Refused(Fault("usage", f"{workload!r} is no workload", "--workload", "NAMESPACE or NAMESPACE/KIND/NAME"))
-    context = session.context()
-    operations = [one for one in session.records("operations").values() if one.context == context]
-    return gated(operations, namespace, rest, within=within, now=now, require=rungs)
+    session.context()
+    views = session.records("proofs").values()
+    usual = any(Verdict.PASSED in one.upper().replace(" ", "").split(",") for one in given["require"])
+    return gated(views, namespace, rest, within=within, now=now, require=rungs, usual=usual)
 
 
 def row_of(session: Session, name: str) -> ProofPolicyRow:

@@ -1,4 +1,4 @@
-"""Whether a workload was proven, recently enough, for a pipeline to go on. Pure: from operations of one context."""
+"""Whether a workload was proven, recently enough, for a pipeline to go on. Pure: from the proofs of one context."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import msgspec
 
 from lazarus_tui.model.clock import parse_rfc3339
 from lazarus_tui.model.durations import human
-from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.proof_policies import ProofPolicyRow, Standing
-from lazarus_tui.model.proofs import KIND, Ladder, ProofRecord, record_of
+from lazarus_tui.model.proofs import REQUIRED, Ladder, ProofRecord, ProofView
 from lazarus_tui.model.verdict import Verdict
 
 OPEN, RED, UNKNOWN = 0, 2, 4  # exit codes of the gate
+# What ended later than now by more than this was stamped by a wrong clock: its age is not known.
+AHEAD = timedelta(minutes=5)
 
 
 class Gated(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,34 +32,43 @@ class Gated(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def gate(
-    operations: Iterable[Operation], namespace: str, workload: str, *, within: timedelta, now: datetime,
-    require: Sequence[str] = (),
+    views: Iterable[ProofView], namespace: str, workload: str, *, within: timedelta, now: datetime,
+    require: Sequence[str] = (), usual: bool = False,
 ) -> Gated:  # fmt: skip
     """``workload``: ``Kind/name``, or "" for the whole namespace, which a proof of a part does not stand for.
+    ``usual``: a proof that had to pass less than the usual rungs is no green one.
 
     The newest proof that came to PASSED or FAILED decides; one that could not be run says nothing about the point, and
     an older one that did still stands.
     """
-    found = sorted(_about(operations, namespace, workload), key=lambda one: one[0].ended, reverse=True)
+    found = sorted(_about(views, namespace, workload), key=lambda one: one[0].ended, reverse=True)
     controls = [(done, record) for done, record in found if record.control and _clear(record.verdict)]
     if controls and controls[0][1].verdict is Verdict.FAILED:
         done, record = controls[0]
         return _gated(RED, Verdict.FAILED, f"control failed: {record.words}", done, record, now)
     proofs = [(done, record, _verdict(record, workload, require)) for done, record in found if not record.control]
+    if usual:
+        proofs = [one for one in proofs if one[2] is not Verdict.PASSED or set(REQUIRED) <= set(one[1].required)]
     judged = [one for one in proofs if _clear(one[2])]
     if not judged:
         last = f"; the newest proof says {proofs[0][2]}: {proofs[0][1].words}" if proofs else ""
         return Gated(code=UNKNOWN, verdict=Verdict.NOT_TESTED, words=f"it was never proven{last}")
     done, record, verdict = judged[0]
     old = now - parse_rfc3339(done.ended)
-    if old > within:
-        words = f"the newest proof is {human(old)} old, and {human(within)} is the limit"
-        return _gated(UNKNOWN, Verdict.NOT_TESTED, words, done, record, now)
+    if why := _aged(old, within):
+        return _gated(UNKNOWN, Verdict.NOT_TESTED, why, done, record, now)
     code = OPEN if verdict is Verdict.PASSED else RED
     return _gated(code, verdict, record.words, done, record, now)
 
 
-def _gated(code: int, verdict: Verdict, words: str, done: Operation, record: ProofRecord, now: datetime) -> Gated:
+def _aged(age: timedelta, within: timedelta) -> str:
+    """Why a proof of this age does not count, "" when it is new enough."""
+    if age < -AHEAD:
+        return "the newest proof is stamped later than now: a clock was set, and how old it is is not known"
+    return f"the newest proof is {human(age)} old, and {human(within)} is the limit" if age > within else ""
+
+
+def _gated(code: int, verdict: Verdict, words: str, done: ProofView, record: ProofRecord, now: datetime) -> Gated:
     age = (now - parse_rfc3339(done.ended)).total_seconds()
     return Gated(
         code=code, verdict=verdict, words=words, operation=done.id, at=done.ended, point=record.point,
@@ -80,18 +90,18 @@ def _stands(one: Standing, within: timedelta, now: datetime) -> Gated:
     if one.verdict is Verdict.FAILED or one.control == "failed":
         words = f"{one.subject}: {one.words}"
         return Gated(code=RED, verdict=Verdict.FAILED, words=words, age_seconds=seconds, **known)
-    if age is None or not one.green or age > within:
-        old = f"the newest proof is {human(age)} old, and {human(within)} is the limit" if age and one.green else ""
+    old = _aged(age, within) if age is not None and one.green else ""
+    if age is None or not one.green or old:
         words = f"{one.subject}: {old or one.words}"
         return Gated(code=UNKNOWN, verdict=Verdict.NOT_TESTED, words=words, age_seconds=seconds, **known)
     words = f"{one.subject}: {one.words}"
     return Gated(code=OPEN, verdict=Verdict.PASSED, words=words, age_seconds=seconds, **known)
 
 
-def _about(operations: Iterable[Operation], namespace: str, workload: str) -> Iterable[tuple[Operation, ProofRecord]]:
-    for done in operations:
-        record = record_of(done.facts) if done.kind == KIND and done.ended else None
-        if record is not None and record.namespace == namespace and record.workload in ("", workload):
+def _about(views: Iterable[ProofView], namespace: str, workload: str) -> Iterable[tuple[ProofView, ProofRecord]]:
+    for done in views:
+        record = done.record
+        if record is not None and done.ended and record.namespace == namespace and record.workload in ("", workload):
             yield done, record
 
 

@@ -17,6 +17,7 @@ from lazarus_tui.link.protocol import Fault
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.proof_policies import Entry, ProofPolicy, ProofPolicyRow, QueueRow, Selector, Standing, Subject
+from lazarus_tui.model.proofs import view
 from lazarus_tui.model.verdict import Verdict
 from tests.cli.conftest import topic
 from tests.posture.test_gating import proof
@@ -40,7 +41,8 @@ def recent(done: Operation) -> Operation:
 
 
 def operations(*found: Operation) -> Any:
-    return topic("operations", {one.id: one for one in found})
+    """The proofs of a context, which are kept for longer than its operations."""
+    return topic("proofs/prod", {one.id: view(one) for one in found})
 
 
 @pytest.mark.parametrize(
@@ -51,6 +53,8 @@ def operations(*found: Operation) -> Any:
         ([proof("INCONCLUSIVE")], [], 4),
         ([], [], 4),
         ([proof()], ["--require", "PASSED,data right"], 4),
+        ([proof(required=("exists",))], [], 0),
+        ([proof(required=("exists",))], ["--require", "PASSED"], 4),
         ([proof()], ["--newer-than", "1us"], 4),
     ],
 )
@@ -67,6 +71,7 @@ def test_the_gate_is_its_exit_code(lazarus: Any, found: list[Operation], words: 
     [
         ("--workload", "shop", "--policy", "shop"), (), ("--workload", "shop/db"),
         ("--workload", "shop", "--newer-than", "1d"),
+        ("--policy", "shop", "--require", "data right"),
         ("--workload", "shop", "--require", "healty"), ("--workload", "shop", "--newer-than", "0"),
     ],
 )  # fmt: skip

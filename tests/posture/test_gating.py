@@ -11,7 +11,7 @@ import pytest
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.proof_policies import ProofPolicy, ProofPolicyRow, Selector, Standing, Subject
-from lazarus_tui.model.proofs import Ladder, ProofRecord, Rung
+from lazarus_tui.model.proofs import Ladder, ProofRecord, Rung, view
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.posture.gating import Gated, gate, gate_policy
 
@@ -33,7 +33,8 @@ def proof(verdict: str = "PASSED", hours: float = 1.0, **fields: Any) -> Operati
 
 
 def ask(*found: Operation, workload: str = "", **more: Any) -> Gated:
-    return gate(found, "shop", workload, within=DAY, now=NOW, **more)
+    views = [seen for one in found if (seen := view(one)) is not None]
+    return gate(views, "shop", workload, within=DAY, now=NOW, **more)
 
 
 def red_rung(name: str) -> Ladder:
@@ -53,6 +54,9 @@ def red_rung(name: str) -> Ladder:
         ([proof("FAILED", 1), proof("PASSED", 2)], 2, "said FAILED"),
         ([proof("PASSED", 1), proof("FAILED", 2)], 0, "said PASSED"),
         ([proof("PASSED", 25)], 4, "1d1h old"),
+        ([proof("PASSED", -1)], 4, "a clock was set"),
+        ([proof("PASSED", -1), proof("FAILED", 1)], 4, "a clock was set"),
+        ([proof("PASSED", -0.01)], 0, "said PASSED"),
         ([proof("FAILED", 25)], 4, "old"),
         ([proof(namespace="other")], 4, "never proven"),
         ([proof(workload="StatefulSet/db")], 4, "never proven"),
@@ -84,6 +88,15 @@ def test_other_rungs_than_the_usual_ones_can_be_asked_for() -> None:
     assert ask(proof(), require=["data right"]).code == 4, "what was not tested is not green"
 
 
+def test_a_proof_that_had_to_pass_less_is_not_green_where_the_usual_rungs_are_asked_for() -> None:
+    little = Ladder("shop/StatefulSet/db", (Rung("exists", Verdict.PASSED), Rung("complete", Verdict.FAILED)))
+    easy = proof(ladders=(little,), required=("exists",))
+    assert ask(easy).code == 0
+    assert ask(easy, usual=True).code == 4
+    assert ask(easy, proof(hours=2), usual=True).code == 0
+    assert ask(easy, proof("FAILED", hours=2), usual=True).code == 2
+
+
 def row(*standings: Standing) -> ProofPolicyRow:
     policy = ProofPolicy(name="p", workloads=(Selector(namespace="shop"),), points=("latest",))
     return ProofPolicyRow(policy=policy, standings=standings)
@@ -101,6 +114,7 @@ def stands(name: str, hours: float = 1.0, **fields: Any) -> Standing:
         ((), 4),
         ((stands("a"), stands("b")), 0),
         ((stands("a"), stands("b", 30)), 4),
+        ((stands("a"), stands("b", -30)), 4),
         ((stands("a"), Standing(subject=Subject("b"))), 4),
         ((stands("a", 30), stands("b", verdict=Verdict.FAILED, green=False)), 2),
         ((stands("a", control="failed", green=False), stands("b")), 2),
