@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lazarus_tui.model.operation import CheckResult
-from lazarus_tui.model.proofs import Ladder, Rung, climb
+from lazarus_tui.model.proofs import RUNGS, Ladder, Rung, climb
 from lazarus_tui.model.verdict import Verdict, worst
 from lazarus_tui.prove.proof.compare import COMPARED, WORKLOADS
 from lazarus_tui.prove.proof.identity import IDENTITY
@@ -68,6 +68,16 @@ def ladders(found: Evidence) -> tuple[Ladder, ...]:
         whole = {"claims": None, "kind": only.partition("/")[0], "name": only.partition("/")[2]}
         return (Ladder(f"{source}/{only}" if only else source, climb(_rungs(found, whole))),)
     return tuple(Ladder(f"{source}/{w['kind']}/{w['name']}", climb(_rungs(found, w))) for w in workloads)
+
+
+def counted(found: Evidence, climbed: Sequence[Ladder]) -> tuple[Ladder, ...]:
+    """The ladders that make the verdict of the whole: what stays at zero was not tested, and is left to its own ladder
+    as long as anything else runs."""
+    source = str(found.params.get("namespace") or "")
+    still = {f"{source}/{w['kind']}/{w['name']}" for w in _wanted(found) if at_rest(found, w)}
+    below = RUNGS[: RUNGS.index("healthy")]
+    kept = (one for one in climbed if one.workload not in still or one.verdict(below) is not PASSED)
+    return tuple(kept) or tuple(climbed)
 
 
 def _wanted(found: Evidence) -> list[Mapping[str, Any]]:
@@ -223,6 +233,8 @@ def _healthy(found: Evidence, workload: Mapping[str, Any]) -> Rung:
     if not shown_closed(facts):
         return Rung(name, INCONCLUSIVE, "the quarantine was not shown to be closed")
     at = str(facts.get("checks.t12") or facts.get("checks.t10") or "")
+    if at_rest(found, workload):
+        return Rung(name, NOT_TESTED, "it stays at zero replicas: nothing of it was started", at)
     ready = _is_ready(found, workload)
     results = [r for r in found.checks if needed(r) and rung_of(r) == "healthy"]
     red = [r for r in results if r.verdict is not PASSED]
@@ -289,4 +301,13 @@ def _is_copied(volume: Mapping[str, Any]) -> bool:
 
 
 def red_checks(results: Iterable[CheckResult]) -> list[CheckResult]:
-    return [result for result in results if result.verdict is FAILED and result.kind != "restore"]
+    """Of those that decide: a check that is not needed may be red always, and keeps nothing from green."""
+    return [result for result in results if result.verdict is FAILED and needed(result)]
+
+
+def at_rest(found: Evidence, workload: Mapping[str, Any]) -> bool:
+    """Whether it was brought back at zero replicas and stays there as planned: nothing of it was ever started."""
+    label = f"{workload.get('kind')}/{workload.get('name')}"
+    counted = (found.facts.get("prove.ready") or {}).get(label)
+    planned = int((found.params.get("replicas") or {}).get(label) or 0)
+    return bool(counted and counted[1] == 0) and max(planned, int(workload.get("replicas") or 0)) == 0

@@ -12,7 +12,7 @@ from lazarus_tui.model.operation import Figures
 from lazarus_tui.model.proofs import REQUIRED, RUNGS, Ladder, ProofRecord, Reached, Trouble, overall, targets
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.prove.proof.rerun import deviation
-from lazarus_tui.prove.proof.rungs import Evidence, ladders, red_checks, shown_closed
+from lazarus_tui.prove.proof.rungs import Evidence, counted, ladders, red_checks, shown_closed
 from lazarus_tui.prove.proof.tried import STUMBLED
 
 SABOTAGED = "prove.sabotaged"
@@ -24,8 +24,9 @@ def judge(operation: str, found: Evidence, figures: Figures) -> ProofRecord:
     climbed = ladders(found)
     required = tuple(params.get("require") or REQUIRED)
     not_green = tuple(str(one) for one in params.get("not_green") or ())
-    verdict = overall(climbed, required, [*not_green, *([str(found.stopped)] if found.stopped else [])])
-    words = _words(climbed, required, not_green)
+    deciding = counted(found, climbed)
+    verdict = overall(deciding, required, [*not_green, *([str(found.stopped)] if found.stopped else [])])
+    words = _words(deciding, required, not_green)
     control = str(params.get("control") or "")
     if control:
         verdict, words = _controlled(control, found)

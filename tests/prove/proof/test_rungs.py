@@ -192,6 +192,27 @@ def test_targets_are_met_missed_or_unknown() -> None:
     assert [one.result for one in blind.targets] == [Reached.UNKNOWN, Reached.NONE]
 
 
+# --- what stays at zero
+
+AT_REST = {"kind": "Deployment", "name": "idle", "claims": [], "replicas": 0}
+ORDERS = {"kind": "StatefulSet", "name": "orders", "claims": ["data-orders-0"], "replicas": 1}
+
+
+def test_what_was_never_started_is_not_healthy_and_leaves_the_rest_to_its_own() -> None:
+    ready = {"StatefulSet/orders": [1, 1], "Deployment/idle": [0, 0]}
+    record = judged(evidence(prove__workloads=[AT_REST, ORDERS], prove__ready=ready))
+    idle, orders = record.ladders
+    assert (idle.rung("healthy").verdict, "zero" in idle.rung("healthy").why) == (NOT_TESTED, True)
+    assert (record.verdict_of(idle), record.verdict_of(orders), record.verdict) == (NOT_TESTED, PASSED, PASSED)
+    spoiled = judged(evidence(prove__workloads=[AT_REST, ORDERS], prove__ready=ready, restore__errors=1))
+    assert spoiled.verdict is FAILED
+
+
+def test_where_nothing_is_started_nothing_is_proven() -> None:
+    record = judged(evidence(prove__workloads=[AT_REST], prove__ready={"Deployment/idle": [0, 0]}))
+    assert (record.verdict, exit_code(record)) == (NOT_TESTED, 4)
+
+
 # --- controls
 
 
@@ -221,6 +242,12 @@ def test_a_control_that_nobody_noticed_is_red() -> None:
 )  # fmt: skip
 def test_a_control_that_is_red_for_another_reason_says_nothing(more: dict[str, Any]) -> None:
     assert controlled([check("orders answer", FAILED)], **more).verdict is INCONCLUSIVE
+
+
+def test_a_check_that_decides_nothing_noticed_nothing() -> None:
+    """It may be red of every copy; of a proof proper it keeps nothing from green."""
+    record = controlled([check("orders answer"), check("a wish", FAILED, needed=False)])
+    assert (record.verdict, "no check noticed" in record.words) == (FAILED, True)
 
 
 def test_a_check_that_could_not_run_noticed_nothing() -> None:
