@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -23,7 +23,7 @@ from lazarus_tui.model.cron import CronError
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.plan import Danger, Plan, PlanRefused
 from lazarus_tui.model.policies import GRACE
-from lazarus_tui.model.proof_policies import Entry, State, may_begin, proven_already, standing
+from lazarus_tui.model.proof_policies import Entry, State, Subject, may_begin, proven_already, standing
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +96,9 @@ class ProofRuns:
             stored.waiting = str(error)
         except JournalError as error:
             stored.waiting = error.what
+        except Exception:  # one policy must not keep the others, and what is overdue, from being looked at
+            log.exception("proofs of %s in %s", stored.policy.name, stored.context)
+            stored.waiting = "something unexpected failed; see engine.log"
         if stored.waiting and stored.waiting != stored.told:
             log.warning("proofs of %s in %s: %s", stored.policy.name, stored.context, stored.waiting)
         stored.told = stored.waiting
@@ -258,15 +261,27 @@ def overdue(stored: Stored, book: ProofBook, now: datetime) -> tuple[str, str]:
         oldest = min(late, key=lambda one: one.queued)
         why = oldest.waiting or stored.waiting or "it has not begun"
         return oldest.queued, f"the proof of {oldest.subject} from {oldest.point} did not begin: {why}"
+    if stored.waiting and stored.overdue:
+        return stored.overdue_due, stored.overdue  # while nothing can be looked at, nothing is known to be over
     if stored.waits_since is not None and now - stored.waits_since > limit:
         return rfc3339(stored.waits_since), f"nothing of it can be looked at: {stored.waiting}"
     ended = [one for one in entries if one.state in (State.DONE, State.REFUSED) and not one.control]
-    newest = max(ended, key=lambda one: one.ended, default=None)
+    last = {one.subject: one for one in sorted(ended, key=lambda one: one.ended)}
+    newest = max(last.values(), key=lambda one: one.ended, default=None)
     if stored.missed_at and (newest is None or newest.ended < stored.missed_at):
         return stored.missed_at, stored.missed_why
-    if newest is not None and newest.state is State.REFUSED:
-        return newest.ended, f"the proof of {newest.subject} from {newest.point} could not be planned: {newest.words}"
+    if newest is not None and (refused := _refusals(stored, last.values(), newest)):
+        one = max(refused, key=lambda one: one.ended)
+        return one.ended, f"the proof of {one.subject} from {one.point} could not be planned: {one.words}"
     return "", ""
+
+
+def _refusals(stored: Stored, last: Iterable[Entry], newest: Entry) -> list[Entry]:
+    """Workloads whose last proof was refused, whatever became of the others; one that labels found and that has had no
+    part in what was queued since is gone."""
+    named = {Subject(one.namespace, one.workload) for one in stored.policy.workloads if not one.labels}
+    found = [one for one in last if one.state is State.REFUSED]
+    return [one for one in found if one.subject in named or one.ended >= newest.queued]
 
 
 def _by(entry: Entry) -> str:

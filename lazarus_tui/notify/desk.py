@@ -80,18 +80,20 @@ class Desk:
                 await self._give_up(parcel, "the sink is no longer in the settings")
             newest = self._journal.newest
             for event in await self._journal.events_after(self._read, *reading.KINDS):
-                await self._queue(self._found(await self._source(event)), event.seq)
+                await self._queue(await self._found(event), event.seq)
                 self._read = event.seq
             self._read = max(self._read, newest)
             if self._read - (self.outbox.upto or 0) > UNMARKED:
                 await self.outbox.mark(self._read)
 
-    def _found(self, source: reading.Source) -> Sequence[Notice]:
-        """A record that cannot be read must not keep the next ones from being told."""
+    async def _found(self, event: Event) -> Sequence[Notice]:
+        """A record that cannot be read must not keep the next ones from being told. Raises ``JournalError``."""
         try:
-            return reading.read(source)
+            return reading.read(await self._source(event))
+        except JournalError:
+            raise
         except Exception:
-            log.exception("event %d of the journal is not told", source.event.seq)
+            log.exception("event %d of the journal is not told", event.seq)
             return ()
 
     async def tell(self, notices: Iterable[Notice]) -> None:

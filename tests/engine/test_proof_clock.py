@@ -8,7 +8,7 @@ from lazarus_tui.engine.proof_book import CAUGHT_UP, OVERDUE
 from lazarus_tui.engine.proof_calls import EnableParams
 from lazarus_tui.kube.errors import Forbidden
 from lazarus_tui.model.policies import Blackout
-from lazarus_tui.model.proof_policies import State
+from lazarus_tui.model.proof_policies import Selector, State
 from lazarus_tui.notify.reading import Source, read
 from tests.engine.proofs import Proofs, policy, proofs
 from tests.engine.world import CONTEXT
@@ -131,6 +131,59 @@ async def test_what_cannot_be_planned_is_tried_for_minutes_then_refused_and_over
         it.completed("second")
         await it.look(8)
         assert (it.told()[1], it.row().overdue) == ("second done: found PASSED", "")
+
+
+async def test_what_was_refused_of_one_workload_is_overdue_whatever_became_of_another() -> None:
+    async with proofs() as it:
+        await it.store(policy(workloads=(Selector(namespace="shop"), Selector(namespace="mail")), at_once=2))
+        it.completed("first")
+        it.refusing = "there is no usable point"
+        await it.look(4)
+        await it.after(6)
+        assert it.row().overdue.startswith("the proof of shop from first could not be planned")
+        it.refusing = ""
+        it.completed("letters", namespace="mail")
+        await it.look(8)
+        assert it.told()[1] == "letters done: found PASSED"
+        assert it.row().overdue.startswith("the proof of shop from first could not be planned")
+        assert await it.events(CAUGHT_UP) == []
+        it.completed("second")
+        await it.look(8)
+        assert (it.row().overdue, len(await it.events(OVERDUE)), len(await it.events(CAUGHT_UP))) == ("", 1, 1)
+
+
+async def test_an_engine_that_starts_anew_before_a_cluster_that_is_away_gives_no_all_clear() -> None:
+    async with proofs() as it:
+        await it.store(policy(late_seconds=600.0))
+        it.away = True
+        await it.look()
+        await it.after(15)
+        assert len(await it.events(OVERDUE)) == 1
+        await it.dies()
+        it.away = True
+        await it.look(3)
+        assert "nothing of it can be looked at" in it.row().overdue
+        assert (len(await it.events(OVERDUE)), await it.events(CAUGHT_UP)) == (1, [])
+        it.away = False
+        await it.look(2)
+        assert (it.row().overdue, len(await it.events(CAUGHT_UP))) == ("", 1)
+
+
+async def test_one_policy_that_cannot_be_looked_at_keeps_neither_the_others_nor_its_own_alarm_waiting() -> None:
+    async with proofs() as it:
+
+        def spoiled(context: str) -> Any:
+            raise ValueError("not a time")
+
+        await it.store(policy(late_seconds=600.0))
+        await it.store(nightly(name="nights"))
+        it.runs._watch._backups = spoiled
+        it.completed("first")
+        await until(it, 3)
+        await it.look(8)
+        assert it.ran == ["first"], "the other one is proven by the clock"
+        await it.after(15)
+        assert "something unexpected" in it.row().overdue
 
 
 # --- windows

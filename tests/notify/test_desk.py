@@ -42,6 +42,21 @@ async def test_a_failed_proof_is_told_and_one_that_passes_resolves_it(office: Of
     assert office.desk.outbox.waiting == ()
 
 
+async def test_a_record_that_cannot_be_read_keeps_no_other_news_back(office: Office) -> None:
+    await office.boot()
+    find = office.journal.find
+
+    async def spoiled(prefix: str) -> Any:
+        if prefix.endswith("1"):
+            raise ValueError("an operation's record was changed")
+        return await find(prefix)
+
+    office.desk._journal.find = spoiled  # type: ignore[method-assign]
+    await office.journal.append(f"{1:016x}", ("op.ended", ENDED))
+    await office.happens(proof(Verdict.FAILED, 2), "op.ended", ENDED)
+    assert [one.operation for one in office.post.notices] == [f"{2:016x}"]
+
+
 async def test_what_happened_before_there_was_a_sink_is_no_news(office: Office) -> None:
     office.sinks = ()
     await office.boot()
