@@ -17,7 +17,7 @@ import msgspec
 from lazarus_tui.model.clock import parse_rfc3339
 from lazarus_tui.model.plan import digest
 from lazarus_tui.model.policies import MOST_RUNS, RUN_ALL, RUN_ONCE, SKIP, Blackout, Timed, closed_until
-from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.model.verdict import Verdict, worst
 
 ON_COMPLETION = "on-completion"
 # What waits at most of one policy; beyond it the oldest is left out, and that is recorded.
@@ -159,8 +159,8 @@ def proven_already(policy: ProofPolicy, entries: Iterable[Entry], new: Entry, po
     """Why ``point`` is not proven again for ``new``, "" when it is. What came to no verdict does not count."""
     for one in entries if not new.by_hand else ():
         same = (one.policy, one.subject, one.point, one.control) == (new.policy, new.subject, point, new.control)
-        if not same or one.id == new.id:
-            continue
+        if not same or one.id == new.id or (one.uid and new.uid and one.uid != new.uid):
+            continue  # another backup may have the name of one that was removed
         if one.state is State.RUNNING:
             return f"operation {one.operation[:8]} proves {point} now"
         if one.judged and one.verdict in (Verdict.PASSED, Verdict.FAILED):
@@ -171,7 +171,8 @@ def proven_already(policy: ProofPolicy, entries: Iterable[Entry], new: Entry, po
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """How one workload of a policy stands. ``green``: its newest proof passed, and its controls go red."""
+    """How one workload of a policy stands. ``green``: the newest proof of each of the policy's points passed, and its
+    controls go red."""
 
     subject: Subject
     verdict: Verdict = Verdict.NOT_TESTED
@@ -188,7 +189,7 @@ def standing(policy: ProofPolicy, subject: Subject, entries: Iterable[Entry], no
     """From all entries of a policy, in the order they ended."""
     ended = [one for one in entries if one.policy == policy.name and one.subject == subject and one.judged]
     proofs, controls = [one for one in ended if not one.control], [one for one in ended if one.control]
-    proof, control = max(proofs, key=_ended, default=None), max(controls, key=_ended, default=None)
+    proof, control = _deciding(policy, proofs), max(controls, key=_ended, default=None)
     how = _controlled(policy, control, now)
     if proof is None:
         return Standing(subject=subject, control=how, control_at=control.ended if control else "")
@@ -201,6 +202,17 @@ def standing(policy: ProofPolicy, subject: Subject, entries: Iterable[Entry], no
         subject=subject, verdict=proof.verdict, at=proof.ended, point=proof.point, operation=proof.operation,
         control=how, control_at=control.ended if control else "", green=green, words=words,
     )  # fmt: skip
+
+
+def _deciding(policy: ProofPolicy, proofs: Iterable[Entry]) -> Entry | None:
+    """Of each choice of a point the newest proof, and of these the worst: that an old point is good does not make up
+    for the newest one, whichever is proven last."""
+    newest: dict[str, Entry] = {}
+    for one in sorted(proofs, key=_ended):
+        asked = str(one.params.get("point") or "")
+        newest[asked if asked in policy.by_clock else ON_COMPLETION] = one
+    verdict = worst(one.verdict for one in newest.values())
+    return max((one for one in newest.values() if one.verdict is verdict), key=_ended, default=None)
 
 
 def _ended(entry: Entry) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -72,6 +73,12 @@ def test_a_point_that_is_proven_now_is_not_begun_a_second_time() -> None:
     assert not proven_already(policy(), [running], running, "b", NOW)
 
 
+def test_another_backup_of_the_same_name_was_not_proven() -> None:
+    done, new = entry(1, uid="first"), entry(2, state=State.WAITING, ended="", uid="second")
+    assert not proven_already(policy(), [done], new, "b", NOW)
+    assert proven_already(policy(), [done], msgspec.structs.replace(new, uid="first"), "b", NOW)
+
+
 @settings(max_examples=60)
 @given(st.integers(0, 366 * 24 * 4))
 def test_inside_a_window_of_local_time_a_proof_begins_and_outside_it_waits(quarters: int) -> None:
@@ -131,6 +138,17 @@ def test_green_needs_a_passed_proof_and_never_stands_over_a_control_that_did_not
     fresh = not controls or NOW - timedelta(days=14) <= datetime.fromisoformat(controls[-1].ended)
     assert stands.green == (passed and red and fresh)
     assert stands.verdict == (proofs[-1].verdict if proofs else Verdict.NOT_TESTED)
+
+
+def test_that_an_old_point_is_good_does_not_make_up_for_the_newest_one() -> None:
+    found = policy(points=("latest", "oldest"))
+    bad = entry(1, Verdict.FAILED, 600, params={"point": "latest"}, point="new")
+    good = entry(2, Verdict.PASSED, 60, params={"point": "oldest"}, point="old")
+    stands = standing(found, SHOP, [bad, good], NOW)
+    assert (stands.verdict, stands.point, stands.green) == (Verdict.FAILED, "new", False)
+    again = entry(3, Verdict.PASSED, 30, params={"point": "latest"}, point="newer")
+    stands = standing(found, SHOP, [bad, good, again], NOW)
+    assert (stands.verdict, stands.point, stands.green) == (Verdict.PASSED, "newer", True)
 
 
 @given(st.lists(st.tuples(VERDICTS, st.booleans(), st.integers(0, 40)), max_size=8))
