@@ -40,6 +40,8 @@ _LONG_WORD = re.compile(r"[A-Za-z0-9+/_=-]{24,}")
 _SECRET_KEYS = re.compile(
     r"(?i)(token|password|passwd|api[_-]?key|authorization|client-key-data|private[_-]?key|access[_-]?key|credential)"
 )
+# Names of a Secret's keys: what a check reads a password from, not one (docs/checks.md).
+_REFERENCES = ("passwordKey", "password_key")
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -99,4 +101,4 @@ def redact_value(value: Any, *, keys: bool = True) -> Any:
 def _hides(key: str, item: object, secret: bool) -> bool:
     if key == _LAST_APPLIED or key == "stringData" or (secret and key == "data"):
         return True
-    return bool(_SECRET_KEYS.search(key)) and isinstance(item, str | bytes) and bool(item)
+    return bool(_SECRET_KEYS.search(key)) and key not in _REFERENCES and isinstance(item, str | bytes) and bool(item)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from lazarus_tui.model.plan import PlanRefused
+from lazarus_tui.model.redact import redact_value
 from lazarus_tui.prove.wanted import Check, Expect, HttpCheck, JobCheck, PodCheck, Reached, TcpCheck, Tls
 from lazarus_tui.prove.wanted_data import DataCheck, DataWatermark, FileWatermark, MongodbCheck, RedisCheck
 
@@ -68,8 +69,10 @@ def _look(check: Check, sources: Mapping[str, str]) -> None:
             raise _wrong(check, "port is missing")
     elif isinstance(check, JobCheck) and bool(check.job) == bool(check.image):
         raise _wrong(check, "a job is either a restored one (job) or one of an image")
-    elif isinstance(check, PodCheck) and not check.image:
-        raise _wrong(check, "image is empty")
+    elif isinstance(check, PodCheck):
+        if not check.image:
+            raise _wrong(check, "image is empty")
+        _no_secrets(check, check.env)
     if isinstance(check, DataCheck):
         _data(check)
     _tls(check)
@@ -122,8 +125,17 @@ def _http(check: HttpCheck, sources: Mapping[str, str]) -> None:
     for name, value in check.headers.items():
         if not _HEADER.fullmatch(name) or not _printable(value.replace(" ", "")):
             raise _wrong(check, f"header {name[:32]!r} cannot be sent")
+    _no_secrets(check, check.headers)
     if check.host and not _printable(check.host):
         raise _wrong(check, "host cannot be sent")
+
+
+def _no_secrets(check: Check, given: Mapping[str, str]) -> None:
+    """A plan is journalled as it was approved: nothing could be taken out of it later."""
+    for name, value in given.items():
+        if redact_value({name: value}, keys=False) != {name: value}:
+            what = f"{name[:32]} holds what looks like a password or a token, and the journal keeps no secrets"
+            raise _wrong(check, what, "ask what needs none, or run a command where the secret is (exec)")
 
 
 def _printable(text: str) -> bool:

@@ -75,6 +75,13 @@ def test_objects_lose_what_nobody_may_keep() -> None:
     assert obj["data"] == {"anything": CANARY}, "the original is not touched"
 
 
+def test_the_name_of_a_secrets_key_is_no_secret() -> None:
+    """A check reads by it, also after its record came back from the journal."""
+    wanted = {"credentials": {"secret": "login", "usernameKey": "user", "passwordKey": "password"}}
+    assert redact_value(wanted, keys=False) == wanted
+    assert redact_value({"password": "hunter2"}) == {"password": "[redacted]"}
+
+
 def test_a_config_map_keeps_its_data() -> None:
     assert redact_value({"kind": "ConfigMap", "data": {"mode": "fast"}}) == {
         "kind": "ConfigMap",

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lazarus_tui.kube.errors import KubeError
-from lazarus_tui.model.redact import redact
+from lazarus_tui.model.redact import redact, redact_text
 from lazarus_tui.model.resources import CLAIMS, EVENTS
 from lazarus_tui.model.steps import Reader
 from lazarus_tui.prove.proof.causes import explain
@@ -109,4 +109,6 @@ async def _log(reader: Reader, namespace: str, pod: Mapping[str, Any]) -> list[s
     except (KubeError, OSError, TimeoutError):
         return []
     text = " | ".join(line.decode(errors="replace").strip() for line in lines[-_LINES:])
-    return [f"its log ends: {redact(text[-_TAIL:], _TAIL)}"] if text else []
+    # Cut after it was redacted: a cut may take the name away from a secret and leave its value.
+    plain = " ".join(redact_text(text[-_TAIL * 64 :]).split())
+    return [f"its log ends: {plain[-_TAIL:]}"] if plain else []

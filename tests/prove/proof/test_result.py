@@ -233,6 +233,15 @@ async def test_a_pod_that_is_not_ready_has_a_cause_and_a_next_step(lab: Lab) -> 
     assert "hunter2" not in str(lab.facts)
 
 
+async def test_a_log_is_redacted_before_it_is_cut(lab: Lab) -> None:
+    """A cut in the middle of a secret would take the name away by which it is known, and keep the value."""
+    secret = "hunter-" * 80
+    lab.world.log = f"starting password={secret} FATAL".encode()
+    pod(lab, phase="Running", containerStatuses=[{"name": "db", "ready": False, "state": {"running": {}}}])
+    (trouble,) = (await captured(lab))["prove.troubles"]
+    assert ("hunter" in trouble["seen"], "password=[redacted] FATAL" in trouble["seen"]) == (False, True)
+
+
 @pytest.mark.parametrize("change", ["phase", "errors", "gone", "replaced", "nothing"])
 async def test_a_restore_that_changes_after_its_end_is_not_what_it_was(lab: Lab, change: str) -> None:
     found = lab.world.put(RESTORES, "r", metadata={"uid": "uid-r"}, status={"phase": "Completed"})
