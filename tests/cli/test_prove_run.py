@@ -73,6 +73,13 @@ def test_junit_has_a_case_for_every_required_rung_and_check_whatever_they_are_ca
     assert whole[0].tag == "error"
 
 
+def test_a_proof_without_a_verdict_is_an_error_for_a_pipeline_not_something_skipped() -> None:
+    untested = operation(given={"require": ["exists", "data right"]})
+    assert untested.verdict is Verdict.NOT_TESTED
+    root = Xml.fromstring(junit(untested))
+    assert (root.get("failures"), root.get("errors"), root.get("skipped")) == ("0", "1", "1")
+
+
 def test_junit_is_plain_ascii_without_control_characters() -> None:
     text = junit(operation([msgspec.structs.replace(check("x"), name=HOSTILE)]))
     assert text.isascii()

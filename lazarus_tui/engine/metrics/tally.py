@@ -55,7 +55,8 @@ class Outcome:
 
 @dataclass
 class Proven:
-    """What is known of one subject. ``last`` and ``control``: the newest proof, and the newest negative control."""
+    """What is known of one subject. ``last`` and ``control``: the newest proof, and the newest
+    negative control that came to something."""
 
     results: Counter[Verdict] = field(default_factory=Counter)
     controls: Counter[Verdict] = field(default_factory=Counter)
@@ -164,7 +165,8 @@ def _controlled(proven: Proven, found: Outcome) -> None:
     proven.controls[found.verdict] += 1
     if found.verdict is Verdict.PASSED:
         proven.control_red = max(proven.control_red, found.ended)
-    if proven.control is None or found.ended >= proven.control.ended:
+    came_to_something = found.verdict in (Verdict.PASSED, Verdict.FAILED)
+    if came_to_something and (proven.control is None or found.ended >= proven.control.ended):
         proven.control = found
 
 

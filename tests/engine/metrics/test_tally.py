@@ -87,6 +87,9 @@ async def test_a_broken_copy_is_counted_apart(journal: Journal) -> None:
     assert proven.control_red == "2026-03-01T01:00:00Z"
     assert proven.control is not None
     assert proven.control.verdict is FAILED
+    tally.changed(await run(journal, plan("c" * 16, control="flip"), Verdict.INCONCLUSIVE, "2026-03-03T01:00:00Z"))
+    await tally.settle()
+    assert proven.control.verdict is FAILED, "one that could not be run takes nothing back"
 
 
 async def test_a_subject_is_known_while_its_first_proof_runs(journal: Journal) -> None:
