@@ -41,10 +41,10 @@ def gate(
     The newest proof that came to PASSED or FAILED decides; one that could not be run says nothing about the point, and
     an older one that did still stands.
     """
-    found = sorted(_about(views, namespace, workload), key=lambda one: one[0].ended, reverse=True)
-    controls = [(done, record) for done, record in found if record.control and _clear(record.verdict)]
-    if controls and controls[0][1].verdict is Verdict.FAILED:
-        done, record = controls[0]
+    told = sorted(_about(views, namespace), key=lambda one: one[0].ended, reverse=True)
+    found = [(done, record) for done, record in told if record.workload in ("", workload)]
+    if unnoticed := _unnoticed(found if workload else told, bool(workload)):
+        done, record = unnoticed
         return _gated(RED, Verdict.FAILED, f"control failed: {record.words}", done, record, now)
     proofs = [(done, record, _verdict(record, workload, require)) for done, record in found if not record.control]
     if usual:
@@ -98,11 +98,27 @@ def _stands(one: Standing, within: timedelta, now: datetime) -> Gated:
     return Gated(code=OPEN, verdict=Verdict.PASSED, words=words, age_seconds=seconds, **known)
 
 
-def _about(views: Iterable[ProofView], namespace: str, workload: str) -> Iterable[tuple[ProofView, ProofRecord]]:
+def _about(views: Iterable[ProofView], namespace: str) -> Iterable[tuple[ProofView, ProofRecord]]:
     for done in views:
         record = done.record
-        if record is not None and done.ended and record.namespace == namespace and record.workload in ("", workload):
+        if record is not None and done.ended and record.namespace == namespace:
             yield done, record
+
+
+def _unnoticed(told: Iterable[tuple[ProofView, ProofRecord]], one: bool) -> tuple[ProofView, ProofRecord] | None:
+    """The control that did not go red and that no later one makes good, of proofs newest first: of a whole namespace
+    each part has its own, and a later one of the whole stands for all of them."""
+    seen: set[str] = set()
+    for done, record in told:
+        part = "" if one else record.workload
+        if not record.control or not _clear(record.verdict) or part in seen:
+            continue
+        if record.verdict is Verdict.FAILED:
+            return done, record
+        if not part:
+            return None
+        seen.add(part)
+    return None
 
 
 def _verdict(record: ProofRecord, workload: str, require: Sequence[str]) -> Verdict:

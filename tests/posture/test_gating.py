@@ -64,6 +64,25 @@ def red_rung(name: str) -> Ladder:
         ([proof(), proof("FAILED", 0.5, control="flip")], 2, "control failed"),
         ([proof("PASSED", 0.1), proof("FAILED", 0.5, control="flip")], 2, "control failed"),
         ([proof(), proof("PASSED", 0.2, control="flip"), proof("FAILED", 0.5, control="flip")], 0, "said PASSED"),
+        ([proof(), proof("FAILED", 0.5, control="flip", workload="StatefulSet/db")], 2, "control failed"),
+        (
+            [
+                proof(),
+                proof("PASSED", 0.2, control="flip", workload="Deployment/web"),
+                proof("FAILED", 0.5, control="flip", workload="StatefulSet/db"),
+            ],
+            2,
+            "control failed",
+        ),
+        (
+            [
+                proof(),
+                proof("PASSED", 0.2, control="flip"),
+                proof("FAILED", 0.5, control="flip", workload="StatefulSet/db"),
+            ],
+            0,
+            "said PASSED",
+        ),
         ([proof(), proof("INCONCLUSIVE", 0.2, control="flip"), proof("FAILED", 0.5, control="flip")], 2, "control"),
     ],
 )
