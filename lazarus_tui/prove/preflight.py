@@ -17,7 +17,7 @@ from lazarus_tui.model.points import RUNNING_PHASES
 from lazarus_tui.model.resources import CONFIGMAPS, RESTORES, STORAGECLASSES, VOLUMES
 from lazarus_tui.model.steps import Reader
 from lazarus_tui.model.storage import StorageClass
-from lazarus_tui.prove import admission, precedence, room
+from lazarus_tui.prove import admission, overrides, precedence, room
 from lazarus_tui.prove.asked import Asked
 from lazarus_tui.prove.points import Contents, identity
 from lazarus_tui.prove.proof.preflight import versions
@@ -67,6 +67,7 @@ async def look(reader: Reader, contents: Contents, ruling: Ruling, wanted: Asked
     kinds = {*ruling.created, "networkpolicies.networking.k8s.io"}
     found.warnings += await admission.seen_by(reader, labels, kinds)
     found.warnings += await precedence.pushing(reader)
+    found.warnings += await overrides.opening(reader)
     return found
 
 
