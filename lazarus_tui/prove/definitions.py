@@ -11,9 +11,10 @@ from msgspec import Meta
 from lazarus_tui.model.plan import PlanRefused
 from lazarus_tui.prove.checking import checked
 from lazarus_tui.prove.mistakes import converted
-from lazarus_tui.prove.wanted import ExecCheck, HttpCheck, JobCheck, PodCheck, TcpCheck, Written
+from lazarus_tui.prove.wanted import HEALTHY, ExecCheck, HttpCheck, JobCheck, PodCheck, TcpCheck, Written
 from lazarus_tui.prove.wanted_data import (
     AnyWatermark,
+    DataCheck,
     MariadbCheck,
     MongodbCheck,
     MysqlCheck,
@@ -78,7 +79,7 @@ def parse(params: Mapping[str, Any], context: str) -> Checks:
     if params.get("checks"):
         if not isinstance(params["checks"], Mapping):
             raise PlanRefused("checks is a mapping of names to values", where="checks")
-        found = checked(converted({**params["checks"], "sources": sources}, Checks))
+        found = _as_far_as_they_ask(checked(converted({**params["checks"], "sources": sources}, Checks)))
         return msgspec.structs.replace(found, evidence=found.evidence and params.get("evidence") is not False)
     if params.get("workloads") is False:
         found = Checks(sources=sources, readiness=False)  # nothing that runs was restored
@@ -86,3 +87,12 @@ def parse(params: Mapping[str, Any], context: str) -> Checks:
     shop = context == SANDBOX_CONTEXT and SHOP in sources.values()
     found = shop_checks(sources) if shop else Checks(sources=sources)
     return msgspec.structs.replace(found, evidence=params.get("evidence") is not False)
+
+
+def _as_far_as_they_ask(found: Checks) -> Checks:
+    """A database that is asked nothing of its data shows that it answers, and no more: that is the rung below."""
+    lowered = tuple(
+        msgspec.structs.replace(one, rung=HEALTHY) if isinstance(one, DataCheck) and not one.asks else one
+        for one in found.checks
+    )
+    return msgspec.structs.replace(found, checks=lowered)

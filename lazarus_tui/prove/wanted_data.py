@@ -94,15 +94,28 @@ class DataCheck(Reached, frozen=True, kw_only=True):
         """Whether the manifest's fingerprints are compared."""
         return self.against is not None and self.against.fingerprints
 
+    @property
+    def asks(self) -> bool:
+        """Whether anything is asked of the data: a server that only answers may be an empty one."""
+        return bool(self.tables or self.manifest or self.against)
+
 
 class PostgresqlCheck(DataCheck, frozen=True, kw_only=True, tag="postgresql"):
     port: Port | None = 5432
     queries: tuple[Query, ...] = ()
 
+    @property
+    def asks(self) -> bool:
+        return bool(self.queries) or super().asks
+
 
 class MysqlCheck(DataCheck, frozen=True, kw_only=True, tag="mysql"):
     port: Port | None = 3306
     queries: tuple[Query, ...] = ()
+
+    @property
+    def asks(self) -> bool:
+        return bool(self.queries) or super().asks
 
 
 class MariadbCheck(MysqlCheck, frozen=True, kw_only=True, tag="mariadb"):
@@ -123,6 +136,10 @@ class MongodbCheck(DataCheck, frozen=True, kw_only=True, tag="mongodb"):
     port: Port | None = 27017
     queries: tuple[Documents, ...] = ()
 
+    @property
+    def asks(self) -> bool:
+        return bool(self.queries) or super().asks
+
 
 class Key(Expect, frozen=True, kw_only=True):
     """A key that must be there; ``size`` compares its length or number of members instead of its value."""
@@ -138,6 +155,10 @@ class RedisCheck(DataCheck, frozen=True, kw_only=True, tag="redis"):
     port: Port | None = 6379
     keys: tuple[Key, ...] = ()
     min_keys: Annotated[int, Meta(ge=0)] | None = None
+
+    @property
+    def asks(self) -> bool:
+        return bool(self.keys or self.min_keys) or super().asks
 
 
 class Watermark(Check, frozen=True, kw_only=True):

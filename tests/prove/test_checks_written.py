@@ -91,6 +91,19 @@ def test_meanings(check: dict[str, Any], what: str) -> None:
     assert what in refused.value.what
 
 
+@pytest.mark.parametrize("kind", ["postgresql", "mysql", "mariadb", "mongodb"])
+def test_a_database_that_is_asked_nothing_of_its_data_speaks_for_no_data(kind: str) -> None:
+    bare: dict[str, Any] = {"kind": kind, "service": "db", "name": "bare"}
+    found = read(bare, {**bare, "name": "said", "rung": "data right"}, {**bare, "name": "asked", "tables": ["orders"]})
+    assert [one.rung for one in found.checks] == ["healthy", "healthy", "data right"]
+
+
+def test_a_cache_that_is_asked_for_keys_speaks_for_its_data() -> None:
+    bare: dict[str, Any] = {"kind": "redis", "service": "cache", "name": "bare"}
+    found = read(bare, {**bare, "name": "none", "minKeys": 0}, {**bare, "name": "some", "minKeys": 1})
+    assert [one.rung for one in found.checks] == ["healthy", "healthy", "data right"]
+
+
 def test_a_name_stands_once_and_a_namespace_is_the_copys() -> None:
     with pytest.raises(PlanRefused, match="same name"):
         read(HTTP, HTTP)
