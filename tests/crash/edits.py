@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,14 +28,14 @@ BEGINS, WRITES_FIRST = "begins", "writes"
 Moment = tuple[str, str]
 
 
-class Edit(Hardship):
+class Edit(Hardship, ABC):
     """What one person does, once; ``stands`` says whether it is still as they left it."""
 
     name = ""
 
+    @abstractmethod
     def make(self, stage: Stage) -> bool:
         """False where there is nothing to edit."""
-        raise NotImplementedError
 
     def stands(self, stage: Stage) -> bool:
         return True
