@@ -168,8 +168,7 @@ def _text(row: ProofPolicyRow) -> str:
 @click.pass_obj
 def enable(session: Session, name: str, output: str) -> None:
     """Let a policy run by itself, also in a context nobody armed; `shop` comes along for the sandbox."""
-    request = {"context": session.context(), "name": name, "enabled": True}
-    _show(session.call("proof-policy.enable", request, ProofPolicyRow), output)
+    _set_enabled(session, name, output, enabled=True)
 
 
 @policy.command("disable")
@@ -178,7 +177,11 @@ def enable(session: Session, name: str, output: str) -> None:
 @click.pass_obj
 def disable(session: Session, name: str, output: str) -> None:
     """Begin nothing more of a policy; what runs goes on."""
-    request = {"context": session.context(), "name": name, "enabled": False}
+    _set_enabled(session, name, output, enabled=False)
+
+
+def _set_enabled(session: Session, name: str, output: str, *, enabled: bool) -> None:
+    request = {"context": session.context(), "name": name, "enabled": enabled}
     _show(session.call("proof-policy.enable", request, ProofPolicyRow), output)
 
 

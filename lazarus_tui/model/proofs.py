@@ -21,6 +21,17 @@ RECORD, ABOUT = "prove.record", "prove.about"
 RUNGS = ("exists", "complete", "intact", "restores", "healthy", "data right", "drilled")
 # What has to pass unless a plan says otherwise.
 REQUIRED = RUNGS[:5]
+# The rung that a step is about, by the beginning of its name; what is not here brings the data back.
+_STEPS = (
+    ("prove.preflight", "exists"),
+    ("restore.preflight", "exists"),
+    ("restore.contents", "complete"),
+    ("prove.contents", "complete"),
+    ("prove.identity", "intact"),
+    ("prove.release", "healthy"),
+    ("prove.sabotage", "healthy"),
+    ("checks.", "healthy"),
+)
 
 
 # The fact that names what an operation left behind in the cluster, one sentence each; absent or empty: nothing.
@@ -189,6 +200,11 @@ def view(operation: Operation) -> ProofView | None:
         rta_seconds=figures.rta_seconds if figures else None, rpa_seconds=figures.rpa_seconds if figures else None,
         phases=figures.rta_phases if figures else (),
     )  # fmt: skip
+
+
+def rung_of_step(step: str) -> str:
+    """The rung that a step of a proof is about, by the step's name."""
+    return next((rung for prefix, rung in _STEPS if step.startswith(prefix)), "restores")
 
 
 def climb(rungs: Sequence[Rung]) -> tuple[Rung, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from lazarus_tui.model.operation import Operation, StepState, StepView
-from lazarus_tui.model.proofs import RUNGS, Ladder, Rung
+from lazarus_tui.model.proofs import RUNGS, Ladder, Rung, rung_of_step
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.view import status, times
 from lazarus_tui.view.text import Line, Span, Tone, line, muted, span, wrap
@@ -45,29 +45,15 @@ def _rung(rung: Rung, required: bool, now: datetime, width: int, whole: bool) ->
     return [(*head, *first[1:]), *rest]
 
 
-# The rung that a step is about, by the beginning of its name; what is not here brings the data back.
-_ABOUT = (
-    ("prove.preflight", "exists"),
-    ("restore.preflight", "exists"),
-    ("restore.contents", "complete"),
-    ("prove.contents", "complete"),
-    ("prove.identity", "intact"),
-    ("prove.release", "healthy"),
-    ("prove.sabotage", "healthy"),
-    ("checks.", "healthy"),
-)
 _DATA = "checks.run"  # asks what runs about its data too
 # Steps of the end: they keep, remove and judge.
 _ENDS = frozenset({"prove.capture", "clean", "shown-clean", "prove.judge", "prove.evidence"})
 
 
 def _steps(operation: Operation, rung: str) -> list[StepView]:
-    def about(step: StepView) -> str:
-        return next((found for prefix, found in _ABOUT if step.name.startswith(prefix)), "restores")
-
     if rung == "data right":
         return [step for step in operation.steps if step.name == _DATA]
-    return [step for step in operation.steps if step.name not in _ENDS and about(step) == rung]
+    return [step for step in operation.steps if step.name not in _ENDS and rung_of_step(step.name) == rung]
 
 
 def live(operation: Operation) -> Line:

@@ -12,25 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from lazarus_tui.model.operation import CheckResult
-from lazarus_tui.model.proofs import RUNGS, Ladder, Rung, climb
+from lazarus_tui.model.proofs import RUNGS, Ladder, Rung, climb, rung_of_step
 from lazarus_tui.model.verdict import Verdict, worst
 from lazarus_tui.prove.proof.compare import COMPARED, WORKLOADS
 from lazarus_tui.prove.proof.identity import IDENTITY
 from lazarus_tui.prove.proof.tried import STOPPED
 
 PASSED, FAILED, INCONCLUSIVE, NOT_TESTED = Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.NOT_TESTED
-# The rung that a step is about, by the beginning of its name; the first that fits.
-_ABOUT = (
-    ("prove.preflight", "exists"),
-    ("restore.preflight", "exists"),
-    ("restore.contents", "complete"),
-    ("prove.contents", "complete"),
-    ("prove.identity", "intact"),
-    ("prove.release", "healthy"),
-    ("prove.sabotage", "healthy"),
-    ("checks.", "healthy"),
-)
-_OTHER = "restores"
 # Every namespace has these before anything is restored, and Velero says of each that it was left as it is.
 _EVERYWHERE = re.compile(r"(ConfigMap[: ]\"?kube-root-ca\.crt|ServiceAccount[: ]\"?default)\"? already exists")
 
@@ -50,13 +38,9 @@ class Evidence:
     def stop_of(self, rung: str) -> Rung | None:
         """The rung as the stop makes it, when it stopped there."""
         stop = self.stopped
-        if not stop or _about(str(stop["step"])) != rung:
+        if not stop or rung_of_step(str(stop["step"])) != rung:
             return None
         return Rung(rung, Verdict(str(stop["verdict"])), f"{stop['title']}: {stop['words']}", str(stop.get("at") or ""))
-
-
-def _about(step: str) -> str:
-    return next((rung for prefix, rung in _ABOUT if step.startswith(prefix)), _OTHER)
 
 
 def ladders(found: Evidence) -> tuple[Ladder, ...]:
