@@ -86,6 +86,13 @@ def _patch(stage: Stage, resource: Any, name: str, body: Object) -> bool:
     return True
 
 
+class Nobody(Edit):
+    """Edits nothing: it only sees at which moments somebody could."""
+
+    def make(self, stage: Stage) -> bool:
+        return False
+
+
 class Scales(Edit):
     name = "scales"
 
@@ -253,7 +260,7 @@ def work(given: tuple[str, str, Moment]) -> Case:
 def everything(stride: int) -> list[tuple[str, str, Moment]]:
     found = []
     for name in NAMES:
-        nobody = Edit()
+        nobody = Nobody()
         asyncio.run(case(name, nobody))
         found += [(name, edit, moment) for moment in nobody.moments for edit in EDITS]
     return found[::stride]
