@@ -1,12 +1,7 @@
-"""Takes one notice to one sink: secrets looked up, address judged, one request, one answer, nothing of it repeated.
-
-No redirect is followed and no proxy of the environment used; the connection goes to the address that was judged. The
-transport of httpx is used without its client, which writes addresses into logs (reference: reliability §5.7).
-"""
+"""Takes one notice to one sink: secrets looked up, address judged, one request, one answer, nothing of it repeated."""
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -19,23 +14,19 @@ from lazarus_tui.model.clock import Clock, within
 from lazarus_tui.model.redact import redact
 from lazarus_tui.notify import pagerduty, slack, webhook
 from lazarus_tui.notify.credentials import CredentialMissing, ReadSecret, look_up
+from lazarus_tui.notify.exchange import Unusable, Way, exchange, target
 from lazarus_tui.notify.notice import Notice, one_line
 from lazarus_tui.notify.outgoing import Answer, Outcome, Outgoing, by_status
-from lazarus_tui.outward import AddressRefused, Resolve, Unresolved, judged, resolve
+from lazarus_tui.outward import AddressRefused, Resolve, Unresolved, resolve
 
-# Seconds for a connection, for each silence, and for the whole; bytes of an answer that are looked at.
-CONNECT, SILENCE, WHOLE = 5.0, 10.0, 15.0
+# Seconds for the whole; bytes of an answer that are looked at.
+WHOLE = 15.0
 MAX_ANSWER = 4096
 # The longest wait that a receiver may ask for.
 LONGEST_ASKED = 3600.0
-AGENT = "lazarus"
 
 Addresses = Callable[[SinkSettings], Awaitable[AddressPolicy]]
 Secrets = Callable[[str], ReadSecret]  # of a context
-
-
-class Unusable(Exception):
-    """The address of a sink cannot be used as it is."""
 
 
 class Courier:
@@ -73,7 +64,7 @@ class Courier:
         known: list[str] = []
         try:
             url, _ = await self._values(sink, known)
-            await self._target(sink, url)
+            await target(url, await self._way(sink))
         except CredentialMissing as error:
             return f"{error.what}" + (f" ({error.hint})" if error.hint else "")
         except (OSError, Unusable) as error:
@@ -101,50 +92,15 @@ class Courier:
             return pagerduty.compose(notice, url, secret)
         return webhook.compose(notice, url, secret, int(self._clock.now().timestamp()))
 
-    async def _target(self, sink: SinkSettings, url: str) -> tuple[httpx.URL, str]:
-        """The address as a URL and the literal to connect to. Plain http goes only where a network was opened."""
-        try:
-            target = httpx.URL(url)
-        except httpx.InvalidURL:
-            raise Unusable("its address is not a URL") from None
-        if target.scheme not in ("http", "https") or not target.host:
-            raise Unusable("its address is neither http nor https")
-        if target.userinfo:
-            raise Unusable("its address has a user in it, which is not supported")
-        policy = await self._addresses(sink)
-        port = target.port or (443 if target.scheme == "https" else 80)
-        if port > 65535:
-            raise Unusable("its address names a port that there is not")
-        found = await judged(target.host, port, policy, self._find)
-        if target.scheme == "http" and not all(policy.allows_by_name(address) for address in found):
-            raise Unusable(f"{target.host}: plain http is spoken only to addresses in a network that was opened")
-        return target, found[0]
+    async def _way(self, sink: SinkSettings) -> Way:
+        return Way(await self._addresses(sink), sink.ca_file, self._find)
 
     async def _exchange(self, sink: SinkSettings, outgoing: Outgoing) -> Answer:
-        target, address = await self._target(sink, outgoing.url)
-        host = target.netloc.decode("ascii").rpartition("@")[2]
-        timeout = httpx.Timeout(SILENCE, connect=CONNECT).as_dict()
-        request = httpx.Request(
-            "POST", target.copy_with(host=address), content=outgoing.body,
-            headers={**outgoing.headers, "host": host, "user-agent": AGENT, "accept-encoding": "identity"},
-            extensions={"timeout": timeout, "sni_hostname": target.host},
-        )  # fmt: skip
-        trust = target.scheme == "https" and self._trust(sink)
-        async with httpx.AsyncHTTPTransport(verify=trust, trust_env=False, retries=0) as transport:
-            response = await transport.handle_async_request(request)
-            try:
-                text = await _beginning(response)
-            finally:
-                await response.aclose()
-        return self._judge(sink, response.status_code, text, response.headers)
-
-    def _trust(self, sink: SinkSettings) -> ssl.SSLContext | bool:
-        if sink.ca_file is None:
-            return True
-        try:
-            return ssl.create_default_context(cafile=str(sink.ca_file))
-        except OSError as error:
-            raise Unusable(f"its ca_file cannot be used: {error.strerror or type(error).__name__}") from None
+        way = await self._way(sink)
+        reply = await exchange(
+            "POST", outgoing.url, way, headers=outgoing.headers, body=outgoing.body, limit=MAX_ANSWER
+        )
+        return self._judge(sink, reply.status, reply.body.decode("utf-8", "replace"), reply.headers)
 
     def _judge(self, sink: SinkSettings, status: int, text: str, headers: Mapping[str, str]) -> Answer:
         outcome = by_status(status)
@@ -166,16 +122,6 @@ class Courier:
         except (ValueError, TypeError, OverflowError):
             return None
         return None if seconds is None else min(LONGEST_ASKED, max(0.0, seconds))
-
-
-async def _beginning(response: httpx.Response) -> str:
-    """As much of an answer as is looked at, whatever its length."""
-    found = b""
-    async for part in response.aiter_raw():
-        found += part
-        if len(found) >= MAX_ANSWER:
-            break
-    return found[:MAX_ANSWER].decode("utf-8", "replace")
 
 
 def _without(text: str, secrets: list[str]) -> str:
