@@ -93,7 +93,7 @@ class House:
         )  # fmt: skip
         self.sweeping = Sweeping(self.runner, journal, clock, writable=self.contexts.writable, plan=self._plan)
         self.timetable = Timetable(
-            journal, self.runner, clock, self.contexts, settings, mirrors=self._mirrors, plan=self._plan,
+            journal, self.runner, clock, self.contexts, settings, hub=self.hub, mirrors=self._mirrors, plan=self._plan,
             agreed=partial(self._plan, consent=True),
         )  # fmt: skip
         self.metrics = Metrics(
@@ -172,6 +172,7 @@ class House:
         name = connection.context.name
         lists = self._volume_lists(name)
         self._topics.proofs.opened(name)
+        self.timetable.shown.opened(name)
         self._mirrors[name] = Mirror(
             self.hub,
             self._clock,

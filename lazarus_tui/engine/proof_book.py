@@ -7,7 +7,7 @@ started: whoever reads the journal next finds it waiting, running or ended, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -54,10 +54,10 @@ class Stored:
 
 
 class ProofBook:
-    """``load`` once; every change is durable before it is seen."""
+    """``load`` once; every change is durable before it is seen. ``news`` is called after each."""
 
-    def __init__(self, journal: Journal, clock: Clock) -> None:
-        self._journal, self._clock = journal, clock
+    def __init__(self, journal: Journal, clock: Clock, news: Callable[[], None] = lambda: None) -> None:
+        self._journal, self._clock, self.news = journal, clock, news
         self._policies: dict[tuple[str, str], Stored] = {}
         self._entries: dict[str, Entry] = {}
         self._known: set[str] = set()  # ids of all that was ever queued, also of what is forgotten here
@@ -168,6 +168,7 @@ class ProofBook:
     # --- what the events amount to
 
     def _apply(self, at: str, body: Mapping[str, Any]) -> None:
+        self.news()
         match body["what"]:
             case "stored":
                 self._stored(at, body)

@@ -75,6 +75,7 @@ class ProofRuns:
         for stored in self.book.policies():
             if stored.runs:
                 await self._overdue(stored)
+        self.book.news()  # what each waits for is found out anew, and so is how old a control is
 
     async def by_hand(self, stored: Stored, control: str = "") -> list[Entry]:
         """Put a proof of each workload of a policy into the queue now. Raises ``Refused``."""
@@ -243,7 +244,8 @@ class ProofRuns:
             if operation.kind != KIND or operation.context != entry.context or "restore.verdict" in operation.facts:
                 continue
             if operation.id == entry.operation:
-                return f"{ahead} restores are before its own: Velero restores one at a time" if ahead else ""
+                before = f"{ahead} restore{'s are' if ahead > 1 else ' is'} before its own"
+                return f"{before}: Velero restores one at a time" if ahead else ""
             ahead += 1
         return ""
 

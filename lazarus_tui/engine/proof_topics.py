@@ -1,17 +1,28 @@
-"""Proofs on the hub, a topic for each context: what ladders show of them, long after their operations left it."""
+"""Proofs on the hub, topics for each context: what ladders show of them, long after their operations left it; and what
+proves by itself, with its queue."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+
+import msgspec
 
 from lazarus_tui.engine.hub import Hub
+from lazarus_tui.model.clock import Clock
 from lazarus_tui.model.operation import Operation
+from lazarus_tui.model.proof_policies import ProofPolicyRow, QueueRow
 from lazarus_tui.model.proofs import ProofView, view
 from lazarus_tui.model.topics import Topic
 
+log = logging.getLogger(__name__)
+
 # Proofs kept on the hub for each context: the oldest go first.
 MAX_PROOFS = 1000
+# Seconds between two looks at what is queued: a backup of many namespaces queues many proofs at once.
+PAUSE = 0.5
 
 
 class ProofTopics:
@@ -48,6 +59,51 @@ class ProofTopics:
             gone.append(known.popitem(last=False)[0])
         self._hub.publish(_topic(operation.context), {found.id: found}, gone)
         self._hub.set_state(_topic(operation.context), "ready")
+
+
+class PolicyTopics:
+    """``rows`` and ``queue`` tell of one context what policies and queue are now; ``news`` is set when they may have
+    changed. What a proof is planned with stays with the engine: lists do not show it."""
+
+    def __init__(
+        self, hub: Hub, clock: Clock, news: asyncio.Event, *, rows: Callable[[str], list[ProofPolicyRow]],
+        queue: Callable[[str], QueueRow],
+    ) -> None:  # fmt: skip
+        self._hub, self._clock, self._news = hub, clock, news
+        self._rows, self._queue = rows, queue
+        self._contexts: set[str] = set()
+
+    def opened(self, context: str) -> None:
+        """There is such a context; that nothing proves by itself there is an answer too."""
+        self._contexts.add(context)
+        self._news.set()
+
+    async def run(self) -> None:
+        """For ever."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            for context in self._contexts:
+                self._tell(context)
+            await self._clock.sleep(PAUSE)
+
+    def _tell(self, context: str) -> None:
+        topics = (f"{Topic.POLICIES}/{context}", f"{Topic.QUEUE}/{context}")
+        state, reason = "ready", ""
+        try:
+            rows, queue = self._rows(context), self._queue(context)
+        except Exception as error:  # one context must not keep the others from being told
+            log.exception("policies of %s", context)
+            state, reason = "failed", f"policies and queue cannot be told ({type(error).__name__}); see engine.log"
+        else:
+            self._hub.replace(topics[0], {one.policy.name: _slim(one) for one in rows})
+            self._hub.replace(topics[1], {one.id: msgspec.structs.replace(one, params={}) for one in queue.entries})
+        for topic in topics:
+            self._hub.set_state(topic, state, reason=reason)
+
+
+def _slim(row: ProofPolicyRow) -> ProofPolicyRow:
+    return msgspec.structs.replace(row, policy=msgspec.structs.replace(row.policy, prove={}))
 
 
 def _topic(context: str) -> str:

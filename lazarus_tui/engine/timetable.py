@@ -9,6 +9,7 @@ from typing import Any
 
 from lazarus_tui.config import Settings
 from lazarus_tui.engine.contexts import Contexts
+from lazarus_tui.engine.hub import Hub
 from lazarus_tui.engine.mirror import Mirror
 from lazarus_tui.engine.object_status import Telling
 from lazarus_tui.engine.policies import Policies
@@ -19,6 +20,7 @@ from lazarus_tui.engine.proof_book import ProofBook
 from lazarus_tui.engine.proof_calls import ProofCalls
 from lazarus_tui.engine.proof_objects import ProofObjects
 from lazarus_tui.engine.proof_runs import ProofRuns
+from lazarus_tui.engine.proof_topics import PolicyTopics
 from lazarus_tui.engine.runner import Runner
 from lazarus_tui.engine.scheduler import Scheduler
 from lazarus_tui.journal import Journal
@@ -37,12 +39,13 @@ class Timetable:
 
     def __init__(
         self, journal: Journal, runner: Runner, clock: Clock, contexts: Contexts, settings: Settings, *,
-        mirrors: Mapping[str, Mirror], plan: Planning, agreed: Planning,
+        hub: Hub, mirrors: Mapping[str, Mirror], plan: Planning, agreed: Planning,
     ) -> None:  # fmt: skip
         self._contexts, self._mirrors, clusters = contexts, mirrors, contexts.cluster_for
+        news = asyncio.Event()
         self._policies, self._book, telling = (
             Policies(journal, clock),
-            ProofBook(journal, clock),
+            ProofBook(journal, clock, news.set),
             Telling(journal, clock),
         )
         self._proofs = ProofRuns(
@@ -69,6 +72,7 @@ class Timetable:
             self._proofs, clock, reader=contexts.reader, wake=wake, velero=velero,
             sinks={sink.name: sink.policies for sink in settings.notify.sinks},
         )  # fmt: skip
+        self.shown = PolicyTopics(hub, clock, news, rows=self.proofs.rows, queue=self.proofs.queue)
 
     def _backups(self, context: str) -> Sequence[Backup]:
         """As last seen; raises ``KubeError`` where that is not all there is: nothing that completed is overlooked."""
@@ -90,7 +94,7 @@ class Timetable:
         await self._policies.load()
         await self._book.load()
         await self._objects.load()
-        work = (self._scheduler.run(self._contexts.use), self._objects.run(self._contexts.use))
+        work = (self._scheduler.run(self._contexts.use), self._objects.run(self._contexts.use), self.shown.run())
         return [asyncio.create_task(one) for one in work]
 
     def waiting(self) -> dict[str, list[datetime]]:

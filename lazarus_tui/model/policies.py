@@ -6,6 +6,7 @@ Pure: what a policy is owed at a moment follows from its line, the last nominal 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -186,6 +187,12 @@ def _end(policy: Timed, dark: Blackout, moment: datetime) -> datetime | None:
 def _begins(policy: Timed, nominal: datetime) -> datetime:
     """When the run of a nominal time may begin."""
     return closed_until(policy, nominal + policy.offset) or nominal + policy.offset
+
+
+def opens(policy: Timed, windows: Iterable[Blackout], moment: datetime) -> datetime | None:
+    """When the first of ``windows`` begins after ``moment``; None: never. Raises ``CronError``."""
+    begins = [_line(one.begins, policy.rule, policy.time_zone).next(moment) for one in windows]
+    return min((one for one in begins if one is not None), default=None)
 
 
 def upcoming(policy: Timed, since: datetime, count: int) -> tuple[datetime, ...]:

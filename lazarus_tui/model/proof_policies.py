@@ -16,7 +16,7 @@ import msgspec
 
 from lazarus_tui.model.clock import parse_rfc3339
 from lazarus_tui.model.plan import digest
-from lazarus_tui.model.policies import MOST_RUNS, RUN_ALL, RUN_ONCE, SKIP, Blackout, Timed, closed_until
+from lazarus_tui.model.policies import MOST_RUNS, RUN_ALL, RUN_ONCE, SKIP, Blackout, Timed, closed_until, opens
 from lazarus_tui.model.verdict import Verdict, worst
 
 ON_COMPLETION = "on-completion"
@@ -145,7 +145,10 @@ def may_begin(policy: ProofPolicy, now: datetime) -> str:
     if not policy.windows:
         return ""
     opened = Timed(name=policy.name, rule=policy.rule, time_zone=policy.time_zone, blackout=policy.windows)
-    return "" if closed_until(opened, now) is not None else "it waits for a maintenance window of its policy"
+    if closed_until(opened, now) is not None:
+        return ""
+    begin = opens(policy, policy.windows, now)
+    return f"it waits for a maintenance window of its policy: {f'{begin:%Y-%m-%d %H:%M} UTC' if begin else 'never'}"
 
 
 def catch_up(policy: ProofPolicy, late: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:

@@ -9,6 +9,7 @@ import msgspec
 
 from lazarus_tui.model.objects import Backup, Location, Restore, Schedule, VolumeCopy
 from lazarus_tui.model.operation import Operation
+from lazarus_tui.model.proof_policies import Entry, ProofPolicyRow
 from lazarus_tui.model.proofs import ProofView
 from lazarus_tui.model.snapshots import Content, Snapshot
 from lazarus_tui.model.verdict import Verdict
@@ -104,6 +105,8 @@ class Topic(StrEnum):
     SNAPSHOTS = "snapshots"  # /<context>: Snapshot (VolumeSnapshot), by namespace/name
     SNAPSHOT_CONTENTS = "snapshot-contents"  # /<context>: Content (VolumeSnapshotContent)
     PROOFS = "proofs"  # /<context>: ProofView
+    POLICIES = "policies"  # /<context>: ProofPolicyRow, by name; without what its proofs are planned with
+    QUEUE = "queue"  # /<context>: Entry, by id: open ones and the newest ended; without their parameters
     OPERATIONS = "operations"  # Operation (steps included), newest first
     OPERATION_LOG = "oplog"  # /<operation id>: LogLine
 
@@ -119,6 +122,8 @@ RECORDS: dict[str, Any] = {
     Topic.SNAPSHOTS: Snapshot,
     Topic.SNAPSHOT_CONTENTS: Content,
     Topic.PROOFS: ProofView,
+    Topic.POLICIES: ProofPolicyRow,
+    Topic.QUEUE: Entry,
     Topic.OPERATIONS: Operation,
     Topic.OPERATION_LOG: LogLine,
 }

@@ -198,7 +198,7 @@ async def test_a_proof_waits_for_its_window_and_for_the_end_of_a_blackout() -> N
         it.completed("noon")
         await it.look(4)
         assert {one.policy: one.waiting or one.words for one in it.entries()} == {
-            "shop": "it waits for a maintenance window of its policy",
+            "shop": f"it waits for a maintenance window of its policy: {it.world.clock.now():%Y-%m-%d} 22:00 UTC",
             "dark": f"no proof begins in a blackout, which ends at {it.world.clock.now():%Y-%m-%d} 13:00 UTC",
             "out": "it completed in a blackout (inBlackout: skip)",
         }

@@ -97,7 +97,7 @@ async def test_so_many_at_once_and_the_others_wait_in_order_and_say_why() -> Non
         queue = it.calls.queue(CONTEXT)
         assert (queue.waiting, queue.running, queue.oldest_seconds > 0) == (2, 2, True)
         behind = [one.waiting for one in queue.entries if one.state is State.RUNNING]
-        assert behind == ["", "1 restores are before its own: Velero restores one at a time"]
+        assert behind == ["", "1 restore is before its own: Velero restores one at a time"]
         await it.look(10)
         assert [one.state for one in it.entries()] == [State.DONE] * 4
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -11,11 +12,15 @@ from lazarus_tui.engine import oplogs, proof_topics
 from lazarus_tui.engine.hub import Hub
 from lazarus_tui.engine.oplogs import OperationTopics
 from lazarus_tui.model.operation import OpState
+from lazarus_tui.model.proof_policies import ProofPolicyRow, QueueRow
 from lazarus_tui.posture import proofs_of
 from lazarus_tui.sandbox.clock import VirtualClock
 from tests.console import proofs
 from tests.console.moment import CONTEXT
 from tests.engine.fakes import look
+from tests.engine.proofs import policy
+from tests.engine.proofs import proofs as desk
+from tests.engine.world import CONTEXT as HERE
 
 
 @pytest.fixture
@@ -69,3 +74,51 @@ async def test_the_oldest_go_when_there_are_too_many(hub: Hub, monkeypatch: pyte
     topics = proof_topics.ProofTopics(hub)
     topics.listed([proofs.proof(f"{n:016x}", float(n)) for n in (1, 3, 2)])
     assert set((await look(hub, f"proofs/{CONTEXT}"))[1]) == {f"{n:016x}" for n in (1, 2)}
+
+
+async def test_what_proves_by_itself_is_told_at_every_change_and_without_its_parameters() -> None:
+    async with desk() as it:
+        hub, news = Hub(it.world.clock, interval=0.0), asyncio.Event()
+        it.book.news = news.set
+        topics = proof_topics.PolicyTopics(hub, it.world.clock, news, rows=it.calls.rows, queue=it.calls.queue)
+        telling = asyncio.create_task(topics.run())
+        topics.opened(HERE)
+        await it.world.clock.advance(1)
+        update, records = await look(hub, f"policies/{HERE}")
+        assert (update.state, records) == ("ready", {})
+        await it.store(policy(at_once=1, prove={"checks": {"checks": []}}))
+        for name in ("one", "two"):
+            it.completed(name)
+        await it.look(3)
+        queued = (await look(hub, f"queue/{HERE}"))[1].values()
+        said = {one["point"]: (one["state"], one.get("waiting", "")) for one in queued}
+        assert said == {
+            "one": ("running", ""),
+            "two": ("waiting", "1 of this policy at once (atOnce); Velero restores one after the other"),
+        }
+        assert not any(one["params"] for one in queued)
+        row = (await look(hub, f"policies/{HERE}"))[1]["shop"]
+        assert (row["waiting"], row["running"], "prove" in row["policy"]) == (1, 1, False)
+        await it.look(10)
+        row = (await look(hub, f"policies/{HERE}"))[1]["shop"]
+        assert [(one["verdict"], one["green"], one["point"]) for one in row["standings"]] == [("PASSED", True, "two")]
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
+        await hub.stop()
+
+
+async def test_a_book_that_cannot_be_told_is_not_an_empty_one(hub: Hub) -> None:
+    def rows(context: str) -> list[ProofPolicyRow]:
+        raise ValueError("no")
+
+    news = asyncio.Event()
+    topics = proof_topics.PolicyTopics(hub, VirtualClock(), news, rows=rows, queue=lambda context: QueueRow())
+    telling = asyncio.create_task(topics.run())
+    topics.opened("prod")
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    for name in ("policies", "queue"):
+        update, _ = await look(hub, f"{name}/prod")
+        assert (update.state, "see engine.log" in update.reason) == ("failed", True)
+    telling.cancel()
+    await asyncio.gather(telling, return_exceptions=True)
