@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -15,17 +13,15 @@ from lazarus_tui.config import NotifySettings, SinkSettings
 from lazarus_tui.engine.contexts import Contexts
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.engine.mirror import Mirror
+from lazarus_tui.engine.outside import Outside
 from lazarus_tui.journal import Journal, JournalError
-from lazarus_tui.kube.contexts import is_loopback
-from lazarus_tui.kube.secrets import credential
-from lazarus_tui.model.addresses import AddressPolicy, policy
+from lazarus_tui.model.addresses import AddressPolicy
 from lazarus_tui.model.clock import Clock, parse_rfc3339, rfc3339
 from lazarus_tui.model.downtime import IN_PLACE, at_zero, replicas, wanted
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.resources import STATEFULSETS
 from lazarus_tui.model.topics import Finding, WorkloadRow
 from lazarus_tui.notify.courier import Courier
-from lazarus_tui.notify.credentials import ReadSecret
 from lazarus_tui.notify.desk import Desk, age
 from lazarus_tui.notify.notice import Action, Notice, Severity, Told, commands, made
 from lazarus_tui.notify.outbox import Parcel
@@ -81,9 +77,10 @@ class Notices:
         self, journal: Journal, clock: Clock, settings: NotifySettings, contexts: Contexts, *, sandbox: bool,
         known: Callable[[], Sequence[Operation]], mirrors: Mapping[str, Mirror], find: Resolve = resolve,
     ) -> None:  # fmt: skip
-        self._clock, self._contexts, self._sandbox = clock, contexts, sandbox
-        self._known, self._mirrors, self._find = known, mirrors, find
-        self._courier = Courier(clock, self._addresses, self._secrets, find=find)
+        self._clock, self._sandbox = clock, sandbox
+        self._known, self._mirrors = known, mirrors
+        self.outside = Outside(contexts, sandbox=sandbox, find=find)
+        self._courier = Courier(clock, self._addresses, self.outside.secrets, find=find)
         self.desk = Desk(journal, clock, settings.sinks, self._courier, sandbox=sandbox)
         self._changed = asyncio.Event()
 
@@ -102,23 +99,8 @@ class Notices:
         await self.desk.load()
         return [asyncio.create_task(work) for work in (self.desk.run(), self._watch())] if self.desk.sinks else []
 
-    # --- where a sink may be, and how its secrets are read
-
     async def _addresses(self, sink: SinkSettings) -> AddressPolicy:
-        """Loopback is open to the sandbox's engine alone; API servers are never reached."""
-        never: list[str] = []
-        for connection in self._contexts.in_use.values():
-            server = urlsplit(connection.context.server)
-            if server.hostname and not is_loopback(connection.context.server):
-                with contextlib.suppress(OSError, UnicodeError):
-                    never += await self._find(server.hostname, server.port or 443)
-        return policy(sink.networks, loopback=self._sandbox, never=[one.partition("%")[0] for one in never])
-
-    def _secrets(self, context: str) -> ReadSecret:
-        async def read(namespace: str, name: str, key: str) -> str | None:
-            return await credential(await self._contexts.cluster_for(context), namespace, name, key)
-
-        return read
+        return await self.outside.addresses(sink.networks)
 
     # --- workloads at zero
 

@@ -204,7 +204,7 @@ async def test_loopback_is_the_sandboxs_and_api_servers_are_nobodys(watch: Watch
     assert "never reached" in policy.refusal("10.1.2.3")
     assert policy.refusal("10.1.2.4") == ""
     assert policy.refusal("127.0.0.1") != ""
-    watch.notices._sandbox = True
+    watch.notices.outside._sandbox = True
     assert (await watch.notices._addresses(inside)).refusal("127.0.0.1") == ""
 
 
