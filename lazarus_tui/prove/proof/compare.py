@@ -19,7 +19,7 @@ from lazarus_tui.model.objects import Workload, record
 from lazarus_tui.model.resources import SECRETS, Resource
 from lazarus_tui.model.stepping import BaseStep
 from lazarus_tui.model.steps import Observation, Reader, Seen, StepContext
-from lazarus_tui.prove.proof import stillness
+from lazarus_tui.prove.proof import halting, stillness
 from lazarus_tui.prove.proof.kinds import Kinds, kinds
 from lazarus_tui.prove.rules import resolve
 
@@ -58,7 +58,7 @@ class Compare(BaseStep):
         if found is None:
             return Observation(Seen.ABSENT)
         wrong = [*found["violated"], *found["unexpected"]]
-        if wrong and await stillness.running(context.reader, self.quarantine):
+        if wrong and await halting.alive(context, self.quarantine):
             return Observation(Seen.ABSENT, "not as planned: taking it to zero")
         if wrong:
             hint = (
@@ -77,7 +77,7 @@ class Compare(BaseStep):
             there = await _workloads(context.reader, self.quarantine, self.params)
             await context.remember(**{COMPARED: found, WORKLOADS: there})
         if found["violated"] or found["unexpected"]:
-            await stillness.stop_all(context, self.quarantine)
+            await halting.stop(context, self.quarantine)
 
 
 class _Look:

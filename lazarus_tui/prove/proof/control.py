@@ -84,7 +84,7 @@ class NoWorkload(ControlStep):
         return Observation(Seen.DONE, words, facts={SABOTAGED: words})
 
     async def act(self, context: StepContext) -> None:
-        await stillness.stop_all(context, self.quarantine)
+        await stillness.to_zero(context, self.quarantine)
 
 
 class Still(NoWorkload):

@@ -12,7 +12,7 @@ from lazarus_tui.model.resources import CLAIMS, VOLUMES
 from lazarus_tui.model.stepping import BaseStep
 from lazarus_tui.model.steps import Observation, Reader, Seen, StepContext
 from lazarus_tui.prove.points import identity
-from lazarus_tui.prove.proof import stillness
+from lazarus_tui.prove.proof import halting
 
 IDENTITY = "prove.identity"
 
@@ -35,7 +35,7 @@ class Identity(BaseStep):
         if found is None:
             return Observation(Seen.ABSENT)
         if found["same"]:
-            if await stillness.running(context.reader, self.quarantine):
+            if await halting.alive(context, self.quarantine):
                 return Observation(Seen.ABSENT, "a volume is a live one: taking the copy to zero")
             hint = "the point holds no data of this volume: its own storage would be used; back it up with its data"
             return Observation(Seen.FAILED, f"S9: {'; '.join(found['same'])}", hint=hint)
@@ -48,7 +48,7 @@ class Identity(BaseStep):
             found = await compared(context.reader, self.quarantine, self.params.get("handles") or ())
             await context.remember(**{IDENTITY: found})
         if found["same"]:
-            await stillness.stop_all(context, self.quarantine)
+            await halting.stop(context, self.quarantine)
 
 
 async def compared(reader: Reader, quarantine: str, planned: Any) -> dict[str, Any]:

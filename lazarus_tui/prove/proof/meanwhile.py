@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from lazarus_tui.model.steps import Observation, Seen, Step, StepContext
-from lazarus_tui.prove.proof import stillness
+from lazarus_tui.prove.proof import halting
 from lazarus_tui.prove.quarantine.isolation import Isolation
 
 _HELD = "prove.look"
@@ -62,7 +62,7 @@ class StillClosed(Isolation):
 
     async def observe(self, context: StepContext) -> Observation:
         found = context.facts.get(self.key)
-        if found and not found["closed"] and await stillness.running(context.reader, self.wanted.name):
+        if found and not found["closed"] and await halting.alive(context, self.wanted.name):
             return Observation(Seen.ABSENT, "not shown closed: taking the copy to zero")
         return await super().observe(context)
 
@@ -77,7 +77,7 @@ class StillClosed(Isolation):
                 await look.close()
             await context.remember(**{self.key: found})
         if not found["closed"]:
-            await stillness.stop_all(context, self.wanted.name)
+            await halting.stop(context, self.wanted.name)
 
 
 class Meanwhile:

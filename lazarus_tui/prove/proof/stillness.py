@@ -1,4 +1,4 @@
-"""Taking the copy to zero: what is not as the plan says must not run."""
+"""Taking the workloads of a copy to zero, and back."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def scale(context: StepContext, kind: Resource, workload: Object, wanted: 
     )  # fmt: skip
 
 
-async def stop_all(context: StepContext, namespace: str) -> None:
-    """Every workload of the quarantine to zero."""
+async def to_zero(context: StepContext, namespace: str) -> None:
+    """Every workload of the quarantine; what else runs there goes on (``halting.stop`` stops all of it)."""
     for kind, found in await running(context.reader, namespace):
         await scale(context, kind, found, 0)

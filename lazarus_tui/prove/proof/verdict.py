@@ -112,4 +112,5 @@ def left_behind(params: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str
         for one in cleaned.get("leftovers") or ()
     ]
     found += [f"snapshot {one} of the point is not listed any more" for one in cleaned.get("lost") or ()]
+    found += [f"whether a {one['kind']} is left is not known: {one['why']}" for one in cleaned.get("unseen") or ()]
     return found or [f"{params.get('quarantine')}: it is not known whether it is gone"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from lazarus_tui.kube.errors import NotFound
 from lazarus_tui.model.labels import RESTORE_NAME_LABEL, label_value
-from lazarus_tui.model.resources import CLAIMS, CONFIGMAPS, DOWNLOAD_REQUESTS, NAMESPACES, RESTORES, VOLUMES, Resource
+from lazarus_tui.model.resources import CLAIMS, CONFIGMAPS, NAMESPACES, RESTORES, VOLUMES, Resource
 from lazarus_tui.model.snapshots import CONTENTS
 from lazarus_tui.model.stepping import OPERATION_LABEL
 from lazarus_tui.model.steps import Reader
@@ -40,17 +40,13 @@ async def restores(reader: Reader, wanted: Quarantine) -> list[Object]:
     return [one for one in found if wanted.name in ((one.get("spec") or {}).get("namespaceMapping") or {}).values()]
 
 
-async def papers(reader: Reader, wanted: Quarantine) -> list[tuple[Resource, Object]]:
-    """What lies in Velero's namespace beside the Restore: its modifiers and requests for downloads."""
-    if not wanted.velero:
-        return []
-    maps = await listed(reader, CONFIGMAPS, wanted.velero, _made_by(wanted))
-    mine = [one for one in maps if one["metadata"]["name"] == wanted.modifiers or wanted.owns(one)]
-    requests = await listed(reader, DOWNLOAD_REQUESTS, wanted.velero, _made_by(wanted))
-    return [
-        *((CONFIGMAPS, one) for one in mine if not label(one, names.CAPSULE)),
-        *((DOWNLOAD_REQUESTS, one) for one in requests),
-    ]
+async def papers(reader: Reader, wanted: Quarantine, kind: Resource) -> list[Object]:
+    """What lies in Velero's namespace beside the Restore: its modifiers (CONFIGMAPS), its DOWNLOAD_REQUESTS."""
+    found = await listed(reader, kind, wanted.velero, _made_by(wanted)) if wanted.velero else []
+    if kind == CONFIGMAPS:
+        found = [one for one in found if one["metadata"]["name"] == wanted.modifiers or wanted.owns(one)]
+        return [one for one in found if not label(one, names.CAPSULE)]
+    return found
 
 
 async def claims(reader: Reader, wanted: Quarantine) -> dict[str, str]:

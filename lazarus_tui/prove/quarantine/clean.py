@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from lazarus_tui.kube.errors import Forbidden
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.resources import NAMESPACES
 from lazarus_tui.model.stepping import BaseStep, carry_out
 from lazarus_tui.model.steps import Observation, Seen, StepContext, Write
 from lazarus_tui.prove.quarantine import census, names
-from lazarus_tui.prove.quarantine.leftovers import leftovers
+from lazarus_tui.prove.quarantine.leftovers import Left, leftovers
 from lazarus_tui.prove.quarantine.sweep import sweep
 
 # Seconds for what is on its way out to be gone, before it counts as left behind.
@@ -39,7 +40,7 @@ class Clean(BaseStep):
 
     async def act(self, context: StepContext) -> None:
         if "prove.points" not in context.facts:
-            await context.remember(**{"prove.points": await census.handles(context.reader, self.wanted)})
+            await context.remember(**{"prove.points": await _points(context, self.wanted)})
         harm = unsafe(context.facts) if self.wanted.keep_minutes else ""
         until = await self._kept(context) if self.wanted.keep_minutes and not harm else ""
         notes = [] if until else [*([f"not kept: {harm}"] if harm else []), *await sweep(context, self.wanted)]
@@ -57,6 +58,14 @@ class Clean(BaseStep):
         return rfc3339(until)
 
 
+async def _points(context: StepContext, wanted: names.Quarantine) -> list[str]:
+    """Snapshots of the point that are listed; who may not list them now may not at the end, which is told then."""
+    try:
+        return await census.handles(context.reader, wanted)
+    except Forbidden:
+        return []
+
+
 def unsafe(facts: Mapping[str, Any]) -> str:
     """Why a quarantine must not be left standing for anybody to look at; "" when it may be."""
     looks = [facts.get("prove.isolation"), facts.get("prove.isolation_after")]
@@ -71,9 +80,11 @@ def unsafe(facts: Mapping[str, Any]) -> str:
 
 
 class ShownClean(BaseStep):
-    """Facts: ``prove.cleaned`` {clean: true | false | null (kept on purpose), kept_until, words, leftovers: [{kind,
-    name, namespace, owner, age (seconds), going, why}], lost: [snapshots of the point that were listed before and are
-    not now], unseen: [kinds that may not be listed]}."""
+    """Facts: ``prove.cleaned`` {clean: true | false | null (kept on purpose, or not known), kept_until, words,
+    leftovers: [{kind, name, namespace, owner, age (seconds), going, why}], lost: [snapshots of the point that were
+    listed before and are not now], unseen: [{kind, resource, why} of what nobody could look for]}.
+
+    Clean is what was looked for everywhere and not found: with something unseen it is never true."""
 
     name, title = "shown-clean", "Show that nothing is left"
     poll, limit = 2.0, 180.0
@@ -89,13 +100,14 @@ class ShownClean(BaseStep):
             return _shown(None, words, kept_until=kept)
         now = context.clock.monotonic()
         self._began = now if self._began is None else self._began
-        found, unseen = await leftovers(context, self.wanted)
-        if any(one["going"] for one in found) and now - self._began < STRAGGLERS:
-            return Observation(Seen.WAITING, f"{len(found)} are still being deleted")
+        left = await leftovers(context, self.wanted)
+        if any(one["going"] for one in left.found) and now - self._began < STRAGGLERS:
+            return Observation(Seen.WAITING, f"{len(left.found)} are still being deleted")
         before = context.facts.get("prove.points") or ()
-        lost = sorted(set(before) - set(await census.handles(context.reader, self.wanted)))
-        words = _words(found, lost, len(before))
-        return _shown(not found and not lost, words, leftovers=found, lost=lost, unseen=unseen)
+        lost = sorted(set(before) - set(left.handles)) if left.handles is not None else []
+        clean = False if left.found or lost else None if left.unseen else True
+        words = _words(left, lost, len(before))
+        return _shown(clean, words, leftovers=left.found, lost=lost, unseen=left.unseen)
 
 
 def _shown(clean: bool | None, words: str, **more: Any) -> Observation:
@@ -103,13 +115,17 @@ def _shown(clean: bool | None, words: str, **more: Any) -> Observation:
     return Observation(Seen.DONE, words, facts={"prove.cleaned": {"clean": clean, "words": words, **nothing, **more}})
 
 
-def _words(found: list[dict[str, Any]], lost: list[str], points: int) -> str:
+def _words(left: Left, lost: list[str], points: int) -> str:
     parts = []
-    if found:
-        told = ", ".join(f"{one['kind']} {one['name']}" for one in found[:4])
-        more = f" and {len(found) - 4} more" if len(found) > 4 else ""
+    if left.found:
+        told = ", ".join(f"{one['kind']} {one['name']}" for one in left.found[:4])
+        more = f" and {len(left.found) - 4} more" if len(left.found) > 4 else ""
         parts.append(f"left behind: {told}{more}")
     if lost:
         parts.append(f"snapshots of the point are gone: {', '.join(lost)}")
+    if left.unseen:
+        kinds = ", ".join(one["kind"] for one in left.unseen)
+        why = "; ".join(one["why"] for one in left.unseen)
+        parts.append(f"whether anything is left is not known of {kinds}: {why}")
     still = f"; all {points} snapshots of the point are still listed" if points else ""
     return "; ".join(parts) or f"nothing is left{still}"

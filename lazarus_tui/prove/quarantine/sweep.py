@@ -11,15 +11,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lazarus_tui.kube.errors import Forbidden
 from lazarus_tui.model.resources import (
     CLAIMS,
+    CONFIGMAPS,
     CRONJOBS,
     DAEMONSETS,
     DEPLOYMENTS,
+    DOWNLOAD_REQUESTS,
     JOBS,
     NAMESPACES,
     PODS,
     REPLICASETS,
+    REPLICATION_CONTROLLERS,
     RESTORES,
     STATEFULSETS,
     VOLUMES,
@@ -27,7 +31,7 @@ from lazarus_tui.model.resources import (
 )
 from lazarus_tui.model.snapshots import CONTENTS, SNAPSHOTS
 from lazarus_tui.model.stepping import carry_out
-from lazarus_tui.model.steps import StepContext, Write
+from lazarus_tui.model.steps import Halted, Outcome, StepContext, StepStopped, Write
 from lazarus_tui.prove.points import identity
 from lazarus_tui.prove.quarantine import census, storage
 from lazarus_tui.prove.quarantine.cancelling import cancel
@@ -41,8 +45,10 @@ RESTORE_ENDS, PODS_END, CLAIMS_GO, SPACE_GOES, REST_GOES = 600.0, 180.0, 180.0, 
 PAUSE = 1.0
 # Phases of a Restore after which Velero makes nothing more (velero §1.3).
 _ENDED = frozenset({"Completed", "PartiallyFailed", "Failed", "FailedValidation"})
-# Who would start pods again goes before the pods.
-_WORKLOADS = (CRONJOBS, JOBS, DEPLOYMENTS, STATEFULSETS, DAEMONSETS, REPLICASETS, PODS)
+# Who starts pods: they go, or are stopped, before the pods.
+STARTERS = (CRONJOBS, JOBS, DEPLOYMENTS, STATEFULSETS, DAEMONSETS, REPLICASETS, REPLICATION_CONTROLLERS)
+# How a deletion ended that is not tried again: it is under way, or nothing is there.
+_ASKED = (Outcome.APPLIED, Outcome.GONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +76,17 @@ class Sweep:
     def __init__(self, context: StepContext, wanted: Quarantine) -> None:
         self.context, self.wanted, self.reader = context, wanted, context.reader
         self.notes: list[str] = []
+        self._refused = set[Resource]()  # kinds that may not be deleted by themselves
 
     async def run(self) -> list[str]:
         if not await self._restores_ended():
             return self.notes
         if await census.namespace(self.reader, self.wanted) is not None:
-            await self._gone(self._workloads, PODS_END)
+            await self._gone(self._workloads, PODS_END, needed=False)
             if not await self._secured():
                 return self.notes
-            await self._gone(self._claims, CLAIMS_GO)
-            await self._gone(self._snapshots, REST_GOES)
+            await self._gone(self._claims, CLAIMS_GO, needed=False)
+            await self._gone(self._snapshots, REST_GOES, needed=False)
             await self._gone(self._space, SPACE_GOES)
         if await self._secured():
             await self._gone(self._storage, REST_GOES)
@@ -89,14 +96,21 @@ class Sweep:
     # --- what there is
 
     async def _workloads(self) -> Things:
-        kinds = [(kind, await census.listed(self.reader, kind, self.wanted.name)) for kind in _WORKLOADS]
-        return [(kind, one) for kind, found in kinds for one in found]
+        return [thing for kind in (*STARTERS, PODS) for thing in await self._inside(kind)]
+
+    async def _inside(self, kind: Resource) -> Things:
+        """Objects of a kind that go with the namespace in any case: one that may not be listed is told once."""
+        try:
+            return [(kind, one) for one in await census.listed(self.reader, kind, self.wanted.name)]
+        except Forbidden as error:
+            self._note(f"{kind.group_resource} of {self.wanted.name} may not be listed: {error.message}")
+            return []
 
     async def _claims(self) -> Things:
         return [(CLAIMS, one) for one in await census.listed(self.reader, CLAIMS, self.wanted.name)]
 
     async def _snapshots(self) -> Things:
-        return [(SNAPSHOTS, one) for one in await census.listed(self.reader, SNAPSHOTS, self.wanted.name)]
+        return await self._inside(SNAPSHOTS)
 
     async def _space(self) -> Things:
         found = await census.namespace(self.reader, self.wanted)
@@ -112,29 +126,55 @@ class Sweep:
 
     async def _papers(self) -> Things:
         """Last of all: while its Restore is there, its label says what was made for it."""
-        restores = await census.restores(self.reader, self.wanted)
-        return [*((RESTORES, one) for one in restores), *await census.papers(self.reader, self.wanted)]
+        found: Things = [(RESTORES, one) for one in await census.restores(self.reader, self.wanted)]
+        for kind in (CONFIGMAPS, DOWNLOAD_REQUESTS):
+            found += [(kind, one) for one in await census.papers(self.reader, self.wanted, kind)]
+        return found
 
     # --- how it goes
 
-    async def _gone(self, what: Callable[[], Awaitable[Things]], patience: float) -> None:
-        """Delete by uid what ``what`` finds, until it finds nothing or the time is up."""
-        clock, asked = self.context.clock, set[str]()
+    async def _gone(self, what: Callable[[], Awaitable[Things]], patience: float, *, needed: bool = True) -> None:
+        """Delete by uid what ``what`` finds, until it finds nothing or the time is up.
+
+        A request whose answer was lost is sent again only when the next look shows that it had no effect. ``needed``
+        False: what may not be deleted is told and left to the namespace, which takes it along.
+        """
+        clock, done = self.context.clock, set[str]()
         end = clock.monotonic() + patience
         while left := await what():
             for resource, found in left:
                 meta = found["metadata"]
-                if meta["uid"] in asked or meta.get("deletionTimestamp") or _goes_by_itself(resource, found):
+                if meta["uid"] in done or meta.get("deletionTimestamp") or _goes_by_itself(resource, found):
                     continue
-                asked.add(meta["uid"])
-                where = meta.get("namespace") if resource.namespaced else None
-                await carry_out(self.context, Write("delete", resource, where, meta["name"], uid=meta["uid"]))
+                if await self._deleted(resource, meta, needed=needed):
+                    done.add(meta["uid"])
+            if not needed and self._refused.issuperset(resource for resource, _ in left):
+                return
             if clock.monotonic() >= end:
                 for resource, found in left:
                     words = f"{resource.kind} {found['metadata']['name']} is still there after {patience:.0f} s"
-                    self.notes.append(f"{words}: {held_by(found)}")
+                    self._note(f"{words}: {held_by(found)}")
                 return
             await clock.sleep(PAUSE)
+
+    async def _deleted(self, resource: Resource, meta: Object, *, needed: bool) -> bool:
+        """Whether it need not be asked for again."""
+        if not needed and resource in self._refused:
+            return True
+        where = meta.get("namespace") if resource.namespaced else None
+        try:
+            result = await carry_out(self.context, Write("delete", resource, where, meta["name"], uid=meta["uid"]))
+        except StepStopped as refused:
+            if needed or isinstance(refused, Halted):
+                raise
+            self._refused.add(resource)
+            self._note(f"{resource.group_resource} go with the namespace only: {refused.what}")
+            return True
+        return result.outcome in _ASKED
+
+    def _note(self, words: str) -> None:
+        if words not in self.notes:
+            self.notes.append(words)
 
     async def _restores_ended(self) -> bool:
         """Velero cannot be stopped: it would make an open namespace of the same name where the closed one was."""
@@ -165,7 +205,9 @@ class Sweep:
 
     async def _secured(self) -> bool:
         """Mark volumes and contents as this operation's with the policy they need, and read both back."""
-        for _ in range(3):
+        for attempt in range(3):
+            if attempt > 1:  # others write to them too: their controllers, and whoever else cleans
+                await self.context.clock.sleep(PAUSE)
             wrong = await self._unsecured()
             if not wrong:
                 return True

@@ -52,7 +52,7 @@ async def test_taking_everything_to_zero_takes_it_off_every_node_and_back() -> N
     world = World()
     lab = daemon(world)
     assert len(await stillness.running(lab.reader, "q")) == 2
-    await stillness.stop_all(lab, "q")
+    await stillness.to_zero(lab, "q")
     assert await stillness.running(lab.reader, "q") == []
     (found,) = await lab.reader.list(DAEMONSETS, "q", type=dict)
     assert found["spec"]["template"]["spec"]["nodeSelector"] == {PARK: "true"}

@@ -205,7 +205,7 @@ async def test_a_volume_that_was_there_before_the_quarantine_is_told_and_not_del
     assert await sweep(lab, wanted) == []  # type: ignore[arg-type]
     writes = [(one.verb, one.resource.plural) for one in lab.world.writes]
     assert writes == [("delete", "persistentvolumeclaims"), ("delete", "namespaces")]
-    (told,), _ = await leftovers(lab, wanted)  # type: ignore[arg-type]
+    (told,) = (await leftovers(lab, wanted)).found  # type: ignore[arg-type]
     assert (told["kind"], told["name"]) == ("PersistentVolume", "static")
 
 
