@@ -6,6 +6,8 @@ One JSON line asks for an engine (``folder``: its state, ``kubeconfig``, ``point
 from __future__ import annotations
 
 import ctypes
+import gc
+import importlib
 import json
 import os
 import signal
@@ -17,6 +19,8 @@ from lazarus_tui.engine import failpoint, house, process
 from tests.crash.fastclock import FastClock
 
 _PR_SET_PDEATHSIG = 1
+# What an engine imports only when it first talks to a cluster: a thousand modules, half of what a short life costs.
+LATER = ("kubernetes_asyncio.client", "kubernetes_asyncio.config", "lazarus_tui.kube.transport")
 
 
 def engine(asked: dict[str, str], factor: float, zero: float) -> int:
@@ -37,6 +41,9 @@ def engine(asked: dict[str, str], factor: float, zero: float) -> int:
 
 
 def main(factor: float, zero: float) -> None:
+    for name in LATER:
+        importlib.import_module(name)
+    gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a killed engine: none stays as a zombie
     for line in sys.stdin:
         pid = os.fork()

@@ -87,7 +87,21 @@ def prove(env: Mapping[str, str], breaches: list[str]) -> None:
     command = [*LAZARUS, "--sandbox", "prove", "run", "--workload", "shop", "-o", "json"]
     done = subprocess.run(command, env=dict(env), capture_output=True, text=True, check=False)
     if done.returncode:
-        breaches.append(f"a proof ended with {done.returncode}: {done.stderr.strip().splitlines()[-1:]}")
+        breaches.append(
+            f"a proof ended with {done.returncode}: {why(done.stdout) or done.stderr.strip().splitlines()[-1:]}"
+        )
+
+
+def why(said: str) -> str:
+    """What a proof that is not green says of itself."""
+    try:
+        record = json.loads(said)
+    except ValueError:
+        return ""
+    told = {key: record.get(key) for key in ("operation", "verdict", "words", "troubles", "left", "not_green")}
+    ladders = record.get("ladders") or [{}]
+    rungs = [rung for rung in ladders[0].get("rungs", ()) if rung.get("verdict") != "PASSED"]
+    return json.dumps({**told, "rungs": rungs})
 
 
 def there(cluster: Ledger) -> dict[str, set[str]]:
