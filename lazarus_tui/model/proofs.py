@@ -34,6 +34,7 @@ _STEPS = (
 )
 
 
+_BROKEN_OFF = (OpState.FAILED, OpState.LEFT_CHANGED)
 # The fact that names what an operation left behind in the cluster, one sentence each; absent or empty: nothing.
 LEFT = "left"
 
@@ -102,7 +103,8 @@ class ProofRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of one proof, as evidence, console and command line take it.
 
     ``control`` names the way the copy was broken on purpose, "" for a proof proper. PASSED then means that the checks
-    went red as they should, and says nothing about the point. ``left`` is what clean-up left behind.
+    went red as they should, and says nothing about the point. ``left`` is what clean-up left behind. ``point_start``:
+    when the point began (RFC 3339); ``cluster_uid``: of the cluster that was proven in; "" where that was not recorded.
     """
 
     operation: str
@@ -121,6 +123,8 @@ class ProofRecord(msgspec.Struct, frozen=True, kw_only=True):
     not_green: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     control: str = ""
+    point_start: str = ""
+    cluster_uid: str = ""
 
     @property
     def proves(self) -> bool:
@@ -174,7 +178,11 @@ def about(facts: Mapping[str, Any]) -> About | None:
 
 
 class ProofView(msgspec.Struct, frozen=True, kw_only=True):
-    """A proof as lists show it: its operation without steps, checks and facts. ``record`` None: nothing is judged."""
+    """A proof as lists show it: its operation without steps, checks and facts. ``record`` None: nothing is judged.
+
+    ``here``: whether it was proven in the cluster that its context leads to now; None: one of the two is not known.
+    Only what is True counts.
+    """
 
     id: str
     state: OpState
@@ -186,6 +194,14 @@ class ProofView(msgspec.Struct, frozen=True, kw_only=True):
     rta_seconds: float | None = None
     rpa_seconds: float | None = None
     phases: tuple[Phase, ...] = ()
+    cluster_uid: str = ""
+    here: bool | None = None
+
+
+def located(found: ProofView, cluster_uid: str) -> ProofView:
+    """``found`` beside the uid of the cluster that its context leads to now, "" where nobody knows."""
+    here = found.cluster_uid == cluster_uid if found.cluster_uid and cluster_uid else None
+    return msgspec.structs.replace(found, here=here)
 
 
 def view(operation: Operation) -> ProofView | None:
@@ -193,13 +209,22 @@ def view(operation: Operation) -> ProofView | None:
     known = about(operation.facts) if operation.kind == KIND else None
     if known is None:
         return None
-    figures = operation.figures
+    figures, record = operation.figures, _ended_well(operation)
     return ProofView(
         id=operation.id, state=operation.state, started=operation.started, ended=operation.ended,
-        verdict=operation.verdict, about=known, record=record_of(operation.facts),
+        verdict=operation.verdict, about=known, record=record, cluster_uid=record.cluster_uid if record else "",
         rta_seconds=figures.rta_seconds if figures else None, rpa_seconds=figures.rpa_seconds if figures else None,
         phases=figures.rta_phases if figures else (),
     )  # fmt: skip
+
+
+def _ended_well(operation: Operation) -> ProofRecord | None:
+    """Its record; what was judged green and then did not come to its end (closed by hand) is not green."""
+    record = record_of(operation.facts)
+    if record is None or record.verdict is not Verdict.PASSED or operation.state not in _BROKEN_OFF:
+        return record
+    why = f"it did not come to its end: {operation.message or operation.state.value}"
+    return msgspec.structs.replace(record, verdict=Verdict.INCONCLUSIVE, words=why, not_green=(*record.not_green, why))
 
 
 def rung_of_step(step: str) -> str:

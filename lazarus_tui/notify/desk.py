@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -12,7 +12,9 @@ import msgspec
 from lazarus_tui.config import SinkSettings
 from lazarus_tui.journal import Event, Journal, JournalError
 from lazarus_tui.model.clock import Clock, parse_rfc3339
+from lazarus_tui.model.proofs import ProofView
 from lazarus_tui.notify import reading
+from lazarus_tui.notify.answering import answers
 from lazarus_tui.notify.courier import Courier
 from lazarus_tui.notify.notice import Action, Notice
 from lazarus_tui.notify.outbox import EXPIRES, Outbox, Parcel
@@ -29,12 +31,15 @@ UNMARKED = 1000
 
 
 class Desk:
-    """``start`` begins, ``wake`` after something was journalled. ``sandbox``: how Lazarus is called in commands."""
+    """``start`` begins, ``wake`` after something was journalled. ``sandbox``: how Lazarus is called in commands.
+    ``proofs``: those of a context that are known."""
 
     def __init__(
-        self, journal: Journal, clock: Clock, sinks: Sequence[SinkSettings], courier: Courier, *, sandbox: bool = False
-    ) -> None:
+        self, journal: Journal, clock: Clock, sinks: Sequence[SinkSettings], courier: Courier, *, sandbox: bool = False,
+        proofs: Callable[[str], Sequence[ProofView]] = lambda context: (),
+    ) -> None:  # fmt: skip
         self._journal, self._clock, self._courier, self._sandbox = journal, clock, courier, sandbox
+        self._proofs = proofs
         self.sinks = {sink.name: sink for sink in sinks}
         self.outbox = Outbox(journal, clock)
         self._news = asyncio.Event()
@@ -112,7 +117,10 @@ class Desk:
         found = await self._journal.find(event.op) if event.op else []
         operation = next((one for one in found if one.id == event.op), None)
         plan = await self._journal.plan(event.op) if operation is not None else None
-        return reading.Source(event, operation, plan.params if plan is not None else {}, self._sandbox)
+        if plan is None or operation is None:
+            return reading.Source(event, operation, sandbox=self._sandbox)
+        proofs = self._proofs(operation.context) if event.kind == reading.ENDED else ()
+        return reading.Source(event, operation, plan.params, self._sandbox, plan.cluster_uid, proofs)
 
     def _addressed(self, notice: Notice) -> tuple[Notice, Collection[str]]:
         """Who is told: by the sinks' settings; of what follows on something told, those who were told of it."""
@@ -120,7 +128,7 @@ class Desk:
             old = self._clock.now() - parse_rfc3339(notice.at) > EXPIRES
             return notice, () if old else {name for name, sink in self.sinks.items() if wants(sink, notice)}
         stands = self.outbox.standing.get(notice.key)
-        if stands is None:
+        if stands is None or (notice.action is Action.RESOLVE and not answers(notice, stands.told)):
             return notice, ()
         return msgspec.structs.replace(notice, severity=stands.told.severity), stands.sinks & self.sinks.keys()
 

@@ -53,7 +53,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """One thing to tell. ``key``: what it is about; of one key everything is told in its order.
 
     ``subject``: the workload, policy or target; ``commands``: what to type next. Names alone, never data or secrets.
-    ``id`` is the same on every sending. ``at`` is RFC 3339: when it happened.
+    ``id`` is the same on every sending. ``at`` is RFC 3339: when it happened. Of a proof: its ``point``, when that
+    began (``point_at``, RFC 3339, "" if not known), and the ``rungs`` it has shown, or owes when it did not pass.
     """
 
     id: str
@@ -69,6 +70,9 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     operation: str = ""
     policy: str = ""
     commands: tuple[str, ...] = ()
+    point: str = ""
+    point_at: str = ""
+    rungs: tuple[str, ...] = ()
 
 
 def notice_id(*parts: str) -> str:
@@ -79,13 +83,15 @@ def notice_id(*parts: str) -> str:
 def made(
     told: Told, action: Action, severity: Severity, key: str, at: str, title: str, text: str, *, origin: str = "",
     context: str = "", subject: str = "", operation: str = "", policy: str = "", commands: tuple[str, ...] = (),
+    point: str = "", point_at: str = "", rungs: tuple[str, ...] = (),
 ) -> Notice:  # fmt: skip
     """A notice as the journal keeps it: without secrets, capped; its id follows from key, ``at`` and ``origin``."""
-    key, context, subject, policy = (_kept(one, 250) for one in (key, context, subject, policy))
+    key, context, subject, policy, point = (_kept(one, 250) for one in (key, context, subject, policy, point))
     return Notice(
         id=notice_id(origin, at, told, key), told=told, action=action, severity=severity, key=key, at=at,
         title=_kept(title, MAX_TITLE), text=plain(redact_text(text[: MAX_TEXT * 64].strip(), keys=False), MAX_TEXT),
-        context=context, subject=subject, operation=operation, policy=policy, commands=commands,
+        context=context, subject=subject, operation=operation, policy=policy, commands=commands, point=point,
+        point_at=point_at, rungs=rungs,
     )  # fmt: skip
 
 

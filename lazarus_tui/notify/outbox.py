@@ -18,6 +18,7 @@ import msgspec
 from lazarus_tui.journal import Event, Journal
 from lazarus_tui.model.clock import Clock, parse_rfc3339, rfc3339
 from lazarus_tui.model.redact import redact_value
+from lazarus_tui.notify.answering import together
 from lazarus_tui.notify.notice import Action, Notice, Severity
 
 QUEUED, SENT, GIVEN_UP, READ = "notice.queued", "notice.sent", "notice.given-up", "notice.read"
@@ -53,7 +54,7 @@ class Parcel:
 
 @dataclass
 class Standing:
-    """What was told of a key and is not resolved: by which events, to whom."""
+    """What was told of a key and is not resolved, and to whom. ``told``: of several what has to be answered."""
 
     told: Notice
     sinks: set[str] = field(default_factory=set)
@@ -167,7 +168,7 @@ class Outbox:
             self._waiting[(notice.id, sink)] = Parcel(self._number, notice, sink, parse_rfc3339(at))
         if notice.action is Action.TRIGGER:
             stands = self.standing.setdefault(notice.key, Standing(notice))
-            stands.told = notice
+            stands.told = together(stands.told, notice)
             stands.sinks.update(sinks)
         elif notice.action is Action.RESOLVE:
             self.standing.pop(notice.key, None)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from lazarus_tui.journal import Event
+from lazarus_tui.model.clock import parse_rfc3339
 from lazarus_tui.model.operation import Operation, OpState
-from lazarus_tui.model.proofs import ProofRecord
+from lazarus_tui.model.proofs import RECORD, REQUIRED, ProofRecord, ProofView
 from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.notify.answering import rungs
 from lazarus_tui.notify.notice import Action, Notice, Severity, Told, commands, made, one_line
 
 PROOF = "prove.run"
@@ -23,17 +25,21 @@ POLICY, TAKEN = "policy", "taken"
 _NO_RUN = ("refused", "failed")
 _BLACKOUT = "blackout"  # runs that were left out as planned
 
-KINDS = ("op.ended", "op.parked", "op.resumed", "op.undoing", "op.closed", POLICY, OVERDUE, CAUGHT_UP)
+ENDED = "op.ended"
+KINDS = (ENDED, "op.parked", "op.resumed", "op.undoing", "op.closed", POLICY, OVERDUE, CAUGHT_UP)
 
 
 @dataclass(frozen=True)
 class Source:
-    """An event with what belongs to it: the operation's record as it is now, and the parameters of its plan."""
+    """An event with what belongs to it: the operation's record as it is now, parameters and cluster of its plan, and
+    the proofs of its context that are known."""
 
     event: Event
     operation: Operation | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     sandbox: bool = False
+    cluster_uid: str = ""
+    proofs: Sequence[ProofView] = ()
 
     @property
     def policy(self) -> str:
@@ -115,28 +121,71 @@ def _ended(source: Source, operation: Operation) -> list[Notice]:
         found.append(_made(source, Told.LEFT_CHANGED, Action.TRIGGER, Severity.ERROR, key, title, message, **more))
     else:
         found.append(_settled(source, operation, f"Ended, {state}: {operation.title}", message))
-    if operation.kind == PROOF:
-        found.append(_proof(source, operation, message))
+    # What was judged was told when the proof ended; that its copy, which was kept, is taken away now is nothing new.
+    if operation.kind == PROOF and not (state == OpState.UNDONE and operation.facts.get(RECORD)):
+        found.append(_proof(source, operation, state, message))
     return found
 
 
 # --- proofs
 
 
-def _proof(source: Source, operation: Operation, message: str) -> Notice:
-    raw = operation.facts.get("prove.record")
-    record = msgspec.convert(raw, ProofRecord) if raw else _no_record(source, operation, message)
+def _proof(source: Source, operation: Operation, state: str, message: str) -> Notice:
+    record = _record(source, operation, state, message)
     subject = f"{record.namespace}/{record.workload}" if record.workload else record.namespace
     told, severity = _proof_told(record)
     passed = record.verdict is Verdict.PASSED
     what = "Negative control" if record.control else "Proof"
-    key = f"{'control' if record.control else 'proof'}/{operation.context}/{subject}"
+    where = f"{operation.context}@{source.cluster_uid[:8]}" if source.cluster_uid else operation.context
+    key = f"{'control' if record.control else 'proof'}/{where}/{subject}"
     outcome = ("not red" if not passed else "red, as it must be") if record.control else str(record.verdict)
     if record.control and record.verdict not in (Verdict.PASSED, Verdict.FAILED):
         outcome = str(record.verdict)
+    newer = "" if passed or record.control else _newer(source.proofs, record)
+    title = f"{what} {outcome}: {subject}" + (f" from {record.point}" if record.point else "")
     more = {**_about(source, operation), "subject": subject}
+    if not record.control:
+        more |= {"point": record.point, "point_at": _moment(record.point_start), "rungs": rungs(record)}
     action = Action.RESOLVE if passed else Action.TRIGGER
-    return _made(source, told, action, severity, key, f"{what} {outcome}: {subject}", _proof_text(record), **more)
+    title += "; a newer point is proven" if newer else ""
+    return _made(source, told, action, severity, key, title, _proof_text(record, newer), **more)
+
+
+def _record(source: Source, operation: Operation, state: str, message: str) -> ProofRecord:
+    """What was judged; green is only what came to its end as well."""
+    raw = operation.facts.get(RECORD)
+    if not raw:
+        return _no_record(source, operation, message)
+    record = msgspec.convert(raw, ProofRecord)
+    if record.verdict is Verdict.PASSED and state in (OpState.FAILED, OpState.LEFT_CHANGED):
+        why = f"it did not come to its end: {message or state}"
+        return msgspec.structs.replace(record, verdict=Verdict.INCONCLUSIVE, words=why)
+    return record
+
+
+def _moment(text: str) -> str:
+    """The time as it is, "" for what is none: it comes from a cluster."""
+    try:
+        parse_rfc3339(text)
+    except ValueError:
+        return ""
+    return text
+
+
+def _newer(proofs: Sequence[ProofView], record: ProofRecord) -> str:
+    """The newest point of the same workload that passed and is newer than the one of ``record``, in words."""
+    began = _moment(record.point_start)
+    found = [
+        one.record
+        for one in proofs
+        if one.record is not None and one.ended and one.record.proves and one.record.verdict is Verdict.PASSED
+        and (one.record.namespace, one.record.workload) == (record.namespace, record.workload)
+        and one.record.cluster_uid == record.cluster_uid and _moment(one.record.point_start)
+    ]  # fmt: skip
+    newest = max(found, key=lambda one: parse_rfc3339(one.point_start), default=None)
+    if not began or newest is None or parse_rfc3339(newest.point_start) <= parse_rfc3339(began):
+        return ""
+    return f"{newest.point} of {newest.point_start} is newer, and it is proven"
 
 
 def _no_record(source: Source, operation: Operation, message: str) -> ProofRecord:
@@ -146,7 +195,8 @@ def _no_record(source: Source, operation: Operation, message: str) -> ProofRecor
         operation=operation.id, source=str(params.get("source") or ""), point=str(params.get("point") or ""),
         namespace=str(params.get("namespace") or operation.target), workload=str(params.get("workload") or ""),
         verdict=Verdict.INCONCLUSIVE, words=message or "it ended before it was judged",
-        control=str(params.get("control") or ""),
+        control=str(params.get("control") or ""), point_start=str(params.get("point_start") or ""),
+        required=tuple(map(str, params.get("require") or REQUIRED)), cluster_uid=source.cluster_uid,
     )  # fmt: skip
 
 
@@ -158,14 +208,15 @@ def _proof_told(record: ProofRecord) -> tuple[Told, Severity]:
     return Told.PROOF_INCONCLUSIVE, Severity.WARNING
 
 
-def _proof_text(record: ProofRecord) -> str:
-    lines = [record.words, f"point: {record.point or 'unknown'}"]
+def _proof_text(record: ProofRecord, newer: str) -> str:
+    began = _moment(record.point_start)
+    lines = [record.words, f"point: {record.point or 'unknown'}" + (f" of {began}" if began else ""), newer]
     lines += [
         f"{one.workload}: " + ", ".join(f"{rung.name} {rung.verdict}" for rung in one.rungs) for one in record.ladders
     ]
     lines += [f"{one.where}: {one.seen}" + (f" → {one.advice}" if one.advice else "") for one in record.troubles[:3]]
     lines += [f"left behind: {one}" for one in record.left[:3]]
-    return "\n".join(one_line(line, 500) for line in lines)
+    return "\n".join(one_line(line, 500) for line in lines if line)
 
 
 # --- schedules
@@ -193,14 +244,16 @@ def _run(source: Source, body: Mapping[str, Any], *, over: bool) -> Notice:
         "context": context, "policy": policy, "subject": str(body.get("subject") or policy),
         "operation": op, "commands": commands(context, *words, sandbox=source.sandbox),
     }  # fmt: skip
-    why, key = str(body.get("why") or ""), f"overdue/{context}/{policy}"
+    about = f"/{body['about']}" if body.get("about") else ""  # one of several troubles of a policy
+    why, key = str(body.get("why") or ""), f"overdue/{context}/{policy}{about}"
     if over:
-        title, text = f"Should have run and did not: {policy}", f"{why}\ndue: {due or 'unknown'}"
+        title = str(body.get("title") or f"Should have run and did not: {policy}")
+        text = f"{why}\ndue: {due or 'unknown'}"
         return _made(source, Told.OVERDUE, Action.TRIGGER, Severity.ERROR, key, title, text, **more)
-    title = f"Runs again: {policy}"
+    title = f"Over: {body['title']}" if body.get("title") else f"Runs again: {policy}"
     return _made(source, Told.CAUGHT_UP, Action.RESOLVE, Severity.INFO, key, title, why, **more)
 
 
 _OPERATIONS: Mapping[str, Callable[[Source, Operation], list[Notice]]] = {
-    "op.ended": _ended, "op.parked": _parked, "op.resumed": _taken_up, "op.undoing": _taken_up, "op.closed": _closed,
+    ENDED: _ended, "op.parked": _parked, "op.resumed": _taken_up, "op.undoing": _taken_up, "op.closed": _closed,
 }  # fmt: skip

@@ -31,7 +31,7 @@ def notice(key: str = "proof/c/shop", action: Action = Action.TRIGGER, n: int = 
     given = {
         "id": f"{key}-{action}-{n}", "told": told, "action": action, "severity": Severity.ERROR, "key": key,
         "at": "2026-01-01T00:00:00Z", "title": "Proof FAILED: shop", "text": "3 orders instead of 5",
-        "context": "c", "subject": "shop",
+        "context": "c", "subject": "shop", "point": "b",
     }  # fmt: skip
     return Notice(**{**given, **fields})
 

@@ -10,7 +10,7 @@ import pytest
 
 from lazarus_tui.journal import Journal
 from lazarus_tui.model.operation import OpState
-from lazarus_tui.model.proofs import ProofRecord
+from lazarus_tui.model.proofs import RUNGS, Ladder, ProofRecord, Rung
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.notify import desk as desks
 from lazarus_tui.notify import outbox as boxes
@@ -23,7 +23,10 @@ RESOLVE = Action.RESOLVE
 
 
 def proof(verdict: Verdict, n: int = 1, **fields: Any) -> Any:
-    record = ProofRecord(operation=f"{n:016x}", source="velero", point="nightly-1", namespace="shop", verdict=verdict)
+    ladder = Ladder("shop", tuple(Rung(name, verdict) for name in RUNGS[:5]))
+    record = ProofRecord(
+        operation=f"{n:016x}", source="velero", point="nightly-1", namespace="shop", verdict=verdict, ladders=(ladder,)
+    )
     facts = {"prove.record": msgspec.to_builtins(msgspec.structs.replace(record, **fields))}
     return operation(n, OpState.DONE, verdict=verdict, facts=facts, ended="2026-01-01T00:01:00Z")
 
@@ -38,8 +41,41 @@ async def test_a_failed_proof_is_told_and_one_that_passes_resolves_it(office: Of
     await office.happens(proof(Verdict.PASSED, 3), "op.ended", {**ENDED, "exit_code": 0})
     told = [(one.told, one.action) for one in office.post.notices]
     assert told == [("proof-failed", "trigger"), ("proof-passed", "resolve")], "the third has nothing to resolve"
-    assert {one.key for one in office.post.notices} == {"proof/c/shop"}
+    assert {one.key for one in office.post.notices} == {"proof/c@u/shop"}
     assert office.desk.outbox.waiting == ()
+
+
+def of(point: str, day: int, verdict: Verdict, n: int) -> Any:
+    return proof(verdict, n, point=point, point_start=f"2025-12-{day:02}T01:00:00Z")
+
+
+async def test_an_older_point_that_passes_does_not_end_the_alarm_of_the_newest_one(office: Office) -> None:
+    """Across a restart, and whichever of two failures was told last: what is newest has to be answered."""
+    await office.boot()
+    await office.happens(of("b9", 9, Verdict.FAILED, 1), "op.ended", ENDED)
+    await office.happens(of("b3", 3, Verdict.FAILED, 2), "op.ended", ENDED)
+    await office.happens(of("b3", 3, Verdict.PASSED, 3), "op.ended", ENDED)
+    await office.kill()
+    await office.boot()
+    await office.happens(of("b8", 8, Verdict.PASSED, 4), "op.ended", ENDED)
+    assert [(one.action, one.point) for one in office.post.notices] == [("trigger", "b9"), ("trigger", "b3")]
+    assert list(office.desk.outbox.standing) == ["proof/c@u/shop"]
+    await office.happens(of("b10", 10, Verdict.PASSED, 5), "op.ended", ENDED)
+    assert [(one.action, one.point) for one in office.post.notices][2:] == [("resolve", "b10")]
+    assert not office.desk.outbox.standing
+
+
+async def test_a_proof_of_less_does_not_end_the_alarm_of_one_that_had_to_show_more(office: Office) -> None:
+    await office.boot()
+    await office.happens(of("b1", 1, Verdict.FAILED, 1), "op.ended", ENDED)
+    exists = (Ladder("shop", (Rung("exists", Verdict.PASSED),)),)
+    easy = proof(
+        Verdict.PASSED, 2, point="b2", point_start="2025-12-02T01:00:00Z", ladders=exists, required=("exists",)
+    )
+    await office.happens(easy, "op.ended", ENDED)
+    assert [one.action for one in office.post.notices] == ["trigger"]
+    await office.happens(of("b3", 3, Verdict.PASSED, 3), "op.ended", ENDED)
+    assert [one.action for one in office.post.notices] == ["trigger", "resolve"]
 
 
 async def test_a_record_that_cannot_be_read_keeps_no_other_news_back(office: Office) -> None:
@@ -277,7 +313,7 @@ async def test_a_resolve_goes_to_those_who_were_told_and_to_nobody_else(office: 
 
 async def test_a_day_old_trouble_is_not_news_but_its_end_is(office: Office) -> None:
     await office.boot()
-    await office.desk.tell([notice()])
+    await office.desk.tell([notice("proof/c@u/shop", point="nightly-1")])
     await office.settle()
     office.desk.wake = lambda: None  # type: ignore[method-assign]
     await office.happens(proof(Verdict.PASSED, 1), "op.ended", {**ENDED, "exit_code": 0})

@@ -11,7 +11,7 @@ import pytest
 
 from lazarus_tui.journal import Event
 from lazarus_tui.model.operation import Operation, OpState
-from lazarus_tui.model.proofs import Ladder, ProofRecord, Rung, Trouble
+from lazarus_tui.model.proofs import RUNGS, Ladder, ProofRecord, ProofView, Rung, Trouble
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.notify import pagerduty, slack, webhook
 from lazarus_tui.notify.notice import MAX_TEXT, MAX_TITLE, Action, Notice, Severity, Told, commands, made
@@ -42,14 +42,18 @@ def ended(verdict: Verdict, state: str = "done", code: int = 0, **fields: Any) -
 @pytest.mark.parametrize(
     ("verdict", "control", "expected"),
     [
-        (Verdict.PASSED, "", ("proof-passed", "resolve", "info", f"Proof PASSED: {ORDERS}")),
-        (Verdict.FAILED, "", ("proof-failed", "trigger", "error", f"Proof FAILED: {ORDERS}")),
-        (Verdict.INCONCLUSIVE, "", ("proof-inconclusive", "trigger", "warning", f"Proof INCONCLUSIVE: {ORDERS}")),
-        (Verdict.NOT_TESTED, "", ("proof-inconclusive", "trigger", "warning", f"Proof NOT TESTED: {ORDERS}")),
-        (Verdict.PASSED, "flip", ("control-red", "resolve", "info", f"Negative control red, as it must be: {ORDERS}")),
-        (Verdict.FAILED, "flip", ("control-not-red", "trigger", "critical", f"Negative control not red: {ORDERS}")),
+        (Verdict.PASSED, "", ("proof-passed", "resolve", "info", f"Proof PASSED: {ORDERS} from nightly-1")),
+        (Verdict.FAILED, "", ("proof-failed", "trigger", "error", f"Proof FAILED: {ORDERS} from nightly-1")),
+        (Verdict.INCONCLUSIVE, "",
+         ("proof-inconclusive", "trigger", "warning", f"Proof INCONCLUSIVE: {ORDERS} from nightly-1")),
+        (Verdict.NOT_TESTED, "",
+         ("proof-inconclusive", "trigger", "warning", f"Proof NOT TESTED: {ORDERS} from nightly-1")),
+        (Verdict.PASSED, "flip",
+         ("control-red", "resolve", "info", f"Negative control red, as it must be: {ORDERS} from nightly-1")),
+        (Verdict.FAILED, "flip",
+         ("control-not-red", "trigger", "critical", f"Negative control not red: {ORDERS} from nightly-1")),
         (Verdict.INCONCLUSIVE, "flip",
-         ("proof-inconclusive", "trigger", "warning", f"Negative control INCONCLUSIVE: {ORDERS}")),
+         ("proof-inconclusive", "trigger", "warning", f"Negative control INCONCLUSIVE: {ORDERS} from nightly-1")),
     ],
 )  # fmt: skip
 def test_every_verdict_of_a_proof(verdict: Verdict, control: str, expected: tuple[str, ...]) -> None:
@@ -59,6 +63,78 @@ def test_every_verdict_of_a_proof(verdict: Verdict, control: str, expected: tupl
     assert (found.policy, found.operation, found.subject) == ("nightly", f"{1:016x}", ORDERS)
     assert "count is 3 instead of 5\npoint: nightly-1" in found.text
     assert found.commands == ("lazarus --context c operation show 00000000",)
+
+
+PASSED_ALL = (Ladder(ORDERS, tuple(Rung(name, Verdict.PASSED) for name in RUNGS[:5])),)
+
+
+def proven(point: str, start: str, verdict: Verdict = Verdict.PASSED, **fields: Any) -> ProofView:
+    given = {
+        "namespace": "shop",
+        "workload": "StatefulSet/orders",
+        "point_start": start,
+        "ladders": PASSED_ALL,
+        **fields,
+    }
+    record = ProofRecord(operation="2", source="velero", point=point, verdict=verdict, **given)
+    return ProofView(
+        id="2", state=OpState.DONE, started="", ended="2026-01-01T00:00:00Z", about=record.about, record=record
+    )
+
+
+def test_it_says_which_point_it_is_when_that_began_and_what_was_shown_or_is_owed() -> None:
+    began = {"point_start": "2026-01-01T01:00:00Z"}
+    failed, passed = ended(Verdict.FAILED, **began)[-1], ended(Verdict.PASSED, **began, ladders=PASSED_ALL)[-1]
+    assert (failed.point, failed.point_at, failed.rungs) == ("nightly-1", "2026-01-01T01:00:00Z", RUNGS[:5])
+    assert (passed.point, passed.rungs) == ("nightly-1", RUNGS[:5])
+    assert "point: nightly-1 of 2026-01-01T01:00:00Z" in failed.text
+    assert ended(Verdict.FAILED, point_start="yesterday")[-1].point_at == "", "a cluster's words are no time"
+    assert ended(Verdict.FAILED, control="flip")[-1].rungs == (), "a control answers nothing about points"
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ([proven("nightly-9", "2026-01-09T01:00:00Z")], True),
+        ([proven("nightly-0", "2025-12-31T01:00:00Z")], False),
+        ([proven("nightly-9", "2026-01-09T01:00:00Z", Verdict.FAILED)], False),
+        ([proven("nightly-9", "2026-01-09T01:00:00Z", control="flip")], False),
+        ([proven("nightly-9", "2026-01-09T01:00:00Z", workload="Deployment/web")], False),
+        ([proven("nightly-9", "2026-01-09T01:00:00Z", cluster_uid="another")], False),
+        ([proven("nightly-9", "")], False),
+    ],
+)
+def test_that_an_old_point_is_bad_does_not_hide_that_a_newer_one_is_proven(known: list[ProofView], said: bool) -> None:
+    record = ProofRecord(
+        operation="1", source="velero", point="random-1", namespace="shop", workload="StatefulSet/orders",
+        verdict=Verdict.FAILED, point_start="2026-01-02T01:00:00Z",
+    )  # fmt: skip
+    op = operation(1, OpState.DONE, facts={"prove.record": msgspec.to_builtins(record)})
+    found = read(Source(event("op.ended", {"state": "done"}), op, proofs=known))[-1]
+    assert found.title.endswith("from random-1; a newer point is proven") is said
+    assert ("nightly-9 of 2026-01-09T01:00:00Z is newer, and it is proven" in found.text) is said
+
+
+@pytest.mark.parametrize("state", ["failed", "left changed"])
+def test_what_was_judged_green_and_did_not_come_to_its_end_resolves_nothing(state: str) -> None:
+    found = ended(Verdict.PASSED, state=state, code=2)[-1]
+    assert (found.told, found.action) == (Told.PROOF_INCONCLUSIVE, Action.TRIGGER)
+    assert "it did not come to its end" in found.text
+
+
+def test_a_verdict_is_told_once_not_again_when_the_copy_that_was_kept_is_taken_away() -> None:
+    assert [one.told for one in ended(Verdict.PASSED, state="undone", code=2)] == [Told.SETTLED]
+    op = operation(1, OpState.UNDONE)
+    body = {"state": "undone", "message": "undone on request", "exit_code": 2}
+    assert [one.told for one in told("op.ended", body, op)] == [Told.SETTLED, Told.PROOF_INCONCLUSIVE]
+
+
+def test_the_same_workload_of_another_cluster_is_another_matter() -> None:
+    def key(uid: str) -> str:
+        return read(Source(event("op.ended", {"state": "done"}), operation(1, OpState.DONE), cluster_uid=uid))[-1].key
+
+    assert key("6b0c6f1f-2c1d") == "proof/c@6b0c6f1f/shop"
+    assert len({key("6b0c6f1f-2c1d"), key("77777777-2c1d"), key("")}) == 3
 
 
 def test_a_control_says_nothing_about_the_proof_of_the_same_workload() -> None:

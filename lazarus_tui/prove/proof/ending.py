@@ -38,7 +38,9 @@ class Judge(BaseStep):
 
     async def act(self, context: StepContext) -> None:
         measured = figures.measure(context.facts)
-        record = verdict.judge(context.op, Evidence(self.params, context.facts, context.checks), measured)
+        judged = verdict.judge(context.op, Evidence(self.params, context.facts, context.checks), measured)
+        begun = str(self.params.get("point_start") or "")
+        record = msgspec.structs.replace(judged, point_start=begun, cluster_uid=context.plan.cluster_uid)
         if not record.control:
             await context.measured(measured)
         await context.judged(record.verdict)
