@@ -1,4 +1,5 @@
-"""How far each workload was proven: its ladder, the last proofs, how long it took, and what its controls say."""
+"""How far each workload was proven: its ladder, the last proofs, how long it took, what its controls say; and what is
+queued."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from collections.abc import Iterable
 
 from textual.widget import Widget
 
-from lazarus_tui.view import proof_card, proofs
+from lazarus_tui.view import proof_card, proofs, queue
 from lazarus_tui.view.source import TopicState
 from lazarus_tui.view.text import BLANK
 from screens.deeds import Deeds
@@ -25,27 +26,35 @@ class ProofsScreen(Proving, Deeds):
         self._gathered = proofs.Gathered()
 
     def compose_body(self) -> Iterable[Widget]:
+        yield LineBlock([()], id="queue")
         yield LineTable(self.base_sheet, id="body")
         yield LineBlock([], id="card")
 
     def topics(self) -> set[str]:
-        return {"overview", "proofs"}
+        return {"overview", "proofs", "policies", "queue"}
 
     def main_topic(self) -> TopicState:
         return self._gathered(self.host.topic("overview"), self.host.topic("proofs"))
 
     @property
     def busy(self) -> bool:
-        return any(found.open for found in self.main_topic().records.values())
+        return any(found.open for found in self.main_topic().records.values()) or any(
+            one.state.open for one in self.host.topic("queue").records.values()
+        )
 
     def renew_body(self) -> None:
         super().renew_body()
-        shown = self.table.counts[0]
+        now, width, height = self.host.now(), self.size.width, self.size.height
+        waiting = self.host.topic("queue")
+        above = queue.summary(self.host.topic("policies"), waiting, now, width)
+        self.query_one("#queue", LineBlock).show(above)
+        shown, found = self.table.counts[0], self.table.record
         # Four lines of frame with the head of the list; it keeps three rows, the card takes what is left.
-        room = self.size.height - 4 - min(shown, max(3, self.size.height // 4)) - len(self.banner())
-        lines = proof_card.card(self.table.record, self.host.now(), self.size.width, room) if shown else []
-        left = self.size.height - 4 - shown - len(lines) - len(self.banner())
-        self.query_one("#card", LineBlock).show([BLANK, *lines] if lines and left >= 1 else lines)
+        free = height - 4 - len(above) - len(self.banner())
+        room = free - min(shown, max(3, height // 4))
+        lines = proof_card.card(found, now, width, room, queue.of_row(found, waiting, now, width)) if shown else []
+        spare = free - shown - len(lines)
+        self.query_one("#card", LineBlock).show([BLANK, *lines] if lines and spare >= 1 else lines)
 
     def moved(self) -> None:
         self.renew()

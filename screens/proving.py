@@ -31,6 +31,11 @@ class Proving(Operating):
 
         self.app.push_screen(Control(wanted(self.situation().record)), self._proving)
 
+    def do_policies(self) -> None:
+        from screens.policies import PoliciesScreen
+
+        self.app.push_screen(PoliciesScreen())
+
     def _proving(self, found: tuple[str, dict[str, Any]] | None) -> None:
         if found is not None:
             self.plan_each(found[0], [found[1]])

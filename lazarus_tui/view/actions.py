@@ -11,6 +11,8 @@ from lazarus_tui.view.reasons import (
     allowed,
     closable,
     cluster,
+    controlled,
+    enabled,
     engine,
     log_kept,
     may,
@@ -69,8 +71,9 @@ _DOCUMENTS = _ARTEFACTS | {"document"}
 _DESCRIBED = _OBJECTS | _DOCUMENTS | {"overview", "snapshots"}
 _SETS = _ON({"snapshots", "set"})
 _PROOFS = _ON({"proofs", "proof"})
+_POLICIES = _ON({"policies", "policy"})
 _OPERATIONS = _ON({"operations", "operation"})
-_LISTS = _ON({*MODES, "proof", "contexts"})
+_LISTS = _ON({*MODES, "proof", "policies", "contexts"})
 
 ACTIONS: tuple[Action, ...] = (
     Action("open", ("enter",), "open", "open what the cursor is on", _LISTS, needs=(row,), footer=1),
@@ -206,6 +209,34 @@ ACTIONS: tuple[Action, ...] = (
         _PROOFS,
         Danger.CHANGES,
         (*_WRITE, provable),
+        6,
+    ),
+    Action(
+        "policies",
+        ("P", "shift+p"),
+        "policies",
+        "what is proven by itself, how it stands, and what waits in the queue",
+        _PROOFS,
+        footer=7,
+    ),
+    Action(
+        "queue_proof",
+        ("p",),
+        "prove now",
+        "put a proof of each workload of the policy into the queue now",
+        _POLICIES,
+        Danger.CHANGES,
+        (engine, cluster, enabled),
+        3,
+    ),
+    Action(
+        "queue_control",
+        ("x",),
+        "control now",
+        "put the policy's negative control into the queue now: a copy is broken on purpose, and checks have to go red",
+        _POLICIES,
+        Danger.CHANGES,
+        (engine, cluster, enabled, controlled),
         6,
     ),
     Action(

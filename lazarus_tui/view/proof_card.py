@@ -73,11 +73,14 @@ def trouble(found: Trouble, width: int) -> list[Line]:
     return lines + (wrap(f"→ {found.advice}", width - 1, Tone.ACCENT, 5) if found.advice else [])
 
 
-def card(found: Proven | None, now: datetime, width: int, room: int) -> list[Line]:
-    """For below the list, in ``room`` lines: the ladder, what was wrong, and with room left where the time went."""
+def card(
+    found: Proven | None, now: datetime, width: int, room: int, queued: Sequence[Line] = ()
+) -> list[Line]:  # fmt: skip
+    """For below the list, in ``room`` lines: what is ``queued`` of it, the ladder, what was wrong, and with room left
+    where the time went."""
     if found is None or room < 2:
         return []
-    lines = [headline(found, now), *_climbed(found, now, width)]
+    lines = [headline(found, now), *queued, *_climbed(found, now, width)]
     last = found.last
     if last is not None and last.record is not None:
         lines += wrong(last.record, width)

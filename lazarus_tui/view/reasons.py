@@ -12,6 +12,7 @@ from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.sets import SnapshotSet
 from lazarus_tui.model.topics import ContextRow, WorkloadRow
 from lazarus_tui.view import times
+from lazarus_tui.view.policies import Stand
 from lazarus_tui.view.proofs import Proven
 
 
@@ -184,6 +185,21 @@ def _newest(situation: Situation) -> str | None:
             return "a proof of it runs: enter shows it"
         return None if record.row is None else point(replace(situation, record=record.row))
     return point(situation)
+
+
+def enabled(situation: Situation) -> str | None:
+    """What a policy proves was agreed to when it was enabled; before, nothing of it begins."""
+    record = situation.record
+    if isinstance(record, Stand) and not record.row.enabled:
+        return f"the policy is not enabled: lazarus policy enable {record.name}"
+    return row(situation)
+
+
+def controlled(situation: Situation) -> str | None:
+    record = situation.record
+    if isinstance(record, Stand) and not record.row.policy.control:
+        return "the policy has no negative control (control: in its file)"
+    return row(situation)
 
 
 def releasable(situation: Situation) -> str | None:

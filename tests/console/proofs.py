@@ -10,6 +10,7 @@ from lazarus_tui.model.operation import CheckResult, Figures, Operation, OpState
 from lazarus_tui.model.plan import Danger, Effect, Plan, PlannedStep
 from lazarus_tui.model.proofs import RUNGS, Ladder, ProofRecord, ProofView, Rung, Trouble, climb, targets, view
 from lazarus_tui.model.verdict import Verdict
+from tests.console import queueing
 from tests.console.fake_link import FakeLink
 from tests.console.moment import CONTEXT, ago
 
@@ -170,6 +171,7 @@ def fill(link: FakeLink, *operations: Operation) -> None:
     found = operations or tuple(history().values())
     link.put("operations", {each.id: each for each in found})
     link.put(f"proofs/{CONTEXT}", views(*found))
+    queueing.fill(link)
 
 
 def running(step: str = "checks.run", **facts: Any) -> Operation:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lazarus_tui.model.objects import BackupSpec
-from tests.console import proofs, worlds
+from tests.console import proofs, queueing, worlds
 from tests.console.fake_link import refused
 from tests.console.moment import CONTEXT
 
@@ -122,3 +122,42 @@ async def test_without_proofs_every_row_says_so_and_opening_one_is_no_dead_end(o
         assert "nothing of it was proven yet" in hands.lines[-1]
         await hands.press("p")
         assert "prove: this workload has no usable recovery point" in hands.lines[-1]
+
+
+async def test_what_is_queued_and_what_proves_by_itself_is_seen_and_asked_for(opened, proven):
+    proven.answers["proof-policy.run"] = []
+    async with opened() as hands:
+        await hands.press("7")
+        assert proven.wanted >= {f"policies/{CONTEXT}", f"queue/{CONTEXT}"}
+        assert "○ 2 waiting, the first for 3m00s" in hands.lines[2]
+        assert "▲ 1 overdue" in hands.lines[4]
+        await hands.press("P")
+        assert "7 Proofs › policies" in hands.lines[1]
+        assert "○ not enabled" in hands.text
+        await hands.press("p")
+        assert "lazarus policy enable audit" in hands.lines[-1]
+        await hands.press("j", "p")
+        assert hands.called("proof-policy.run") == [{"context": CONTEXT, "name": "shop", "control": False}]
+        assert "a proof of each workload of shop is queued" in hands.lines[-1]
+        await hands.press("x")
+        assert hands.called("proof-policy.run")[-1]["control"] is True
+        assert max(len(line.rstrip()) for line in hands.lines) <= 80
+        await hands.press("enter")
+        assert "it is Failed: nothing to prove" in hands.text
+        proven.put(f"policies/{CONTEXT}", {"wiki": queueing.rows()["wiki"]})
+        hands.app.screen.renew()
+        await hands.settle()
+        assert "this policy is gone" in hands.text
+        await hands.press("escape", "escape")
+        assert "PROVEN UP TO" in hands.text
+
+
+async def test_an_engine_without_policies_says_so_and_the_list_of_proofs_stays(opened, proven):
+    for name in ("policies", "queue"):
+        proven.put(f"{name}/{CONTEXT}", {}, state="failed", reason=f"the engine has no topic {name}")
+    async with opened() as hands:
+        await hands.press("7")
+        assert "▲ queue and policies are not known: the engine has no topic policies" in hands.text
+        assert "shop/orders" in hands.text
+        await hands.press("P")
+        assert "the engine has no topic policies" in hands.text
