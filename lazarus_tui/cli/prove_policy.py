@@ -123,7 +123,7 @@ def list_policies(session: Session, output: str) -> None:
 
 def _cells(row: ProofPolicyRow) -> list[tuple[str, ...]]:
     queue = f"{row.running} run, {row.waiting} wait" if row.running or row.waiting else "-"
-    end = (queue, row.next or "-", row.overdue or row.trouble or "-")
+    end = (queue, row.next or "-", "; ".join((row.overdue or row.trouble, *row.unknown)).removeprefix("; ") or "-")
     found: list[tuple[str, ...]] = [
         (row.policy.name, str(one.subject), _stands(one), one.at or "-", one.control or "-", *end)
         for one in row.standings
@@ -158,6 +158,7 @@ def _text(row: ProofPolicyRow) -> str:
         at = f" at {one.at[:19]}Z from {one.point}" if one.at else ""
         control = f"; control {one.control}" if one.control else ""
         lines.append(f"  {one.subject}: {_stands(one)}{at}{control}")
+    lines += [f"  {one}" for one in row.expects] + [f"  unknown: {one}" for one in row.unknown]
     lines += [f"  OVERDUE: {row.overdue}"] if row.overdue else []
     return "\n".join(lines + ([f"  ! {row.trouble}"] if row.trouble else []))
 

@@ -183,7 +183,7 @@ class ProofCalls:
         return [self.row(one) for one in self._book.policies(context)]
 
     def row(self, stored: Stored) -> ProofPolicyRow:
-        policy, now = stored.policy, self._clock.now()
+        policy, now, arrivals = stored.policy, self._clock.now(), self._runs.arrivals
         entries = self._book.entries(stored.context, policy.name)
         subjects = dict.fromkeys([Subject(one.namespace, one.workload) for one in policy.workloads if not one.labels])
         subjects |= dict.fromkeys(one.subject for one in entries)
@@ -193,8 +193,11 @@ class ProofCalls:
             next=rfc3339(following[0]) if following and stored.runs else "",
             standings=tuple(standing(policy, one, entries, now) for one in subjects),
             waiting=sum(one.state is State.WAITING for one in entries),
-            running=sum(one.state is State.RUNNING for one in entries), overdue=stored.overdue,
-            trouble=stored.waiting or ("" if stored.runs else f"not enabled: lazarus policy enable {policy.name}"),
+            running=sum(one.state is State.RUNNING for one in entries),
+            overdue="; ".join(one for one in (stored.overdue, *arrivals.overdue(stored)) if one),
+            trouble=stored.waiting or "; ".join(arrivals.pending(stored))
+            or ("" if stored.runs else f"not enabled: lazarus policy enable {policy.name}"),
+            expects=arrivals.seen(stored).expects, unknown=arrivals.seen(stored).unknown,
         )  # fmt: skip
 
 

@@ -6,24 +6,25 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from lazarus_tui.engine.errors import Refused
+from lazarus_tui.engine.proof_arrivals import ProofArrivals, Schedules
 from lazarus_tui.engine.proof_book import ProofBook, Stored
-from lazarus_tui.engine.proof_watch import Backups, ProofWatch, age
+from lazarus_tui.engine.proof_watch import Backups, ProofWatch
 from lazarus_tui.engine.runner import Runner
 from lazarus_tui.journal import Journal, JournalError
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.kube.errors import KubeError
 from lazarus_tui.link.codec import LinkFault
-from lazarus_tui.model.clock import Clock, rfc3339
+from lazarus_tui.model.clock import Clock, parse_rfc3339, rfc3339
 from lazarus_tui.model.cron import CronError
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.plan import Danger, Plan, PlanRefused
 from lazarus_tui.model.policies import GRACE
-from lazarus_tui.model.proof_policies import Entry, State, Subject, may_begin, proven_already, standing
+from lazarus_tui.model.proof_policies import Entry, State, Subject, may_begin, open_seconds, proven_already, standing
 
 log = logging.getLogger(__name__)
 
@@ -40,17 +41,19 @@ class ProofRuns:
     def __init__(
         self, book: ProofBook, runner: Runner, journal: Journal, clock: Clock, *, plan: Planning,
         clusters: Callable[[str], Awaitable[Cluster]], backups: Backups,
+        schedules: Schedules = lambda context: ((), "velero"),
     ) -> None:  # fmt: skip
         self.book, self._runner, self._journal, self._clock = book, runner, journal, clock
         self._plan, self._clusters = plan, clusters
         self._watch = ProofWatch(book, clock, backups)
+        self.arrivals = ProofArrivals(book, journal, clock, schedules)
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._tried: dict[str, datetime] = {}  # since when an entry cannot be planned
 
     @property
     def awake(self) -> bool:
         """Whether there is anything to look at."""
-        return bool(self.book.open()) or any(one.runs for one in self.book.policies())
+        return bool(self.book.open()) or self.arrivals.standing or any(one.runs for one in self.book.policies())
 
     @property
     def contexts(self) -> set[str]:
@@ -61,6 +64,11 @@ class ProofRuns:
     @property
     def tasks(self) -> list[asyncio.Task[None]]:
         return list(self._busy.values())
+
+    async def load(self) -> None:
+        """Once, before the first look."""
+        await self.book.load()
+        await self.arrivals.load()
 
     async def look(self) -> None:
         """Queue what is owed, then begin what may begin; returns as soon as it is under way."""
@@ -75,6 +83,8 @@ class ProofRuns:
         for stored in self.book.policies():
             if stored.runs:
                 await self._overdue(stored)
+        with contextlib.suppress(JournalError):  # with the next look
+            await self.arrivals.settle()
         self.book.news()  # what each waits for is found out anew, and so is how old a control is
 
     async def by_hand(self, stored: Stored, control: str = "") -> list[Entry]:
@@ -89,7 +99,10 @@ class ProofRuns:
 
     async def _owed(self, stored: Stored) -> None:
         try:
-            await self._watch.look(stored, await self._reach(stored.context, stored.cluster_uid))
+            cluster = await self._reach(stored.context, stored.cluster_uid)
+            await self._watch.look(stored, cluster)
+            matched = await self._watch.matched(stored, cluster)
+            await self.arrivals.look(stored, matched, self._watch.seen(stored.context))
             stored.waiting = ""
         except _NotYet as error:
             stored.waiting = str(error)
@@ -256,16 +269,15 @@ class _NotYet(Exception):
 
 def overdue(stored: Stored, book: ProofBook, now: datetime) -> tuple[str, str]:
     """What a policy owes and did not do: since when (RFC 3339), and why in words; two empty texts when it keeps up."""
-    limit = timedelta(seconds=stored.policy.late_seconds)
     entries = book.entries(stored.context, stored.policy.name)
-    late = [one for one in entries if one.state is State.WAITING and age(one, now) > limit.total_seconds()]
+    late = [one for one in entries if one.state is State.WAITING and _late(stored, parse_rfc3339(one.queued), now)]
     if late:
         oldest = min(late, key=lambda one: one.queued)
         why = oldest.waiting or stored.waiting or "it has not begun"
         return oldest.queued, f"the proof of {oldest.subject} from {oldest.point} did not begin: {why}"
     if stored.waiting and stored.overdue:
         return stored.overdue_due, stored.overdue  # while nothing can be looked at, nothing is known to be over
-    if stored.waits_since is not None and now - stored.waits_since > limit:
+    if stored.waits_since is not None and _late(stored, stored.waits_since, now):
         return rfc3339(stored.waits_since), f"nothing of it can be looked at: {stored.waiting}"
     ended = [one for one in entries if one.state in (State.DONE, State.REFUSED) and not one.control]
     last = {one.subject: one for one in sorted(ended, key=lambda one: one.ended)}
@@ -276,6 +288,12 @@ def overdue(stored: Stored, book: ProofBook, now: datetime) -> tuple[str, str]:
         one = max(refused, key=lambda one: one.ended)
         return one.ended, f"the proof of {one.subject} from {one.point} could not be planned: {one.words}"
     return "", ""
+
+
+def _late(stored: Stored, since: datetime, now: datetime) -> bool:
+    """Whether something waits for too long: times in which nothing of the policy begins do not count."""
+    limit = stored.policy.late_seconds
+    return (now - since).total_seconds() > limit and open_seconds(stored.policy, since, now, limit) > limit
 
 
 def _refusals(stored: Stored, last: Iterable[Entry], newest: Entry) -> list[Entry]:

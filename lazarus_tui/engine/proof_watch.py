@@ -10,6 +10,7 @@ import msgspec
 
 from lazarus_tui.engine.proof_book import ProofBook, Stored
 from lazarus_tui.kube.cluster import Cluster
+from lazarus_tui.model.arrivals import PROVABLE, TERMINAL, leaves_out, moment
 from lazarus_tui.model.clock import Clock, parse_rfc3339, rfc3339
 from lazarus_tui.model.labels import SCHEDULE_LABEL, label_value
 from lazarus_tui.model.objects import Backup, Workload
@@ -26,13 +27,14 @@ from lazarus_tui.model.proof_policies import (
     newest_passed,
 )
 from lazarus_tui.model.resources import BACKUPS, DEPLOYMENTS, STATEFULSETS
-from lazarus_tui.model.scope import Wanted, missing_resources, takes_labels, takes_namespace
+from lazarus_tui.model.scope import takes_namespace
 
-# Phases of Velero after which a backup is not worked on any more; of these, those with something to prove.
-TERMINAL = frozenset({"Completed", "PartiallyFailed", "Failed", "FailedValidation"})
-PROVABLE = frozenset({"Completed", "PartiallyFailed"})
 _KINDS = ((STATEFULSETS, "StatefulSet"), (DEPLOYMENTS, "Deployment"))
 
+# Seconds for which workloads found by labels are taken for what is there, where nothing is queued for them.
+_FRESH = 60.0
+
+Matched = list[tuple[Selector, list[Subject]]]  # of each selector of a policy what it names
 Backups = Callable[[str], Iterable[Backup]]  # of a context, as last seen; raises ``KubeError`` when that is not known
 
 
@@ -45,6 +47,7 @@ class ProofWatch:
         self._seen: dict[tuple[str, str, str], tuple[str, str]] = {}
         self._late: set[str] = set()  # uids that had completed long before they were first seen
         self._done: set[tuple[str, str, str]] = set()  # context, policy, uid: queued or left out already
+        self._matched: dict[tuple[str, str], tuple[float, Stored, Matched]] = {}
 
     async def look(self, stored: Stored, cluster: Cluster) -> None:
         """Queue what a policy owes now. Raises ``KubeError`` and ``CronError``."""
@@ -71,7 +74,8 @@ class ProofWatch:
             return
         subjects = await self.subjects(stored, cluster)
         if not subjects:
-            await self._book.missed(stored, found.newest, len(found.runs), "no workload has the labels it names")
+            why = "no workload has the labels it names"  # which is told by what is lacking, once it stays so
+            await self._book.missed(stored, found.newest, len(found.runs), why, planned=True)
             return
         entries = [
             self._made(stored, subject, point, f"scheduled for {rfc3339(nominal)}", nominal=rfc3339(nominal))
@@ -101,7 +105,7 @@ class ProofWatch:
         since, name = rfc3339(stored.completed_since), stored.policy.name
         found = []
         for backup in self._backups(stored.context):
-            when = backup.status.completion_timestamp or backup.status.start_timestamp or ""
+            when = moment(backup)
             settled = (stored.context, name, backup.metadata.uid) in self._done
             if backup.status.phase not in TERMINAL or when < since or settled:
                 continue
@@ -148,7 +152,7 @@ class ProofWatch:
         entry = msgspec.structs.replace(entry, uid=backup.metadata.uid)
         if phase not in PROVABLE:
             return self._skipped(entry, f"it is {phase}: there is nothing to prove")
-        if why := _leaves_out(backup, subject):
+        if why := leaves_out(backup.spec, subject):
             return self._skipped(entry, f"{why}: it is no recovery point of {subject}")
         if left_out:
             return self._skipped(entry, "it completed while nothing looked, and a newer one is proven instead")
@@ -206,11 +210,27 @@ class ProofWatch:
 
     async def subjects(self, stored: Stored, cluster: Cluster) -> list[Subject]:
         """The workloads of a policy, as they are now."""
-        found: dict[Subject, None] = {}
-        for one in stored.policy.workloads:
-            for subject in [Subject(one.namespace, one.workload)] if not one.labels else await _labelled(one, cluster):
-                found[subject] = None
+        found = dict.fromkeys(one for _, every in await self._now(stored, cluster) for one in every)
         return list(found)
+
+    def seen(self, context: str) -> Iterable[Backup]:
+        """Its backups, as last seen. Raises ``KubeError``."""
+        return self._backups(context)
+
+    async def matched(self, stored: Stored, cluster: Cluster) -> Matched:
+        """What each of a policy's selectors names, as it was a short while ago. Raises ``KubeError``."""
+        key, now = (stored.context, stored.policy.name), self._clock.monotonic()
+        at, of, found = self._matched.get(key, (0.0, None, []))
+        if of is not stored or not 0 <= now - at < _FRESH:
+            found = await self._now(stored, cluster)
+            self._matched[key] = (now, stored, found)
+        return found
+
+    async def _now(self, stored: Stored, cluster: Cluster) -> Matched:
+        return [
+            (one, await _labelled(one, cluster) if one.labels else [Subject(one.namespace, one.workload)])
+            for one in stored.policy.workloads
+        ]
 
     def _made(
         self, stored: Stored, subject: Subject, point: str, why: str, control: str = "", *, nominal: str = "",
@@ -235,15 +255,6 @@ async def _labelled(one: Selector, cluster: Cluster) -> list[Subject]:
         for each in await cluster.list(resource, one.namespace or None, type=Workload, label_selector=selector):
             found.append(Subject(each.metadata.namespace, f"{kind}/{each.metadata.name}"))
     return sorted(found)
-
-
-def _leaves_out(backup: Backup, subject: Subject) -> str:
-    """What of the workload the filters of a backup do not take, in words."""
-    kind, _, name = subject.workload.partition("/")
-    wanted = Wanted(subject.namespace, kind, name)
-    if missing := missing_resources(backup.spec, wanted):
-        return f"it leaves out {', '.join(missing)}"
-    return "its label selector leaves it out" if takes_labels(backup.spec, wanted) is False else ""
 
 
 def age(entry: Entry, now: datetime) -> float:

@@ -7,6 +7,7 @@ that whoever finds the same reason twice finds one entry.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -24,6 +25,8 @@ ON_COMPLETION = "on-completion"
 MOST_WAITING = 50
 # A control that is this many times its period old is no ground for green any more.
 STALE_CONTROL = 2
+# Stretches of windows and blackouts that are followed when the time in which something may begin is counted.
+_MOST_STRETCHES = 2000
 
 
 class Selector(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -53,7 +56,8 @@ class ProofPolicy(Timed, frozen=True, kw_only=True, omit_defaults=True):
     ``prove``: parameters of prove.run that are the same for all. ``again_seconds``: a point that was
     proven is not proven again within this time; 0: not at all. ``control`` breaks a copy on purpose each
     ``control_seconds``. ``windows``: times in which proofs begin; () is always. ``late_seconds``: a proof that waits
-    longer is overdue. ``notify``: names of sinks.
+    longer is overdue. ``arrive_seconds``: so is a new point that does not come for longer, where no Velero Schedule
+    says when it is due; 0: that is not known then. ``notify``: names of sinks.
     """
 
     workloads: tuple[Selector, ...]
@@ -66,6 +70,7 @@ class ProofPolicy(Timed, frozen=True, kw_only=True, omit_defaults=True):
     control: str = ""
     control_seconds: float = 0.0
     late_seconds: float = 3600.0
+    arrive_seconds: float = 0.0
     notify: tuple[str, ...] = ()
 
     @property
@@ -138,17 +143,41 @@ def entry_id(*parts: str) -> str:
     return hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:16]
 
 
+def _opened(policy: ProofPolicy) -> Timed:
+    """With its windows as what ``closed_until`` knows: a time outside of them is one in which nothing begins."""
+    return Timed(name=policy.name, rule=policy.rule, time_zone=policy.time_zone, blackout=policy.windows)
+
+
 def may_begin(policy: ProofPolicy, now: datetime) -> str:
     """Why no proof of it begins at ``now``, "" when one may."""
     if (end := closed_until(policy, now)) is not None:
         return f"no proof begins in a blackout, which ends at {end:%Y-%m-%d %H:%M} UTC"
     if not policy.windows:
         return ""
-    opened = Timed(name=policy.name, rule=policy.rule, time_zone=policy.time_zone, blackout=policy.windows)
-    if closed_until(opened, now) is not None:
+    if closed_until(_opened(policy), now) is not None:
         return ""
     begin = opens(policy, policy.windows, now)
     return f"it waits for a maintenance window of its policy: {f'{begin:%Y-%m-%d %H:%M} UTC' if begin else 'never'}"
+
+
+def open_seconds(policy: ProofPolicy, since: datetime, until: datetime, enough: float = math.inf) -> float:
+    """Of the time from ``since`` to ``until``, that in which proofs of it may begin; only until there is ``enough``.
+    Raises ``CronError``."""
+    opened, total, at = _opened(policy), 0.0, since
+    for _ in range(_MOST_STRETCHES):
+        if at >= until or total > enough:
+            break
+        if (end := closed_until(policy, at)) is not None:
+            at = end
+            continue
+        shut = closed_until(opened, at) if policy.windows else until
+        if shut is None:
+            at = opens(policy, policy.windows, at) or until
+            continue
+        dark = opens(policy, policy.blackout, at) or until
+        stop = min(until, shut, dark)
+        total, at = total + (stop - at).total_seconds(), stop
+    return total
 
 
 def catch_up(policy: ProofPolicy, late: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
@@ -259,7 +288,8 @@ def control_due(policy: ProofPolicy, subject: Subject, entries: Sequence[Entry],
 
 
 class ProofPolicyRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A policy as lists show it. Times are RFC 3339. ``overdue``: what should have run and did not, in words."""
+    """A policy as lists show it. Times are RFC 3339. ``overdue``: what should have run and did not, in words.
+    ``expects``: which new recovery points come by when; ``unknown``: of which that cannot be told, and why."""
 
     policy: ProofPolicy
     means: tuple[str, ...] = ()
@@ -271,6 +301,8 @@ class ProofPolicyRow(msgspec.Struct, frozen=True, kw_only=True):
     running: int = 0
     overdue: str = ""
     trouble: str = ""
+    expects: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
 class QueueRow(msgspec.Struct, frozen=True, kw_only=True):

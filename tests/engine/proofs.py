@@ -22,7 +22,7 @@ from lazarus_tui.engine.scheduler import Scheduler
 from lazarus_tui.kube.errors import NotSent
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.labels import SCHEDULE_LABEL
-from lazarus_tui.model.objects import Backup, BackupSpec, BackupStatus, Meta, Workload
+from lazarus_tui.model.objects import Backup, BackupSpec, BackupStatus, Meta, Schedule, ScheduleSpec, Workload
 from lazarus_tui.model.plan import Plan, PlanRefused
 from lazarus_tui.model.proof_policies import Entry, ProofPolicy, ProofPolicyRow, Selector
 from lazarus_tui.model.stepping import BaseStep
@@ -93,6 +93,7 @@ class Proofs:
         self.verdicts: dict[str, Verdict] = {}
         self.backups: dict[str, Backup] = {}
         self.workloads: list[Workload] = []
+        self.schedules: list[Schedule] = []
         self.ran: list[str] = []
         self.count = itertools.count(1)
         self.born(engine)
@@ -103,6 +104,7 @@ class Proofs:
         self.runs = ProofRuns(
             self.book, engine.runner, engine.journal, clock, plan=self._plan, clusters=self._cluster,
             backups=lambda context: tuple(self.backups.values()),
+            schedules=lambda context: (self.schedules, "velero"),
         )  # fmt: skip
         self.scheduler = Scheduler(
             Policies(engine.journal, clock), engine.runner, engine.journal, clock, plan=self._plan,
@@ -147,9 +149,20 @@ class Proofs:
             status=BackupStatus(phase=phase, start_timestamp=when, completion_timestamp=when),
         )
 
-    def flips(self, name: str, phase: str) -> None:
+    def scheduled(self, line: str, name: str = "nightly", namespace: str = "shop", **spec: Any) -> None:
+        """A Velero Schedule, made now; one of that name is replaced."""
+        made = rfc3339(self.world.clock.now().replace(microsecond=0))
+        template = BackupSpec(included_namespaces=[namespace])
+        self.schedules = [one for one in self.schedules if one.metadata.name != name] + [
+            Schedule(
+                metadata=Meta(name=name, namespace="velero", creation_timestamp=made),
+                spec=ScheduleSpec(schedule=line, template=template, **spec),
+            )
+        ]
+
+    def flips(self, name: str, phase: str, **more: Any) -> None:
         one = self.backups[name]
-        status = msgspec.structs.replace(one.status, phase=phase)
+        status = msgspec.structs.replace(one.status, phase=phase, **more)
         self.backups[name] = msgspec.structs.replace(one, status=status)
 
     async def store(self, wanted: ProofPolicy) -> Stored:
@@ -177,7 +190,7 @@ class Proofs:
         await self.engine.close()
         await self.world.clock.advance(asleep * MINUTE)
         self.born(await self.world.boot(self.kind()))
-        await self.book.load()
+        await self.runs.load()
         await self.engine.passing(self.engine.runner.recover())
 
     async def dies_after(self, k: int, *, lose: bool) -> bool:

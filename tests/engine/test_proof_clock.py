@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from lazarus_tui.engine.proof_book import CAUGHT_UP, OVERDUE
 from lazarus_tui.engine.proof_calls import EnableParams
 from lazarus_tui.kube.errors import Forbidden
@@ -94,6 +96,7 @@ async def test_backups_that_cannot_be_listed_are_told_and_overdue_never_taken_fo
         def refuse(context: str) -> Any:
             raise Forbidden("backups.velero.io is forbidden")
 
+        it.completed("before")
         await it.store(policy(late_seconds=600.0))
         listed, it.runs._watch._backups = it.runs._watch._backups, refuse
         await it.look()
@@ -206,3 +209,31 @@ async def test_a_proof_waits_for_its_window_and_for_the_end_of_a_blackout() -> N
         assert [one.policy for one in it.entries() if one.state is State.DONE] == ["dark"]
         await it.after(9 * 60)
         assert [one.policy for one in it.entries() if one.state is State.DONE] == ["shop", "dark"]
+
+
+@pytest.mark.parametrize(
+    "closed",
+    [
+        {"blackout": (Blackout("0 1 * * *", 6 * 3600.0),), "in_blackout": "defer"},
+        {"windows": (Blackout("0 7 * * *", 18 * 3600.0),)},
+    ],
+)
+async def test_a_closed_time_longer_than_a_proof_may_wait_alarms_nobody_and_the_time_after_it_counts(
+    closed: dict[str, Any],
+) -> None:
+    async with proofs() as it:
+        await until(it, 1, 30)
+        await it.store(policy(late_seconds=3600.0, **closed))
+        it.completed("night")
+        await it.look(3)
+        await it.world.clock.advance(5.3 * 3600)
+        await it.look()
+        assert (it.entries()[0].state, await it.events(OVERDUE)) == (State.WAITING, [])
+        it.away = True
+        await it.world.clock.advance(0.9 * 3600)
+        await it.look()
+        assert await it.events(OVERDUE) == [], "ten minutes were before the end of it"
+        await it.world.clock.advance(0.4 * 3600)
+        await it.look()
+        [told] = await it.events(OVERDUE)
+        assert told["why"].startswith("the proof of shop from night did not begin: ")

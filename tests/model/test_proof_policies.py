@@ -21,6 +21,7 @@ from lazarus_tui.model.proof_policies import (
     control_due,
     entry_id,
     may_begin,
+    open_seconds,
     proven_already,
     standing,
 )
@@ -169,3 +170,37 @@ def test_a_control_is_due_on_the_newest_green_point_and_never_beside_another_one
     elif passed and not any(one.control for one in entries):
         raise AssertionError("the first control was not due")
     assert control_due(policy(), SHOP, entries, NOW) is None
+
+
+HOURS = st.tuples(st.integers(0, 23), st.integers(1, 20 * 60)).map(
+    lambda one: Blackout(f"0 {one[0]} * * *", one[1] * 60.0)
+)
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(HOURS, max_size=2),
+    st.lists(HOURS, max_size=2),
+    st.integers(0, 300 * 1440),
+    st.integers(1, 600),
+    st.sampled_from(["UTC", "Europe/Berlin"]),
+)
+def test_the_time_that_counts_for_overdue_is_that_in_which_something_may_begin_minute_by_minute(
+    windows: list[Blackout], dark: list[Blackout], start: int, long: int, zone: str
+) -> None:
+    one = policy(windows=tuple(windows), blackout=tuple(dark), time_zone=zone)
+    since = datetime(2026, 3, 1, tzinfo=UTC) + timedelta(minutes=start)
+    until = since + timedelta(minutes=long)
+    minutes = sum(not may_begin(one, since + timedelta(minutes=n, seconds=30)) for n in range(long))
+    assert open_seconds(one, since, until) == minutes * 60.0
+    assert open_seconds(one, since, until, 0.0) <= minutes * 60.0
+
+
+def test_a_window_each_day_is_followed_for_months() -> None:
+    one = policy(windows=(Blackout("0 2 * * *", 3600.0),))
+    assert open_seconds(one, NOW, NOW + timedelta(days=90)) == 90 * 3600.0
+
+
+def test_what_is_never_open_is_never_late() -> None:
+    one = policy(windows=(Blackout("0 2 30 2 *", 3600.0),))
+    assert open_seconds(one, NOW, NOW + timedelta(days=90)) == 0.0

@@ -23,6 +23,7 @@ CHOICES = ("latest", "latest-proven", "oldest")
 _RANDOM = re.compile(r"random:\d{1,5}[hdw]")
 _CATCH_UPS = {"skip": SKIP, "runOnce": RUN_ONCE, "runAll": RUN_ALL}
 _LONGEST = 7 * 86400.0  # seconds of a window or a blackout
+_LATE = "1h"  # what waits for longer is overdue, unless the file says otherwise
 _LEAST_CONTROL = 3600.0  # seconds between two negative controls
 _SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 NO_CONTEXT = "-"  # the shop's built-in ways belong to the sandbox alone
@@ -48,7 +49,8 @@ def policy(written: PolicyFile, now: datetime) -> ProofPolicy:
         windows=_windows(written, written.windows, "windows"),
         at_once=written.at_once,
         again_seconds=seconds(written.not_again_within or "0", "notAgainWithin"),
-        late_seconds=seconds(written.overdue_after, "overdueAfter"),
+        late_seconds=seconds(written.overdue_after or _LATE, "overdueAfter"),
+        arrive_seconds=seconds(written.overdue_after or "0", "overdueAfter"),
         control=written.control.kind if written.control else "",
         control_seconds=seconds(written.control.every, "control.every") if written.control else 0.0,
         notify=written.notify,

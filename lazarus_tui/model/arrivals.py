@@ -1,0 +1,226 @@
+"""Recovery points that a proof policy counts on: when the next one is due, what came late, failed, or never was.
+
+Pure: it follows from the policy, its workloads, and the backups and schedules as they were last seen. When a point is
+due is read from the cron line of the Velero Schedule that makes it, else from the policy's own ``overdueAfter``; where
+neither says it, it is not known, and that is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from lazarus_tui.model.clock import parse_rfc3339, rfc3339
+from lazarus_tui.model.durations import human
+from lazarus_tui.model.labels import SCHEDULE_LABEL, label_value
+from lazarus_tui.model.objects import Backup, BackupSpec, Schedule
+from lazarus_tui.model.proof_policies import ProofPolicy, Subject
+from lazarus_tui.model.redact import redact
+from lazarus_tui.model.schedules import parsed
+from lazarus_tui.model.scope import Wanted, missing_resources, takes_labels, takes_namespace
+
+# Phases of Velero after which a backup is not worked on any more; of these, those with something to prove, and those
+# that somebody has to look into.
+TERMINAL = frozenset({"Completed", "PartiallyFailed", "Failed", "FailedValidation"})
+PROVABLE = frozenset({"Completed", "PartiallyFailed"})
+FAILED = TERMINAL - {"Completed"}
+_GOING = "Deleting"  # neither finished nor under way
+_MOST_WORDS = 300  # characters of what Velero says about a failure
+_LEVEL = "latest"
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """What should be there and is not. ``due``: since when (RFC 3339); "" is since it was first seen, and then it has
+    to stay so for as long as a proof may wait."""
+
+    key: str
+    why: str
+    due: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """``expects``: what comes by when, in words; ``unknown``: of what that cannot be told, and why."""
+
+    lacks: tuple[Lack, ...] = ()
+    expects: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass
+class _Line:
+    """The backups of one schedule, of what the policy names: when the newest of each sort began."""
+
+    good: str = ""
+    running: str = ""
+    whole: str = ""
+    failed: Backup | None = None
+    spec: BackupSpec | None = None  # of the one looked at last, and what of the policy that holds
+    held: tuple[Subject, ...] = ()
+    spaces: dict[str, str] = field(default_factory=dict)  # newest good one by namespace
+
+
+def leaves_out(spec: BackupSpec, subject: Subject) -> str:
+    """What of the workload the filters of a backup do not take, in words."""
+    kind, _, name = subject.workload.partition("/")
+    wanted = Wanted(subject.namespace, kind, name)
+    if missing := missing_resources(spec, wanted):
+        return f"it leaves out {', '.join(missing)}"
+    return "its label selector leaves it out" if takes_labels(spec, wanted) is False else ""
+
+
+def holds(spec: BackupSpec, subject: Subject) -> bool:
+    return takes_namespace(spec, subject.namespace) and not leaves_out(spec, subject)
+
+
+def moment(backup: Backup) -> str:
+    """When it was over; a backup that Velero refused has no times of its own."""
+    status = backup.status
+    return status.completion_timestamp or status.start_timestamp or backup.metadata.creation_timestamp or ""
+
+
+def _began(backup: Backup) -> str:
+    return backup.status.start_timestamp or backup.metadata.creation_timestamp or ""
+
+
+def arrivals(
+    policy: ProofPolicy, subjects: Sequence[Subject], backups: Iterable[Backup],
+    schedules: Sequence[Schedule] | str, since: datetime, now: datetime, rule: str = "velero",
+) -> Arrivals:  # fmt: skip
+    """``schedules`` as text: why they are not known. ``since``: what was before is not the policy's business."""
+    lines = _lines(policy, subjects, backups)
+    why = schedules if isinstance(schedules, str) else ""
+    there = () if isinstance(schedules, str) else schedules
+    known = _making(policy, subjects, there)
+    lacks = [*_failures(lines, known, rfc3339(since)), *(() if why else _no_such(policy, there, lines))]
+    expects: list[str] = []
+    unknown: list[str] = []
+    timed: list[Schedule] = []
+    for one in known if _counts_on_new(policy) else ():
+        line = lines.get(label_value(one.metadata.name), _Line())
+        found = _of_schedule(policy, one, line, since, now, rule)
+        if isinstance(found, str):
+            (expects if found.startswith("by ") else unknown).append(found)
+        else:
+            lacks.append(found)
+        timed += [] if isinstance(found, str) and not found.startswith("by ") else [one]
+    for subject in subjects:
+        if any(holds(one.spec.template, subject) for one in timed):
+            continue
+        said = _without(policy, subject, lines, why, since, now)
+        if isinstance(said, Lack):
+            lacks.append(said)
+        elif said:
+            unknown.append(said)
+    once = {one.key: one for one in reversed(lacks)}
+    return Arrivals(tuple(reversed(once.values())), tuple(expects), tuple(dict.fromkeys(unknown)))
+
+
+def _counts_on_new(policy: ProofPolicy) -> bool:
+    return policy.on_completion or _LEVEL in policy.by_clock
+
+
+def _lines(policy: ProofPolicy, subjects: Sequence[Subject], backups: Iterable[Backup]) -> dict[str, _Line]:
+    """By schedule label. The backups of a schedule mostly have one spec: of very many it is looked into once."""
+    of = set(map(label_value, policy.schedules))
+    found: dict[str, _Line] = {}
+    for backup in backups:
+        label = backup.metadata.label(SCHEDULE_LABEL)
+        if of and label not in of:
+            continue
+        line, began, phase = found.setdefault(label, _Line()), _began(backup), backup.status.phase
+        if line.spec != backup.spec:
+            line.spec, line.held = backup.spec, tuple(one for one in subjects if holds(backup.spec, one))
+        if not line.held or phase == _GOING:
+            continue
+        if phase not in TERMINAL:
+            line.running = max(line.running, began)
+        if phase in PROVABLE:
+            line.good = max(line.good, began)
+            for one in line.held:
+                line.spaces[one.namespace] = max(line.spaces.get(one.namespace, ""), began)
+        if phase == "Completed":
+            line.whole = max(line.whole, began)
+        if phase in FAILED and (line.failed is None or _began(line.failed) < began):
+            line.failed = backup
+    return found
+
+
+def _making(policy: ProofPolicy, subjects: Sequence[Subject], schedules: Sequence[Schedule]) -> list[Schedule]:
+    """Schedules that make what the policy proves."""
+    named = [one for one in schedules if not policy.schedules or one.metadata.name in policy.schedules]
+    return [one for one in named if any(holds(one.spec.template, subject) for subject in subjects)]
+
+
+def _failures(lines: dict[str, _Line], known: Sequence[Schedule], since: str) -> Iterable[Lack]:
+    """The newest backup of each schedule, where it failed and no later one of it was whole; by hand, or of a schedule
+    that is gone, any later one makes up for it."""
+    of = {label_value(one.metadata.name) for one in known}
+    newest = max((line.whole for line in lines.values()), default="")
+    for label, line in lines.items():
+        one = line.failed
+        if one is None or moment(one) < since:
+            continue
+        if _began(one) > (line.whole if label in of else newest):
+            why = f"backup {one.metadata.name} ended {one.status.phase}: {_reason(one)}"
+            yield Lack(f"backup/{label or 'by hand'}", why, moment(one))
+
+
+def _reason(backup: Backup) -> str:
+    status = backup.status
+    said = status.failure_reason or "; ".join(status.validation_errors or ())
+    if not said and status.errors:
+        said = f"{status.errors} errors; see: lazarus backup describe {backup.metadata.name}"
+    return redact(said)[:_MOST_WORDS] or "Velero gives no reason"
+
+
+def _of_schedule(
+    policy: ProofPolicy, one: Schedule, line: _Line, since: datetime, now: datetime, rule: str
+) -> Lack | str:
+    """What is lacking; or what is expected ("by …"); or why that is not known."""
+    name, cron = one.metadata.name, parsed(one, rule)
+    if cron is None or one.status.phase == "FailedValidation":
+        why = "; ".join(one.status.validation_errors or ()) or f"{one.spec.schedule!r} is no cron line"
+        return Lack(f"schedule/{name}", f"schedule {name} never runs: {redact(why)[:_MOST_WORDS]}")
+    marks = (line.good, line.running, one.metadata.creation_timestamp, one.status.last_skipped)
+    due = cron.next(max([since, *(parse_rfc3339(mark) for mark in marks if mark)]))
+    if due is None:
+        return Lack(f"schedule/{name}", f"schedule {name} never runs: {one.spec.schedule!r} never comes")
+    until = due + timedelta(seconds=policy.late_seconds)
+    if now <= until:
+        paused = ", but it is paused" if one.spec.paused else ""
+        return f"by {until:%Y-%m-%d %H:%M} UTC a point of schedule {name}{paused}"
+    last = f"the newest is of {line.good[:16]}Z" if line.good else "there was none"
+    why = f"no new point came by schedule {name}{' (it is paused)' if one.spec.paused else ''}; {last}"
+    return Lack(f"point/{name}", why, rfc3339(due))
+
+
+def _no_such(policy: ProofPolicy, schedules: Iterable[Schedule], lines: dict[str, _Line]) -> list[Lack]:
+    """Schedules that the policy names and nobody knows, nor any backup of theirs."""
+    there = {one.metadata.name for one in schedules}
+    gone = [name for name in policy.schedules if name not in there and label_value(name) not in lines]
+    return [Lack(f"schedule/{name}", f"there is no schedule {name}, and no backup of it") for name in gone]
+
+
+def _without(
+    policy: ProofPolicy, subject: Subject, lines: dict[str, _Line], why: str, since: datetime, now: datetime
+) -> Lack | str:
+    """Of a workload that no schedule with a time makes points of: what is lacking, or what is not known."""
+    newest = max((line.spaces.get(subject.namespace, "") for line in lines.values()), default="")
+    running = any(line.running for line in lines.values())
+    if not newest and not running:
+        where = f"of the schedules {', '.join(policy.schedules)} " if policy.schedules else ""
+        return Lack(f"nothing/{subject.namespace}", f"no backup {where}holds {subject.namespace}")
+    if not _counts_on_new(policy):
+        return ""
+    if not policy.arrive_seconds:
+        because = why or "no Velero schedule makes one, and the policy has no overdueAfter"
+        return f"when a new point of {subject.namespace} is due is not known: {because}"
+    due = max(since, parse_rfc3339(newest) if newest else since) + timedelta(seconds=policy.arrive_seconds)
+    if now <= due:
+        return ""
+    within = human(timedelta(seconds=policy.arrive_seconds))
+    said = f"no new point of {subject.namespace} came within {within}; the newest is of {newest[:16]}Z"
+    return Lack(f"point/namespace {subject.namespace}", said, rfc3339(due))
