@@ -77,16 +77,6 @@ class PolicySettings(_Section):
     """Of these, the contexts in which a StatefulSetRestore may replace volumes without a person's agreement."""
 
 
-class ProveSettings(_Section):
-    """``[prove]``"""
-
-    probe_image: str = Field(default="busybox:1.36", min_length=1, pattern=r"^\S+$")
-    """Image of the pods that show a quarantine to be closed; it needs `httpd`, `nc`, `nslookup`, `env` and `sleep`."""
-
-    outside_address: str = Field(default="1.1.1.1:443", pattern=r"^(\d+\.\d+\.\d+\.\d+|\[[0-9a-fA-F:.]+\]):\d{1,5}$")
-    """An address on the internet, with its port, that no pod of a quarantine may reach."""
-
-
 # Where a secret is found; what is written here is never the secret itself.
 _REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:/[^\x00]+|secret:[a-z0-9.-]+/[a-z0-9.-]+/[A-Za-z0-9._-]+")
 REFERENCES = "env:NAME, file:/path or secret:NAMESPACE/NAME/KEY"
@@ -124,6 +114,11 @@ def _network(text: str) -> str:
     if any(network.version == closed.version and network.overlaps(closed) for closed in _STAYS_CLOSED):
         raise ValueError("loopback, and networks whose addresses lead to others, are not opened by a setting")
     return text
+
+
+def _once(what: str, names: list[str]) -> None:
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"several {what} are called {', '.join(twice)}")
 
 
 # Loopback; mapped and compatible addresses, NAT64, 6to4 and Teredo, which would lead there.
@@ -187,9 +182,56 @@ class NotifySettings(_Section):
 
     @model_validator(mode="after")
     def _distinct(self) -> NotifySettings:
-        names = [sink.name for sink in self.sinks]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"several sinks are called {', '.join(twice)}")
+        _once("sinks", [sink.name for sink in self.sinks])
+        return self
+
+
+class AlertmanagerSettings(_Section):
+    """``[[prove.alertmanagers]]``"""
+
+    name: str = Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
+    """What it is called in plans and evidence; each name once."""
+
+    contexts: tuple[str, ...] = Field(min_length=1)
+    """Contexts whose alerts it gets."""
+
+    url: Annotated[str, AfterValidator(_plain_address)] = Field(min_length=1)
+    """Where it is, with the prefix of its routes if it has one; one of several that form a cluster is enough."""
+
+    token: Annotated[str, AfterValidator(_referred)] = ""
+    """Reference to the bearer token that whatever stands in front of it wants."""
+
+    secret_context: str = ""
+    """Context whose cluster holds what a `secret:` reference names."""
+
+    networks: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
+    """Private networks (CIDR) in which it may be; plain http is spoken to addresses in them alone."""
+
+    ca_file: Path | None = None
+    """PEM file with the CA of its certificate; with it nothing else is trusted."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> AlertmanagerSettings:
+        if any(text.startswith("secret:") for text in (self.url, self.token)) and not self.secret_context:
+            raise ValueError("a secret: reference needs secret_context, the context whose cluster holds it")
+        return self
+
+
+class ProveSettings(_Section):
+    """``[prove]``"""
+
+    probe_image: str = Field(default="busybox:1.36", min_length=1, pattern=r"^\S+$")
+    """Image of the pods that show a quarantine to be closed; it needs `httpd`, `nc`, `nslookup`, `env` and `sleep`."""
+
+    outside_address: str = Field(default="1.1.1.1:443", pattern=r"^(\d+\.\d+\.\d+\.\d+|\[[0-9a-fA-F:.]+\]):\d{1,5}$")
+    """An address on the internet, with its port, that no pod of a quarantine may reach."""
+
+    alertmanagers: tuple[AlertmanagerSettings, ...] = ()
+    """Alertmanagers in which alerts about a quarantine are silenced while its proof runs (see docs/quarantine.md)."""
+
+    @model_validator(mode="after")
+    def _distinct(self) -> ProveSettings:
+        _once("Alertmanagers", [one.name for one in self.alertmanagers])
         return self
 
 

@@ -20,6 +20,7 @@ from lazarus_tui.model.clock import Clock
 from lazarus_tui.model.operation import CheckResult, Figures
 from lazarus_tui.model.plan import Plan
 from lazarus_tui.model.redact import redact_value
+from lazarus_tui.model.silences import Alertmanager
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.velero import artefacts
 
@@ -35,6 +36,7 @@ class Surroundings:
     ``clusters`` gives the connection of a context (raises KubeError). ``armed`` says whether a context may be written
     now; it is asked when an operation starts. ``addresses`` is the policy for downloads of a context: only the sandbox
     brings an allowance for loopback. ``lease_namespace`` names the namespace for a plan's lease, "" for none.
+    ``alertmanager`` gives that of a name in the settings for a context.
     ``person`` is who decides what the journal calls decided by hand.
     ``disposable`` says whether another cluster behind a context means that the former one exists no more (the sandbox).
     """
@@ -50,6 +52,7 @@ class Surroundings:
     holder: str = "lazarus"
     person: str = "somebody"
     version: str = ""
+    alertmanager: Callable[[str, str], Alertmanager | None] = lambda context, name: None
     on_change: OnChange = lambda operation: None
     on_lines: OnLines = lambda op, lines: None
 
@@ -128,6 +131,9 @@ class OperationContext:
             return await artefacts.download(self, velero, kind, name, owner=self.op)
         except artefacts.ArtefactError as error:
             raise steps.StepStopped(f"{kind} of {name} could not be read: {error.what}", hint=error.hint) from error
+
+    def alertmanager(self, name: str) -> Alertmanager | None:
+        return self._around.alertmanager(self.plan.context, name)
 
     async def evidence(self, record: Mapping[str, Any]) -> str:
         found = await self._around.evidence.write(self.op, {**self._known(), **record})

@@ -51,6 +51,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     owner: str = ""  # who asked for it
     network: dict[str, bool] = {}
     probe: dict[str, str] = {}
+    alertmanagers: tuple[str, ...] = ()  # in which alerts about the quarantine are silenced
     allow: tuple[Allowed, ...] = ()
     placeholders: tuple[str, ...] = ()
     ingress: str = ""

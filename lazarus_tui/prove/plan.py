@@ -19,10 +19,12 @@ from lazarus_tui.model.steps import Reader
 from lazarus_tui.prove import choice, dressing, preflight, wording
 from lazarus_tui.prove.asked import Asked, asked
 from lazarus_tui.prove.definitions import Checks, parse
-from lazarus_tui.prove.points import Contents, Source, identity
+from lazarus_tui.prove.places import identity
+from lazarus_tui.prove.points import Contents, Source
 from lazarus_tui.prove.rules import Options, Ruling, judge, wishes
 from lazarus_tui.prove.rules.modifiers import LARGEST, document
 from lazarus_tui.prove.rules.podspecs import SCALED
+from lazarus_tui.prove.silences import planned as silences
 from lazarus_tui.prove.snapshot_points import SnapshotPoints
 from lazarus_tui.prove.velero_points import VeleroPoints
 
@@ -73,6 +75,7 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
     preflight.enough_time(contents, estimate, clock.now())
     frozen = {**_frozen(wanted, names, contents, ruling, reader.context), **restoring}
     frozen |= {"handles": sorted(found.handles | _handles(contents)), "images": list(found.images)}
+    frozen["silence"] = silences.planned(wanted.alertmanagers, estimate, wanted.keep_minutes)
     if wanted.source == SnapshotPoints.kind:
         frozen["dressing"] = dressing.listed(contents, ruling.created)
     not_green = frozen["not_green"]
@@ -88,7 +91,8 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
         steps=(),
         effects=tuple(wording.effects(names.quarantine, contents, ruling, frozen)),
         warnings=(*(f"cannot be PASSED: {why}" for why in not_green), *ruling.warnings, *found.warnings,
-                  *(f"{point.name}: {why}" for why in point.reasons)),
+                  *(f"{point.name}: {why}" for why in point.reasons),
+                  *silences.warnings(names.quarantine, frozen["silence"])),
         undo="the quarantine that is kept is removed at once" if wanted.keep_minutes else "",
         estimate=estimate,
         made=rfc3339(clock.now()),

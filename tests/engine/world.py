@@ -24,6 +24,7 @@ from lazarus_tui.model.http import HttpRequest, HttpResponse, WebSocket
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.plan import Danger, Plan, PlannedStep
 from lazarus_tui.model.resources import CONFIGMAPS, NAMESPACES
+from lazarus_tui.model.silences import Alertmanager
 from lazarus_tui.model.steps import (
     Observation,
     OperationType,
@@ -146,6 +147,7 @@ class World:
         self.ids = itertools.count(1)
         self.lease_namespace = "shop"
         self.disposable = False
+        self.alertmanagers: dict[str, Alertmanager] = {}
         self.armed = True
 
     async def _intercept(self, request: HttpRequest) -> HttpResponse | None:
@@ -191,6 +193,7 @@ class Engine:
             armed=lambda context: world.armed,
             lease_namespace=lambda plan: world.lease_namespace,
             disposable=lambda context: world.disposable,
+            alertmanager=lambda context, name: world.alertmanagers.get(name),
             holder="lab-engine",
             version="test",
             on_change=self.published.append,

@@ -23,6 +23,7 @@ from lazarus_tui.prove.proof.rerun import Rerun
 from lazarus_tui.prove.proof.tried import Tried
 from lazarus_tui.prove.proof.unchanged import Unchanged
 from lazarus_tui.prove.quarantine.steps import Clean, Isolation, ShownClean, Space
+from lazarus_tui.prove.silences.steps import Silenced, Unsilenced
 
 KIND = "prove.run"
 _RESTORE, _BESIDE, _CHECKS = "velero.restore", "snapshots.restore-beside", "prove.checks"
@@ -41,6 +42,7 @@ def steps(plan: Plan, catalog: Catalog) -> Sequence[Step]:
     inner: list[Step] = [
         Preflight(params),
         *([Unchanged(params)] if params.get("source") == "velero" and params.get("contents_digest") else []),
+        *([Silenced(params)] if params.get("silence") else []),
         Space(params),
         Isolation(params),
         *_source(plan, catalog, look),
@@ -49,8 +51,9 @@ def steps(plan: Plan, catalog: Catalog) -> Sequence[Step]:
         *control.before_start(params),
         *_started(plan, catalog, look),
     ]
-    tried = [Tried(step, red=step.name in _RED, undoes=isinstance(step, Space)) for step in inner]
-    ends: list[Step] = [Capture(params), Clean(params), ShownClean(params), Judge(params), Keep(params)]
+    tried = [Tried(step, red=step.name in _RED, undoes=isinstance(step, Space | Silenced)) for step in inner]
+    silenced: list[Step] = [Unsilenced(params)] if params.get("silence") else []
+    ends: list[Step] = [Capture(params), Clean(params), ShownClean(params), *silenced, Judge(params), Keep(params)]
     return [*tried, *(Tried(step, always=True) for step in ends)]
 
 

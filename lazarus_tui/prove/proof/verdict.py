@@ -14,6 +14,7 @@ from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.prove.proof.rerun import deviation
 from lazarus_tui.prove.proof.rungs import Evidence, counted, ladders, red_checks, shown_closed
 from lazarus_tui.prove.proof.tried import STUMBLED
+from lazarus_tui.prove.silences.steps import troubles
 
 SABOTAGED = "prove.sabotaged"
 
@@ -84,6 +85,7 @@ def _deviations(found: Evidence) -> list[str]:
     facts = found.facts
     said = [f"{found.stopped['title']}: {found.stopped['words']}"] if found.stopped else []
     said += [f"{step}: {words}" for step, words in (facts.get(STUMBLED) or {}).items()]
+    said += troubles(facts)
     if again := deviation(facts):
         said.append(again)
     if facts.get("prove.flipped"):

@@ -52,10 +52,11 @@ async def life(point: str, k: int) -> tuple[int, list[str]]:
     spec, allowed = POINTS[point]
     with pytest.MonkeyPatch.context() as patch:
         async with trial(patch, **spec) as ground:
-            before = ground.everything()
+            before, manager = ground.everything(), ground.silenced()
             async with asyncio.timeout(_SECONDS):
-                points, done = await ground.lived(await ground.planned(), k)
-            return points, wrong(ground, before, done, allowed)
+                points, done = await ground.lived(await ground.planned(alertmanagers=["main"]), k)
+            loud = [] if (len(manager.stored), manager.standing) == (1, []) else ["it was not silenced once, and ended"]
+            return points, [*wrong(ground, before, done, allowed), *loud]
 
 
 async def swept(point: str, stride: int, count: Count) -> None:

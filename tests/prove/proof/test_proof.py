@@ -33,8 +33,8 @@ async def test_a_good_point_is_proven_also_when_the_engine_is_killed_and_nothing
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with trial(monkeypatch) as ground:
-        before = ground.everything()
-        plan = await ground.planned()
+        before, manager = ground.everything(), ground.silenced()
+        plan = await ground.planned(alertmanagers=["main"])
         points, done = await ground.lived(plan, 0)
         assert (done.verdict, done.exit_code) == (Verdict.PASSED, 0), record(done).words
         assert (done.id, done.target) == (plan.params["op"], plan.params["quarantine"])
@@ -45,11 +45,14 @@ async def test_a_good_point_is_proven_also_when_the_engine_is_killed_and_nothing
         assert (ground.remains(), ground.everything()) == ([], before)
         with pytest.raises(Refused, match="started before"):
             await ground.engine.passing(ground.engine.runner.start(plan, plan.digest(), plan.target))  # type: ignore[union-attr]
+        assert [done.facts["prove.silence"]["main"]["id"]] == list(manager.stored)
         for part in (0.4, 0.85):
-            _, done = await ground.lived(await ground.planned(), int(points * part))
+            plan = await ground.planned(alertmanagers=["main"])
+            _, done = await ground.lived(plan, int(points * part))
             assert done.recoveries == 1
             assert done.verdict is Verdict.PASSED, record(done).words
             assert (ground.remains(), ground.everything()) == ([], before)
+        assert (len(manager.stored), manager.standing) == (3, [])
 
 
 async def test_a_point_without_the_data_of_its_volume_is_red_and_above_it_nothing_is_claimed(

@@ -25,6 +25,7 @@ from lazarus_tui.velero.artefacts import unpack
 from tests.engine.drive import Cut, Drive
 from tests.engine.world import Engine, fast_folder
 from tests.prove.quarantine.grounds import VELERO, Grounds
+from tests.prove.silences.manager import Beside, Manager
 from tests.sandbox.velero.conftest import Threads
 from tests.snapshots.stage import SPACE, StageEngine
 
@@ -52,6 +53,12 @@ class Planning(Cluster):
 
 class Trial(Grounds):
     """``nightly`` is a backup of the namespace with the files of its volume."""
+
+    def silenced(self) -> Manager:
+        """An Alertmanager ``main`` for proofs that are planned with it."""
+        manager = Manager(self.clock.now)
+        self.alertmanagers = {"main": Beside(manager)}
+        return manager
 
     async def boot(self) -> Engine:
         types = (*velero.OPERATIONS, *snapshots.OPERATIONS, *prove.OPERATIONS)
