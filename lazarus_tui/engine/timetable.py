@@ -26,10 +26,10 @@ from lazarus_tui.engine.scheduler import Scheduler
 from lazarus_tui.journal import Journal
 from lazarus_tui.kube.errors import KubeError
 from lazarus_tui.model.clock import Clock, parse_rfc3339
-from lazarus_tui.model.objects import Backup
+from lazarus_tui.model.objects import Backup, Schedule
 from lazarus_tui.model.plan import Plan
 from lazarus_tui.model.proof_policies import State
-from lazarus_tui.model.resources import BACKUPS
+from lazarus_tui.model.resources import BACKUPS, SCHEDULES
 
 Planning = Callable[[str, str, Mapping[str, Any]], Awaitable[Plan]]  # kind, context, params
 
@@ -50,7 +50,7 @@ class Timetable:
         )
         self._proofs = ProofRuns(
             self._book, runner, journal, clock, plan=agreed, clusters=clusters,
-            backups=self._backups,
+            backups=self._backups, schedules=self._schedules,
         )  # fmt: skip
         self._scheduler = Scheduler(
             self._policies, runner, journal, clock, plan=plan, clusters=clusters, proofs=self._proofs
@@ -82,6 +82,15 @@ class Timetable:
         assert mirror is not None
         return tuple(mirror.records(BACKUPS).values())
 
+    def _schedules(self, context: str) -> tuple[Sequence[Schedule], str]:
+        """Velero's, as last seen, and how its server reads cron lines; raises ``KubeError`` where that is not known."""
+        mirror = self._mirrors.get(context)
+        if why := mirror.trouble(SCHEDULES) if mirror is not None else f"context {context} is not connected":
+            raise KubeError(why)
+        assert mirror is not None
+        known = self._contexts.connection(context).identity
+        return tuple(mirror.records(SCHEDULES).values()), known.cron_rule if known is not None else "velero"
+
     def _velero_of(self, context: str) -> str:
         return self._contexts.connection(context).row.velero_namespace
 
@@ -92,7 +101,7 @@ class Timetable:
     async def start(self) -> list[asyncio.Task[None]]:
         """Read what is stored, then keep it going: the tasks are cancelled to end it."""
         await self._policies.load()
-        await self._book.load()
+        await self._proofs.load()
         await self._objects.load()
         work = (self._scheduler.run(self._contexts.use), self._objects.run(self._contexts.use), self.shown.run())
         return [asyncio.create_task(one) for one in work]
