@@ -201,7 +201,7 @@ class Desk:
 def wants(sink: SinkSettings, notice: Notice) -> bool:
     return (
         notice.severity in sink.severities
-        and (not sink.contexts or notice.context in sink.contexts)
+        and (not sink.contexts or not notice.context or notice.context in sink.contexts)
         and (not sink.policies or notice.policy in sink.policies)
     )
 

@@ -31,6 +31,8 @@ class Told(StrEnum):
     SETTLED = "operation-settled"
     AT_ZERO = "at-zero"
     BACK = "back-from-zero"
+    PART_FAILS = "engine-part-fails"
+    PART_RUNS = "engine-part-runs"  # again, and has for a while
     TEST = "test"
 
 
