@@ -121,34 +121,3 @@ class Source(Protocol):
         ...
 
     async def contents(self, point: str, namespace: str, workload: str) -> Contents: ...
-
-
-def identity(spec: Mapping[str, Any]) -> str:
-    """What a PersistentVolume's spec points at on storage: ``csi:driver:handle``, ``nfs:server:/path`` …; "" if none.
-
-    Two volumes with the same identity are the same bytes, whatever their names (requirements S9).
-    """
-    for source, keys in _IDENTITIES.items():
-        found = spec.get(source)
-        if isinstance(found, Mapping):
-            return f"{source}:" + ":".join(str(found.get(key) or "") for key in keys)
-    return ""
-
-
-_IDENTITIES: Mapping[str, tuple[str, ...]] = {
-    "csi": ("driver", "volumeHandle"),
-    "nfs": ("server", "path"),
-    "hostPath": ("path",),
-    "local": ("path",),
-    "awsElasticBlockStore": ("volumeID",),
-    "gcePersistentDisk": ("pdName",),
-    "azureDisk": ("diskURI",),
-    "azureFile": ("shareName",),
-    "cephfs": ("monitors", "path"),
-    "rbd": ("monitors", "pool", "image"),
-    "iscsi": ("targetPortal", "iqn", "lun"),
-    "glusterfs": ("endpoints", "path"),
-    "vsphereVolume": ("volumePath",),
-    "cinder": ("volumeID",),
-    "fc": ("targetWWNs", "lun"),
-}

@@ -17,9 +17,10 @@ from lazarus_tui.model.points import RUNNING_PHASES
 from lazarus_tui.model.resources import CONFIGMAPS, RESTORES, STORAGECLASSES, VOLUMES
 from lazarus_tui.model.steps import Reader
 from lazarus_tui.model.storage import StorageClass
-from lazarus_tui.prove import admission, overrides, precedence, room
+from lazarus_tui.prove import admission, overrides, precedence, room, spare
 from lazarus_tui.prove.asked import Asked
-from lazarus_tui.prove.points import Contents, identity
+from lazarus_tui.prove.places import identity
+from lazarus_tui.prove.points import Contents
 from lazarus_tui.prove.proof.preflight import versions
 from lazarus_tui.prove.quarantine import bodies
 from lazarus_tui.prove.quarantine.names import quarantine
@@ -51,7 +52,8 @@ async def look(reader: Reader, contents: Contents, ruling: Ruling, wanted: Asked
     need = room.needed(contents, ruling)
     room.within_limits(need, wanted.limits)
     found = Found(images=_images(contents, ruling))
-    for volume in await reader.list(VOLUMES, type=dict):
+    volumes = await reader.list(VOLUMES, type=dict)
+    for volume in volumes:
         spec = volume.get("spec") or {}
         if (spec.get("claimRef") or {}).get("namespace") == wanted.namespace and (one := identity(spec)):
             found.handles.add(one)
@@ -61,6 +63,7 @@ async def look(reader: Reader, contents: Contents, ruling: Ruling, wanted: Asked
         found.warnings += await _queue(reader, wanted.velero)
         found.warnings += _tested((await versions(reader, wanted.velero))["velero"])
     await _classes(reader, contents, altered)
+    found.warnings += spare.warnings(volumes, contents, ruling.created.get("persistentvolumeclaims", ()), altered)
     found.warnings += await room.shortage(reader, need)
     meta = bodies.namespace(quarantine({"op": op}), now)["metadata"]
     labels = {**meta["labels"], "kubernetes.io/metadata.name": meta["name"]}

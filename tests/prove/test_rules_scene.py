@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lazarus_tui.model.volumes import Held
-from lazarus_tui.prove.points import Contents, Item, PointVolume, identity
+from lazarus_tui.prove.points import Contents, Item, PointVolume
 from lazarus_tui.prove.rules import Allowed, Options, Ruling, judge
 from tests.prove.hostile import APPLICATIONS, namespaced, resource_of
 from tests.prove.hostile.build import bare_pod, claim, mounting, thing, volume, workload
@@ -114,19 +114,6 @@ def test_claims_get_volumes_of_their_own_but_for_disks_that_velero_restores_itse
         volumes=(DISK, PointVolume("share", Held.ABSENT, "skipped")),
     )  # fmt: skip
     assert "nfs:nas:/orders" in both.blocked[0]
-
-
-@pytest.mark.parametrize(
-    ("spec", "what"),
-    [
-        ({"csi": {"driver": "d", "volumeHandle": "h", "fsType": "ext4"}}, "csi:d:h"),
-        ({"nfs": {"server": "nas", "path": "/x", "readOnly": True}}, "nfs:nas:/x"),
-        ({"hostPath": {"path": "/srv"}}, "hostPath:/srv"),
-        ({"capacity": {"storage": "1Gi"}}, ""),
-    ],
-)
-def test_two_volumes_are_the_same_when_they_point_at_the_same_bytes(spec: dict[str, Any], what: str) -> None:
-    assert identity(spec) == what
 
 
 def test_modifiers_match_the_original_namespace_exact_names_and_one_kind_of_patch() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from lazarus_tui.model.resources import CLAIMS, VOLUMES
 from lazarus_tui.model.stepping import BaseStep
 from lazarus_tui.model.steps import Observation, Reader, Seen, StepContext
-from lazarus_tui.prove.points import identity
+from lazarus_tui.prove.places import identity, same
 from lazarus_tui.prove.proof import halting
 
 IDENTITY = "prove.identity"
@@ -66,8 +66,9 @@ async def compared(reader: Reader, quarantine: str, planned: Any) -> dict[str, A
         elif what:
             live[what] = f"volume {name} of {bound.get('namespace') or 'nobody'}/{bound.get('name') or '-'}"
     anew = sorted(name for name, claim in claims.items() if _made_anew(claim))
-    same = [f"claim {claim} is {what}, {live[what]}" for claim, what in sorted(ours.items()) if what in live]
-    return {"same": same, "compared": len(ours), "unbound": sorted(claims.keys() - ours.keys()), "anew": anew}
+    found = [(claim, what, live[one]) for claim, what in sorted(ours.items()) if (one := same(what, live))]
+    alike = [f"claim {claim} is {what}, {whose}" for claim, what, whose in found]
+    return {"same": alike, "compared": len(ours), "unbound": sorted(claims.keys() - ours.keys()), "anew": anew}
 
 
 def _made_anew(claim: Mapping[str, Any]) -> bool:

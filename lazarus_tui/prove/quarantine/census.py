@@ -11,7 +11,7 @@ from lazarus_tui.model.resources import CLAIMS, CONFIGMAPS, NAMESPACES, RESTORES
 from lazarus_tui.model.snapshots import CONTENTS
 from lazarus_tui.model.stepping import OPERATION_LABEL
 from lazarus_tui.model.steps import Reader
-from lazarus_tui.prove.points import identity
+from lazarus_tui.prove.places import identity
 from lazarus_tui.prove.quarantine import names, storage
 from lazarus_tui.prove.quarantine.names import Quarantine, label
 
@@ -88,6 +88,12 @@ async def strangers(reader: Reader, wanted: Quarantine, mine: Collection[str]) -
         return []
     found = [one for one in await listed(reader, VOLUMES) if storage.bound_into(one) == wanted.name]
     return [one for one in found if one["metadata"]["uid"] not in mine]
+
+
+async def older(reader: Reader, wanted: Quarantine, space: Object) -> list[Object]:
+    """Volumes of others that were there before the quarantine, and that a claim of it was bound to by chance."""
+    found = [one for one in await listed(reader, VOLUMES) if storage.bound_into(one) == wanted.name]
+    return [one for one in found if made(one) < made(space) and not wanted.owns(one) and not restored(one, wanted)]
 
 
 def restored(found: Object, wanted: Quarantine) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from lazarus_tui.prove.points import identity
+from lazarus_tui.prove.places import identity, same
 
 RETAIN, DELETE = "Retain", "Delete"
 _PROVISIONED = "pv.kubernetes.io/provisioned-by"
@@ -16,17 +16,24 @@ def bound_into(volume: Mapping[str, Any]) -> str:
     return str(((volume.get("spec") or {}).get("claimRef") or {}).get("namespace") or "")
 
 
-def policy_for(volume: Mapping[str, Any], live: Collection[str]) -> str:
+def policy_for(volume: Mapping[str, Any], live: Collection[str], *, made_here: bool) -> str:
     """What must become of a volume's storage when its claim is deleted; ``live``: identities of what others use.
 
     Storage that something else uses is kept, whatever the volume says. What was provisioned for this very claim goes
-    with it. Nobody knows of the rest whose it is: its policy stays as it is.
+    with it. ``made_here``: the restore made it, or it was provisioned while the quarantine was there: its policy stays
+    as it is. Nobody knows of the rest whose it is: it is kept.
     """
     spec, meta = volume["spec"], volume["metadata"]
-    if identity(spec) in live:
+    if same(identity(spec), live):
         return RETAIN
     claim = str((spec.get("claimRef") or {}).get("uid") or "")
-    provisioned = _PROVISIONED in (meta.get("annotations") or {})
-    if claim and provisioned and meta["name"].endswith(claim):  # external-provisioner: PREFIX-<uid of the claim>
+    if (
+        claim and provisioned(volume) and meta["name"].endswith(claim)
+    ):  # external-provisioner: PREFIX-<uid of the claim>
         return DELETE
-    return str(spec.get("persistentVolumeReclaimPolicy") or RETAIN)
+    return str(spec.get("persistentVolumeReclaimPolicy") or RETAIN) if made_here else RETAIN
+
+
+def provisioned(volume: Mapping[str, Any]) -> bool:
+    """Whether a provisioner says it made it; Velero takes that off what it restores."""
+    return _PROVISIONED in (volume["metadata"].get("annotations") or {})

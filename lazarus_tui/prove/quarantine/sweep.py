@@ -32,7 +32,7 @@ from lazarus_tui.model.resources import (
 from lazarus_tui.model.snapshots import CONTENTS, SNAPSHOTS
 from lazarus_tui.model.stepping import carry_out
 from lazarus_tui.model.steps import Halted, Outcome, StepContext, StepStopped, Write
-from lazarus_tui.prove.points import identity
+from lazarus_tui.prove.places import identity, same
 from lazarus_tui.prove.quarantine import census, storage
 from lazarus_tui.prove.quarantine.cancelling import cancel
 from lazarus_tui.prove.quarantine.names import OPERATION, Quarantine
@@ -47,6 +47,7 @@ PAUSE = 1.0
 _ENDED = frozenset({"Completed", "PartiallyFailed", "Failed", "FailedValidation"})
 # Who starts pods: they go, or are stopped, before the pods.
 STARTERS = (CRONJOBS, JOBS, DEPLOYMENTS, STATEFULSETS, DAEMONSETS, REPLICASETS, REPLICATION_CONTROLLERS)
+_RECLAIM = "persistentVolumeReclaimPolicy"
 # How a deletion ended that is not tried again: it is under way, or nothing is there.
 _ASKED = (Outcome.APPLIED, Outcome.GONE)
 
@@ -55,7 +56,8 @@ _ASKED = (Outcome.APPLIED, Outcome.GONE)
 class Holding:
     """An object that stands for storage; ``field`` holds its policy, which has to be ``policy``.
 
-    ``orphan`` is the storage's own name where it stays when the object goes, and nothing else tells of it.
+    ``orphan`` is the storage's own name where it stays when the object goes, and nothing else tells of it. One that is
+    not ``ours`` was there before, took a claim of the copy, and stays when that goes.
     """
 
     resource: Resource
@@ -63,6 +65,7 @@ class Holding:
     field: str
     policy: str
     orphan: str = ""
+    ours: bool = True
 
 
 async def sweep(context: StepContext, wanted: Quarantine) -> list[str]:
@@ -223,11 +226,16 @@ class Sweep:
 
     async def _secure(self, one: Holding) -> None:
         meta = one.found["metadata"]
-        body = {"metadata": {"labels": {OPERATION: self.wanted.op}}, "spec": {one.field: one.policy}}
+        body: Object = {"spec": {one.field: one.policy}}
+        before, expect = one.found["spec"].get(one.field), one.policy
+        if one.ours:
+            body["metadata"], expect = {"labels": {OPERATION: self.wanted.op}}, f"ours, {one.policy}"
+        else:
+            told = f"{one.resource.kind} {meta['name']} was there before the quarantine and took a claim of the copy"
+            self._note(f"{told}: its policy was {before} and is {one.policy} now, so that its data stays")
         write = Write(
-            "merge-patch", one.resource, None, meta["name"], body,
-            uid=meta["uid"], resource_version=meta["resourceVersion"], expect=f"ours, {one.policy}",
-            undo={"spec": {one.field: one.found["spec"].get(one.field)}},
+            "merge-patch", one.resource, None, meta["name"], body, uid=meta["uid"],
+            resource_version=meta["resourceVersion"], expect=expect, undo={"spec": {one.field: before}},
         )  # fmt: skip
         await carry_out(self.context, write)
 
@@ -237,11 +245,19 @@ class Sweep:
         claims = await census.claims(self.reader, self.wanted) if space is not None else {}
         volumes, live = await census.volumes(self.reader, self.wanted, claims, space)
         contents = await census.contents(self.reader, self.wanted, space=space is not None)
-        found = [_volume(one, live) for one in volumes] + [_content(one) for one in contents]
+        older = await census.older(self.reader, self.wanted, space) if space is not None else []
+        found = [self._volume(one, live) for one in volumes] + [_content(one) for one in contents]
+        found += [Holding(VOLUMES, one, _RECLAIM, storage.RETAIN, ours=False) for one in older]
         return [one for one in found if not self._right(one)]
 
+    def _volume(self, found: Object, live: frozenset[str]) -> Holding:
+        here = storage.provisioned(found) or census.restored(found, self.wanted)
+        policy, where = storage.policy_for(found, live, made_here=here), identity(found["spec"])
+        orphan = "" if policy == storage.DELETE or same(where, live) else where
+        return Holding(VOLUMES, found, _RECLAIM, policy, orphan)
+
     def _right(self, one: Holding) -> bool:
-        return self.wanted.owns(one.found) and one.found["spec"].get(one.field) == one.policy
+        return (not one.ours or self.wanted.owns(one.found)) and one.found["spec"].get(one.field) == one.policy
 
     async def _remember(self, wrong: Sequence[Holding]) -> None:
         known = list(self.context.facts.get("prove.storage") or ())
@@ -252,12 +268,6 @@ class Sweep:
             if one.orphan and one.orphan not in told
         ]
         await self.context.remember(**{"prove.storage": known})
-
-
-def _volume(found: Object, live: frozenset[str]) -> Holding:
-    policy, where = storage.policy_for(found, live), identity(found["spec"])
-    orphan = "" if policy == storage.DELETE or where in live else where
-    return Holding(VOLUMES, found, "persistentVolumeReclaimPolicy", policy, orphan)
 
 
 def _content(found: Object) -> Holding:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lazarus_tui.model.volumes import Held
-from lazarus_tui.prove.points import Contents, Item, PointVolume, identity
+from lazarus_tui.prove.places import identity
+from lazarus_tui.prove.points import Contents, Item, PointVolume
 from lazarus_tui.prove.rules import podspecs
 from lazarus_tui.prove.rules.finding import Finding, Rule, Scene, Verb
 from lazarus_tui.prove.rules.patching import at, nested, pointer

@@ -1,0 +1,118 @@
+"""Two volumes are the same bytes, or may be: with nodes, paths written otherwise, and disks under two names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lazarus_tui.model.resources import CLAIMS, VOLUMES
+from lazarus_tui.prove.places import identity, same
+from lazarus_tui.prove.proof.identity import compared
+from tests.prove.hostile.build import claim, volume, workload
+from tests.prove.site import Site, captured
+from tests.velero.lab import World
+
+Json = dict[str, Any]
+
+
+def on(*nodes: str, key: str = "kubernetes.io/hostname") -> Json:
+    one = {"key": key, "operator": "In", "values": list(nodes)}
+    return {"nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [one]}]}}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "what"),
+    [
+        ({"csi": {"driver": "d", "volumeHandle": "h", "fsType": "ext4"}}, "csi:d:h"),
+        ({"nfs": {"server": "NAS.", "path": "/x/", "readOnly": True}}, "nfs:nas:/x"),
+        ({"hostPath": {"path": "/srv//data/"}}, "hostPath:*:/srv/data"),
+        ({"local": {"path": "/srv"}, **on("b", "a")}, "local:a,b:/srv"),
+        ({"local": {"path": "/srv"}, **on("eu-1", key="topology.kubernetes.io/zone")}, "local:*:/srv"),
+        ({"awsElasticBlockStore": {"volumeID": "aws://eu-1a/vol-9"}}, "csi:ebs.csi.aws.com:vol-9"),
+        ({"azureDisk": {"diskURI": "/subscriptions/A/d"}}, "csi:disk.csi.azure.com:/subscriptions/a/d"),
+        ({"csi": {"driver": "disk.csi.azure.com", "volumeHandle": "/subscriptions/A/D"}},
+         "csi:disk.csi.azure.com:/subscriptions/a/d"),
+        ({"capacity": {"storage": "1Gi"}}, ""),
+    ],
+)  # fmt: skip
+def test_what_a_volume_points_at(spec: Json, what: str) -> None:
+    assert identity(spec) == what
+
+
+def test_a_node_is_chosen_by_any_term_and_by_all_parts_of_one() -> None:
+    parts = [{"key": "kubernetes.io/hostname", "operator": "In", "values": values} for values in (["a", "b"], ["b"])]
+    terms = [{"matchExpressions": parts}, {"matchExpressions": [{**parts[0], "values": ["c"]}]}]
+    spec = {"local": {"path": "/x"}, "nodeAffinity": {"required": {"nodeSelectorTerms": terms}}}
+    assert identity(spec) == "local:b,c:/x"
+    terms.append({"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["d"]}]})  # type: ignore[list-item]
+    assert identity(spec) == "local:*:/x"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("local:a:/x", "local:a:/x", True), ("local:a:/x", "local:b:/x", False), ("local:a:/x", "local:a:/y", False),
+        ("local:a,b:/x", "local:b,c:/x", True), ("local:*:/x", "local:b:/x", True),
+        ("hostPath:*:/x", "local:a:/x", True),
+        ("hostPath:/x", "hostPath:a:/x", True), ("csi:d:/x", "hostPath:*:/x", False), ("csi:d:h", "csi:d:h", True),
+        ("", "", False),
+    ],
+)  # fmt: skip
+def test_the_same_directory_is_the_same_if_a_node_can_have_both(one: str, other: str, alike: bool) -> None:
+    assert bool(same(one, [other])) is alike
+    assert bool(same(other, ["csi:other:1", one])) is alike
+
+
+async def found_same(mine: Json, theirs: Json) -> list[str]:
+    world = World()
+    world.put(CLAIMS, "data", "q")
+    world.put(VOLUMES, "copy", "", spec={**mine, "claimRef": {"namespace": "q", "name": "data"}})
+    world.put(VOLUMES, "live", "", spec={**theirs, "claimRef": {"namespace": "shop", "name": "data"}})
+    return list((await compared(world, "q", ()))["same"])
+
+
+async def test_a_restored_volume_is_a_live_one_only_on_its_node() -> None:
+    disk = {"local": {"path": "/mnt/disks/ssd0"}}
+    assert await found_same({**disk, **on("a")}, {**disk, **on("b")}) == []
+    (told,) = await found_same({**disk, **on("a")}, {"hostPath": {"path": "/mnt/disks/ssd0/"}})
+    assert told == "claim data is local:a:/mnt/disks/ssd0, volume live of shop/data"
+    old = {"awsElasticBlockStore": {"volumeID": "vol-1"}}
+    assert await found_same(old, {"csi": {"driver": "ebs.csi.aws.com", "volumeHandle": "vol-1"}})
+
+
+FREE = {
+    "storageClassName": "standard", "accessModes": ["ReadWriteOnce"], "capacity": {"storage": "2Gi"},
+    "persistentVolumeReclaimPolicy": "Delete", "csi": {"driver": "d", "volumeHandle": "precious"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("spec", "takes"),
+    [
+        ({}, True), ({"persistentVolumeReclaimPolicy": "Retain"}, False), ({"storageClassName": "fast"}, False),
+        ({"capacity": {"storage": "512Mi"}}, False), ({"accessModes": ["ReadOnlyMany"]}, False),
+        ({"volumeMode": "Block"}, False), ({"claimRef": {"namespace": "other", "name": "x"}}, False),
+    ],
+)  # fmt: skip
+async def test_the_plan_says_which_free_volume_could_lose_its_data(spec: Json, takes: bool) -> None:
+    site = Site()
+    site.put(VOLUMES, "spare", "", spec={**FREE, **spec})
+    site.backup("full", [workload(), claim()], [captured("data", "shop")])
+    told = [one for one in (await site.plan(point="full")).warnings if one.startswith("volume spare is free")]
+    assert bool(told) is takes
+    assert all("may take claim data of the copy" in one and "made Retain" in one for one in told)
+
+
+async def test_the_plan_names_a_static_volume_of_the_point_that_would_delete_the_original() -> None:
+    disk = {"csi": {"driver": "ebs.csi.aws.com", "volumeHandle": "vol-2"}}
+    for policy in ("Delete", "Retain"):
+        site = Site()
+        bodies = [workload(), claim(), volume("pv-1", "data", disk, policy)]
+        bodies[-1]["spec"]["claimRef"]["namespace"] = "shop"
+        site.backup("full", bodies)
+        plan = await site.plan(point="full")
+        told = [one for one in plan.warnings if one.startswith("volume pv-1 of the point has policy Delete")]
+        assert bool(told) is (policy == "Delete")
+        assert all("csi:ebs.csi.aws.com:vol-2 would be deleted" in one for one in told)
+        assert "csi:ebs.csi.aws.com:vol-2" in plan.params["handles"]
