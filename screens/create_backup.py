@@ -40,8 +40,6 @@ class CreateBackup(Filling):
         request = {"context": self.host.context_name, "params": params}
         try:
             found = await self.host.source.call("preview.backup", request, dict[str, Any])
-        except LinkFault as fault:
-            return self.problem(fault.fault.what, fault.fault.hint)
-        except LinkLost as error:
-            return self.problem(str(error))
+        except (LinkFault, LinkLost) as error:
+            return self.problem(error)
         return forms.preview(found, self.size.width)

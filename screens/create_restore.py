@@ -44,10 +44,8 @@ class CreateRestore(Filling):
         request = {"context": self.host.context_name, "kind": "BackupVolumeInfos", "name": backup}
         try:
             found = await self.host.source.call("artefact.get", request, dict[str, Any], timeout=60.0)
-        except LinkFault as fault:
-            return self.problem(fault.fault.what, fault.fault.hint)
-        except LinkLost as error:
-            return self.problem(str(error))
+        except (LinkFault, LinkLost) as error:
+            return self.problem(error)
         self._shown = backup
         self._lines = [BLANK, heading(f" Volumes in {backup}"), *documents.artefact("volumes", found)[1:]]
         return self._lines

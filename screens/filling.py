@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from lazarus_tui.view import chrome, forms
+from lazarus_tui.view.source import LinkFault, LinkLost
 from lazarus_tui.view.text import Line
 from screens.place import Place
 from widgets.choice import Choice
@@ -24,7 +25,11 @@ class Filling(Place):
     """Dismissed with (kind, params) for ``plan.make``, or None."""
 
     AUTO_FOCUS = "Input"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "done", show=False, priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+s", "done", show=False, priority=True),
+        Binding("pageup", "read(-1)", show=False),
+        Binding("pagedown", "read(1)", show=False),
+    ]
     kind = ""
     mode = "form"
 
@@ -50,7 +55,8 @@ class Filling(Place):
         self._timer = self.set_timer(PAUSE_SECONDS, self.look_ahead)
 
     def keys(self, width: int) -> Line:
-        return chrome.dialog_keys(("↑ ↓", "field"), ("enter", "next"), ("^s", "show the plan"), ("esc", "cancel"))
+        return chrome.dialog_keys(("↑ ↓", "field"), ("enter", "next"), ("PgDn", "read on"), ("^s", "show the plan"),
+                                  ("esc", "cancel"))  # fmt: skip
 
     def _read(self) -> dict[str, Any] | None:
         try:
@@ -94,5 +100,13 @@ class Filling(Place):
     def do_quit(self) -> None:
         self.dismiss(None)
 
-    def problem(self, text: str, hint: str = "") -> list[Line]:
-        return forms.problem(text, hint, self.size.width)
+    def problem(self, error: LinkFault | LinkLost) -> list[Line]:
+        """What the engine said no to, for the preview."""
+        if isinstance(error, LinkLost):
+            return forms.problem(str(error), width=self.size.width)
+        found = error.fault
+        return forms.problem(found.what, found.hint, self.size.width, found.details)
+
+    def action_read(self, pages: int) -> None:
+        """The preview, without leaving the field."""
+        self.query_one("#body", Pager).action_page(pages)

@@ -10,10 +10,14 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
+from lazarus_tui.view import forms
 from lazarus_tui.view.source import LinkFault
-from lazarus_tui.view.text import BLANK, Line, Tone, line, span, wrap
+from lazarus_tui.view.text import BLANK, Line, Tone, line, muted, span, wrap
 from widgets.choice import Choice
 from widgets.line_block import LineBlock
+
+# Lines of what a refusal is about, on a terminal of 24; forms show all of them.
+_MOST = 10
 
 
 class Notice(ModalScreen[str]):
@@ -46,4 +50,8 @@ def refusal(fault: LinkFault, what: str) -> Notice:
         lines += wrap(found.where, 66, Tone.MUTED, 1)
     if found.hint:
         lines += [BLANK, *wrap(f"→ {found.hint}", 66, Tone.ACCENT, 1)]
+    if found.details:
+        about = forms.reasons(found.details, 66)
+        more = [line(muted(f"   … and {len(about) - _MOST} more lines"))] if len(about) > _MOST else []
+        lines += [BLANK, *about[:_MOST], *more]
     return Notice(f"✗ {what}: refused", lines, "Back", tone=Tone.BAD)

@@ -26,10 +26,8 @@ class Planned(Filling):
         request = {"kind": self.kind, "context": self.host.context_name, "params": params}
         try:
             plan = await self.host.source.call("plan.make", request, Plan)
-        except LinkFault as fault:
-            return self.problem(fault.fault.what, fault.fault.hint)
-        except LinkLost as error:
-            return self.problem(str(error))
+        except (LinkFault, LinkLost) as error:
+            return self.problem(error)
         return plans.card(plan, self.size.width)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lazarus_tui.view.text import BLANK, Line, Tone, accent, labelled, line, muted, span, strong, wrap
@@ -94,10 +94,22 @@ def restore_params(values: Mapping[str, str]) -> dict[str, Any]:
     )
 
 
-def problem(text: str, hint: str = "", width: int = 80) -> list[Line]:
-    """Why there is no preview, and what helps."""
+def problem(text: str, hint: str = "", width: int = 80, details: Sequence[str] = ()) -> list[Line]:
+    """Why there is no preview, and what helps; ``details`` has a line for each thing that is meant."""
     lines = [BLANK, *wrap(f"✗ {text}", width - 1, Tone.WARN, 1)]
-    return [*lines, *wrap(f"→ {hint}", width - 1, Tone.ACCENT, 1)] if hint else lines
+    lines += wrap(f"→ {hint}", width - 1, Tone.ACCENT, 1) if hint else []
+    return [*lines, *([BLANK] if details else []), *reasons(details, width)]
+
+
+def reasons(details: Iterable[str], width: int) -> list[Line]:
+    """A line for each thing that a refusal is about: what it is, then why."""
+    lines: list[Line] = []
+    for each in details:
+        what, colon, why = each.partition(": ")
+        lines += [line("   ", span(what, limit=300)), *wrap(why, width - 1, Tone.MUTED, 5)] if colon else wrap(
+            what, width - 1, Tone.PLAIN, 3
+        )  # fmt: skip
+    return lines
 
 
 def preview(found: Mapping[str, Any], width: int) -> list[Line]:

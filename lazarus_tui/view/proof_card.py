@@ -80,11 +80,9 @@ def card(
     where the time went."""
     if found is None or room < 2:
         return []
-    lines = [headline(found, now), *queued, *_climbed(found, now, width)]
-    last = found.last
-    if last is not None and last.record is not None:
-        lines += wrong(last.record, width)
-    lines += _controlled(found, now, width)
+    lines = _card(found, now, width, queued, whole=True)
+    if len(lines) > room:
+        lines = _card(found, now, width, queued, whole=False)
     if len(lines) > room:
         hidden = len(lines) - room + 1
         return [*lines[: room - 1], line(muted(f"   … {hidden} more lines: enter shows all of it"))]
@@ -92,10 +90,18 @@ def card(
     return lines + (spent if len(lines) + len(spent) <= room else [])
 
 
-def _climbed(found: Proven, now: datetime, width: int) -> list[Line]:
-    """The ladder, and the trend beside it where there is room."""
+def _card(found: Proven, now: datetime, width: int, queued: Sequence[Line], *, whole: bool) -> list[Line]:
+    last = found.last
+    lines = [headline(found, now), *queued, *_climbed(found, now, width, whole=whole)]
+    if last is not None and last.record is not None:
+        lines += wrong(last.record, width)
+    return lines + _controlled(found, now, width)
+
+
+def _climbed(found: Proven, now: datetime, width: int, *, whole: bool) -> list[Line]:
+    """The ladder, and the trend beside it where there is room. ``whole``: no reason is cut on a narrow terminal."""
     if width < _WIDE:
-        return rungs(found, now, width, whole=False)
+        return rungs(found, now, width, whole=whole)
     column = max(_LEAST, min(_MOST, width - 90))
     return beside(rungs(found, now, column, whole=True), _trend(found, width - column - 2), column + 2)
 
@@ -123,7 +129,7 @@ def top(found: Proven, now: datetime, width: int, room: int) -> list[Line]:
     """For above the runs, in at most ``room`` lines: ladder and trend, and where the time went."""
     head, said = headline(found, now), _controlled(found, now, width)
     if width >= _WIDE:
-        shown = [head, BLANK, *_climbed(found, now, width), *said]
+        shown = [head, BLANK, *_climbed(found, now, width, whole=True), *said]
         spent = _spent(found, width)
         return [*shown, *(spent if len(shown) + len(spent) <= room else [])][:room]
     drawn, spent = _trend(found, width), _spent(found, width)

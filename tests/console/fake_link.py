@@ -69,5 +69,5 @@ class FakeLink:
         await asyncio.Event().wait()
 
 
-def refused(what: str, hint: str = "") -> LinkFault:
-    return LinkFault(Fault("refused", what, "", hint))
+def refused(what: str, hint: str = "", details: tuple[str, ...] = ()) -> LinkFault:
+    return LinkFault(Fault("refused", what, "", hint, details))

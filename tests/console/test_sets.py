@@ -97,6 +97,26 @@ async def test_a_set_is_taken_from_the_overview_of_a_statefulset_only(opened, li
         assert "sets are of StatefulSets; this is a Deployment" in hands.lines[-1]
 
 
+async def test_a_refused_prune_says_of_each_set_why_it_stays(opened, link):
+    kept = tuple(f"set db-{n:02}00: taken 2026-11-20T{n:02}:00:00Z; last 7; newest good point" for n in range(12))
+    link.answers["plan.make"] = refused("nothing to remove: every set is kept by a rule", details=kept)
+    async with opened() as hands:
+        await pick(hands, "db-0400")
+        await hands.press("P")
+        hands.app.screen.look_ahead()
+        await hands.settle()
+        assert "set db-0000" in hands.text
+        assert "taken 2026-11-20T00:00:00Z; last 7; newest good point" in hands.text
+        assert "set db-1100" not in hands.text
+        await hands.press("pagedown", "pagedown")
+        assert "set db-1100" in hands.text, "read on without leaving the field"
+        await hands.press("ctrl+s")
+        assert "✗ plan: refused" in hands.text
+        assert "set db-0400" in hands.text
+        assert "… and 14 more lines" in hands.text
+        assert "Back" in hands.text
+
+
 async def test_release_is_offered_for_a_restore_that_is_done(opened, link):
     link.answers["plan.make"] = refused("volume pv-1 is in use")
     done = sets.restore("close", OpState.DONE)
