@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 # What a person can follow; more is only bytes (reference: performance, "an event storm").
 REPAINT_SECONDS = 0.25
-GLOBAL_TOPICS = frozenset({"contexts", "operations"})
+GLOBAL_TOPICS = frozenset({"contexts", "operations", "engine"})
 
 SourceMaker = Callable[["Console"], Source]
 

@@ -11,7 +11,7 @@ from textual.binding import Binding
 from textual.screen import Screen
 from textual.widget import Widget
 
-from lazarus_tui.view import actions, chrome, downtime, freezes
+from lazarus_tui.view import actions, chrome, downtime, freezes, parts
 from lazarus_tui.view.actions import Action
 from lazarus_tui.view.reasons import Situation
 from lazarus_tui.view.source import TopicState
@@ -125,7 +125,7 @@ class Place(Screen[Any]):
         self._block("#footer").show([self._footer(width)])
 
     def banner(self) -> list[Line]:
-        """Over the body: data that may be old, workloads that a restore has at zero, and what stays frozen."""
+        """Over the body: data that may be old, workloads at zero, what stays frozen, and the engine."""
         host, now, width = self.host, self.host.now(), self.size.width
         operations, rows = host.topic("operations").records.values(), host.topic("overview").records
         command = downtime.IN_SANDBOX if host.context is not None and host.context.sandbox else downtime.LAZARUS
@@ -133,6 +133,7 @@ class Place(Screen[Any]):
             *chrome.banner(self.main_topic(), host.link, host.link_reason, now, width),
             *downtime.banner(operations, rows, host.context_name, now, width, command),
             *freezes.banner(operations, now, width, command),
+            *parts.banner(host.topic("engine"), host.link, width, command),
         ]
 
     def _footer(self, width: int) -> Line:

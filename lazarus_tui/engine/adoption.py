@@ -182,11 +182,11 @@ class Keeper(Protocol):
 async def keep_looking(cluster: Cluster, context: str, keeper: Keeper, clock: Clock) -> None:
     """Until cancelled: what another Lazarus begins or ends while this one is connected is seen here too."""
     while True:
-        await clock.sleep(LOOK_AGAIN)
         try:
             await look(cluster, context, keeper)
         except JournalError as error:
             log.warning("capsules of %s: %s", context, error.what)
+        await clock.sleep(LOOK_AGAIN)
 
 
 async def look(cluster: Cluster, context: str, keeper: Keeper) -> None:

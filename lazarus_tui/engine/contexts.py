@@ -228,8 +228,8 @@ class Contexts:
                     connection.cluster = await self._open(connection.context.usable())
                 identity = await self._identify(connection.cluster)
                 self._identified(connection, identity)
-                pause = RETRY_FIRST
                 await self._follow(connection).run()
+                pause = RETRY_FIRST
             except KubeError as error:
                 self._failed(connection, error.message, error.hint)
             except (OSError, ValueError) as error:

@@ -12,13 +12,14 @@ from functools import partial
 from typing import Any
 
 from lazarus_tui import __version__, config
-from lazarus_tui.engine import adoption, subjects
+from lazarus_tui.engine import subjects
 from lazarus_tui.engine.artefacts import Artefacts
 from lazarus_tui.engine.context import Surroundings
 from lazarus_tui.engine.contexts import SANDBOX_CONTEXT, Connection, Contexts, Opener
 from lazarus_tui.engine.doctor import Doctor
 from lazarus_tui.engine.download import download
 from lazarus_tui.engine.evidence_calls import EvidenceCalls
+from lazarus_tui.engine.following import Following
 from lazarus_tui.engine.gate import Gate
 from lazarus_tui.engine.heartbeat import Heartbeat, rss_bytes
 from lazarus_tui.engine.hub import Hub
@@ -31,30 +32,33 @@ from lazarus_tui.engine.mirror import Mirror
 from lazarus_tui.engine.notices import Notices
 from lazarus_tui.engine.objects import raw_object
 from lazarus_tui.engine.oplogs import OperationTopics
+from lazarus_tui.engine.part_notices import PartNotices
 from lazarus_tui.engine.person import person
+from lazarus_tui.engine.place import Place
 from lazarus_tui.engine.planning import PlanningReader
 from lazarus_tui.engine.proof_topics import MAX_PROOFS
 from lazarus_tui.engine.registry import Registry
 from lazarus_tui.engine.runner import Runner
 from lazarus_tui.engine.service import About, Reads, Service
+from lazarus_tui.engine.supervisor import Supervisor
 from lazarus_tui.engine.sweeping import Sweeping
 from lazarus_tui.engine.timetable import Timetable
-from lazarus_tui.engine.volumelists import VolumeLists
 from lazarus_tui.evidence import EvidenceStore
 from lazarus_tui.evidence.signing import Signer
 from lazarus_tui.journal import Journal
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.kube.contexts import is_loopback
-from lazarus_tui.kube.watch import follow
+from lazarus_tui.link.codec import LinkFault
 from lazarus_tui.link.server import LinkServer
 from lazarus_tui.model.addresses import AddressPolicy, policy
 from lazarus_tui.model.clock import Clock, SystemClock, rfc3339
 from lazarus_tui.model.freezes import pods_held
 from lazarus_tui.model.operation import Operation
+from lazarus_tui.model.parts import RUNNING, Part
 from lazarus_tui.model.paths import StateRoot
 from lazarus_tui.model.plan import Plan
 from lazarus_tui.model.proofs import ProofView
-from lazarus_tui.model.resources import BACKUPS
+from lazarus_tui.model.topics import Topic
 from lazarus_tui.prove.proof.compose import KIND as PROOF
 
 log = logging.getLogger(__name__)
@@ -79,7 +83,8 @@ class House:
         self._began = time.monotonic()
         self.heartbeat = Heartbeat()
         self.hub = Hub(clock)
-        self._mirrors: dict[str, Mirror] = {}
+        self.hub.open(Topic.ENGINE)
+        self.supervisor = Supervisor(clock, changed=self._part_changed, failing=self._failing, steady=self._steady)
         self.contexts = self._make_contexts()
         self._topics = OperationTopics(self.hub)
         evidence = EvidenceStore(root.evidence, journal, clock, Signer(settings.evidence.key))
@@ -87,13 +92,19 @@ class House:
         self.runner = Runner(self.registry, self._surroundings(evidence))
         ca = settings.storage.ca_file.read_text() if settings.storage.ca_file else ""
         self.artefacts = Artefacts(clock, fetch=self._fetch, gate=self._small_gate, ca=ca)
+        self.sweeping = Sweeping(self.runner, journal, clock, writable=self.contexts.writable, plan=self._plan)
+        self.following = Following(
+            self.hub, clock, self.contexts, self.runner, self.artefacts, self.sweeping, self.supervisor,
+            told_of=self._told_of,
+        )  # fmt: skip
+        mirrors = self.following.mirrors
         self.notices = Notices(
             journal, clock, settings.notify, self.contexts, sandbox=root.sandbox, known=self._topics.known,
-            mirrors=self._mirrors,
+            mirrors=mirrors,
         )  # fmt: skip
-        self.sweeping = Sweeping(self.runner, journal, clock, writable=self.contexts.writable, plan=self._plan)
+        self._alarms = PartNotices(self.notices.desk, clock, sandbox=root.sandbox)
         self.timetable = Timetable(
-            journal, self.runner, clock, self.contexts, settings, hub=self.hub, mirrors=self._mirrors, plan=self._plan,
+            journal, self.runner, clock, self.contexts, settings, hub=self.hub, mirrors=mirrors, plan=self._plan,
             agreed=partial(self._plan, consent=True),
         )  # fmt: skip
         self.metrics = Metrics(
@@ -103,6 +114,7 @@ class House:
         )  # fmt: skip
         papers = EvidenceCalls(evidence)
         told = {"notify": self.notices.findings, "evidence": papers.findings, "metrics": self.metrics.findings}
+        told = {"engine": self.supervisor.findings, **told}
         self.doctor = Doctor(root, self.contexts, journal, clock, told=told)
         reads = Reads(self._plan, self._object, self._artefact, self._preview, self.doctor.run, self._log)
         about = About(
@@ -119,7 +131,6 @@ class House:
             lambda: bool(self.runner.open or self.timetable.stays_for() or self.notices.busy),
         )  # fmt: skip
         self.server = LinkServer(root.socket, self.service, on_peers=self.idle.peers)
-        self._tasks: list[asyncio.Task[Any]] = []
 
     @classmethod
     async def open(
@@ -151,7 +162,7 @@ class House:
             load=KubeconfigFiles(),
             open=self._connect,
             identify=lambda cluster: identify(cluster, wanted=wanted, sandbox=folder),
-            follow=self._mirror,
+            follow=self._follow,
             busy=lambda name: any(operation.context == name for operation in self.runner.open),
             armed=self._armed,
             sandbox=sandbox,
@@ -163,59 +174,13 @@ class House:
             self.runner.permit(name)
         else:
             self.runner.revoke(name)
-        if name in self._mirrors:
-            self._mirrors[name].touch()  # volume lists are read where writing is allowed
+        self.following.touch(name)  # volume lists are read where writing is allowed
 
-    def _mirror(self, connection: Connection) -> Mirror:
-        assert connection.cluster is not None
-        assert connection.identity is not None
+    def _follow(self, connection: Connection) -> Mirror:
         name = connection.context.name
-        lists = self._volume_lists(name)
         self._topics.proofs.opened(name)
         self.timetable.shown.opened(name)
-        self._mirrors[name] = Mirror(
-            self.hub,
-            self._clock,
-            connection.cluster,
-            name,
-            rule=connection.identity.cron_rule,
-            velero=connection.identity.velero_namespace,
-            several=connection.identity.velero if len(connection.identity.velero) > 1 else (),
-            follow=follow,
-            overview=lambda sight: partial(
-                subjects.overview,
-                sight,
-                self._told_of(name),
-                subjects.Held(lists.infos(), lists.failures(), lists.unread),
-            ),
-            shown=lambda rows: lists.want(subjects.lists_worth_reading(rows)),
-            beside=partial(self._beside, connection, lists),
-            heard=lambda reason, hint: self.contexts.heard(connection, reason=reason, hint=hint),
-        )
-        return self._mirrors[name]
-
-    async def _beside(self, connection: Connection, lists: VolumeLists) -> None:
-        """What else a connected context gets: its forgotten operations first, then its volume lists and janitor."""
-        assert connection.cluster is not None
-        cluster, name = connection.cluster, connection.context.name
-        await adoption.look(cluster, name, self.runner)
-        async with asyncio.TaskGroup() as both:
-            both.create_task(adoption.keep_looking(cluster, name, self.runner, self._clock))
-            both.create_task(lists.run())
-            both.create_task(self.sweeping.run(cluster, name))
-
-    def _volume_lists(self, name: str) -> VolumeLists:
-        async def fetch(backup: str) -> bytes:
-            return await self.artefacts.raw(Place(self.contexts, name), "BackupVolumeInfos", backup)
-
-        def uid(backup: str) -> str:
-            found = self._mirrors[name].records(BACKUPS).get(backup)
-            return found.metadata.uid if found is not None else ""
-
-        return VolumeLists(
-            self._clock, fetch=fetch, uid=uid, writable=lambda: self.contexts.writable(name),
-            changed=lambda: self._mirrors[name].touch(),
-        )  # fmt: skip
+        return self.following.mirror(connection)
 
     def _told_of(self, context: str) -> list[Operation | ProofView]:
         """Operations of a context, its proofs as their views, which are kept longer."""
@@ -226,9 +191,8 @@ class House:
         self._topics.changed(operation)
         self.notices.wake()
         self.metrics.changed(operation)
-        mirror = self._mirrors.get(operation.context)
-        if mirror is not None and not operation.state.open:
-            mirror.touch()
+        if not operation.state.open and operation.context in self.following.mirrors:
+            self.following.touch(operation.context)
             self.sweeping.wake()
 
     def _surroundings(self, evidence: EvidenceStore) -> Surroundings:
@@ -254,7 +218,7 @@ class House:
         """Listen, then take up what was open; raises ``EngineRunning`` when somebody listens already."""
         for found in self._journal.findings:
             log.warning("%s; next: %s", found.what, found.hint)
-        self._tasks.append(asyncio.create_task(self.heartbeat.run()))
+        self.supervisor.start("the heartbeat", self.heartbeat.run)
         self.contexts.read(self._options.kubeconfig)
         self._topics.proofs.listed(await self._journal.operations_of(PROOF, MAX_PROOFS))
         self._topics.listed(await self.runner.operations())
@@ -263,17 +227,25 @@ class House:
         recovered = await self.runner.recover()
         for operation in recovered:
             log.info("operation %s (%s) is %s", operation.id, operation.title, operation.state.value)
-        self._tasks += await self.timetable.start()
-        self._tasks += await self.notices.start()
+        await self.timetable.load()
+        await self.notices.load()
+        for name, work in {**self.timetable.work(), **self.notices.work()}.items():
+            self.supervisor.start(name, work)
         await self.metrics.start()
         if self._options.context:
-            self._tasks.append(asyncio.create_task(self.contexts.use(self._options.context)))
+            self.supervisor.start("the first connection", partial(self._first, self._options.context), ends=True)
+
+    async def _first(self, context: str) -> None:
+        try:
+            await self.contexts.use(context)
+        except LinkFault as error:
+            log.warning("context %s: %s; next: %s", context, error.fault.what, error.fault.hint)
 
     async def serve_until(self, ended: asyncio.Event) -> None:
         """Until ``ended``, or idle and unwatched."""
         waits: set[asyncio.Task[Any]] = {asyncio.create_task(ended.wait())}
         if not self._options.stay:
-            waits.add(asyncio.create_task(self.idle.run()))
+            waits.add(asyncio.create_task(self.supervisor.keep("the watch for idleness", self.idle.run, ends=True)))
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             log.info("ending: %s", "as asked" if ended.is_set() else "idle")
@@ -292,9 +264,7 @@ class House:
                 await self.runner.close()
         except TimeoutError:
             log.warning("not everything stopped within %d s", within)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.supervisor.close()
         await self.contexts.close()
         await self.hub.stop()
         await self._journal.close()
@@ -303,6 +273,18 @@ class House:
         """As ``engine.stop`` asks: with ``park`` after running operations have reached a safe point."""
         await self.runner.close(park=park)
         asyncio.get_running_loop().call_later(0.05, self._end)  # after the answer has left
+
+    # --- how the parts stand
+
+    def _part_changed(self, name: str, part: Part | None) -> None:
+        self.hub.publish(Topic.ENGINE, {name: part} if part is not None else {}, [] if part is not None else [name])
+        self.hub.set_state(Topic.ENGINE, "ready")
+
+    async def _failing(self, part: Part) -> None:
+        await self._alarms.failing(part)
+
+    async def _steady(self, name: str) -> None:
+        await self._alarms.steady(name)
 
     # --- what the parts ask of each other
 
@@ -376,18 +358,6 @@ class House:
             "open_operations": [operation.id for operation in self.runner.open],
             "stays_for_schedules": list(self.timetable.stays_for()),
             "metrics": self.metrics.said,
+            "parts": {name: part.state for name, part in self.supervisor.parts.items()},
+            "troubles": [part.words for part in self.supervisor.parts.values() if part.state != RUNNING],
         }
-
-
-class Place:
-    """A context as the artefacts see it. ``consent``: what is done there was agreed to beforehand, by a policy."""
-
-    def __init__(self, contexts: Contexts, name: str, consent: bool = False) -> None:
-        connection = contexts.connection(name)
-        assert connection.identity is not None
-        self._contexts, self.context, self._consent = contexts, name, consent
-        self.cluster = contexts.reader(name)
-        self.cluster_uid, self.velero = connection.identity.cluster_uid, connection.row.velero_namespace
-
-    def writable(self) -> bool:
-        return self._consent or self._contexts.writable(self.context)

@@ -191,7 +191,9 @@ class Mirror:
         if not self._velero:
             tasks.append(asyncio.create_task(self._clock.sleep(LOOK_AGAIN)))
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()  # a defect is for whoever started the run, who logs it and starts another
         finally:
             for task in tasks:
                 task.cancel()

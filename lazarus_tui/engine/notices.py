@@ -14,6 +14,7 @@ from lazarus_tui.engine.contexts import Contexts
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.engine.mirror import Mirror
 from lazarus_tui.engine.outside import Outside
+from lazarus_tui.engine.supervisor import Work
 from lazarus_tui.journal import Journal, JournalError
 from lazarus_tui.model.addresses import AddressPolicy
 from lazarus_tui.model.clock import Clock, parse_rfc3339, rfc3339
@@ -94,17 +95,22 @@ class Notices:
         self._changed.set()
         self.desk.wake()
 
-    async def start(self) -> list[asyncio.Task[None]]:
-        """Take up what waits; the tasks are cancelled to end it."""
+    async def load(self) -> None:
+        """Take up what waits, before any of ``work`` begins."""
         await self.desk.load()
-        return [asyncio.create_task(work) for work in (self.desk.run(), self._watch())] if self.desk.sinks else []
+
+    def work(self) -> dict[str, Work]:
+        """What is to be kept going, by what it is called; nothing without sinks."""
+        found: dict[str, Work] = {"the telling of notices": self.desk.run, "the watch over workloads": self.watch}
+        return found if self.desk.sinks else {}
 
     async def _addresses(self, sink: SinkSettings) -> AddressPolicy:
         return await self.outside.addresses(sink.networks)
 
     # --- workloads at zero
 
-    async def _watch(self) -> None:
+    async def watch(self) -> None:
+        """Until cancelled."""
         beat = self._clock.monotonic() + BEAT
         while True:
             self._changed.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from lazarus_tui.config import Settings
@@ -23,6 +24,7 @@ from lazarus_tui.engine.proof_runs import ProofRuns
 from lazarus_tui.engine.proof_topics import PolicyTopics
 from lazarus_tui.engine.runner import Runner
 from lazarus_tui.engine.scheduler import Scheduler
+from lazarus_tui.engine.supervisor import Work
 from lazarus_tui.journal import Journal
 from lazarus_tui.kube.errors import KubeError
 from lazarus_tui.model.clock import Clock, parse_rfc3339
@@ -98,13 +100,19 @@ class Timetable:
     def methods(self) -> Mapping[str, tuple[type[Any], Callable[[Any, Any], Awaitable[Any]]]]:
         return {**self._calls.methods, **self.proofs.methods}
 
-    async def start(self) -> list[asyncio.Task[None]]:
-        """Read what is stored, then keep it going: the tasks are cancelled to end it."""
+    async def load(self) -> None:
+        """Read what is stored, before any of ``work`` begins."""
         await self._policies.load()
         await self._proofs.load()
         await self._objects.load()
-        work = (self._scheduler.run(self._contexts.use), self._objects.run(self._contexts.use), self.shown.run())
-        return [asyncio.create_task(one) for one in work]
+
+    def work(self) -> dict[str, Work]:
+        """What is to be kept going, by what it is called."""
+        connect, found = self._contexts.use, {"the telling of policies and queue": self.shown.run}
+        found["the scheduler"] = partial(self._scheduler.run, connect)
+        if self._objects.contexts:
+            found["the look at objects of policies"] = partial(self._objects.run, connect)
+        return found
 
     def waiting(self) -> dict[str, list[datetime]]:
         """Since when proofs wait for their turn, by context; a context in use without any has none."""

@@ -9,6 +9,7 @@ import msgspec
 
 from lazarus_tui.model.objects import Backup, Location, Restore, Schedule, VolumeCopy
 from lazarus_tui.model.operation import Operation
+from lazarus_tui.model.parts import Part
 from lazarus_tui.model.proof_policies import Entry, ProofPolicyRow
 from lazarus_tui.model.proofs import ProofView
 from lazarus_tui.model.snapshots import Content, Snapshot
@@ -107,6 +108,7 @@ class Topic(StrEnum):
     PROOFS = "proofs"  # /<context>: ProofView
     POLICIES = "policies"  # /<context>: ProofPolicyRow, by name; without what its proofs are planned with
     QUEUE = "queue"  # /<context>: Entry, by id: open ones and the newest ended; without their parameters
+    ENGINE = "engine"  # Part, by name
     OPERATIONS = "operations"  # Operation (steps included), newest first
     OPERATION_LOG = "oplog"  # /<operation id>: LogLine
 
@@ -124,6 +126,7 @@ RECORDS: dict[str, Any] = {
     Topic.PROOFS: ProofView,
     Topic.POLICIES: ProofPolicyRow,
     Topic.QUEUE: Entry,
+    Topic.ENGINE: Part,
     Topic.OPERATIONS: Operation,
     Topic.OPERATION_LOG: LogLine,
 }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
+from lazarus_tui.model.parts import DOWN, RUNNING, Part
 from lazarus_tui.view.source import LinkState
 from tests.console import worlds
 from tests.console.fake_link import FakeLink
@@ -146,3 +148,20 @@ async def test_a_link_that_fails_in_an_unforeseen_way_does_not_look_live(opened,
         await hands.settle()
         assert "✗ engine gone" in hands.lines[0]
         assert "the link failed (ValueError): start the console again" in hands.text
+
+
+async def test_a_part_of_the_engine_that_is_down_is_said_over_every_pane(opened, link):
+    down = Part(name="the scheduler", state=DOWN, since=worlds.ago(minutes=2), failures=3, why="unexpected KeyError")
+    async with opened(size=(80, 24)) as hands:
+        assert "In the engine" not in hands.text
+        link.put("engine", {"the scheduler": down, "the heartbeat": replace(down, name="the heartbeat", state=RUNNING)})
+        await hands.settle()
+        words = " ".join(hands.text.split())
+        assert "▲ In the engine the scheduler failed 3 times (unexpected KeyError) and is being started again" in words
+        assert "doctor says more" in words
+        link.put("engine", {"the scheduler": replace(down, state=RUNNING, failures=0)})
+        await hands.settle()
+        assert "In the engine" not in hands.text
+        link.put("engine", {}, state="failed", reason="the engine has no topic engine")
+        await hands.settle()
+        assert "? whether the engine's parts run is not known" in hands.text

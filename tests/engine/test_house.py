@@ -183,8 +183,21 @@ async def test_stopping_is_refused_with_an_operation_open_and_names_it(scene: Sc
 async def test_the_doctor_finds_what_is_wrong(scene: Scene) -> None:
     found = await scene.call("doctor", context=None)
     checks = {check["check"] for check in found}
-    assert {"python", "disk", "journal", "kubeconfig", "api", "clock", "velero", "storage", "rights"} <= checks
+    assert {
+        "engine",
+        "python",
+        "disk",
+        "journal",
+        "kubeconfig",
+        "api",
+        "clock",
+        "velero",
+        "storage",
+        "rights",
+    } <= checks
     assert [check for check in found if check["severity"] == "error" and check["check"] == "storage"]
+    [engine] = [check for check in found if check["check"] == "engine"]
+    assert (engine["severity"], engine["what"].startswith("all ")) == ("info", True)
     assert "sesame" not in str(found)
 
 

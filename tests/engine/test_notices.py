@@ -47,7 +47,9 @@ class Watch(Office):
         )  # fmt: skip
         self.real = self.notices.desk._courier
         self.notices.desk._courier = self.notices._courier = self.post  # type: ignore[assignment]
-        self.desk, self._tasks = self.notices.desk, await self.notices.start()
+        await self.notices.load()
+        self.desk = self.notices.desk
+        self._tasks = [asyncio.create_task(work()) for work in self.notices.work().values()]
         await self.settle()
         return self.desk
 

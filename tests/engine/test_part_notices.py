@@ -1,0 +1,55 @@
+"""A part of the engine that keeps failing is told once, and that it runs again too, also by the next engine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from lazarus_tui.engine.part_notices import PartNotices
+from lazarus_tui.model.parts import DOWN, Part
+from tests.engine.world import fast_folder
+from tests.notify.office import Office, sink
+
+FAILING = Part(
+    name="the scheduler", state=DOWN, since="2026-01-01T00:00:00Z", failures=3, why="unexpected KeyError in the engine",
+    again="2026-01-01T00:00:08Z",
+)  # fmt: skip
+
+
+@pytest.fixture
+async def office() -> AsyncIterator[Office]:
+    with fast_folder() as folder:
+        found = Office(folder, sink(contexts=("prod",)))
+        yield found
+        await found.close()
+
+
+async def test_it_is_told_once_and_resolved_once_it_runs_though_the_engine_was_killed(office: Office) -> None:
+    notices = PartNotices(await office.boot(), office.clock, sandbox=False)
+    await notices.steady("the scheduler")
+    assert office.post.notices == [], "what was never told is not over"
+    for _ in range(3):
+        await notices.failing(FAILING)
+        await office.settle()
+    [told] = office.post.notices
+    assert (told.told, told.action, told.severity, told.subject) == (
+        "engine-part-fails", "trigger", "error", "the scheduler"
+    )  # fmt: skip
+    assert told.title == "Lazarus: the scheduler fails again and again"
+    assert "unexpected KeyError in the engine" in told.text
+    assert told.commands == ("lazarus doctor", "lazarus engine status")
+    await office.kill()
+    notices = PartNotices(await office.boot(), office.clock, sandbox=False)
+    await notices.steady("the heartbeat")
+    await notices.steady("the scheduler")
+    await office.settle()
+    assert [(str(one.told), str(one.action)) for one in office.post.notices[1:]] == [("engine-part-runs", "resolve")]
+    assert office.post.notices[1].key == told.key
+
+
+async def test_without_sinks_nothing_is_kept(office: Office) -> None:
+    office.sinks = ()
+    desk = await office.boot()
+    await PartNotices(desk, office.clock, sandbox=True).failing(FAILING)
+    assert desk.outbox.standing == {}
