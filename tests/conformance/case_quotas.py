@@ -132,3 +132,22 @@ row(
     reason="Invalid",
     text="min value 2 is greater than max value 1",
 )
+
+
+@story()
+async def a_pods_class_decides_its_priority(api: Api) -> None:
+    await api.account()
+    critical = {"priorityClassName": "system-cluster-critical"}
+    made = await api.make(PODS, pod("a", **critical))
+    assert (made["spec"]["priority"], made["spec"]["preemptionPolicy"]) == (2_000_000_000, "PreemptLowerPriority")
+    refused = await api("POST", PODS, pod("b", **critical, priority=7))
+    refused.is_refused(403, "Forbidden", "the integer value of priority (7) must not be provided in pod spec")
+    refused = await api("POST", PODS, pod("b", **critical, preemptionPolicy="Never"))
+    refused.is_refused(403, "Forbidden", "the string value of PreemptionPolicy (Never) must not be provided")
+
+
+@story()
+async def a_priority_class_that_is_not_there_refuses_the_pod(api: Api) -> None:
+    await api.account()
+    refused = await api("POST", PODS, pod("a", priorityClassName="nobody-made-it"))
+    refused.is_refused(403, "Forbidden", "no PriorityClass with name nobody-made-it was found")

@@ -14,6 +14,7 @@ from lazarus_tui.sandbox.api.claim_growth import check_growth
 from lazarus_tui.sandbox.api.demands import containers, first_containers, quality
 from lazarus_tui.sandbox.api.kinds import Kind
 from lazarus_tui.sandbox.api.limits import LIMIT_RANGES, check_limits, fill_limit_range, fill_pod
+from lazarus_tui.sandbox.api.priorities import PRIORITY_CLASSES, check_default, fill_priority
 from lazarus_tui.sandbox.api.quota import GROWING, check_quota
 from lazarus_tui.sandbox.api.store import Store
 
@@ -22,7 +23,7 @@ _LIMITED = ("pods", "persistentvolumeclaims")
 
 
 def complete(kind: Kind, obj: Object, old: Object | None, store: Store) -> None:
-    """Fill ``obj`` in place; 403 for a pod whose service account is not there."""
+    """Fill ``obj`` in place; 403 for a pod whose service account or priority class is not there."""
     if kind.group:
         return
     if kind.group_resource == LIMIT_RANGES.group_resource:
@@ -38,6 +39,7 @@ def _complete_pod(kind: Kind, pod: Object, store: Store) -> None:
             requests = {**resources["limits"], **(resources.get("requests") or {})}
             container["resources"] = {**resources, "requests": requests}
     _check_account(kind, pod, store)
+    fill_priority(kind, pod, store)
     fill_pod(pod, store)
     if "status" in pod:
         pod["status"]["qosClass"] = quality(pod)
@@ -54,6 +56,8 @@ def _check_account(kind: Kind, pod: Object, store: Store) -> None:
 
 def check(kind: Kind, obj: Object, old: Object | None, store: Store, now: datetime) -> None:
     """403 when limits or quotas of the namespace forbid what is otherwise right."""
+    if kind.group_resource == PRIORITY_CLASSES.group_resource:
+        check_default(kind, obj, old, store)
     if not kind.namespaced:
         return
     changed = old is not None

@@ -17,6 +17,7 @@ from lazarus_tui.sandbox.api.bootstrap import cluster_role_bindings, cluster_rol
 from lazarus_tui.sandbox.api.deletion import DeleteOptions, delete
 from lazarus_tui.sandbox.api.errors import ApiError
 from lazarus_tui.sandbox.api.patches import merge
+from lazarus_tui.sandbox.api.priorities import PRIORITY_CLASSES, system_classes
 from lazarus_tui.sandbox.api.registry import Registry
 from lazarus_tui.sandbox.api.rights import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES
 from lazarus_tui.sandbox.api.selectors import labels_equal, parse_labels
@@ -47,11 +48,15 @@ class LocalApi:
         self.store, self.registry, self.clock = store, registry, clock
 
     def bootstrap(self) -> None:
-        """Make the system namespaces, roles and bindings that are missing."""
+        """Make the system namespaces, roles, bindings and priority classes that are missing."""
         for name in SYSTEM_NAMESPACES:
             if self.get(NAMESPACES, name) is None:
                 self.create(NAMESPACES, {"metadata": {"name": name}})
-        for kind, made in ((CLUSTER_ROLES, cluster_roles()), (CLUSTER_ROLE_BINDINGS, cluster_role_bindings())):
+        for kind, made in (
+            (CLUSTER_ROLES, cluster_roles()),
+            (CLUSTER_ROLE_BINDINGS, cluster_role_bindings()),
+            (PRIORITY_CLASSES, system_classes()),
+        ):
             for obj in made:
                 if self.get(kind, obj["metadata"]["name"]) is None:
                     self.create(kind, obj)

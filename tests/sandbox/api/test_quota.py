@@ -13,6 +13,7 @@ from lazarus_tui.sandbox.api.amounts import Amount, amount
 from lazarus_tui.sandbox.api.demands import pod_amounts, quality
 from lazarus_tui.sandbox.api.errors import ApiError
 from lazarus_tui.sandbox.api.limits import LIMIT_RANGES
+from lazarus_tui.sandbox.api.priorities import PRIORITY_CLASSES
 from lazarus_tui.sandbox.api.quota import QUOTAS
 
 from .conftest import World, config_map
@@ -209,6 +210,8 @@ def test_scopes_by_end_and_priority(world: World) -> None:
     spec = {"hard": {"pods": "0"}, "scopeSelector": {"matchExpressions": [selector]}}
     world.api.create(QUOTAS, {"metadata": {"name": "high"}, "spec": spec}, "default")
     assert "quota: ends" in refused(world, PODS, pod("a", activeDeadlineSeconds=5))
+    for name in ("high", "low"):
+        world.api.create(PRIORITY_CLASSES, {"metadata": {"name": name}, "value": 1})
     assert "quota: high" in refused(world, PODS, pod("a", priorityClassName="high"))
     world.api.create(PODS, pod("a", priorityClassName="low"), "default")
 
