@@ -68,11 +68,13 @@ class Manager:
 
     def _made(self, body: bytes) -> tuple[int, Any]:
         given = json.loads(body)
-        if missing := [key for key in _NEEDED if not given.get(key)]:
+        if missing := [key for key in _NEEDED if given.get(key) is None]:
             return 422, {"code": 602, "message": f"{missing[0]} in body is required"}
+        if not given["matchers"]:
+            return 422, {"code": 612, "message": "matchers in body should have at least 1 items"}
         for one in given["matchers"]:
             if not isinstance(one.get("isRegex"), bool) or not one.get("name") or not isinstance(one.get("value"), str):
-                return 422, {"code": 602, "message": "matchers.isRegex in body is required"}
+                return 422, {"code": 602, "message": "matchers.0.isRegex in body is required"}
         if not any(one["value"] for one in given["matchers"]):
             return 400, "invalid silence: at least one matcher must not match the empty string"
         starts, ends = (datetime.fromisoformat(given[key].replace("Z", "+00:00")) for key in ("startsAt", "endsAt"))
@@ -89,9 +91,8 @@ class Manager:
             return 422, {"code": 601, "message": f"silenceID in path must be of type uuid: {id!r}"}
         if id not in self.stored:
             return 404, ""
-        if self._state(self.stored[id]) == "expired":
-            return 500, f"silence {id} already expired"
-        self.stored[id]["endsAt"] = rfc3339(self.now())
+        if self._state(self.stored[id]) != "expired":
+            self.stored[id]["endsAt"] = rfc3339(self.now())
         return 200, ""
 
 

@@ -81,9 +81,9 @@ async def test_a_silence_is_made_found_and_ended_behind_a_prefix_and_with_a_toke
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"matchers": []}, "answered 422: matchers in body is required"),
-        ({"comment": ""}, "answered 422: comment in body is required"),
-        ({"matchers": [{"name": "namespace", "value": "x"}]}, "answered 422: matchers.isRegex in body is required"),
+        ({"matchers": []}, "answered 422: matchers in body should have at least 1 items"),
+        ({"comment": None}, "answered 422: comment in body is required"),
+        ({"matchers": [{"name": "namespace", "value": "x"}]}, "answered 422: matchers.0.isRegex in body is required"),
         ({"matchers": [{"name": "namespace", "value": "", "isRegex": False}]}, "must not match the empty string"),
         ({"endsAt": "2001-01-01T00:00:00Z"}, "start time must be before end time"),
     ],
