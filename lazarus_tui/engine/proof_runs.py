@@ -25,12 +25,15 @@ from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.plan import Danger, Plan, PlanRefused
 from lazarus_tui.model.policies import GRACE
 from lazarus_tui.model.proof_policies import Entry, State, Subject, may_begin, open_seconds, proven_already, standing
+from lazarus_tui.model.retrying import made_up_for, outside
 
 log = logging.getLogger(__name__)
 
 KIND = "prove.run"
 # Proofs at once of one context, whatever its policies say: each holds a copy of an application.
 AT_ONCE = 4
+# Characters of what kept a proof from a verdict that its next try is shown with.
+_MOST_CAUSE = 300
 
 Planning = Callable[[str, str, Mapping[str, Any]], Awaitable[Plan]]  # kind, context, params
 
@@ -144,6 +147,8 @@ class ProofRuns:
             return f"its policy is not enabled: lazarus policy enable {entry.policy}"
         if stored is not None and (why := may_begin(stored.policy, self._clock.now())):
             return why
+        if entry.after and (after := parse_rfc3339(entry.after)) > self._clock.now():
+            return f"it is tried again from {after:%Y-%m-%d %H:%M} UTC on"
         at_work = [one for one in self.book.open(entry.context) if one.state is State.RUNNING or one.id in self._busy]
         ahead = [one for one in at_work if one.policy == entry.policy]
         most = stored.policy.at_once if stored is not None else AT_ONCE
@@ -186,7 +191,8 @@ class ProofRuns:
         if ended.state.open:
             what = "waits for a person" if ended.state is OpState.PARKED else f"is {ended.state.value}"
             raise _NotYet(f"operation {ended.id[:8]} {what}")
-        await self.book.end(entry, State.DONE, _words(ended), verdict=ended.verdict, figures=_figures(ended))
+        found = {"verdict": ended.verdict, "figures": _figures(ended), "cause": outside(ended)[:_MOST_CAUSE]}
+        await self.book.end(entry, State.DONE, _words(ended), **found)
 
     async def _known(self, entry: Entry) -> Operation | None:
         found = await self._journal.find(entry.operation)
@@ -195,14 +201,22 @@ class ProofRuns:
     async def _begun(self, entry: Entry) -> Operation | None:
         """Plan it, write down under which id it will run, start it; None when it ended here."""
         stored = self.book.find(entry.context, entry.policy) if entry.policy else None
+        if stored is not None and (why := self._nobodys(stored, entry)):
+            await self.book.end(entry, State.SKIPPED, why)
+            return None
         await self._reach(entry.context, stored.cluster_uid if stored else "")
         try:
-            plan = await self._planned(entry)
+            plan = await self._planned(entry, stored)
         except (PlanRefused, Refused) as error:
             await self._refused(entry, error)
             return None
+        now = self.book.entry(entry.id)
+        if now is None or now.state is not State.WAITING:
+            return None  # its policy went while it was planned
         point = str(plan.params.get("point") or entry.point)
         if stored is not None:
+            if self.book.find(entry.context, entry.policy) is not stored:
+                raise _NotYet("its policy was changed just now")
             among = self.book.entries(entry.context, entry.policy)
             if why := "" if entry.control else proven_already(stored.policy, among, entry, point, self._clock.now()):
                 await self.book.end(entry, State.SKIPPED, why, point=point)
@@ -214,9 +228,23 @@ class ProofRuns:
             await self.book.back(entry, error.what)
             raise _NotYet(error.what) from error
 
-    async def _planned(self, entry: Entry) -> Plan:
+    def _nobodys(self, stored: Stored, entry: Entry) -> str:
+        """Why its policy, as it is now, does not want it any more."""
+        if not stored.policy.names(entry.subject):
+            return "its policy does not name the workload any more"
+        if entry.control and not stored.policy.control:
+            return "its policy has no control any more"
+        if entry.attempt and made_up_for(stored.policy, self.book.entries(entry.context, entry.policy), entry):
+            return "a later proof of it came to a verdict meanwhile"
+        return ""
+
+    async def _planned(self, entry: Entry, stored: Stored | None) -> Plan:
+        """As its policy says it now: it may have been changed while this waited."""
+        params, point = entry.params, str(entry.params.get("point") or entry.point)
+        if stored is not None:
+            params = stored.policy.wants(entry.subject, point, entry.control and stored.policy.control)
         try:
-            plan = await self._plan(KIND, entry.context, {**entry.params, **self._controls(entry)})
+            plan = await self._plan(KIND, entry.context, {**params, **self._controls(entry)})
         except KubeError as error:
             raise _NotYet(f"it cannot be planned: {error.message}") from error
         except LinkFault as error:
@@ -270,7 +298,7 @@ class _NotYet(Exception):
 def overdue(stored: Stored, book: ProofBook, now: datetime) -> tuple[str, str]:
     """What a policy owes and did not do: since when (RFC 3339), and why in words; two empty texts when it keeps up."""
     entries = book.entries(stored.context, stored.policy.name)
-    late = [one for one in entries if one.state is State.WAITING and _late(stored, parse_rfc3339(one.queued), now)]
+    late = [one for one in entries if one.state is State.WAITING and _late(stored, _since(one), now)]
     if late:
         oldest = min(late, key=lambda one: one.queued)
         why = oldest.waiting or stored.waiting or "it has not begun"
@@ -288,6 +316,11 @@ def overdue(stored: Stored, book: ProofBook, now: datetime) -> tuple[str, str]:
         one = max(refused, key=lambda one: one.ended)
         return one.ended, f"the proof of {one.subject} from {one.point} could not be planned: {one.words}"
     return "", ""
+
+
+def _since(one: Entry) -> datetime:
+    """From when on it could have begun."""
+    return parse_rfc3339(max(one.queued, one.after))
 
 
 def _late(stored: Stored, since: datetime, now: datetime) -> bool:

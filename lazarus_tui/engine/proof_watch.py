@@ -27,6 +27,7 @@ from lazarus_tui.model.proof_policies import (
     newest_passed,
 )
 from lazarus_tui.model.resources import BACKUPS, DEPLOYMENTS, STATEFULSETS
+from lazarus_tui.model.retrying import due_again, retry_id
 from lazarus_tui.model.scope import takes_namespace
 
 _KINDS = ((STATEFULSETS, "StatefulSet"), (DEPLOYMENTS, "Deployment"))
@@ -53,6 +54,7 @@ class ProofWatch:
         """Queue what a policy owes now. Raises ``KubeError`` and ``CronError``."""
         await self._by_clock(stored, cluster)
         await self._controls(stored)
+        await self._retries(stored)
         await self._crowded(stored)
         if stored.policy.on_completion:
             await self._completed(stored, cluster)
@@ -178,6 +180,21 @@ class ProofWatch:
     def _last_control(self, entries: Sequence[Entry], subject: Subject) -> str:
         """So that each period has one of its own, though the proof is the same."""
         return max((one.ended for one in entries if one.control and one.subject == subject), default="")
+
+    # --- once more
+
+    async def _retries(self, stored: Stored) -> None:
+        """What came to no verdict for a reason outside of its point waits for another try."""
+        policy, entries = stored.policy, self._book.entries(stored.context, stored.policy.name)
+        for one in [one for one in entries if one.cause and not self._book.known(retry_id(one))]:
+            after = due_again(policy, entries, one)
+            if after is None or not policy.names(one.subject):
+                continue
+            why = f"tried again, {one.attempt + 1} of {policy.retries}: {one.cause}"
+            made = self._made(stored, one.subject, one.point, why, one.control, nominal=one.nominal, id=retry_id(one))
+            more = {"uid": one.uid, "by_hand": one.by_hand, "attempt": one.attempt + 1, "first": one.first or one.id,
+                    "asked": one.choice, "after": rfc3339(after, micro=True)}  # fmt: skip
+            await self._book.queue(stored, [msgspec.structs.replace(made, **more)])
 
     async def by_hand(self, stored: Stored, cluster: Cluster, control: str) -> list[Entry]:
         """Queue what a person asks for now: the newest point of each workload, or a control of the newest that passed.

@@ -54,7 +54,8 @@ class ProofPolicy(Timed, frozen=True, kw_only=True, omit_defaults=True):
     ``points``: ``on-completion`` (each backup as it completes) and what a scheduled run proves: ``latest``, ``oldest``,
     ``random:30d`` … ``schedules``: Velero's, whose backups alone are proven as they complete; () is every backup.
     ``prove``: parameters of prove.run that are the same for all. ``again_seconds``: a point that was
-    proven is not proven again within this time; 0: not at all. ``control`` breaks a copy on purpose each
+    proven is not proven again within this time; 0: not at all. ``retries``: how often one that came to no verdict for a
+    reason outside of its point is tried again (model.retrying). ``control`` breaks a copy on purpose each
     ``control_seconds``. ``windows``: times in which proofs begin; () is always. ``late_seconds``: a proof that waits
     longer is overdue. ``arrive_seconds``: so is a new point that does not come for longer, where no Velero Schedule
     says when it is due; 0: that is not known then. ``notify``: names of sinks.
@@ -67,6 +68,7 @@ class ProofPolicy(Timed, frozen=True, kw_only=True, omit_defaults=True):
     windows: tuple[Blackout, ...] = ()
     at_once: int = 1
     again_seconds: float = 0.0
+    retries: int = 2
     control: str = ""
     control_seconds: float = 0.0
     late_seconds: float = 3600.0
@@ -88,6 +90,19 @@ class ProofPolicy(Timed, frozen=True, kw_only=True, omit_defaults=True):
         given |= {"policy": self.name, "policy_hash": digest([self])}
         return {key: value for key, value in {**self.prove, **given}.items() if value}
 
+    def chosen_by(self, entry: Entry) -> str:
+        """Which of its points a proof is for."""
+        return entry.choice if entry.choice in self.by_clock else ON_COMPLETION
+
+    def names(self, subject: Subject) -> bool:
+        """Whether it may be one of its workloads: who has which labels is not known here."""
+        for one in self.workloads:
+            if one.labels and one.namespace in ("", subject.namespace):
+                return True
+            if not one.labels and (one.namespace, one.workload) == (subject.namespace, subject.workload):
+                return True
+        return False
+
 
 class State(StrEnum):
     """Of an entry. ``SKIPPED``: it never began, and ``words`` say why; ``REFUSED``: it could not be planned."""
@@ -108,7 +123,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     ``policy`` "" is a single test, and ``object`` the uid of the object that asked for it. ``point``: its name, or the
     choice while it waits. ``operation``: the id it runs under, set before it is started. ``nominal``: the scheduled
-    time. ``after``: the entry whose point a control breaks.
+    time. ``after``: it does not begin before. Of one that is tried again, ``attempt`` is its number and ``first`` the
+    entry that was tried first; ``asked``: the choice of the point that one named. ``cause``: what kept one that ended
+    from a verdict, where that was not its point.
     """
 
     id: str
@@ -124,6 +141,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     nominal: str = ""
     object: str = ""
     by_hand: bool = False  # also of a point that was proven already
+    attempt: int = 0
+    first: str = ""
+    asked: str = ""
+    after: str = ""
+    cause: str = ""
     state: State = State.WAITING
     operation: str = ""
     begun: str = ""
@@ -136,6 +158,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def judged(self) -> bool:
         return self.state is State.DONE
+
+    @property
+    def choice(self) -> str:
+        """The choice of a point that it was queued with, or the point by its name."""
+        return self.asked or str(self.params.get("point") or "")
 
 
 def entry_id(*parts: str) -> str:
@@ -241,8 +268,7 @@ def _deciding(policy: ProofPolicy, proofs: Iterable[Entry]) -> Entry | None:
     for the newest one, whichever is proven last."""
     newest: dict[str, Entry] = {}
     for one in sorted(proofs, key=_ended):
-        asked = str(one.params.get("point") or "")
-        newest[asked if asked in policy.by_clock else ON_COMPLETION] = one
+        newest[policy.chosen_by(one)] = one
     verdict = worst(one.verdict for one in newest.values())
     return max((one for one in newest.values() if one.verdict is verdict), key=_ended, default=None)
 

@@ -25,6 +25,7 @@ from lazarus_tui.model.labels import SCHEDULE_LABEL
 from lazarus_tui.model.objects import Backup, BackupSpec, BackupStatus, Meta, Schedule, ScheduleSpec, Workload
 from lazarus_tui.model.plan import Plan, PlanRefused
 from lazarus_tui.model.proof_policies import Entry, ProofPolicy, ProofPolicyRow, Selector
+from lazarus_tui.model.proofs import ProofRecord
 from lazarus_tui.model.stepping import BaseStep
 from lazarus_tui.model.steps import Observation, OperationType, Seen, StepContext
 from lazarus_tui.model.verdict import Verdict
@@ -63,7 +64,12 @@ class Look(BaseStep):
         key = "control" if self.params.get("control") else str(self.params["point"])
         verdict = self.desk.verdicts.get(key, Verdict.PASSED)
         await context.judged(verdict)
-        await context.remember(**{"prove.record": {"words": f"found {verdict}"}})
+        record = ProofRecord(
+            operation=context.op, source="velero", point=str(self.params["point"]), namespace="shop", verdict=verdict,
+            words=f"found {verdict}", control=str(self.params.get("control") or ""), not_green=self.desk.not_green,
+        )  # fmt: skip
+        found = {} if verdict is Verdict.PASSED else self.desk.facts
+        await context.remember(**found, **{"prove.record": msgspec.to_builtins(record)})
 
 
 class Answers:
@@ -91,6 +97,9 @@ class Proofs:
         self.world, self.engine = world, engine
         self.seconds, self.away, self.refusing = 30.0, False, ""
         self.verdicts: dict[str, Verdict] = {}
+        self.facts: dict[str, Any] = {}  # of proofs that do not pass
+        self.not_green: tuple[str, ...] = ()
+        self.planned: list[Mapping[str, Any]] = []
         self.backups: dict[str, Backup] = {}
         self.workloads: list[Workload] = []
         self.schedules: list[Schedule] = []
@@ -128,6 +137,7 @@ class Proofs:
         newest = max(self.backups, key=lambda name: self.backups[name].status.completion_timestamp or "", default="")
         point = newest if params["point"] == "latest" else params["point"]
         given = {**params, "op": op, "point": point}
+        self.planned.append(given)
         typed = OperationType("prove.run", None, lambda plan, catalog: [Look(self, given)])  # type: ignore[arg-type]
         return plan_for(self.world, typed, target=f"lazarus-q-{op[:8]}{op[-4:]}", params=given)
 

@@ -49,6 +49,7 @@ def policy(written: PolicyFile, now: datetime) -> ProofPolicy:
         windows=_windows(written, written.windows, "windows"),
         at_once=written.at_once,
         again_seconds=seconds(written.not_again_within or "0", "notAgainWithin"),
+        retries=written.retries,
         late_seconds=seconds(written.overdue_after or _LATE, "overdueAfter"),
         arrive_seconds=seconds(written.overdue_after or "0", "overdueAfter"),
         control=written.control.kind if written.control else "",
@@ -144,7 +145,8 @@ def targets(written: Targets) -> dict[str, float]:
 def _windows(written: PolicyFile, given: Sequence[Window], where: str) -> tuple[Blackout, ...]:
     found = []
     for n, one in enumerate(given):
-        _line(one.begins, written.time_zone, f"{where}[{n}].begins")
+        if _line(one.begins, written.time_zone, f"{where}[{n}].begins").every is not None:
+            raise wrong("it begins at no time of its own", f"{where}[{n}].begins", 'write a cron line, "0 22 * * *"')
         lasts = seconds(one.lasts, f"{where}[{n}].lasts")
         if not 0 < lasts <= _LONGEST:
             raise wrong("it lasts more than 0 s and at most 7 days", f"{where}[{n}].lasts")

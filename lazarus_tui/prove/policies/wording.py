@@ -7,6 +7,7 @@ from datetime import timedelta
 from lazarus_tui.model import cron, durations
 from lazarus_tui.model.policies import DEFER, RUN_ALL, RUN_ONCE, SKIP
 from lazarus_tui.model.proof_policies import ProofPolicy, Selector
+from lazarus_tui.model.retrying import spacing
 
 
 def words(policy: ProofPolicy) -> list[str]:
@@ -20,6 +21,9 @@ def words(policy: ProofPolicy) -> list[str]:
     missed = {SKIP: "are left out", RUN_ONCE: "are made up for by one", RUN_ALL: "are made up for, at most three"}
     said.append(f"what was missed while nothing ran {missed[policy.catch_up]}")
     said.append(_again(policy))
+    if policy.retries:
+        after = ", ".join(durations.human(spacing(n + 1)) for n in range(policy.retries))
+        said.append(f"one that came to no verdict for a reason outside of its point is tried again after {after}")
     said.append(f"at most {policy.at_once} at once; Velero restores one after the other")
     said += [f"only from {_opens(policy, one.begins)} on for {_human(one.lasts)}" for one in policy.windows]
     rule = "waits until it is over" if policy.in_blackout == DEFER else "is left out"

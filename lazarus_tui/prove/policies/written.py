@@ -60,6 +60,7 @@ class PolicyFile(Written, frozen=True, kw_only=True):
     windows: Annotated[tuple[Window, ...], Meta(max_length=20)] = ()
     at_once: Annotated[int, Meta(ge=1, le=16)] = 1
     not_again_within: str = ""
+    retries: Annotated[int, Meta(ge=0, le=5)] = 2
     overdue_after: str = ""
     checks: dict[str, Any] | None = None
     require: tuple[str, ...] = ()
