@@ -16,7 +16,7 @@ from lazarus_tui.model.plan import Danger, Estimate, Params, Plan, PlanRefused
 from lazarus_tui.model.planning import PlanMaker, ProofReader
 from lazarus_tui.model.proofs import REQUIRED
 from lazarus_tui.model.steps import Reader
-from lazarus_tui.prove import choice, dressing, preflight, wording
+from lazarus_tui.prove import choice, custom, dressing, preflight, wording
 from lazarus_tui.prove.asked import Asked, asked
 from lazarus_tui.prove.definitions import Checks, parse
 from lazarus_tui.prove.places import identity
@@ -91,6 +91,7 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
         steps=(),
         effects=tuple(wording.effects(names.quarantine, contents, ruling, frozen)),
         warnings=(*(f"cannot be PASSED: {why}" for why in not_green), *ruling.warnings, *found.warnings,
+                  *custom.warnings(frozen["custom"]),
                   *(f"{point.name}: {why}" for why in point.reasons),
                   *silences.warnings(names.quarantine, frozen["silence"])),
         undo="the quarantine that is kept is removed at once" if wanted.keep_minutes else "",
@@ -169,6 +170,7 @@ def _frozen(
         "policy": wanted.policy,
         "policy_hash": wanted.policy_hash,
         "negative_control": dict(wanted.negative_control),
+        "custom": custom.standing(contents, ruling.created),
         "owner": wanted.owner,
         "network": dict(wanted.network),
         "probe": dict(wanted.probe),

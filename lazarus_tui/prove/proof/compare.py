@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from lazarus_tui.kube.errors import Forbidden, NotFound
+from lazarus_tui.model.labels import label_value
 from lazarus_tui.model.objects import Workload, record
 from lazarus_tui.model.resources import SECRETS, Resource
 from lazarus_tui.model.stepping import BaseStep
@@ -86,13 +87,15 @@ class _Look:
     def __init__(self, reader: Reader, served: Kinds, quarantine: str) -> None:
         self._reader, self._served, self._quarantine = reader, served, quarantine
         self._listed: dict[Resource, dict[str, Object]] = {}
+        self._restore = ""
         self.unread: list[str] = [f"the kinds of {group} (their server does not answer)" for group in served.silent]
 
     async def compared(self, params: Mapping[str, Any], context: StepContext) -> dict[str, list[str]]:
+        self._restore = str(context.facts.get("restore.name") or "")
         await self._list(params)
         violated = [words for one in params.get("expected") or () if (words := await self._violation(one))]
         unexpected = [words for one in params.get("forbidden") or () if (words := await self._forbidden(one))]
-        unexpected += await self._cluster_wide(str(context.facts.get("restore.name") or ""))
+        unexpected += await self._cluster_wide(self._restore)
         missing = [ref for ref in params.get("inventory") or () if not await self._there(str(ref))]
         return {"violated": violated, "unexpected": unexpected, "missing": missing, "unread": self.unread}
 
@@ -129,7 +132,7 @@ class _Look:
         if kind is None:
             return ""
         found = (await self._objects(kind)).get(str(wanted["name"]))
-        if found is None:
+        if found is None or not (kind.namespaced or _made_by(found, self._restore)):
             return ""  # what is not there harms nobody; whether it should be there is the inventory's question
         if kind == SECRETS and str(wanted["pointer"]).startswith("/data/"):
             return await self._secret(wanted)
@@ -179,6 +182,11 @@ class _Look:
         api_version, _, rest = _split(ref)
         kind_name, _, name = rest.partition("/")
         return self._served.kind(api_version, kind_name), name
+
+
+def _made_by(found: Object, restore: str) -> bool:
+    """Of the whole cluster the original may be there under the same name."""
+    return bool(restore) and ((found["metadata"].get("labels") or {}).get(_RESTORE_LABEL)) == label_value(restore)
 
 
 def _split(ref: str) -> tuple[str, str, str]:

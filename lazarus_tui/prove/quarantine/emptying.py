@@ -27,7 +27,7 @@ class Emptying(Sweep):
 
     async def run(self) -> list[str]:
         await self._gone(self._running, PODS_END)
-        if await self._secured():
+        if await self._secured() and await self._let_go(space=True):
             await self._gone(self._claims, CLAIMS_GO)
             await self._gone(self._snapshots, REST_GOES)
             await self._gone(self._rest, REST_GOES)

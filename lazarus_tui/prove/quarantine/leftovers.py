@@ -22,7 +22,7 @@ from lazarus_tui.model.resources import (
 )
 from lazarus_tui.model.snapshots import CONTENTS
 from lazarus_tui.model.steps import StepContext
-from lazarus_tui.prove.quarantine import census
+from lazarus_tui.prove.quarantine import census, custom
 from lazarus_tui.prove.quarantine.names import OPERATION, Quarantine
 from lazarus_tui.prove.quarantine.sweep import held_by
 
@@ -80,7 +80,7 @@ class _Look:
         found += [(RESTORES, one) for one in restores or ()] + await self._papers()
         found += await self._seen(VOLUMES, self._others({one["metadata"]["uid"] for _, one in found})) or []
         found += await self._wide()
-        told = [*(_told(self.context, wanted, *one) for one in found), *self._storage()]
+        told = [*(_told(self.context, wanted, *one) for one in found), *await self._custom(), *self._storage()]
         handles = await self._seen(CONTENTS, census.handles(reader, wanted))
         unseen = [{"kind": kind.kind, "resource": kind.group_resource, "why": why} for kind, why in self.unseen.items()]
         return Left(told, unseen, handles)
@@ -115,6 +115,18 @@ class _Look:
             there = await self._seen(kind, census.listed(self.reader, kind, None, selector))
             found += [(kind, one) for one in there or ()]
         return found
+
+    async def _custom(self) -> list[Object]:
+        """Custom resources of the whole cluster that the restore made."""
+        seen = await custom.known(self.context, self.wanted, space=False)
+        for kind, why in seen.unknown.items():
+            if kind.allowed and not kind.resource.namespaced:
+                self.unseen[kind.resource] = why
+        return [
+            _told(self.context, self.wanted, resource, one)
+            | ({} if custom.harmless(kind, one) else {"why": custom.advice(kind, one)})
+            for kind, resource, one in seen.found
+        ]
 
     def _storage(self) -> list[Object]:
         """What its object told of, when there was one."""

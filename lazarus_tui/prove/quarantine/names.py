@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from lazarus_tui.model.resources import Resource
+
 QUARANTINE = "lazarus.io/quarantine"
 """Label of the namespace: "true"."""
 
@@ -57,6 +59,16 @@ def moment(text: str) -> datetime | None:
         return None
 
 
+@dataclass(frozen=True)
+class Custom:
+    """A kind of custom resource that the plan knows of; see ``prove.custom.standing``."""
+
+    resource: Resource
+    keep: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    outside: bool = False
+    allowed: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Quarantine:
     """What of a proof's ``plan.params`` is about its quarantine.
@@ -81,6 +93,7 @@ class Quarantine:
     outside: str = OUTSIDE
     inside: bool = True
     dns: bool = False
+    custom: tuple[Custom, ...] = ()
 
     @property
     def labels(self) -> dict[str, str]:
@@ -119,7 +132,14 @@ def quarantine(params: Mapping[str, Any]) -> Quarantine:
         outside=str(probe.get("outside") or OUTSIDE),
         inside=bool(network.get("inside", True)),
         dns=bool(network.get("dns", False)),
+        custom=tuple(_custom(one) for one in params.get("custom") or ()),
     )
+
+
+def _custom(given: Mapping[str, Any]) -> Custom:
+    group, version, plural, kind = (str(given[key]) for key in ("group", "version", "plural", "kind"))
+    resource = Resource(group, version, plural, kind, namespaced=bool(given["namespaced"]))
+    return Custom(resource, given.get("keep") or {}, bool(given.get("outside")), bool(given.get("allowed")))
 
 
 def label(found: Mapping[str, Any], key: str) -> str:

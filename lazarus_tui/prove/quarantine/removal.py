@@ -13,7 +13,7 @@ from lazarus_tui.prove.quarantine.clean import Clean, ShownClean
 
 KIND = "prove.clean"
 # Of a proof's parameters: what is needed to find all that it made, and to know what is not its own.
-_NEEDED = ("op", "quarantine", "velero", "namespace", "restore", "modifiers", "handles", "volumes")
+_NEEDED = ("op", "quarantine", "velero", "namespace", "restore", "modifiers", "handles", "volumes", "custom")
 
 
 async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:

@@ -32,4 +32,12 @@ def needed(wanted: Quarantine) -> list[Right]:
         *(("delete", kind, inside, "") for kind in (STATEFULSETS, PODS, CLAIMS)),
         *((verb, VOLUMES, "", "") for verb in ("list", "patch", "delete")),
         *((verb, CONTENTS, "", "") for verb in ("list", "patch", "delete")),
+        *(right for one in wanted.custom if one.allowed for right in _custom(one.resource, inside)),
     ]
+
+
+def _custom(kind: Resource, inside: str) -> list[Right]:
+    """One in the quarantine goes with it."""
+    if kind.namespaced:
+        return [(verb, kind, inside, "") for verb in ("list", "patch")]
+    return [(verb, kind, "", "") for verb in ("list", "patch", "delete")]

@@ -33,7 +33,7 @@ from lazarus_tui.model.snapshots import CONTENTS, SNAPSHOTS
 from lazarus_tui.model.stepping import carry_out
 from lazarus_tui.model.steps import Halted, Outcome, StepContext, StepStopped, Write
 from lazarus_tui.prove.places import identity, same
-from lazarus_tui.prove.quarantine import census, storage
+from lazarus_tui.prove.quarantine import census, custom, storage
 from lazarus_tui.prove.quarantine.cancelling import cancel
 from lazarus_tui.prove.quarantine.names import OPERATION, Quarantine
 
@@ -86,12 +86,14 @@ class Sweep:
             return self.notes
         if await census.namespace(self.reader, self.wanted) is not None:
             await self._gone(self._workloads, PODS_END, needed=False)
-            if not await self._secured():
+            if not await self._secured() or not await self._let_go(space=True):
                 return self.notes
             await self._gone(self._claims, CLAIMS_GO, needed=False)
             await self._gone(self._snapshots, REST_GOES, needed=False)
             await self._gone(self._space, SPACE_GOES)
         if await self._secured():
+            await self._let_go(space=False)
+            await self._gone(self._custom, REST_GOES, needed=False)
             await self._gone(self._storage, REST_GOES)
             await self._gone(self._papers, REST_GOES)
         return self.notes
@@ -126,6 +128,11 @@ class Sweep:
         if await census.namespace(self.reader, self.wanted) is None:
             found += [(CONTENTS, one) for one in await census.contents(self.reader, self.wanted, space=False)]
         return found
+
+    async def _custom(self) -> Things:
+        """Custom resources of the whole cluster that the restore made, and that nothing outside goes with."""
+        seen = await custom.known(self.context, self.wanted, space=False)
+        return [(resource, one) for kind, resource, one in seen.found if custom.harmless(kind, one)]
 
     async def _papers(self) -> Things:
         """Last of all: while its Restore is there, its label says what was made for it."""
@@ -223,6 +230,13 @@ class Sweep:
             for one in wrong
         ]
         return not wrong
+
+    async def _let_go(self, *, space: bool) -> bool:
+        """Whether no custom resource in the quarantine would take something outside along with it."""
+        safe, notes = await custom.let_go(self.context, self.wanted, space=space)
+        for one in notes:
+            self._note(one)
+        return safe
 
     async def _secure(self, one: Holding) -> None:
         meta = one.found["metadata"]
