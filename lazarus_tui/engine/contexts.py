@@ -77,7 +77,8 @@ Follower = Callable[[Connection], Followed]
 class Contexts:
     """All contexts, by name. ``load`` reads the kubeconfig at a path list; ``busy(name)``: an operation is open.
 
-    ``armed(name, writable)`` is told when a context becomes writable, or read-only again.
+    ``armed(name, writable)`` is told when a context becomes writable, or read-only again. ``words(name, reason, hint)``
+    may say better why a context does not answer, and what to do.
     """
 
     def __init__(
@@ -91,10 +92,11 @@ class Contexts:
         follow: Follower,
         busy: Callable[[str], bool] = lambda name: False,
         armed: Callable[[str, bool], None] = lambda name, writable: None,
+        words: Callable[[str, str, str], tuple[str, str]] = lambda name, reason, hint: (reason, hint),
         sandbox: bool = False,
     ) -> None:
         self._hub, self._clock, self._busy, self._sandbox = hub, clock, busy, sandbox
-        self._armed = armed
+        self._armed, self._words = armed, words
         self._load, self._open, self._identify, self._follow = load, open, identify, follow
         self._connections: dict[str, Connection] = {}
         self._listed: dict[str, Context] = {}
@@ -271,6 +273,7 @@ class Contexts:
 
     def _failed(self, connection: Connection, reason: str, hint: str) -> None:
         state = "failed" if connection.identity is None else "stale"
+        reason, hint = self._words(connection.context.name, reason, hint)
         self._change(connection, state=state, reason=reason, hint=hint)
         connection.answered.set()
 
@@ -281,6 +284,8 @@ class Contexts:
     def heard(self, connection: Connection, *, reason: str = "", hint: str = "") -> None:
         """The mirror says how the cluster answers: with a reason it does not, and the row is stale."""
         state = "stale" if reason else "ready"
+        if reason:
+            reason, hint = self._words(connection.context.name, reason, hint)
         if (connection.row.state, connection.row.reason) != (state, reason):
             self._change(connection, state=state, reason=reason, hint=hint)
 

@@ -25,14 +25,16 @@ Told = Callable[[str], Sequence[Any]]
 
 
 class Following:
-    """``mirror`` is asked for by every connection that stands. ``told_of``: operations and proofs of a context."""
+    """``mirror`` is asked for by every connection that stands. ``told_of``: operations and proofs of a context.
+    ``words(name, reason, hint)``: why one does not answer, and what to do."""
 
     def __init__(
         self, hub: Hub, clock: Clock, contexts: Contexts, runner: Runner, artefacts: Artefacts, sweeping: Sweeping,
-        supervisor: Supervisor, *, told_of: Told,
+        supervisor: Supervisor, *, told_of: Told, words: Callable[[str, str, str], tuple[str, str]],
     ) -> None:  # fmt: skip
         self._hub, self._clock, self._contexts, self._runner = hub, clock, contexts, runner
         self._artefacts, self._sweeping, self._supervisor, self._told_of = artefacts, sweeping, supervisor, told_of
+        self._words = words
         self.mirrors: dict[str, Mirror] = {}
 
     def touch(self, name: str) -> None:
@@ -63,6 +65,7 @@ class Following:
             shown=lambda rows: lists.want(subjects.lists_worth_reading(rows)),
             beside=partial(self._beside, connection, lists),
             heard=lambda reason, hint: self._contexts.heard(connection, reason=reason, hint=hint),
+            words=partial(self._words, name),
         )
         return self.mirrors[name]
 

@@ -39,6 +39,7 @@ from lazarus_tui.engine.planning import PlanningReader
 from lazarus_tui.engine.proof_topics import MAX_PROOFS
 from lazarus_tui.engine.registry import Registry
 from lazarus_tui.engine.runner import Runner
+from lazarus_tui.engine.sandbox_life import SandboxLife
 from lazarus_tui.engine.service import About, Reads, Service
 from lazarus_tui.engine.supervisor import Supervisor
 from lazarus_tui.engine.sweeping import Sweeping
@@ -81,7 +82,7 @@ class House:
         self._options, self._journal, self._settings, self._end, self._clock = options, journal, settings, end, clock
         root: StateRoot = options.root
         self._began = time.monotonic()
-        self.heartbeat = Heartbeat()
+        self.heartbeat, self.sandbox = Heartbeat(), SandboxLife(root.cluster, clock)
         self.hub = Hub(clock)
         self.hub.open(Topic.ENGINE)
         self.supervisor = Supervisor(clock, changed=self._part_changed, failing=self._failing, steady=self._steady)
@@ -95,7 +96,7 @@ class House:
         self.sweeping = Sweeping(self.runner, journal, clock, writable=self.contexts.writable, plan=self._plan)
         self.following = Following(
             self.hub, clock, self.contexts, self.runner, self.artefacts, self.sweeping, self.supervisor,
-            told_of=self._told_of,
+            told_of=self._told_of, words=self._words,
         )  # fmt: skip
         mirrors = self.following.mirrors
         self.notices = Notices(
@@ -128,7 +129,7 @@ class House:
         )  # fmt: skip
         self.idle = IdleWatch(
             clock, idle_seconds(settings, root),
-            lambda: bool(self.runner.open or self.timetable.stays_for() or self.notices.busy),
+            self._busy,
         )  # fmt: skip
         self.server = LinkServer(root.socket, self.service, on_peers=self.idle.peers)
 
@@ -165,6 +166,7 @@ class House:
             follow=self._follow,
             busy=lambda name: any(operation.context == name for operation in self.runner.open),
             armed=self._armed,
+            words=self._words,
             sandbox=sandbox,
         )
 
@@ -219,6 +221,8 @@ class House:
         for found in self._journal.findings:
             log.warning("%s; next: %s", found.what, found.hint)
         self.supervisor.start("the heartbeat", self.heartbeat.run)
+        if self._options.sandbox:
+            self.supervisor.start("the watch over the sandbox", self.sandbox.run)
         self.contexts.read(self._options.kubeconfig)
         self._topics.proofs.listed(await self._journal.operations_of(PROOF, MAX_PROOFS))
         self._topics.listed(await self.runner.operations())
@@ -268,6 +272,17 @@ class House:
         await self.contexts.close()
         await self.hub.stop()
         await self._journal.close()
+
+    def _busy(self) -> bool:
+        """Whether there is something to stay for, watched or not; without its sandbox an engine can do nothing."""
+        if self._options.sandbox and self.sandbox.lost:
+            return False
+        return bool(self.runner.open or self.timetable.stays_for() or self.notices.busy)
+
+    def _words(self, context: str, reason: str, hint: str) -> tuple[str, str]:
+        """Why a context does not answer, and what to do."""
+        ours = self._options.sandbox and context == SANDBOX_CONTEXT
+        return self.sandbox.words(reason, hint) if ours else (reason, hint)
 
     async def _stop(self, park: bool) -> None:
         """As ``engine.stop`` asks: with ``park`` after running operations have reached a safe point."""

@@ -129,8 +129,8 @@ class Mirror:
 
     ``velero`` is the namespace to follow, "" with ``several`` naming the candidates or with none. ``overview`` gives,
     for what is seen, the work that makes the rows; ``aside`` does it off the loop. ``heard(reason, hint)`` is told
-    whether the cluster answers, ``shown(rows)`` what the Overview says now; ``beside`` runs as long as the rest.
-    Without a Velero the run ends after a while: whoever started it looks for one again.
+    whether the cluster answers (``words`` may say better why not), ``shown(rows)`` what the Overview says now;
+    ``beside`` runs as long as the rest. Without a Velero the run ends after a while: whoever started it looks again.
     """
 
     def __init__(
@@ -146,6 +146,7 @@ class Mirror:
         follow: Follow,
         overview: Callable[[Sight], Callable[[], Iterable[WorkloadRow]]],
         heard: Callable[[str, str], None] = lambda reason, hint: None,
+        words: Callable[[str, str], tuple[str, str]] = lambda reason, hint: (reason, hint),
         shown: Callable[[Sequence[WorkloadRow]], None] = lambda rows: None,
         beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
         aside: Aside = asyncio.to_thread,
@@ -156,7 +157,7 @@ class Mirror:
         self._follow, self._overview, self._heard, self._aside = follow, overview, heard, aside
         self._kinds = {source.resource.plural: _Kind(source) for source in SOURCES}
         self._cpu, self._took = cpu, 0.0
-        self._shown, self._beside = shown, beside
+        self._shown, self._beside, self._words = shown, beside, words
         self._dirty = asyncio.Event()
 
     def topic(self, name: str) -> str:
@@ -259,10 +260,12 @@ class Mirror:
         state = "stale" if kind.as_of else "failed"
         if isinstance(error, NotFound) and source.velero:
             self._failed(kind, state, NO_VELERO, NO_VELERO_HINT)
-        else:
-            self._failed(kind, state, error.message, error.hint)
+            return
+        reason, hint = error.message, error.hint
         if isinstance(error, Ambiguous | NotSent):
-            self._heard(error.message, error.hint)
+            reason, hint = self._words(reason, hint)
+            self._heard(reason, hint)
+        self._failed(kind, state, reason, hint)
 
     def _failed(self, kind: _Kind, state: str, reason: str, hint: str) -> None:
         if state == "stale" and not kind.as_of:

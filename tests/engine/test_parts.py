@@ -16,6 +16,7 @@ from lazarus_tui.engine.idle import IdleWatch
 from lazarus_tui.engine.notices import Notices
 from lazarus_tui.engine.policy_objects import Objects
 from lazarus_tui.engine.proof_topics import PolicyTopics
+from lazarus_tui.engine.sandbox_life import SandboxLife
 from lazarus_tui.engine.scheduler import Scheduler
 from lazarus_tui.engine.sweeping import Sweeping
 from lazarus_tui.engine.volumelists import VolumeLists
@@ -26,6 +27,7 @@ from tests.engine.scene import SANDBOX, Scene
 # Every part, and where its work is.
 PARTS: dict[str, tuple[Any, str]] = {
     "the heartbeat": (Heartbeat, "run"),
+    "the watch over the sandbox": (SandboxLife, "run"),
     "the scheduler": (Scheduler, "run"),
     "the look at objects of policies": (Objects, "run"),
     "the telling of policies and queue": (PolicyTopics, "run"),

@@ -1,0 +1,73 @@
+"""Whether the process of the sandbox is there: an engine without it can only wait, and has to say for what."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+from lazarus_tui.model.clock import Clock
+
+log = logging.getLogger(__name__)
+
+# Seconds between two looks; after how long without it an engine that nobody watches ends, whatever is open: nothing
+# can go on, and the next engine takes it up from the journal.
+LOOK, LOST = 2.0, 60.0
+HINT = "lazarus sandbox up starts it again, with all it held"
+
+
+class SandboxLife:
+    """``folder`` is the sandbox's; its ``serve.pid`` names the process. Without that file nothing is known of it."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._pid, self._clock = folder / "serve.pid", clock
+        self._since: float | None = None
+
+    @property
+    def lost(self) -> bool:
+        """Whether it has been gone for so long that nobody waits for it any more."""
+        return self._since is not None and self._clock.monotonic() - self._since > LOST
+
+    def trouble(self) -> str:
+        """That it is gone, in words; "" while it is there, or not known not to be."""
+        pid = self._named()
+        return f"the sandbox is not running: its process {pid} is gone" if pid and not there(pid) else ""
+
+    def words(self, reason: str, hint: str) -> tuple[str, str]:
+        """Why its API does not answer and what to do: ``reason`` and ``hint``, unless there is nothing to answer."""
+        trouble = self.trouble()
+        return (trouble, HINT) if trouble else (reason, hint)
+
+    async def run(self) -> None:
+        """For ever."""
+        while True:
+            trouble = self.trouble()
+            if trouble and self._since is None:
+                self._since = self._clock.monotonic()
+                log.warning("%s; next: %s", trouble, HINT)
+            elif not trouble and self._since is not None:
+                self._since = None
+                log.info("the sandbox runs again")
+            await self._clock.sleep(LOOK)
+
+    def _named(self) -> int:
+        try:
+            text = self._pid.read_text(encoding="ascii").strip()
+        except (OSError, ValueError):
+            return 0
+        return int(text) if text.isdigit() else 0
+
+
+def there(pid: int) -> bool:
+    """Whether a process lives; one that has ended and that nobody has asked for its end does not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[:1]
+    except OSError:
+        return True  # no /proc, as on macOS
+    return state != ["Z"]
