@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -32,6 +33,13 @@ class Approval(Place):
     """
 
     AUTO_FOCUS = "#choice"
+    # The choice has the keyboard; what it is about can be read to its end all the same.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "read('scroll_by', -1)", show=False),
+        Binding("down,j", "read('scroll_by', 1)", show=False),
+        Binding("pageup,ctrl+b", "read('page', -1)", show=False),
+        Binding("pagedown,ctrl+f", "read('page', 1)", show=False),
+    ]
     guard: ClassVar[float] = GUARD_SECONDS
     lifetime: ClassVar[float] = LIFETIME_SECONDS
     word = "Start"
@@ -68,6 +76,10 @@ class Approval(Place):
             self.set_focus(self.query_one("#typed"))
         self.set_timer(self.guard, self._lift_guard)
         self.set_timer(self.lifetime, self._expire)
+
+    def action_read(self, how: str, by: int) -> None:
+        pager = self.query_one("#body", Pager)
+        (pager.action_page if how == "page" else pager.action_scroll_by)(by)
 
     def _lift_guard(self) -> None:
         for typed in self.query(Input):
@@ -133,7 +145,9 @@ class Approval(Place):
 
     def keys(self, width: int) -> Line:
         typed = [("tab", "to the choice")] * bool(self._target)
-        return chrome.dialog_keys(*typed, ("← →", "choose"), ("enter", "do it"), ("esc", "cancel"))
+        return chrome.dialog_keys(
+            *typed, ("↑ ↓ PgDn", "read"), ("← →", "choose"), ("enter", "do it"), ("esc", "cancel")
+        )  # fmt: skip
 
     def do_back(self) -> None:
         self.dismiss(None)

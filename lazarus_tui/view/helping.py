@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from lazarus_tui.model.plan import Danger
 from lazarus_tui.view.actions import ACTIONS, MODES, Action, key_words
-from lazarus_tui.view.text import BLANK, Line, Tone, accent, heading, line, muted, span, wrap
+from lazarus_tui.view.text import BLANK, Line, Tone, accent, heading, line, muted, plain, span, wrap
 
+# Beyond this many cells an eye loses the line.
+_WIDE = 110
 _MOVING = (
     ("↑ ↓  j k", "one row"),
     ("PgUp PgDn", "one page; ^b ^f too"),
@@ -29,8 +31,10 @@ _GRAMMAR = (
 
 
 def _row(key: str, words: str, mark: str = "", width: int = 120) -> list[Line]:
+    width = min(width, _WIDE)
     first, *rest = wrap(words, width - 1 - (len(mark) + 2 if mark else 0), Tone.PLAIN, 29)
-    head = line("   ", accent(f"{key:<26}"), *first[1:], span(f"  {mark}", Tone.WARN) if mark else "")
+    gap = " " * (width - 1 - len(mark) - len(plain(first)))
+    head = line("   ", accent(f"{key:<26}"), *first[1:], span(f"{gap}{mark}", Tone.WARN) if mark else "")
     return [head, *rest]
 
 

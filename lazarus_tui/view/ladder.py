@@ -60,9 +60,20 @@ def live(operation: Operation) -> Line:
     """One line while it runs: which rungs were looked at, which one is at work. Green is only for the judge to give."""
     parts: list[Span] = [muted(" ladder  ")]
     for name in RUNGS[:-1]:
-        glyph, tone = _standing(_steps(operation, name))
+        steps = _steps(operation, name)
+        glyph, tone = (status.BAD, Tone.BAD) if _red(operation, name, steps) else _standing(steps)
         parts += [span(f"{glyph} {name}  ", tone)]
     return tuple(parts)
+
+
+def _red(operation: Operation, rung: str, steps: Sequence[StepView]) -> bool:
+    """Whether a needed check of the rung did not hold; one that is still asked again may yet."""
+    asked = any(step.name == _DATA and step.state is StepState.DONE for step in steps)
+    return asked and any(
+        check.verdict is Verdict.FAILED and check.evidence.get("needed", True)
+        and check.evidence.get("rung", "healthy") == rung
+        for check in operation.checks
+    )  # fmt: skip
 
 
 def _standing(steps: Sequence[StepView]) -> tuple[str, Tone]:

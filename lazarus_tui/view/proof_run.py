@@ -111,6 +111,9 @@ def _checks(checks: Sequence[CheckResult], width: int) -> list[Line]:
 
 # Afterwards
 
+_BAD = (Verdict.FAILED, Verdict.INCONCLUSIVE)
+_ELSEWHERE = "→ prove an older point: p on it in Backups (2) or Snapshots (6); then mend how points are taken"
+
 
 def body(operation: Operation, now: datetime, width: int) -> list[Line]:
     """While it goes on: the steps. When it waits or has ended: what came of it first."""
@@ -127,8 +130,13 @@ def _outcome(operation: Operation, now: datetime, width: int) -> list[Line]:
         words = "nothing is judged yet" if operation.state.open else "it ended before anything was judged"
         return [BLANK, line(muted(f" {words}"))]
     lines = [BLANK, *_verdict(record, width)]
-    if bad := [*proof_card.wrong(record, width), *_stopped(operation, width)]:
+    failed = [] if record.control else [one for one in operation.checks if one.verdict in _BAD]
+    said = [part for one in failed for part in wrap(f"{status.verdict(one.verdict).text[0]} {one.name}: {one.summary}",
+                                                    width - 1, status.verdict(one.verdict).tone, 3)]  # fmt: skip
+    if bad := [*said, *proof_card.wrong(record, width), *_stopped(operation, width)]:
         lines += [BLANK, heading(" What was wrong"), *bad]
+    if record.verdict is Verdict.FAILED and not record.control:
+        lines += wrap(_ELSEWHERE, width - 1, Tone.ACCENT, 3)
     for each in record.ladders:
         lines += [BLANK, line(accent(" Ladder  "), strong(each.workload[:100]))]
         lines += ladder.lines(each, record.required, now, width)

@@ -8,7 +8,7 @@ import pytest
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.view import actions
 from screens.approval import Approval
-from tests.console import worlds
+from tests.console import proofs, worlds
 from tests.console.fake_link import refused
 
 WAYS = {
@@ -52,6 +52,23 @@ def guarded(monkeypatch):
         monkeypatch.setattr(Approval, "lifetime", lifetime)
 
     return age
+
+
+async def test_a_plan_is_read_to_its_end_without_leaving_the_choice(opened, full):
+    full.answers["plan.make"] = proofs.plan
+    async with opened() as hands:
+        await hands.press("j", "p")
+        assert "Steps" not in hands.text
+        for _ in range(3):
+            await hands.press("pagedown")
+        assert "plan " in hands.lines[-3]
+        assert "▸ Cancel" in hands.lines[-2], "reading chooses nothing"
+        for _ in range(60):
+            hands.app.screen.action_read("scroll_by", -1)
+        await hands.press("down", "up")
+        assert "Prove namespace shop" in "".join(hands.lines[2:5])
+        await hands.press("escape")
+        assert not hands.called("operation.start")
 
 
 @pytest.mark.parametrize("way", ["operations", "operation"])

@@ -1,0 +1,50 @@
+"""A proof on its own screen: red is seen as it happens and explained where one looks first."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from lazarus_tui.model.operation import CheckResult
+from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.view import helping, ladder, proof_run
+from lazarus_tui.view.text import Tone, plain
+from tests.console import proofs as world
+from tests.console import worlds
+
+
+def check(verdict=Verdict.FAILED, **evidence):
+    return CheckResult("web answers", "http", verdict, 0.1, "GET / → 503, not 200", evidence)
+
+
+@pytest.mark.parametrize(
+    ("step", "found", "red"),
+    [
+        ("prove.capture", check(rung="healthy"), "healthy"),
+        ("prove.capture", check(), "healthy"),
+        ("prove.capture", check(rung="data right"), "data right"),
+        ("checks.run", check(rung="healthy"), ""),
+        ("prove.capture", check(rung="healthy", needed=False), ""),
+        ("prove.capture", check(Verdict.PASSED, rung="healthy"), ""),
+    ],
+)
+def test_a_rung_goes_red_once_its_check_is_not_asked_again(step, found, red):
+    running = msgspec.structs.replace(world.running(step), checks=(found,))
+    bad = [part.text for part in ladder.live(running) if part.tone is Tone.BAD]
+    assert bad == ([f"✗ {red}  "] if red else [])
+
+
+def test_what_did_not_hold_and_where_else_to_look_come_before_the_ladders():
+    text = "\n".join(plain(one) for one in proof_run.body(world.red(), worlds.NOW, 79))
+    parts = ("What was wrong", "✗ web answers: GET / → 503, not 200", "→ prove an older point", " Ladder", " Checks")
+    order = [text.index(words) for words in parts]
+    assert order == sorted(order)
+    green = "\n".join(plain(one) for one in proof_run.body(world.proof("ab" * 8, 1.0), worlds.NOW, 79))
+    assert "What was wrong" not in green
+    assert "older point" not in green
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_marks_of_the_help_stand_below_each_other(width):
+    ends = {len(plain(one)) for one in helping.lines("overview", width) if plain(one).endswith(("changes", "destroys"))}
+    assert len(ends) == 1
