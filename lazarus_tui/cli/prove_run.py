@@ -6,7 +6,7 @@ point, or refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from lazarus_tui.cli.session import Refused, Session, say
 from lazarus_tui.link.protocol import Fault
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.plan import Plan
-from lazarus_tui.model.proofs import KIND, RUNGS, record_of, unknown_rungs, view
+from lazarus_tui.model.proofs import KIND, RUNGS, ProofView, record_of, unknown_rungs, view
 from lazarus_tui.model.verdict import Verdict
 
 # Engines that may be lost under one proof before the command gives up.
@@ -183,16 +183,17 @@ def list_proofs(session: Session, output: str) -> None:
     context = session.context()
     every: list[Operation] = list(session.records("operations").values())
     found = sorted((o for o in every if o.kind == KIND and o.context == context), key=lambda o: o.started, reverse=True)
-    emit([outcome(o) for o in found], output, names=[o.id for o in found], table=lambda: _table(found))
+    known = session.records("proofs")
+    emit([outcome(o) for o in found], output, names=[o.id for o in found], table=lambda: _table(found, known))
 
 
-def _table(found: Iterable[Operation]) -> str:
+def _table(found: Iterable[Operation], known: Mapping[str, ProofView]) -> str:
     """The cells of the console's runs, a line for each workload that a proof is about."""
     from lazarus_tui.view import proofs
 
     now, rows = datetime.now(UTC), []
     for operation in found:
-        seen = view(operation)
+        seen = known.get(operation.id) or view(operation)
         for key, run in proofs.runs_of(seen) if seen else ():
             rows.append(
                 (operation.id, key, operation.started, *(cell.text for cell in proofs.run_cells(run, now)[1:-1]))

@@ -55,6 +55,7 @@ def begun(op: str, plan: Plan, digest: str, now: str) -> Operation:
         estimate_seconds=(estimate.low + estimate.high) / 2 if estimate else None,
         estimate_basis=estimate.basis if estimate else "no basis",
         undo=plan.undo,
+        cluster_uid=plan.cluster_uid,
     )
 
 

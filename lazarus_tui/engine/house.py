@@ -180,13 +180,19 @@ class House:
 
     def _follow(self, connection: Connection) -> Mirror:
         name = connection.context.name
-        self._topics.proofs.opened(name)
+        self._topics.proofs.opened(name, self._uid(name))
         self.timetable.shown.opened(name)
         return self.following.mirror(connection)
 
+    def _uid(self, context: str) -> str:
+        """Of the cluster that a context leads to, "" where that is not known."""
+        connection = self.contexts.in_use.get(context)
+        return connection.identity.cluster_uid if connection is not None and connection.identity is not None else ""
+
     def _told_of(self, context: str) -> list[Operation | ProofView]:
-        """Operations of a context, its proofs as their views, which are kept longer."""
+        """Operations of the cluster that a context leads to; its proofs as their views, which are kept longer."""
         known = [one for one in self._topics.known() if one.context == context and one.kind != PROOF]
+        known = [one for one in known if one.cluster_uid and one.cluster_uid == self._uid(context)]
         return [*known, *self._topics.proofs.of(context)]
 
     def _changed(self, operation: Operation) -> None:

@@ -14,7 +14,7 @@ from lazarus_tui.engine.hub import Hub
 from lazarus_tui.model.clock import Clock
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.proof_policies import ProofPolicyRow, QueueRow
-from lazarus_tui.model.proofs import ProofView, view
+from lazarus_tui.model.proofs import ProofView, located, view
 from lazarus_tui.model.topics import Topic
 
 log = logging.getLogger(__name__)
@@ -31,10 +31,17 @@ class ProofTopics:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._known: dict[str, OrderedDict[str, ProofView]] = {}
+        self._clusters: dict[str, str] = {}  # uid of the cluster that a context leads to
 
-    def opened(self, context: str) -> None:
-        """There is such a context; no proof of it is an answer too."""
+    def opened(self, context: str, cluster_uid: str = "") -> None:
+        """There is such a context, and this is the cluster it leads to; no proof of it is an answer too."""
         self._hub.open(_topic(context))
+        self._clusters[context] = cluster_uid
+        known = self._known.setdefault(context, OrderedDict())
+        moved = {id: found for id, one in known.items() if (found := located(one, cluster_uid)) != one}
+        known.update(moved)
+        if moved:
+            self._hub.publish(_topic(context), moved)
         self._hub.set_state(_topic(context), "ready")
 
     def listed(self, operations: Iterable[Operation]) -> None:
@@ -50,6 +57,7 @@ class ProofTopics:
         found = view(operation)
         if found is None:
             return
+        found = located(found, self._clusters.get(operation.context, ""))
         known = self._known.setdefault(operation.context, OrderedDict())
         if known.get(found.id) == found:
             return

@@ -11,7 +11,7 @@ from lazarus_tui.engine.mirror import Sight
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.model.clock import parse_rfc3339
 from lazarus_tui.model.operation import Operation
-from lazarus_tui.model.proofs import ProofView, view
+from lazarus_tui.model.proofs import ProofView
 from lazarus_tui.model.sets import sets
 from lazarus_tui.model.steps import OperationType
 from lazarus_tui.model.topics import WorkloadRow
@@ -67,11 +67,11 @@ def verdicts(operations: Iterable[Operation | ProofView], namespace: str) -> dic
 
 def took(operations: Iterable[Operation | ProofView], namespace: str) -> list[float]:
     """Seconds that green proofs of a namespace took, newest first. A copy broken on purpose is no measure."""
-    views = [one if isinstance(one, ProofView) else view(one) for one in operations]
+    views = [one for one in operations if isinstance(one, ProofView)]
     green = [
         one
         for one in views
-        if one is not None
+        if one.here
         and one.about.namespace == namespace
         and one.verdict is Verdict.PASSED
         and one.ended

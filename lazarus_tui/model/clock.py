@@ -67,6 +67,15 @@ def rfc3339(moment: datetime, *, micro: bool = False, milli: bool = False) -> st
     return text.replace("+00:00", "Z")
 
 
+def moment(text: str) -> str:
+    """``text`` where it is an RFC 3339 string, "" where it is none: for what comes from a cluster."""
+    try:
+        parse_rfc3339(text)
+    except ValueError:
+        return ""
+    return text
+
+
 def parse_rfc3339(text: str) -> datetime:
     """The moment an RFC 3339 string names; raises ``ValueError`` on anything else."""
     moment = datetime.fromisoformat(text)

@@ -131,4 +131,5 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     estimate_basis: str = "no basis"
     exit_code: int | None = None
     log_lines: int = 0
+    cluster_uid: str = ""  # of the cluster its plan was made for; "": it began before that was kept here
     foreign: str = ""  # why another engine may be at it, so that going on needs the target's name; "" when it is ours

@@ -210,9 +210,10 @@ def view(operation: Operation) -> ProofView | None:
     if known is None:
         return None
     figures, record = operation.figures, _ended_well(operation)
+    cluster = (record.cluster_uid if record else "") or operation.cluster_uid
     return ProofView(
         id=operation.id, state=operation.state, started=operation.started, ended=operation.ended,
-        verdict=operation.verdict, about=known, record=record, cluster_uid=record.cluster_uid if record else "",
+        verdict=operation.verdict, about=known, record=record, cluster_uid=cluster,
         rta_seconds=figures.rta_seconds if figures else None, rpa_seconds=figures.rpa_seconds if figures else None,
         phases=figures.rta_phases if figures else (),
     )  # fmt: skip

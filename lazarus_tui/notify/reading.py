@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from lazarus_tui.journal import Event
-from lazarus_tui.model.clock import parse_rfc3339
+from lazarus_tui.model.clock import moment, parse_rfc3339
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.proofs import RECORD, REQUIRED, ProofRecord, ProofView
 from lazarus_tui.model.verdict import Verdict
@@ -145,7 +145,7 @@ def _proof(source: Source, operation: Operation, state: str, message: str) -> No
     title = f"{what} {outcome}: {subject}" + (f" from {record.point}" if record.point else "")
     more = {**_about(source, operation), "subject": subject}
     if not record.control:
-        more |= {"point": record.point, "point_at": _moment(record.point_start), "rungs": rungs(record)}
+        more |= {"point": record.point, "point_at": moment(record.point_start), "rungs": rungs(record)}
     action = Action.RESOLVE if passed else Action.TRIGGER
     title += "; a newer point is proven" if newer else ""
     return _made(source, told, action, severity, key, title, _proof_text(record, newer), **more)
@@ -163,24 +163,15 @@ def _record(source: Source, operation: Operation, state: str, message: str) -> P
     return record
 
 
-def _moment(text: str) -> str:
-    """The time as it is, "" for what is none: it comes from a cluster."""
-    try:
-        parse_rfc3339(text)
-    except ValueError:
-        return ""
-    return text
-
-
 def _newer(proofs: Sequence[ProofView], record: ProofRecord) -> str:
     """The newest point of the same workload that passed and is newer than the one of ``record``, in words."""
-    began = _moment(record.point_start)
+    began = moment(record.point_start)
     found = [
         one.record
         for one in proofs
         if one.record is not None and one.ended and one.record.proves and one.record.verdict is Verdict.PASSED
         and (one.record.namespace, one.record.workload) == (record.namespace, record.workload)
-        and one.record.cluster_uid == record.cluster_uid and _moment(one.record.point_start)
+        and one.record.cluster_uid == record.cluster_uid and moment(one.record.point_start)
     ]  # fmt: skip
     newest = max(found, key=lambda one: parse_rfc3339(one.point_start), default=None)
     if not began or newest is None or parse_rfc3339(newest.point_start) <= parse_rfc3339(began):
@@ -209,7 +200,7 @@ def _proof_told(record: ProofRecord) -> tuple[Told, Severity]:
 
 
 def _proof_text(record: ProofRecord, newer: str) -> str:
-    began = _moment(record.point_start)
+    began = moment(record.point_start)
     lines = [record.words, f"point: {record.point or 'unknown'}" + (f" of {began}" if began else ""), newer]
     lines += [
         f"{one.workload}: " + ", ".join(f"{rung.name} {rung.verdict}" for rung in one.rungs) for one in record.ladders

@@ -18,7 +18,7 @@ from lazarus_tui.posture import sets as set_points
 from lazarus_tui.posture.coverage import coverages
 from lazarus_tui.posture.findings import findings
 from lazarus_tui.posture.ordered import Ordered
-from lazarus_tui.posture.proofs import Proof
+from lazarus_tui.posture.proofs import VELERO, Proof, newest_judged
 
 # Namespaces that make up the cluster itself; Velero's own is left out as well.
 SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease"})
@@ -56,6 +56,7 @@ def workload_rows(
     existing = {(c.metadata.namespace, c.metadata.name) for c in claims}
     by_namespace = Ordered(ordered)
     sound: dict[str, bool] = {}
+    begun = {backup.metadata.name: backup.status.start_timestamp or "" for backup in ordered}
     rows = []
     for workload in workloads:
         space = workload.metadata.namespace
@@ -64,12 +65,17 @@ def workload_rows(
         wanted = _wanted(workload, existing)
         own = [proof for proof in proofs if proof.about(space, f"{wanted.kind}/{wanted.name}")]
         known = Known(
-            now, places, held, {p.backup: (p.verdict, p.at) for p in reversed(own)},
+            now, places, held, {p.backup: (p.verdict, p.at) for p in reversed(own) if _same(p, begun)},
             unlisted=unlisted, unread=unread, sound=sound,
         )  # fmt: skip
-        points = set_points.of(sets, wanted, known.proofs)
+        points = set_points.of(sets, wanted, own)
         rows.append(_row(workload, wanted, by_namespace.of(space), points, schedules, own, known, rule))
     return sorted(rows, key=lambda row: (row.namespace, row.kind, row.name))
+
+
+def _same(proof: Proof, begun: Mapping[str, str]) -> bool:
+    """Whether it is of the backup that has the name now."""
+    return proof.of(VELERO, proof.backup, begun.get(proof.backup, ""))
 
 
 def _wanted(workload: Workload, existing: set[tuple[str, str]]) -> Wanted:
@@ -97,7 +103,7 @@ def _row(
         if covers(schedule.spec.template, wanted) and (moment := next_run(schedule, rule)) is not None
     ]
     moment, name = min(runs, default=(None, ""))
-    last = proofs[0] if proofs else None
+    last = newest_judged(proofs, {backup.metadata.name: backup.status.start_timestamp or "" for backup in ordered})
     return WorkloadRow(
         namespace=wanted.namespace,
         kind=workload.kind,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from lazarus_tui.model.clock import parse_rfc3339
 from lazarus_tui.model.operation import Operation
-from lazarus_tui.model.proofs import KIND, ProofView, view
+from lazarus_tui.model.proofs import ProofView
 from lazarus_tui.model.verdict import Verdict
 
+VELERO = "velero"
 _RESTORING = frozenset({"velero.restore", "rehearse"})
 # Of one operation the worst comes first, so that whoever wants one answer takes the one that promises least.
 _WORST_FIRST = (Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.NOT_TESTED, Verdict.PASSED)
@@ -19,7 +22,8 @@ class Proof:
     """One restore with a verdict. ``namespaces`` are those the data came from; ``at`` is RFC 3339.
 
     ``workload`` is ``Kind/name`` where the verdict is about that one alone, "" where it is about all of the namespace;
-    ``reached`` the rung up to which everything passed, "" where no ladder was climbed.
+    ``reached`` the rung up to which everything passed, "" where no ladder was climbed. ``start``: when the point began
+    (RFC 3339), "" where that was not recorded; ``source``: which kind of point it is.
     """
 
     backup: str
@@ -29,30 +33,47 @@ class Proof:
     rta_seconds: float | None = None
     workload: str = ""
     reached: str = ""
+    start: str = ""
+    source: str = VELERO
 
     def about(self, namespace: str, workload: str) -> bool:
         """Whether it says something about ``Kind/name`` of a namespace."""
         return namespace in self.namespaces and self.workload in ("", workload)
 
+    def of(self, source: str, point: str, start: str) -> bool:
+        """Whether it is of the point of this name that began then (RFC 3339): a name may be given again."""
+        if (self.source, self.backup) != (source, point):
+            return False
+        return not self.start or not start or parse_rfc3339(self.start) == parse_rfc3339(start)
+
 
 def proofs_of(told: Iterable[Operation | ProofView]) -> list[Proof]:
-    """Proofs among the operations of one context, newest first. Without a verdict nothing is proven.
+    """Proofs of one context, newest first. Without a verdict nothing is proven, and a green of another cluster, or of
+    one that nobody knows, says nothing about this one.
 
-    A proof may come as an operation or as its view, but not as both.
+    ``told``: proofs as their views, and the operations of the cluster that the context leads to now.
     """
     found: list[Proof] = []
     views: list[ProofView] = []
     for operation in told:
         if isinstance(operation, ProofView):
-            views.append(operation)
-        elif operation.kind == KIND and (seen := view(operation)) is not None:
-            views.append(seen)
+            views += [operation] if operation.here else []
         elif operation.ended and operation.kind in _RESTORING and operation.verdict is not Verdict.NOT_TESTED:
             found += _restored(operation)
     blind = _unnoticed(views)
     found += [proof for seen in views for proof in _proven(seen, blind)]
     found.sort(key=lambda proof: _WORST_FIRST.index(proof.verdict))
     return sorted(found, key=lambda proof: proof.at, reverse=True)
+
+
+def newest_judged(proofs: Sequence[Proof], begun: Mapping[str, str]) -> Proof | None:
+    """Of proofs newest first the first one of the newest point: that an older point passed or failed since does not
+    hide how the newest one stands. ``begun``: when backups began, by their names."""
+
+    def start(proof: Proof) -> datetime:
+        return parse_rfc3339(proof.start or begun.get(proof.backup) or proof.at)
+
+    return max(proofs, key=start, default=None)
 
 
 def _restored(operation: Operation) -> Iterator[Proof]:
@@ -88,7 +109,7 @@ def _proven(seen: ProofView, blind: frozenset[str]) -> Iterator[Proof]:
         workload = ladder.workload.removeprefix(record.namespace).removeprefix("/")
         yield Proof(
             record.point, (record.namespace,), verdict, seen.ended, seen.rta_seconds,
-            workload, ladder.reached,
+            workload, ladder.reached, record.point_start, record.source,
         )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ the newest usable point (requirements.md, Rule L) decides between both kinds by 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.points import Choice
@@ -14,12 +14,13 @@ from lazarus_tui.model.scope import Wanted
 from lazarus_tui.model.sets import BACKUP_ROLE, SetState, SnapshotSet
 from lazarus_tui.model.topics import PointView
 from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.posture.proofs import Proof
 
 KIND = "snapshots"
 
 
-def of(found: Iterable[SnapshotSet], wanted: Wanted, proofs: Mapping[str, tuple[Verdict, str]]) -> list[PointView]:
-    """The sets of one workload, newest first. ``proofs``: verdict and time by the set's name."""
+def of(found: Iterable[SnapshotSet], wanted: Wanted, proofs: Sequence[Proof]) -> list[PointView]:
+    """The sets of one workload, newest first. ``proofs`` of it, newest first."""
     name = f"{wanted.kind}/{wanted.name}"
     own = [
         one
@@ -31,20 +32,21 @@ def of(found: Iterable[SnapshotSet], wanted: Wanted, proofs: Mapping[str, tuple[
     )
 
 
-def _point(one: SnapshotSet, wanted: Wanted, proofs: Mapping[str, tuple[Verdict, str]]) -> PointView:
+def _point(one: SnapshotSet, wanted: Wanted, proofs: Sequence[Proof]) -> PointView:
     """Not usable: a volume is missing or broken. Unknown: it is still being taken."""
     left_out = [f"claim {claim} is not in the set" for claim in wanted.claims if claim not in one.about.claims]
     against = (*one.troubles, *left_out)
-    verdict, at = proofs.get(one.id, (Verdict.NOT_TESTED, ""))
+    start = rfc3339(one.taken) if one.taken else ""
+    proof = next((proof for proof in proofs if proof.of(KIND, one.id, start)), None)
     return PointView(
         name=one.id,
         kind=KIND,
-        start=rfc3339(one.taken) if one.taken else "",
+        start=start,
         usable=None if one.state is SetState.TAKING else one.usable and not left_out,
         reasons=against,
         schedule=one.schedule,
-        proven=verdict,
-        proven_at=at,
+        proven=proof.verdict if proof else Verdict.NOT_TESTED,
+        proven_at=proof.at if proof else "",
     )
 
 

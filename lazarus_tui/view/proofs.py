@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from lazarus_tui.model.clock import parse_rfc3339
 from lazarus_tui.model.proofs import About, Ladder, ProofRecord, ProofView, Reached, Target
 from lazarus_tui.model.topics import WorkloadRow
 from lazarus_tui.model.verdict import Verdict
@@ -54,6 +55,11 @@ class Run:
         return self.view.state.open
 
     @property
+    def counts(self) -> bool:
+        """Whether it was judged, and in the cluster that its context leads to now."""
+        return self.record is not None and self.view.here is True
+
+    @property
     def verdict(self) -> Verdict:
         """Of this workload; of a control, whether it was noticed. Nothing is judged before the end."""
         record = self.record
@@ -88,19 +94,26 @@ class Proven:
 
     @property
     def last(self) -> Run | None:
-        """The newest proof proper that was judged."""
-        return next((run for run in self.runs if run.record is not None and not run.about.control), None)
+        """The newest judged proof of the newest point that was proven: an older point that passed or failed since does
+        not hide how the newest one stands."""
+        judged = (run for run in self.runs if run.counts and not run.about.control)
+        return max(judged, key=_point_of, default=None)
 
     @property
     def control(self) -> Run | None:
         """The newest control that was judged."""
-        return next((run for run in self.runs if run.record is not None and run.about.control), None)
+        return next((run for run in self.runs if run.counts and run.about.control), None)
 
     @property
     def unnoticed(self) -> bool:
         """Whether the newest control that came to something was not noticed: then no green of its checks counts."""
-        tried = (run.verdict for run in self.runs if run.record is not None and run.about.control)
+        tried = (run.verdict for run in self.runs if run.counts and run.about.control)
         return next((one for one in tried if one in (Verdict.PASSED, Verdict.FAILED)), None) is Verdict.FAILED
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether it was proven, but in another cluster, or in one that was not recorded."""
+        return self.last is None and any(run.record is not None and not run.about.control for run in self.runs)
 
     @property
     def open(self) -> Run | None:
@@ -109,6 +122,12 @@ class Proven:
     @property
     def title(self) -> str:
         return f"{self.namespace}/{self.workload.rpartition('/')[2]}" if self.workload else self.namespace
+
+
+def _point_of(run: Run) -> datetime:
+    """When its point began; where that was not recorded, it began before the proof did."""
+    begun = run.record.point_start if run.record is not None else ""
+    return parse_rfc3339(begun or run.view.started)
 
 
 def runs_of(found: ProofView) -> list[tuple[str, Run]]:
@@ -165,7 +184,7 @@ def proof(found: Proven, now: datetime) -> Span:
         state = status.operation_state(running.view.state)
         return span(f"{state.text} {spent}", state.tone)
     if last is None:
-        return status.verdict(Verdict.NOT_TESTED)
+        return muted("○ not tested here") if found.elsewhere else status.verdict(Verdict.NOT_TESTED)
     age = times.coarse(last.view.ended, now)
     doubted = last.verdict is Verdict.PASSED and found.unnoticed
     verdict = status.verdict(Verdict.INCONCLUSIVE if doubted else last.verdict)
@@ -195,7 +214,7 @@ def control(found: Proven, now: datetime) -> Span:
 
 def last_verdicts(found: Proven) -> Span:
     """Glyphs of the last proofs, the newest on the right."""
-    judged = [run for run in found.runs if run.record is not None and not run.about.control][:_LAST]
+    judged = [run for run in found.runs if run.counts and not run.about.control][:_LAST]
     marks = "".join(status.verdict(run.verdict).text[0] for run in reversed(judged))
     return span(marks or "-", Tone.PLAIN if judged else Tone.MUTED)
 
@@ -269,10 +288,19 @@ def _up_to(run: Run) -> Span:
     return span(reached) if reached else muted("-" if run.record is None else "nothing")
 
 
+def run_verdict(run: Run) -> Span:
+    """What was judged in another cluster, or in one that was not recorded, is not shown as this one's."""
+    if run.open:
+        return status.operation_state(run.view.state)
+    if run.record is None or run.counts:
+        return status.verdict(run.verdict)
+    return muted("○ other cluster" if run.view.here is False else "○ which cluster?")
+
+
 def run_cells(run: Run, now: datetime) -> tuple[Span, ...]:
     return (
         span(times.age(run.view.started, now)),
-        status.operation_state(run.view.state) if run.open else status.verdict(run.verdict),
+        run_verdict(run),
         span(run.about.point or "?"),
         _up_to(run),
         measured(run.rta, run.target("rto")),
@@ -304,4 +332,4 @@ RUN_SHEET: Sheet[Run] = Sheet(
 
 def measured_runs(found: Proven) -> Sequence[Run]:
     """Judged proofs proper, oldest first: what a trend is drawn of."""
-    return [run for run in reversed(found.runs) if run.record is not None and not run.about.control]
+    return [run for run in reversed(found.runs) if run.counts and not run.about.control]

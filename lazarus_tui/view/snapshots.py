@@ -79,7 +79,7 @@ def verdicts(proofs: Iterable[ProofView]) -> dict[str, Verdict]:
     found: dict[str, Verdict] = {}
     for each in sorted(proofs, key=lambda one: one.ended):
         record = each.record
-        if record is not None and record.proves and record.source == "snapshots":
+        if each.here and record is not None and record.proves and record.source == "snapshots":
             found[f"{record.namespace}/{record.point}"] = record.verdict
     return found
 

@@ -8,13 +8,14 @@ import msgspec
 
 from lazarus_tui.model.operation import CheckResult, Figures, Operation, OpState, Phase, StepState, StepView
 from lazarus_tui.model.plan import Danger, Effect, Plan, PlannedStep
-from lazarus_tui.model.proofs import RUNGS, Ladder, ProofRecord, ProofView, Rung, Trouble, climb, targets, view
+from lazarus_tui.model.proofs import RUNGS, Ladder, ProofRecord, ProofView, Rung, Trouble, climb, located, targets, view
 from lazarus_tui.model.verdict import Verdict
 from tests.console import queueing
 from tests.console.fake_link import FakeLink
 from tests.console.moment import CONTEXT, ago
 
 P, F, N = Verdict.PASSED, Verdict.FAILED, Verdict.NOT_TESTED
+CLUSTER = "7f3a9c12-5b1e"
 ORDERS = "shop/StatefulSet/orders"
 STEPS = (
     ("prove.preflight", "Look at the point and at the rights"),
@@ -163,7 +164,9 @@ def history() -> dict[str, Operation]:
 
 
 def views(*operations: Operation) -> dict[str, ProofView]:
-    return {each.id: found for each in operations if (found := view(each)) is not None}
+    """Of the cluster that the context leads to."""
+    seen = {each.id: found for each in operations if (found := view(each)) is not None}
+    return {id: located(msgspec.structs.replace(found, cluster_uid=CLUSTER), CLUSTER) for id, found in seen.items()}
 
 
 def fill(link: FakeLink, *operations: Operation) -> None:
@@ -198,7 +201,7 @@ def plan(params: dict[str, Any] | None = None) -> Plan:
     target = "lazarus-q-feed0123"
     copies = ("services/orders", "services/web", "statefulsets.apps/orders", "deployments.apps/web", "configmaps/web")
     return Plan(
-        kind="prove.run", context=CONTEXT, cluster_uid="7f3a9c12-5b1e", target=target,
+        kind="prove.run", context=CONTEXT, cluster_uid=CLUSTER, target=target,
         title="Prove namespace shop from ka-07-offsite-20261120093000", danger=Danger.CHANGES,
         params={
             **wanted, "point": "ka-07-offsite-20261120093000", "source": "velero", "require": list(RUNGS[:6]),

@@ -36,7 +36,11 @@ async def test_a_proof_stays_on_its_context_when_its_operation_has_gone(
     monkeypatch.setattr(oplogs, "MAX_OPERATIONS", 1)
     topics = OperationTopics(hub)
     topics.listed([])
-    first, second = proofs.proof("aa" * 8, 2.0), proofs.proof("bb" * 8, 1.0)
+    topics.proofs.opened(CONTEXT, proofs.CLUSTER)
+    first, second = (
+        msgspec.structs.replace(proofs.proof(id, hours), cluster_uid=proofs.CLUSTER)
+        for id, hours in (("aa" * 8, 2.0), ("bb" * 8, 1.0))
+    )
     for each in (first, second):
         topics.changed(each)
     assert set((await look(hub, "operations"))[1]) == {second.id}
@@ -47,6 +51,11 @@ async def test_a_proof_stays_on_its_context_when_its_operation_has_gone(
     assert "steps" not in records[first.id]
     assert [one.backup for one in proofs_of(topics.proofs.of(CONTEXT))] == [first.facts["prove.record"]["point"]] * 2
     assert topics.proofs.of("prod") == ()
+    for cluster, here in (("another", False), ("", None), (proofs.CLUSTER, True)):
+        topics.proofs.opened(CONTEXT, cluster)
+        records = (await look(hub, f"proofs/{CONTEXT}"))[1]
+        assert [records[one.id]["here"] for one in (first, second)] == [here] * 2, "the context leads elsewhere now"
+        assert bool(proofs_of(topics.proofs.of(CONTEXT))) is (here is True)
 
 
 async def test_a_context_without_proofs_says_that_there_are_none(hub: Hub) -> None:

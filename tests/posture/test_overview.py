@@ -165,7 +165,19 @@ def test_proof_comes_from_restores_with_a_verdict() -> None:
     found = row(proofs=proofs, backups=[backup("b1", 1), backup("b0", 5)], copies=[copy("b1"), copy("b0")])
     assert found.newest_proven is not None
     assert found.newest_proven.name == "b1"
-    assert (found.last_verdict, found.rta_seconds) == (Verdict.FAILED, 42.0)
+    assert (found.last_verdict, found.rta_seconds) == (Verdict.PASSED, 42.0), "b0, which failed since, is older"
+    red = row(proofs=proofs, backups=[backup("b1", 5), backup("b0", 1)], copies=[copy("b1"), copy("b0")])
+    assert red.last_verdict is Verdict.FAILED
+
+
+def test_a_backup_that_has_the_name_of_a_proven_one_is_not_proven() -> None:
+    def seen(start: str) -> WorkloadRow:
+        proof = Proof("b1", ("shop",), Verdict.PASSED, "2026-06-01T11:00:00Z", start=start)
+        return row(proofs=[proof], backups=[backup("b1", 1)], copies=[copy("b1")])
+
+    found = seen(backup("b1", 1).status.start_timestamp or "")
+    assert found.newest_proven is not None
+    assert seen("2026-01-01T00:00:00Z").newest_proven is None
 
 
 def test_what_is_open_or_says_nothing_proves_nothing() -> None:

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 import pytest
 
+from lazarus_tui import posture
 from lazarus_tui.engine.subjects import took
 from lazarus_tui.model.operation import Figures, Operation, OpState
-from lazarus_tui.model.proofs import RUNGS, Ladder, ProofRecord, Rung
+from lazarus_tui.model.proofs import RUNGS, Ladder, ProofRecord, Rung, located, view
 from lazarus_tui.model.verdict import Verdict
-from lazarus_tui.posture import proofs_of
+from lazarus_tui.posture import Proof
+from lazarus_tui.posture.proofs import newest_judged
 
 
 def ladder(workload: str, *red: str) -> Ladder:
     return Ladder(workload, tuple(Rung(n, Verdict.FAILED if n in red else Verdict.PASSED) for n in RUNGS[:6]))
 
 
+HERE = "6b0c6f1f-2c1d"
+
+
+def proofs_of(done: Iterable[Operation]) -> list[Proof]:
+    """Of operations as the engine knows them, in the cluster that their context leads to."""
+    return posture.proofs_of([located(seen, HERE) for one in done if (seen := view(one)) is not None])
+
+
 def proof(
     *ladders: Ladder, verdict: Verdict = Verdict.PASSED, ended: str = "2026-06-01T12:00:00Z", **more: Any
 ) -> Operation:
     record = ProofRecord(
-        operation="1", source="velero", point="b1", namespace="shop", verdict=verdict, ladders=ladders, **more
-    )
+        operation="1", source="velero", point="b1", namespace="shop", verdict=verdict, ladders=ladders,
+        **{"cluster_uid": HERE, **more},
+    )  # fmt: skip
     return Operation(
         id="1", kind="prove.run", context="c", target="lazarus-q-1", title="Prove", state=OpState.DONE, plan_digest="",
         started="", ended=ended, verdict=verdict, figures=Figures(rta_seconds=9.5),
@@ -95,5 +107,51 @@ def test_how_long_green_proofs_of_a_namespace_took_newest_first() -> None:
     newer = lasting("2026-06-02T12:00:00Z", "2026-06-02T12:00:14Z")
     red = lasting("2026-06-03T12:00:00Z", "2026-06-03T12:09:00Z", verdict=Verdict.FAILED)
     broken = lasting("2026-06-04T12:00:00Z", "2026-06-04T12:00:03Z", control="flip")
-    assert took([older, red, newer, broken], "shop") == [14.0, 20.0]
-    assert took([older], "bank") == []
+    seen = [located(found, HERE) for one in (older, red, newer, broken) if (found := view(one)) is not None]
+    assert took(seen, "shop") == [14.0, 20.0]
+    assert took(seen, "bank") == []
+    assert took([located(one, "another") for one in seen], "shop") == []
+
+
+@pytest.mark.parametrize(
+    ("recorded", "now", "counts"),
+    [(HERE, HERE, True), (HERE, "another", False), (HERE, "", False), ("", HERE, False), ("", "", False)],
+)
+def test_only_what_was_proven_in_the_cluster_that_the_context_leads_to_now_counts(
+    recorded: str, now: str, counts: bool
+) -> None:
+    seen = view(proof(ladder("shop/StatefulSet/orders"), cluster_uid=recorded))
+    assert seen is not None
+    assert bool(posture.proofs_of([located(seen, now)])) is counts
+    assert posture.proofs_of([seen]) == [], "nobody has said which cluster it is"
+
+
+def test_a_name_that_was_given_again_inherits_nothing_and_sources_are_kept_apart() -> None:
+    (found,) = proofs_of([proof(ladder("shop"), point_start="2026-06-01T01:00:00Z")])
+    assert found.of("velero", "b1", "2026-06-01T03:00:00+02:00")
+    assert not found.of("velero", "b1", "2026-06-02T01:00:00Z")
+    assert not found.of("snapshots", "b1", "2026-06-01T01:00:00Z")
+    assert not found.of("velero", "b2", "2026-06-01T01:00:00Z")
+
+
+def test_an_older_point_that_was_proven_since_does_not_hide_how_the_newest_one_stands() -> None:
+    newest = proof(ladder("shop", "healthy"), verdict=Verdict.FAILED, point_start="2026-06-01T02:00:00Z")
+    older = proof(ladder("shop"), point_start="2026-06-01T01:00:00Z", ended="2026-06-01T18:00:00Z")
+    found = newest_judged(proofs_of([newest, older]), {})
+    assert found is not None
+    assert found.verdict is Verdict.FAILED
+    fine = proof(ladder("shop"), point_start="2026-06-01T03:00:00Z")
+    again = newest_judged(proofs_of([newest, older, fine]), {})
+    assert again is not None
+    assert again.verdict is Verdict.PASSED
+
+
+@pytest.mark.parametrize("state", [OpState.FAILED, OpState.LEFT_CHANGED])
+def test_what_was_judged_green_and_then_did_not_come_to_its_end_is_not_green(state: OpState) -> None:
+    closed = msgspec.structs.replace(proof(ladder("shop")), state=state, message="closed by hand by ann")
+    (found,) = proofs_of([closed])
+    assert found.verdict is Verdict.INCONCLUSIVE
+    seen = view(closed)
+    assert seen is not None
+    assert seen.record is not None
+    assert seen.record.words == "it did not come to its end: closed by hand by ann"

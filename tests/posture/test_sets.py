@@ -99,7 +99,7 @@ def test_a_workload_with_sets_alone_is_not_lost_but_warned_of() -> None:
 
 
 def test_a_proven_set_is_the_newest_proven_point() -> None:
-    proof = Proof("s1", ("shop",), Verdict.PASSED, rfc3339(START))
+    proof = Proof("s1", ("shop",), Verdict.PASSED, rfc3339(START), source="snapshots")
     seen = row(sets=taken(member("s1", 0.5), member("s0", 3)), proofs=[proof])
     assert seen.newest_proven is not None
     assert (seen.newest_proven.name, seen.newest_proven.kind) == ("s1", "snapshots")

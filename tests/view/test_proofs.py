@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from lazarus_tui.model.operation import OpState, Phase, StepState
-from lazarus_tui.model.proofs import RUNGS, Trouble
+from lazarus_tui.model.proofs import RUNGS, Trouble, located
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.view import (
     actions,
@@ -344,3 +344,40 @@ def test_ages_of_rungs_are_their_own():
     found = ladder.lines(world.ladder(world.ORDERS, 2, at=ago(days=3)), RUNGS[:5], worlds.NOW, 79)
     assert plain(found[0]).split()[:4] == ["exists", "✓", "PASSED", "3d"]
     assert plain(found[-1]).split()[:4] == ["drilled", "○", "NOT", "TESTED"]
+
+
+@pytest.mark.parametrize(("cluster", "said"), [("another", "○ other cluster"), ("", "○ which cluster?")])
+def test_what_was_proven_in_another_cluster_is_told_and_is_never_green_here(cluster, said):
+    green = world.proof("aa" * 8, 2.0)
+    views = {id: located(one, cluster) for id, one in world.views(green).items()}
+    found = proofs.gather(views.values(), worlds.overview().values())[world.ORDERS]
+    assert (found.last, proofs.measured_runs(found), proofs.worth_a_look(found)) == (None, [], True)
+    shown = cells(found)
+    assert (shown["proof"], shown["reached"], shown["runs"]) == (
+        "○ not tested here",
+        cells_of_nothing()["reached"],
+        "-",
+    )
+    (run,) = found.runs
+    assert proofs.run_cells(run, worlds.NOW)[1].text == said
+    of_sets = {
+        id: located(one, cluster) for id, one in world.views(world.proof("bb" * 8, 1, source="snapshots")).items()
+    }
+    assert snapshots.verdicts(of_sets.values()) == {}
+
+
+def cells_of_nothing():
+    return cells(proofs.gather([], worlds.overview().values())[world.ORDERS])
+
+
+def test_an_older_point_that_passed_since_does_not_hide_that_the_newest_one_failed():
+    def of(id, hours, start, verdict):
+        record = world.proof(id, hours, verdict=verdict).facts["prove.record"]
+        facts = {"prove.record": {**record, "point_start": start}}
+        return msgspec.structs.replace(world.proof(id, hours, verdict=verdict), facts=facts)
+
+    newest = of("aa" * 8, 5.0, "2026-11-19T02:00:00Z", Verdict.FAILED)
+    older = of("bb" * 8, 1.0, "2026-11-01T02:00:00Z", Verdict.PASSED)
+    last = gathered(newest, older)[world.ORDERS].last
+    assert last is not None
+    assert (last.view.id, last.record.verdict) == ("aa" * 8, Verdict.FAILED)

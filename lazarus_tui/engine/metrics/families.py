@@ -38,7 +38,8 @@ Waiting = Mapping[str, Sequence[datetime]]  # since when things wait, by context
 class Sight:
     """What the engine knows at a moment. ``rows``: the Overview of each context that has one, by row key.
 
-    ``queued``: proofs that wait for their turn; ``outbox``: notices that wait.
+    ``clusters``: uid of the cluster a context leads to, as far as that is known now. ``queued``: proofs that wait for
+    their turn; ``outbox``: notices that wait.
     """
 
     now: datetime
@@ -52,6 +53,7 @@ class Sight:
     checks: Mapping[tuple[str, Verdict], int] = field(default_factory=dict)
     folded: int = 0
     rows: Mapping[str, Mapping[str, WorkloadRow]] = field(default_factory=dict)
+    clusters: Mapping[str, str] = field(default_factory=dict)
     queued: Waiting = field(default_factory=dict)
     outbox: Sequence[datetime] = ()
 
@@ -90,9 +92,11 @@ def families(sight: Sight) -> list[Family]:
     for subject, proven in sight.proofs.items():
         _results(out, subject, proven)
         if subject != OTHER:
-            _last(out, subject, proven)
-            _figures(out, subject, proven)
-            _control(out, subject, proven, sight.now)
+            here = _here(sight, subject, proven)
+            _last(out, subject, proven, here)
+            if here is not False:
+                _figures(out, subject, proven)
+                _control(out, subject, proven, sight.now, here)
     for kind in sorted({kind for kind, _ in sight.checks}):
         for verdict in Verdict:
             out.add("lazarus_checks_total", sight.checks.get((kind, verdict), 0), kind, _word(verdict))
@@ -124,13 +128,24 @@ def _results(out: Samples, subject: Subject, proven: Proven) -> None:
             out.add(f"lazarus_{name}_total", count, *subject, result)
 
 
-def _last(out: Samples, subject: Subject, proven: Proven) -> None:
+def _here(sight: Sight, subject: Subject, proven: Proven) -> bool | None:
+    """Whether it was proven in the cluster that its context leads to now; None: one of the two is not known."""
+    now = sight.clusters.get(subject.context, "")
+    return proven.cluster_uid == now if now and proven.cluster_uid else None
+
+
+def _last(out: Samples, subject: Subject, proven: Proven, here: bool | None) -> None:
+    """A green counts in the cluster that is there now. While that is not known a red one is told still: an alarm must
+    not end because a cluster does not answer."""
     last = proven.last
     if last is None:
         return
+    counts = here or (here is None and last.verdict is not Verdict.PASSED)
+    said = last.verdict if counts else Verdict.NOT_TESTED
     for verdict in Verdict:
-        out.add("lazarus_proof_last_result", last.verdict is verdict, *subject, _word(verdict))
-    for name, text in (("timestamp", last.ended), ("success_timestamp", proven.last_passed)):
+        out.add("lazarus_proof_last_result", said is verdict, *subject, _word(verdict))
+    passed = "" if here is False else proven.last_passed
+    for name, text in (("timestamp", last.ended), ("success_timestamp", passed)):
         if (at := _seconds(text)) is not None:
             out.add(f"lazarus_proof_last_{name}_seconds", at, *subject)
     out.add("lazarus_proof_last_info", 1, *subject, last.point, last.operation)
@@ -154,9 +169,10 @@ def _figures(out: Samples, subject: Subject, proven: Proven) -> None:
         out.add("lazarus_recovery_point_actual_seconds", found.rpa_seconds, *subject)
 
 
-def _control(out: Samples, subject: Subject, proven: Proven, now: datetime) -> None:
-    if proven.control is not None:
-        out.add("lazarus_negative_control_failed", proven.control.verdict is Verdict.FAILED, *subject)
+def _control(out: Samples, subject: Subject, proven: Proven, now: datetime, here: bool | None) -> None:
+    failed = proven.control is not None and proven.control.verdict is Verdict.FAILED
+    if failed or (here and proven.control is not None):
+        out.add("lazarus_negative_control_failed", failed, *subject)
     if (at := _seconds(proven.control_red)) is not None:
         out.add("lazarus_negative_control_age_seconds", max(0.0, now.timestamp() - at), *subject)
 

@@ -25,7 +25,7 @@ METRICS = (
            "Copies broken on purpose: success (a check went red, as it should), failure (none did), inconclusive."),
     Metric("lazarus_checks_total", "counter", ("kind", "verdict"), "Checks of proofs that ended."),
     Metric("lazarus_proof_last_result", "gauge", (*_PROOF, "result"),
-           "1 for the verdict of the newest proof, 0 for the others."),
+           "1 for the verdict of the newest point that was proven in this cluster, 0 for the others."),
     Metric("lazarus_proof_last_timestamp_seconds", "gauge", _PROOF, "When the newest proof ended."),
     Metric("lazarus_proof_last_success_timestamp_seconds", "gauge", _PROOF,
            "When the newest PASSED proof ended; absent when none ever did."),

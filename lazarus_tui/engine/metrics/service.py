@@ -102,9 +102,17 @@ class Metrics:
                 now=self._clock.now(), started=self._started, version=__version__, lag=self._heartbeat.recent,
                 memory=rss_bytes(), contexts={name: one.row.state for name, one in self._contexts.in_use.items()},
                 operations=self._known(), proofs=tally.proofs, checks=tally.checks, folded=len(tally.folded),
-                rows=self._rows(), queued=self._queued(), outbox=self._outbox(),
+                rows=self._rows(), clusters=self._clusters(), queued=self._queued(), outbox=self._outbox(),
             )
         )  # fmt: skip
+
+    def _clusters(self) -> dict[str, str]:
+        """Of the contexts whose cluster answers now: another one may answer next."""
+        return {
+            name: one.identity.cluster_uid
+            for name, one in self._contexts.in_use.items()
+            if one.identity is not None and one.row.state == "ready"
+        }
 
     def _rows(self) -> dict[str, dict[str, WorkloadRow]]:
         """The Overview of each context in use, as it was published last."""

@@ -10,8 +10,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
+from lazarus_tui.model.clock import parse_rfc3339
 from lazarus_tui.model.operation import Figures, Operation
 from lazarus_tui.model.plan import Plan
 from lazarus_tui.model.proofs import record_of
@@ -35,7 +37,8 @@ OTHER = Subject("", "", "(other)")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What is kept of an operation: its facts and steps would be megabytes. ``left`` None: it was never judged."""
+    """What is kept of an operation: its facts and steps would be megabytes. ``left`` None: it was never judged.
+    ``cluster_uid``: of its plan; ``start``: when its point began, "" where that was not recorded."""
 
     operation: str
     verdict: Verdict
@@ -43,23 +46,33 @@ class Outcome:
     point: str = ""
     left: int | None = None
     figures: Figures | None = None
+    cluster_uid: str = ""
+    start: str = ""
 
     @classmethod
-    def of(cls, operation: Operation) -> Outcome:
+    def of(cls, operation: Operation, cluster_uid: str = "") -> Outcome:
         record = record_of(operation.facts)
         return cls(
             operation.id, operation.verdict, operation.ended, record.point if record else "",
-            len(record.left) if record else None, operation.figures,
+            len(record.left) if record else None, operation.figures, cluster_uid, record.point_start if record else "",
         )  # fmt: skip
+
+    @property
+    def age(self) -> tuple[datetime, str]:
+        """The newer its point the newer it is, then the later it ended: an older point that was proven since does not
+        hide how the newest one stands."""
+        return parse_rfc3339(self.start or self.ended), self.ended
 
 
 @dataclass
 class Proven:
-    """What is known of one subject. ``last`` and ``control``: the newest proof, and the newest
-    negative control that came to something."""
+    """What is known of one subject. ``last``: the newest proof of its newest point; ``control``: the newest negative
+    control that came to something. All but the counters is of one cluster, the one it was proven in last."""
 
     results: Counter[Verdict] = field(default_factory=Counter)
     controls: Counter[Verdict] = field(default_factory=Counter)
+    cluster_uid: str = ""
+    newest: str = ""  # when the newest of all ended
     last: Outcome | None = None
     last_passed: str = ""
     measured: Outcome | None = None  # the newest with a recovery time
@@ -134,10 +147,14 @@ class Tally:
         self._counted.add(operation.id)
         for check in operation.checks:
             self.checks[check.kind, check.verdict] += 1
+        found = Outcome.of(operation, plan.cluster_uid if plan is not None else operation.cluster_uid)
+        (proven.controls if params.get("control") else proven.results)[found.verdict] += 1
+        if not _of_its_cluster(proven, found):
+            return
         if params.get("control"):
-            _controlled(proven, Outcome.of(operation))
+            _controlled(proven, found)
         else:
-            _proved(proven, Outcome.of(operation), params)
+            _proved(proven, found, params)
 
     def _subject(self, operation: Operation, params: dict[str, Any]) -> Subject:
         about = "/".join(filter(None, (str(params.get("namespace") or ""), str(params.get("workload") or ""))))
@@ -148,11 +165,23 @@ class Tally:
         return OTHER
 
 
+def _of_its_cluster(proven: Proven, found: Outcome) -> bool:
+    """Whether it is of the cluster that stands for the subject; with a newer one of another cluster that one does, and
+    nothing of the former is left but the counters."""
+    if found.cluster_uid != proven.cluster_uid:
+        if found.ended < proven.newest:
+            return False
+        proven.last = proven.measured = proven.control = None
+        proven.last_passed = proven.control_red = ""
+        proven.cluster_uid = found.cluster_uid
+    proven.newest = max(proven.newest, found.ended)
+    return True
+
+
 def _proved(proven: Proven, found: Outcome, params: dict[str, Any]) -> None:
-    proven.results[found.verdict] += 1
     if found.verdict is Verdict.PASSED:
         proven.last_passed = max(proven.last_passed, found.ended)
-    if proven.last is None or found.ended >= proven.last.ended:
+    if proven.last is None or found.age >= proven.last.age:
         proven.last = found
         proven.objectives = _objectives(params)
     measured = found.figures is not None and found.figures.rta_seconds is not None
@@ -162,7 +191,6 @@ def _proved(proven: Proven, found: Outcome, params: dict[str, Any]) -> None:
 
 def _controlled(proven: Proven, found: Outcome) -> None:
     """PASSED says that the broken copy went red."""
-    proven.controls[found.verdict] += 1
     if found.verdict is Verdict.PASSED:
         proven.control_red = max(proven.control_red, found.ended)
     came_to_something = found.verdict in (Verdict.PASSED, Verdict.FAILED)

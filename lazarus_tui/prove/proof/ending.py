@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from lazarus_tui.model.clock import moment
 from lazarus_tui.model.proofs import LEFT, ProofRecord
 from lazarus_tui.model.stepping import BaseStep
 from lazarus_tui.model.steps import Observation, Seen, StepContext
@@ -39,7 +40,7 @@ class Judge(BaseStep):
     async def act(self, context: StepContext) -> None:
         measured = figures.measure(context.facts)
         judged = verdict.judge(context.op, Evidence(self.params, context.facts, context.checks), measured)
-        begun = str(self.params.get("point_start") or "")
+        begun = moment(str(self.params.get("point_start") or ""))
         record = msgspec.structs.replace(judged, point_start=begun, cluster_uid=context.plan.cluster_uid)
         if not record.control:
             await context.measured(measured)

@@ -22,21 +22,23 @@ from lazarus_tui.model.verdict import Verdict
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
-def plan(op: str, **params: Any) -> Plan:
+def plan(op: str, uid: str = "uid", **params: Any) -> Plan:
     given = {"op": op, "namespace": "shop", "workload": "", "policy": "nightly", "control": "", **params}
     given.setdefault("targets", {"rto_seconds": 60.0, "rpo_seconds": None})
     return Plan(
-        kind="prove.run", context="prod", cluster_uid="uid", target=f"lazarus-q-{op[:8]}", title="Prove shop",
+        kind="prove.run", context="prod", cluster_uid=uid, target=f"lazarus-q-{op[:8]}", title="Prove shop",
         danger=Danger.CHANGES, params=given, steps=(),
     )  # fmt: skip
 
 
-def ended(found: Plan, verdict: Verdict, at: str, rta: float | None = 12.5, left: tuple[str, ...] = ()) -> Operation:
+def ended(
+    found: Plan, verdict: Verdict, at: str, rta: float | None = 12.5, left: tuple[str, ...] = (), start: str = ""
+) -> Operation:
     """The operation of a plan at its end; ``rta`` None: it never came to a measurement."""
     params = found.params
     record = ProofRecord(
         operation=params["op"], source="velero", point=f"backup-{params['op']}", namespace=params["namespace"],
-        workload=params["workload"], verdict=verdict, left=left, control=params["control"],
+        workload=params["workload"], verdict=verdict, left=left, control=params["control"], point_start=start,
     )  # fmt: skip
     phases = (Phase("queue", 0.5, ""), Phase("objects", 2.0, ""))
     figures = Figures(rta_seconds=rta, rta_phases=phases, rpa_seconds=300.0) if rta is not None else None

@@ -20,12 +20,14 @@ from tests.engine.metrics.book import ended, of, page, plan, read
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 AT = "2026-03-01T23:00:00Z"
+CLUSTER = "6b0c6f1f-2c1d"
 SHOP = Subject("prod", "nightly", "shop")
 ME = {"context": "prod", "policy": "nightly", "workload": "shop"}
 
 
 def sight(**fields: Any) -> Sight:
-    return Sight(**{"now": NOW, "started": datetime(2026, 3, 1, tzinfo=UTC), "version": "0.1.0", **fields})
+    return Sight(**{"now": NOW, "started": datetime(2026, 3, 1, tzinfo=UTC), "version": "0.1.0",
+                    "clusters": {"prod": CLUSTER}, **fields})  # fmt: skip
 
 
 def scraped(**fields: Any) -> book.Samples:
@@ -33,8 +35,9 @@ def scraped(**fields: Any) -> book.Samples:
 
 
 def proven(verdict: Verdict = Verdict.PASSED, **fields: Any) -> Proven:
-    done = Outcome.of(ended(plan("a" * 16), verdict, AT))
+    done = Outcome.of(ended(plan("a" * 16), verdict, AT), CLUSTER)
     given = {
+        "cluster_uid": CLUSTER,
         "results": Counter({verdict: 3}),
         "last": done,
         "last_passed": AT,
@@ -73,6 +76,30 @@ def test_a_proof_is_told_by_policy_workload_and_context() -> None:
     assert of(found, "lazarus_proof_leftovers", **ME) == [0.0]
     assert of(found, "lazarus_checks_total", kind="http", verdict="failed") == [2.0]
     assert of(found, "lazarus_checks_total", kind="http", verdict="not_tested") == [0.0]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "clusters", "said", "success", "figures"),
+    [
+        (Verdict.PASSED, {"prod": CLUSTER}, "passed", True, True),
+        (Verdict.PASSED, {"prod": "another"}, "not_tested", False, False),
+        (Verdict.FAILED, {"prod": "another"}, "not_tested", False, False),
+        (Verdict.PASSED, {}, "not_tested", True, True),
+        (Verdict.FAILED, {}, "failed", True, True),
+        (Verdict.INCONCLUSIVE, {}, "inconclusive", True, True),
+    ],
+)
+def test_a_green_of_another_cluster_is_none_and_a_red_one_does_not_end_because_nobody_answers(
+    verdict: Verdict, clusters: dict[str, str], said: str, success: bool, figures: bool
+) -> None:
+    control = Outcome.of(ended(plan("b" * 16, control="flip"), Verdict.PASSED, AT))
+    found = scraped(proofs={SHOP: proven(verdict, control=control)}, clusters=clusters)
+    assert [one for one in ("passed", "failed", "inconclusive", "not_tested")
+            if of(found, "lazarus_proof_last_result", result=one, **ME) == [1.0]] == [said]  # fmt: skip
+    assert bool(of(found, "lazarus_proof_last_success_timestamp_seconds", **ME)) is success
+    assert bool(of(found, "lazarus_recovery_time_actual_seconds", **ME)) is figures
+    assert bool(of(found, "lazarus_negative_control_failed", **ME)) is (clusters == {"prod": CLUSTER})
+    assert of(found, "lazarus_restore_tests_total", result="success", **ME), "counters are of all clusters"
 
 
 def test_what_was_never_measured_has_no_sample() -> None:

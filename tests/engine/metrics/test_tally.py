@@ -53,6 +53,32 @@ async def test_what_ended_before_the_engine_started_counts_and_goes_on(journal: 
         }
 
 
+async def test_another_cluster_behind_the_context_begins_anew_and_counters_go_on(journal: Journal) -> None:
+    tally = Tally(journal)
+    tally.changed(await run(journal, plan("a" * 16, uid="one"), PASSED, "2026-03-01T01:00:00Z"))
+    tally.changed(await run(journal, plan("b" * 16, uid="one", control="flip"), PASSED, "2026-03-01T02:00:00Z"))
+    tally.changed(await run(journal, plan("c" * 16, uid="two"), FAILED, "2026-03-03T01:00:00Z", rta=None))
+    tally.changed(await run(journal, plan("d" * 16, uid="one"), PASSED, "2026-03-02T01:00:00Z"))
+    await tally.settle()
+    proven = tally.proofs[SHOP]
+    assert proven.last is not None
+    assert (proven.cluster_uid, proven.last.operation, proven.last_passed) == ("two", "c" * 16, "")
+    assert (proven.measured, proven.control, proven.control_red) == (None, None, "")
+    assert dict(proven.results) == {PASSED: 2, FAILED: 1}
+
+
+async def test_an_older_point_that_passed_since_does_not_take_the_place_of_the_newest_one(journal: Journal) -> None:
+    tally = Tally(journal)
+    newest = await run(journal, plan("a" * 16), FAILED, "2026-03-03T01:00:00Z", start="2026-03-03T00:00:00Z")
+    older = await run(journal, plan("b" * 16), PASSED, "2026-03-04T01:00:00Z", start="2026-02-01T00:00:00Z")
+    for each in (newest, older):
+        tally.changed(each)
+    await tally.settle()
+    proven = tally.proofs[SHOP]
+    assert proven.last is not None
+    assert (proven.last.operation, proven.last_passed) == ("a" * 16, "2026-03-04T01:00:00Z")
+
+
 async def test_scrapes_at_the_same_time_count_a_proof_once(journal: Journal) -> None:
     done = [await run(journal, plan(f"{n:016x}"), PASSED, "2026-03-01T01:00:00Z") for n in range(3)]
     tally = Tally(journal)

@@ -39,6 +39,8 @@ async def test_a_good_point_is_proven_also_when_the_engine_is_killed_and_nothing
         assert (done.verdict, done.exit_code) == (Verdict.PASSED, 0), record(done).words
         assert (done.id, done.target) == (plan.params["op"], plan.params["quarantine"])
         assert list(rungs(done).values()) == ["PASSED"] * 5 + ["NOT TESTED"] * 2
+        assert record(done).cluster_uid == done.cluster_uid == plan.cluster_uid != ""
+        assert record(done).point_start == plan.params["point_start"] != ""
         assert done.figures is not None
         assert done.figures.rta_seconds is not None
         assert done.figures.rta_seconds > 0
