@@ -94,4 +94,5 @@ class Dress(BaseStep):
             workload=str(self.params.get("workload") or ""),
             allow=allowed_before(self.params.get("allow")),
             placeholders=tuple(self.params.get("placeholders") or ()),
+            priority=str((self.params.get("priority") or {}).get("name") or ""),
         )

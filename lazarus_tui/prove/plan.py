@@ -16,7 +16,7 @@ from lazarus_tui.model.plan import Danger, Estimate, Params, Plan, PlanRefused
 from lazarus_tui.model.planning import PlanMaker, ProofReader
 from lazarus_tui.model.proofs import REQUIRED
 from lazarus_tui.model.steps import Reader
-from lazarus_tui.prove import choice, custom, dressing, preflight, wording
+from lazarus_tui.prove import choice, custom, dressing, precedence, preflight, wording
 from lazarus_tui.prove.asked import Asked, asked
 from lazarus_tui.prove.definitions import Checks, parse
 from lazarus_tui.prove.places import identity
@@ -59,12 +59,14 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
     views = await source.points(wanted.namespace, wanted.workload, sure=choice.sure(wanted.point))
     point = choice.choose(wanted.point, views, clock.now(), random.Random(names.op))
     contents = await source.contents(point.name, wanted.namespace, wanted.workload)
+    priority = await precedence.chosen(reader)
     options = Options(
         target=names.quarantine,
         workload=wanted.workload,
         allow=wanted.allow,
         placeholders=wanted.placeholders,
         routes=wanted.ingress == "rewrite",
+        priority=priority.name,
     )
     ruling = judge(contents, options)
     _refuse_blocked(ruling, wanted)
@@ -75,6 +77,7 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
     preflight.enough_time(contents, estimate, clock.now())
     frozen = {**_frozen(wanted, names, contents, ruling, reader.context), **restoring}
     frozen |= {"handles": sorted(found.handles | _handles(contents)), "images": list(found.images)}
+    frozen["priority"] = priority.frozen()
     frozen["silence"] = silences.planned(wanted.alertmanagers, estimate, wanted.keep_minutes)
     if wanted.source == SnapshotPoints.kind:
         frozen["dressing"] = dressing.listed(contents, ruling.created)
@@ -91,6 +94,7 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
         steps=(),
         effects=tuple(wording.effects(names.quarantine, contents, ruling, frozen)),
         warnings=(*(f"cannot be PASSED: {why}" for why in not_green), *ruling.warnings, *found.warnings,
+                  *priority.warnings,
                   *custom.warnings(frozen["custom"]),
                   *(f"{point.name}: {why}" for why in point.reasons),
                   *silences.warnings(names.quarantine, frozen["silence"])),

@@ -17,7 +17,7 @@ from lazarus_tui.model.points import RUNNING_PHASES
 from lazarus_tui.model.resources import CONFIGMAPS, RESTORES, STORAGECLASSES, VOLUMES
 from lazarus_tui.model.steps import Reader
 from lazarus_tui.model.storage import StorageClass
-from lazarus_tui.prove import admission, overrides, precedence, room, spare
+from lazarus_tui.prove import admission, overrides, room, spare
 from lazarus_tui.prove.asked import Asked
 from lazarus_tui.prove.places import identity
 from lazarus_tui.prove.points import Contents
@@ -69,7 +69,6 @@ async def look(reader: Reader, contents: Contents, ruling: Ruling, wanted: Asked
     labels = {**meta["labels"], "kubernetes.io/metadata.name": meta["name"]}
     kinds = {*ruling.created, "networkpolicies.networking.k8s.io"}
     found.warnings += await admission.seen_by(reader, labels, kinds)
-    found.warnings += await precedence.pushing(reader)
     found.warnings += await overrides.opening(reader)
     return found
 

@@ -8,6 +8,7 @@ from typing import Any
 from lazarus_tui.model.plan import Effect
 from lazarus_tui.model.quantities import size
 from lazarus_tui.model.volumes import Held
+from lazarus_tui.prove import precedence
 from lazarus_tui.prove.points import Contents
 from lazarus_tui.prove.rules import Ruling
 from lazarus_tui.prove.silences import planned as silences
@@ -28,6 +29,7 @@ def effects(quarantine: str, contents: Contents, ruling: Ruling, params: Mapping
         yield Effect("create", what, f"{len(modifiers['rules'])} rules for the restore; removed at the end")
     if restore := params.get("restore"):
         yield Effect("create", f"Restore {restore['name']} in {params['velero']}", f"from {contents.point}")
+    yield from precedence.effects(params.get("priority") or {})
     yield from silences.effects(quarantine, params.get("silence") or {})
     yield from _created(quarantine, ruling)
     for volume in contents.volumes:

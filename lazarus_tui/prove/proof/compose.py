@@ -18,6 +18,7 @@ from lazarus_tui.prove.proof.identity import Identity
 from lazarus_tui.prove.proof.meanwhile import Meanwhile, StillClosed
 from lazarus_tui.prove.proof.modifiers import Modifiers
 from lazarus_tui.prove.proof.preflight import Preflight
+from lazarus_tui.prove.proof.priority import Priority
 from lazarus_tui.prove.proof.release import Begin, Release
 from lazarus_tui.prove.proof.rerun import Rerun
 from lazarus_tui.prove.proof.tried import Tried
@@ -42,6 +43,7 @@ def steps(plan: Plan, catalog: Catalog) -> Sequence[Step]:
     inner: list[Step] = [
         Preflight(params),
         *([Unchanged(params)] if params.get("source") == "velero" and params.get("contents_digest") else []),
+        *([Priority(params)] if params.get("priority") else []),
         *([Silenced(params)] if params.get("silence") else []),
         Space(params),
         Isolation(params),

@@ -31,6 +31,7 @@ from lazarus_tui.model.scope import Wanted
 from lazarus_tui.model.snapshots import CONTENTS, SNAPSHOTS, Content
 from lazarus_tui.model.stepping import BaseStep
 from lazarus_tui.model.steps import Observation, Reader, Seen, StepContext
+from lazarus_tui.prove.precedence import CLASSES
 from lazarus_tui.prove.proof.reference import worst_moment
 from lazarus_tui.prove.quarantine import names, rights
 
@@ -119,6 +120,8 @@ class Preflight(BaseStep):
         else:
             wanted += [(verb, RESTORES, self.velero, "") for verb in ("create", "delete")]
             wanted += [(verb, CONFIGMAPS, self.velero, "") for verb in ("create", "delete")]
+        if (self.params.get("priority") or {}).get("make"):
+            wanted.append(("create", CLASSES, "", ""))
         answers = await asyncio.gather(
             *(reader.can_i(verb, kind, where, subresource=sub) for verb, kind, where, sub in wanted)
         )

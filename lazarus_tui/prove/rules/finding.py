@@ -52,6 +52,7 @@ class Scene:
     pods: bool = True  # whether pods are restored themselves
     native: bool = False  # whether PersistentVolumes are restored from the backup
     placeholders: Collection[str] = ()  # globs over NAME/KEY of Secrets
+    priority: str = ""  # the priority class of copies; "": pods come without one
     routes: bool = False  # whether Ingresses come under names that nobody has
 
 

@@ -80,6 +80,7 @@ def _scene(contents: Contents, options: Options) -> Scene:
         pods=bool(filled or bare),
         placeholders=options.placeholders,
         routes=options.routes,
+        priority=options.priority,
         native=any(v.method == NATIVE and v.held is Held.CAPTURED for v in contents.volumes),
     )
 

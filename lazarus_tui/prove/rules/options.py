@@ -32,7 +32,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """``target``: the quarantine. ``workload`` "" means the whole namespace, else ``Kind/name``.
 
     ``placeholders``: globs over ``name/key`` of Secrets whose values stay out of the copy. ``routes``: Ingresses are
-    restored, under names that nobody has, instead of being left out.
+    restored, under names that nobody has, instead of being left out. ``priority``: the class of copies, "" for none.
     """
 
     target: str = ""
@@ -40,6 +40,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     allow: tuple[Allowed, ...] = ()
     placeholders: tuple[str, ...] = ()
     routes: bool = False
+    priority: str = ""
 
 
 def allowed(given: Any, now: datetime) -> tuple[Allowed, ...]:

@@ -154,18 +154,25 @@ def _hopes(place: tuple[str, ...], change: Mapping[str, Any]) -> list[tuple[str,
     return hopes
 
 
+_PRIORITY = ("priorityClassName", "priority", "preemptionPolicy")
+
+
 def _priority(item: Item, scene: Scene) -> Iterable[Finding]:
+    """A copy's pods have the class of copies, or, where there is none, no class of their own."""
     path = spec_path(item)
     pod = at(item.body, path)
-    gone = [
-        key
-        for key in ("priorityClassName", "priority", "preemptionPolicy")
-        if isinstance(pod, Mapping) and pod.get(key)
-    ]
-    if gone:
-        expects = ((pointer((*path, "priorityClassName")), None),)
-        words = f"priority {pod.get('priorityClassName') or pod.get('priority')}: a copy pushes nothing away"
-        yield Finding(Verb.CHANGE, words, nested(path, dict.fromkeys(gone)), expects=expects)
+    if not isinstance(pod, Mapping):
+        return
+    own = [key for key in _PRIORITY if pod.get(key)]
+    where = pointer((*path, "priorityClassName"))
+    said = f"priority {pod.get('priorityClassName') or pod.get('priority') or 'of no class'}"
+    if scene.priority:
+        patch = {**dict.fromkeys(_PRIORITY), "priorityClassName": scene.priority}
+        words = f"{said} → {scene.priority}: a copy pushes nothing away"
+        yield Finding(Verb.CHANGE, words, nested(path, patch), expects=((where, scene.priority),))
+    elif own:
+        words = f"{said}: a copy pushes nothing away"
+        yield Finding(Verb.CHANGE, words, nested(path, dict.fromkeys(own)), expects=((where, None),))
 
 
 def _scheduled(item: Item, scene: Scene) -> Iterable[Finding]:
@@ -212,9 +219,9 @@ def _ended(item: Item, scene: Scene) -> Iterable[Finding]:
 
 RULES = (
     Rule("S3", "the host", RESOURCES, _host, stern=True),
-    Rule("S18", "priority", RESOURCES, _priority),
     Rule("S6", "what runs by itself", ("cronjobs.batch", "jobs.batch"), _scheduled),
     Rule("S6", "what has ended", ("pods",), _ended),
     Rule("S6", "pods of jobs", ("pods",), _of_a_job),
     Rule("S15", "consumers", (*SCALED, "replicasets.apps", "replicationcontrollers"), _consumer),
+    Rule("S18", "priority", RESOURCES, _priority),
 )  # fmt: skip

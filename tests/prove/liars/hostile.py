@@ -13,6 +13,7 @@ import pytest
 from lazarus_tui.model.http import HttpRequest
 from lazarus_tui.model.plan import PlanRefused
 from lazarus_tui.model.resources import NAMESPACES, Resource
+from lazarus_tui.prove import precedence
 from lazarus_tui.sandbox.api.errors import ApiError
 from tests.prove.hostile import APPLICATIONS, Application, namespaced, resource_of
 from tests.prove.liars.orders import Shop
@@ -85,6 +86,9 @@ async def besieged(app: Application | None) -> Siege:
     with pytest.MonkeyPatch.context() as patch:
         async with trial(patch, Shop) as ground:
             ground.api.create(NAMESPACES, {"metadata": {"name": SOMEBODYS, "labels": {"kept": "by-somebody"}}})
+            # The one thing that a proof leaves on purpose, left by an earlier one.
+            every = precedence.Precedence(precedence.NAME)
+            ground.api.create(precedence.CLASSES, precedence.body(every.frozen()))
             found.unfit = create(ground, app) if app else []
             await ground.quiet()
             await ground.backup("hostile", includeClusterResources=True)
