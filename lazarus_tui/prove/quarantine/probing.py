@@ -14,7 +14,7 @@ from lazarus_tui.model.redact import redact
 from lazarus_tui.model.steps import Exec, Reader
 from lazarus_tui.prove.quarantine import names
 from lazarus_tui.prove.quarantine.names import Quarantine
-from lazarus_tui.prove.quarantine.targets import CLOSED, OPEN, Target
+from lazarus_tui.prove.quarantine.targets import CLOSED, OPEN, TCP, UDP, Target
 
 # Seconds for one command with its way through the API server; see ``targets.SECONDS``.
 _PATIENCE = 15.0
@@ -38,6 +38,8 @@ class Probe(msgspec.Struct, frozen=True):
     seconds: float
     answers: bool = False
     words: str = ""
+    protocol: str = TCP
+    family: str = ""
 
     @property
     def wrong(self) -> bool:
@@ -80,10 +82,9 @@ async def _probe(reader: Reader, clock: Clock, wanted: Quarantine, target: Targe
         raise
     except KubeError as error:
         seen, words = UNKNOWN, error.message
-    place = f"{target.host}:{target.port}" if target.port else target.host
     return Probe(
-        target.kind, target.what, place, target.expected, seen, round(clock.monotonic() - began, 3), target.answers,
-        redact(words)[:_LONGEST_WORDS],
+        target.kind, target.what, target.place, target.expected, seen, round(clock.monotonic() - began, 3),
+        target.answers, redact(words)[:_LONGEST_WORDS], target.protocol, target.family,
     )  # fmt: skip
 
 
@@ -95,7 +96,7 @@ def meaning(target: Target, done: Exec) -> tuple[str, str]:
         return OPEN, words
     if done.exit_code in (126, 127) or any(sign in text for sign in _NOT_RUN):
         return UNKNOWN, words or f"exit {done.exit_code}"
-    if not target.port and any(sign in text for sign in _NO_SUCH) and not any(sign in text for sign in _SILENT):
+    if target.protocol == UDP and any(sign in text for sign in _NO_SUCH) and not any(sign in text for sign in _SILENT):
         return OPEN, words  # a name server that knows no such name was reached
     return CLOSED, words
 
@@ -110,16 +111,29 @@ def judge(probes: Sequence[Probe]) -> Isolation:
     if through:
         return Isolation(False, _leaks(through, alive), found)
     if not control or any(one.seen != OPEN for one in control):
-        why = control[0].words if control else "there is no other probe"
-        words = f"the probes themselves do not work: the one that listens was not reached ({why or 'no answer'})"
+        lost = next((one for one in control if one.seen != OPEN), None)
+        why = f"{lost.words or 'no answer'} at {lost.target}" if lost else "there is no other probe"
+        words = f"the probes themselves do not work: the one that listens was not reached ({why})"
         return Isolation(None, words, found)
     if blind := [one for one in judged if one.seen == UNKNOWN]:
         return Isolation(None, f"could not be tried: {_list(blind)} ({blind[0].words})", found)
     if not alive:
         return Isolation(None, "nothing that surely answers could be tried, so silence shows nothing", found)
+    if silent := _unproven(judged, control, alive):
+        words = f"over {' and '.join(silent)} nothing that surely answers could be tried, so silence shows nothing"
+        return Isolation(None, words, found)
     late = [one.what for one in found if one.expected == OPEN and one.seen != OPEN]
     beside = f"; not reached although the plan opens it: {', '.join(late)}" if late else ""
-    return Isolation(True, f"closed: {len(judged)} ways out were tried, none was open{beside}", found)
+    heard = any(one.protocol == UDP and one.seen == OPEN for one in found)
+    udp = any(one.protocol == UDP for one in judged) and not heard
+    alone = " (by UDP only a leak would show: it has no control)" if udp else ""
+    return Isolation(True, f"closed: {len(judged)} ways out were tried, none was open{alone}{beside}", found)
+
+
+def _unproven(judged: Sequence[Probe], control: Sequence[Probe], alive: Sequence[Probe]) -> list[str]:
+    """Families of addresses that were tried, in which no control got through, or nobody surely answers."""
+    shown = {one.family for one in control} & {one.family for one in alive}
+    return sorted({one.family for one in judged} - shown - {""})
 
 
 def _leaks(through: Sequence[Probe], alive: Sequence[Probe]) -> str:

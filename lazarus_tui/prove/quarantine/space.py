@@ -11,13 +11,14 @@ from lazarus_tui.model.stepping import BaseStep, carry_out
 from lazarus_tui.model.steps import Observation, Seen, StepContext, Write
 from lazarus_tui.prove.quarantine import bodies, names
 from lazarus_tui.prove.quarantine.sweep import sweep
+from lazarus_tui.prove.quarantine.targets import addresses
 
 Object = dict[str, Any]
 _FATAL = ("InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError", "CreateContainerError")
 
 
 class Space(BaseStep):
-    """Facts: ``prove.space`` {uid, listener, dialer}: the namespace's uid and the probes' addresses."""
+    """Facts: ``prove.space`` {uid, listeners, dialers}: the namespace's uid and every address of the probes."""
 
     name, title, mutates = "quarantine", "Make the quarantine", True
     poll, limit = 1.0, 300.0
@@ -81,8 +82,8 @@ class Space(BaseStep):
                 return Observation(Seen.FAILED, f"pod {name} cannot run: {why}", hint=hint)
             if why:
                 return Observation(Seen.WAITING, f"pod {name}: {why}", hint=hint)
-        listener, dialer = (pod["status"]["podIP"] for pod in pods)
-        facts = {"prove.space": {"uid": found["metadata"]["uid"], "listener": listener, "dialer": dialer}}
+        listeners, dialers = (addresses(pod) for pod in pods)
+        facts = {"prove.space": {"uid": found["metadata"]["uid"], "listeners": listeners, "dialers": dialers}}
         return Observation(Seen.DONE, self.wanted.name, facts=facts)
 
     async def act(self, context: StepContext) -> None:

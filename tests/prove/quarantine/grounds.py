@@ -92,7 +92,7 @@ class Ways(InstantLauncher):
         if words[0] == "nc":
             return self._nc(launch, words[-2], int(words[-1]))
         if words[0] == "nslookup":
-            return self._names(launch)
+            return self._names(launch, words[3:])
         return await super().exec(launch, argv, stdin=stdin, tty=tty)
 
     def _nc(self, launch: Launch, host: str, port: int) -> Said:
@@ -102,9 +102,10 @@ class Ways(InstantLauncher):
             return Said(0, f"{host} ({host}:{port}) open\n".encode())
         return Said(1, err=f"nc: {host} ({host}:{port}): Connection timed out\n".encode())
 
-    def _names(self, launch: Launch) -> Said:
+    def _names(self, launch: Launch, servers: Sequence[str]) -> Said:
         atlas = self._atlas()
-        if atlas.refusal(atlas.party_at(launch.env["POD_IP"]), Target(DNS, 53), "UDP"):
+        elsewhere = self.heed and any(one != DNS.address for one in servers)
+        if elsewhere or atlas.refusal(atlas.party_at(launch.env["POD_IP"]), Target(DNS, 53), "UDP"):
             return Said(1, err=b";; connection timed out; no servers could be reached\n")
         return Said(0, b"Address: 127.43.255.1\n")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -156,3 +156,76 @@ async def test_there_is_no_plan_for_what_is_not_there() -> None:
             await engine.passing(removal.plan(engine.cluster, {"proof": ground.params()}, ground.clock))
         with pytest.raises(PlanRefused, match="which proof"):
             await engine.passing(removal.plan(engine.cluster, {}, ground.clock))
+
+
+async def test_an_engine_stays_for_what_is_kept_and_says_until_when() -> None:
+    async with grounds() as ground:
+        house = await kept(ground, minutes=30)
+        house.sweeping.wake("lab")
+        assert house.sweeping.stays_for() == ("lab: what a proof left is looked for",), "before anybody has looked"
+        looking = asyncio.create_task(house.sweeping.run(house.engine.cluster, "lab"))
+        try:
+            await ground.clock.advance(1, between=ground.quiet)
+            (said,) = house.sweeping.stays_for()
+            until = ground.clock.now() + timedelta(minutes=30)
+            assert said == f"lab: Namespace {QUARANTINE} of proof {OP[:8]} is kept until {until:%Y-%m-%d %H:%M} UTC"
+            house.writable = False
+            assert house.sweeping.stays_for() == (f"{said}; it goes when that context may be written to",)
+            house.writable = True
+            await ground.clock.advance(29 * 60, between=ground.quiet)
+            assert house.sweeping.stays_for() == (said,)
+            await ground.clock.advance(4 * 60, between=ground.quiet)
+            assert ground.get(NAMESPACES, QUARANTINE) is None
+            assert house.sweeping.stays_for() == ()
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+
+
+async def test_what_cannot_be_removed_keeps_no_engine_for_ever() -> None:
+    async with grounds() as ground:
+        house = await kept(ground, minutes=2)
+        house.writable = False
+        await house.look()
+        assert house.sweeping.stays_for()
+        await ground.clock.advance(5 * 60, between=ground.quiet)
+        assert house.sweeping.stays_for() == ()
+        ground.there(NAMESPACES, QUARANTINE)
+        house.sweeping.wake("gone")
+        assert house.sweeping.stays_for(), "a look is owed"
+        await ground.clock.advance(3601, between=ground.quiet)
+        assert house.sweeping.stays_for() == (), "and given up where nobody can look"
+
+
+async def test_what_a_killed_engine_kept_the_next_one_removes_when_it_connects() -> None:
+    async with grounds() as ground:
+        before = ground.everything()
+        await kept(ground, minutes=2)
+        await ground.clock.advance(600, between=ground.quiet)
+        ground.there(NAMESPACES, QUARANTINE)
+        await ground.reboot()
+        house = House(ground)
+        looking = asyncio.create_task(house.sweeping.run(house.engine.cluster, "lab"))
+        try:
+            await ground.clock.advance(30, between=ground.quiet)
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+        (done,) = await house.removals()
+        assert done.state is OpState.DONE
+        assert ground.everything() == before
+
+
+@pytest.mark.parametrize(("by", "gone"), [("policy nightly", True), ("", False)])
+async def test_a_policys_consent_to_a_proof_is_one_to_its_end(by: str, gone: bool) -> None:
+    async with grounds() as ground:
+        ground.steps = lambda params: [Space(params), Copy(ground), Clean(params), ShownClean(params)]  # type: ignore[method-assign]
+        engine = await ground.reboot()
+        plan = ground.plan(keep_minutes=30)
+        begun = await engine.passing(engine.runner.start(plan, plan.digest(), plan.target, by=by))
+        await engine.finish(begun.id)
+        house = House(ground)
+        house.writable = False
+        over(ground)
+        await house.look()
+        assert (ground.get(NAMESPACES, QUARANTINE) is None) is gone

@@ -52,20 +52,21 @@ def nc(args: list[str]) -> int:
 
 
 def nslookup(args: list[str]) -> int:
-    """``nslookup [-timeout=SECONDS] NAME``: the first address of a name."""
-    server = os.environ.get("LAZARUS_DNS", "")
+    """``nslookup [-timeout=SECONDS] NAME [SERVER]``: the first address of a name."""
     options = [word for word in args if word.startswith("-timeout=")]
-    names = [word for word in args if not word.startswith("-")]
-    if len(names) != 1 or not server:
-        return complain("nslookup: " + ("one name is needed" if server else "pods have no name server here"))
+    name, *servers = [word for word in args if not word.startswith("-")] or [""]
+    server = servers[0] if servers else os.environ.get("LAZARUS_DNS", "")
+    if not name or len(servers) > 1 or not server:
+        return complain("nslookup: " + ("pods have no name server here" if name else "one name is needed"))
     try:
         patience = (float(option.partition("=")[2]) for option in options)
-        address = lookup(names[0], server, *patience)
+        address = lookup(name, server, *patience)
     except TimeoutError:
         return complain(";; connection timed out; no servers could be reached")
-    except OSError:
-        return complain(f"** server can't find {names[0]}: NXDOMAIN")
-    say(f"Server:\t\t{server}\n\nName:\t{names[0]}\nAddress: {address}")
+    except OSError as fault:
+        unreached = fault.errno is not None  # of the network, not of the name
+        return complain(f"nslookup: {server}: {_why(fault)}" if unreached else f"** server can't find {name}: NXDOMAIN")
+    say(f"Server:\t\t{server}\n\nName:\t{name}\nAddress: {address}")
     return 0
 
 
