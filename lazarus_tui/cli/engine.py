@@ -37,12 +37,14 @@ def stop(session: Session, park: bool) -> int:
     if client is None:
         say("no engine is running")
         return 0
-    waiting = client.call("stats", {}, dict[str, Any]).get("stays_for_schedules", ())
+    stats = client.call("stats", {}, dict[str, Any])
     client.call("engine.stop", {"park": park}, dict[str, Any], timeout=120.0)
     client.close()
     say("the engine has ended")
-    for name in waiting:
+    for name in stats.get("stays_for_schedules", ()):
         say(f"no engine runs the schedule {name} until one is started")
+    for kept in stats.get("stays_for_kept", ()):
+        say(f"{kept}; nobody removes it then unless an engine runs: the next one does")
     return 0
 
 

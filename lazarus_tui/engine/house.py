@@ -201,7 +201,7 @@ class House:
         self.metrics.changed(operation)
         if not operation.state.open and operation.context in self.following.mirrors:
             self.following.touch(operation.context)
-            self.sweeping.wake()
+            self.sweeping.wake(operation.context if operation.kind == PROOF else "")
 
     def _surroundings(self, evidence: EvidenceStore) -> Surroundings:
         return Surroundings(
@@ -283,7 +283,8 @@ class House:
         """Whether there is something to stay for, watched or not; without its sandbox an engine can do nothing."""
         if self._options.sandbox and self.sandbox.lost:
             return False
-        return bool(self.runner.open or self.timetable.stays_for() or self.notices.busy)
+        stays = self.timetable.stays_for() or self.sweeping.stays_for()
+        return bool(self.runner.open or stays or self.notices.busy)
 
     def _words(self, context: str, reason: str, hint: str) -> tuple[str, str]:
         """Why a context does not answer, and what to do."""
@@ -378,6 +379,7 @@ class House:
             "contexts": {name: connection.row.state for name, connection in self.contexts.in_use.items()},
             "open_operations": [operation.id for operation in self.runner.open],
             "stays_for_schedules": list(self.timetable.stays_for()),
+            "stays_for_kept": list(self.sweeping.stays_for()),
             "metrics": self.metrics.said,
             "parts": {name: part.state for name, part in self.supervisor.parts.items()},
             "troubles": [part.words for part in self.supervisor.parts.values() if part.state != RUNNING],
