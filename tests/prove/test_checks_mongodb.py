@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import trustme
 
 from lazarus_tui.model.verdict import Verdict
 from tests.prove.doors import Doors, said
@@ -91,3 +93,19 @@ async def test_errors_are_told_by_their_codes(
     result = await said(doors, **CHECK, tables=["orders"])
     assert (result.verdict, words in result.summary) == (verdict, True), result.summary
     assert "secret-in-the-words" not in f"{result}"
+
+
+async def test_only_a_certificate_of_the_named_authority_is_taken(server: MongoWire) -> None:
+    authority, other = trustme.CA(), trustme.CA()
+    speaks = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("mongo").configure_cert(speaks)
+    doors = Doors()
+    for name, one in (("right", authority), ("other", other)):
+        doors.secrets[("tls", name)] = one.cert_pem.bytes().decode()
+    async with doors.serving("mongo", server.serve, speaks):
+        for tls, verdict, words in (
+            ({"ca": "secret/tls/right", "verify": "ca"}, PASSED, ""), ({"verify": "none"}, PASSED, ""),
+            ({"ca": "secret/tls/other", "verify": "ca"}, FAILED, "its certificate does not verify"),
+        ):  # fmt: skip
+            result = await said(doors, **{**CHECK, "timeout": 4}, tls=tls)
+            assert (result.verdict, words in result.summary) == (verdict, True), result.summary

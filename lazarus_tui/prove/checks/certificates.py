@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,9 @@ from lazarus_tui.model.resources import CONFIGMAPS
 from lazarus_tui.model.steps import Reader
 from lazarus_tui.prove.checks.outcome import CouldNot
 from lazarus_tui.prove.wanted import Tls
+
+# Some drivers keep of OpenSSL's error no more than its words.
+_REFUSED = re.compile(r"CERTIFICATE_VERIFY_FAILED\] certificate verify failed: ([\w ,.'*-]{1,120}) \(_ssl")
 
 
 class Named(ssl.SSLContext):
@@ -55,6 +59,17 @@ async def authority(reader: Reader, namespace: str, where: str) -> str:
     if not text:
         raise CouldNot(f"there is no {where} in {namespace}")
     return str(text)
+
+
+def refused(error: BaseException | None) -> str:
+    """Why a driver, whatever it raised, did not take the server's certificate; "" when that was not it."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error.verify_message
+        if said := _REFUSED.search(str(error)):
+            return said[1]
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def wrong(wanted: Tls | None, certificate: bytes, now: datetime) -> str:

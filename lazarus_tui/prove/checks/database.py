@@ -101,7 +101,9 @@ async def address(
         try:
             limit = wanted.timeout * STATEMENT
             yield Address(found.port, who, wanted.database, limit, tls, authority), place
-        except Exception:
+        except Exception as error:
+            if why := certificates.refused(error):
+                raise Wrong(f"its certificate does not verify: {why}") from None
             if found.broken is not None:
                 raise found.broken from None
             raise

@@ -36,7 +36,8 @@ async def opened(where: Address) -> AsyncIterator[Mongodb]:
     with _authority(where) as tls:
         client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
             LOOPBACK, where.port, directConnection=True, appname=APPLICATION, retryReads=False, maxPoolSize=2,
-            serverSelectionTimeoutMS=int(CONNECT * 1000), connectTimeoutMS=int(CONNECT * 1000),
+            # The driver tries again until then, whatever is wrong: some of the time is left to say what.
+            serverSelectionTimeoutMS=int(min(CONNECT, where.timeout / 2) * 1000), connectTimeoutMS=int(CONNECT * 1000),
             socketTimeoutMS=milliseconds, timeoutMS=None, **options, **tls,
         )  # fmt: skip
         try:

@@ -1,6 +1,7 @@
 """MariaDB on the claim: made at the first start, recovered at every other one. The pod's port is open to ``app``.
 
-``app`` owns the database of that name, may flush and lock all tables, and reads or writes no files.
+``app`` owns the database of that name, may flush and lock all tables, and reads or writes no files. Where there are
+``server-cert.pem`` and ``server-key.pem`` beside its data it also speaks TLS with them, as MySQL does of itself.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ def main() -> None:
         "socket": "mariadbd.sock", "pid-file": "mariadbd.pid", "skip-name-resolve": "1", "max-connections": "40",
         "innodb-buffer-pool-size": "32M", "innodb-flush-log-at-trx-commit": "1", "innodb-use-native-aio": "0",
     }  # fmt: skip
+    if (folder / "server-cert.pem").exists():
+        settings |= {"ssl-cert": "server-cert.pem", "ssl-key": "server-key.pem"}
     become(programs["mariadbd"], ["--no-defaults", *(f"--{name}={value}" for name, value in settings.items())], folder)
 
 
