@@ -1,4 +1,4 @@
-"""``lazarus prove gate|wait``: is there a green proof that is new enough? Nothing is run for the answer.
+"""``lazarus prove gate|wait``: is there a green proof of a point that is new enough? Nothing is run for the answer.
 
 Exit codes (design.md §11): 0 yes · 2 the newest proof says FAILED, or a control did not go red · 4 nothing new enough
 says anything · 5 refused.
@@ -15,8 +15,11 @@ import click
 from lazarus_tui.cli.output import emit, output_option
 from lazarus_tui.cli.session import Refused, Session, say
 from lazarus_tui.link.protocol import Fault
+from lazarus_tui.model.durations import human
 from lazarus_tui.model.proof_policies import ProofPolicyRow
 from lazarus_tui.model.proofs import RUNGS, unknown_rungs
+from lazarus_tui.model.sets import sets
+from lazarus_tui.model.topics import ContextRow, PointView, WorkloadRow
 from lazarus_tui.model.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
 
 # Seconds between two looks of ``wait``.
 PAUSE = 3.0
+LATEST, VELERO = "latest", "velero"
+# Choices of a point that are no name of one.
+_CHOICES = ("latest-proven", "proven", "oldest")
 F = TypeVar("F")
 
 
@@ -32,6 +38,8 @@ def _options(command: F) -> F:
     for option in reversed((
         click.option("--workload", metavar="NS[/KIND/NAME]", help="Whose proof is asked for."),
         click.option("--policy", metavar="NAME", help="Instead: every workload of a stored policy."),
+        click.option("--point", metavar="POINT", help="Which point: latest, as when left out, or a name."),
+        click.option("--source", type=click.Choice(["velero", "snapshots"]), help="Kind of point; velero unless said."),
         click.option("--newer-than", "within", default="24h", show_default=True, metavar="AGE", help="At most so old."),
         click.option("--require", multiple=True, metavar="PASSED|RUNG,…", help="Rungs that must have passed."),
     )):  # fmt: skip
@@ -44,9 +52,9 @@ def _options(command: F) -> F:
 @_options
 @click.pass_obj
 def gate(session: Session, /, output: str, **given: Any) -> int:
-    """Say whether a green proof is new enough; run nothing.
+    """Say whether the latest point has a green proof that is new enough; run nothing.
 
-    Exit code 0: yes. 2: the newest one is red. 4: there is none, it is too old, or it could not be run.
+    Exit code 0: yes. 2: it is red. 4: there is none of this point, it is too old, or it could not be run.
     """
     found = _asked(session, given)
     _print(found, output)
@@ -58,7 +66,7 @@ def gate(session: Session, /, output: str, **given: Any) -> int:
 @click.option("--timeout", default="30m", show_default=True, metavar="TIME", help="After how long to give up.")
 @click.pass_obj
 def wait(session: Session, /, output: str, timeout: str, **given: Any) -> int:
-    """Wait until a green proof is new enough, or one is red; run nothing. Exit codes as of gate."""
+    """Wait until the latest point has a green proof that is new enough, or a red one. Exit codes as of gate."""
     from lazarus_tui.posture.gating import UNKNOWN
     from lazarus_tui.view.sanitise import LINE_LIMIT, clean
 
@@ -75,7 +83,7 @@ def wait(session: Session, /, output: str, timeout: str, **given: Any) -> int:
 
 def _asked(session: Session, given: dict[str, Any]) -> Gated:
     from lazarus_tui.posture.gating import gate as gated
-    from lazarus_tui.posture.gating import gate_policy
+    from lazarus_tui.posture.gating import gate_policy, nothing
 
     workload, policy = given["workload"], given["policy"]
     if bool(workload) == bool(policy):
@@ -85,15 +93,63 @@ def _asked(session: Session, given: dict[str, Any]) -> Gated:
     if policy and rungs:
         what = "a policy says itself which rungs its proofs have to pass"
         raise Refused(Fault("usage", what, "--require", "require: in the policy's file, or --workload"))
+    if policy and (given["point"] or given["source"]):
+        what = "a policy says itself which points it proves"
+        raise Refused(Fault("usage", what, "--point, --source", "points: in the policy's file, or --workload"))
     if policy:
         return gate_policy(row_of(session, policy), within=within, now=now)
     namespace, _, rest = str(workload).partition("/")
     if not namespace or (rest and (rest.count("/") != 1 or not all(rest.split("/")))):
         raise Refused(Fault("usage", f"{workload!r} is no workload", "--workload", "NAMESPACE or NAMESPACE/KIND/NAME"))
-    session.context()
+    if why := _unanswered(session):
+        return nothing(why)
+    point, why = _point(session, given["source"] or VELERO, given["point"] or LATEST, namespace, rest)
+    if point is None:
+        return nothing(why)
     views = session.records("proofs").values()
     usual = any(Verdict.PASSED in one.upper().replace(" ", "").split(",") for one in given["require"])
-    return gated(views, namespace, rest, within=within, now=now, require=rungs, usual=usual)
+    latest = given["point"] in (None, LATEST)
+    return gated(views, namespace, rest, point, latest=latest, within=within, now=now, require=rungs, usual=usual)
+
+
+def _unanswered(session: Session) -> str:
+    """Why it is not known which cluster the context leads to now, "" when it is."""
+    name = session.context()
+    row: ContextRow | None = session.records("contexts").get(name)
+    if row is not None and row.state == "ready" and row.cluster_uid:
+        return ""
+    why = row.reason if row is not None and row.reason else "it does not answer"
+    return f"which cluster {name} leads to is not known now: {why}"
+
+
+def _point(
+    session: Session, source: str, wanted: str, namespace: str, workload: str
+) -> tuple[PointView | None, str]:  # fmt: skip
+    """The point that is asked about; else why there is none. Raises ``Refused``."""
+    from lazarus_tui.posture import latest
+
+    if wanted != LATEST and (wanted in _CHOICES or wanted.startswith(("random:", "before:"))):
+        raise Refused(Fault("usage", f"a gate is about one point, not {wanted!r}", "--point", "latest, or a name"))
+    if source == VELERO and wanted != LATEST:
+        return _backup(session, wanted), f"there is no backup {wanted} now"
+    if source != VELERO and not workload:
+        raise Refused(Fault("usage", "a snapshot set is of a StatefulSet", "--workload", "NAMESPACE/StatefulSet/NAME"))
+    rows: list[WorkloadRow] = list(session.records("overview").values())
+    what = f"{namespace}/{workload}" if workload else namespace
+    if source == VELERO:
+        return latest.of_backups(rows, namespace, workload), f"there is no usable backup of {what} now"
+    found = sets(session.records("snapshots").values(), session.records("snapshot-contents").values())
+    if wanted != LATEST:
+        found = [one for one in found if one.id == wanted]
+    return latest.of_sets(found, rows, namespace, workload), f"there is no usable snapshot set of {what} now"
+
+
+def _backup(session: Session, name: str) -> PointView | None:
+    """One by its name; whether it can be used is what its proof says."""
+    found = next((one for one in session.records("backups").values() if one.metadata.name == name), None)
+    if found is None:
+        return None
+    return PointView(name=name, kind=VELERO, start=found.status.start_timestamp or "", usable=None)
 
 
 def row_of(session: Session, name: str) -> ProofPolicyRow:
@@ -132,5 +188,8 @@ def _print(found: Gated, output: str) -> None:
 
 
 def _text(found: Gated) -> str:
-    about = f"  point {found.point}, operation {found.operation[:8]}, {found.at}" if found.operation else ""
-    return "\n".join(filter(None, [f"{found.verdict}: {found.words}", about]))
+    about = f"  point {found.point}" if found.point else ""
+    if found.point_age_seconds is not None:
+        about += f", {human(found.point_age_seconds)} old (begun {found.point_at})"
+    proof = f"  operation {found.operation[:8]}, {found.at}" if found.operation else ""
+    return "\n".join(filter(None, [f"{found.verdict}: {found.words}", about, proof]))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from xml.sax.saxutils import quoteattr
 
+from lazarus_tui.model.clock import parse_rfc3339
+from lazarus_tui.model.durations import human
 from lazarus_tui.model.operation import CheckResult, Operation
 from lazarus_tui.model.proofs import ProofRecord, Reached, Rung
 from lazarus_tui.model.verdict import Verdict
@@ -17,7 +19,7 @@ def proof_text(operation: Operation, record: ProofRecord | None) -> str:
         said = operation.message or "nothing is judged yet"
         return "\n".join([f"{operation.id}  {operation.state.upper()}  {operation.title}", said])
     control = f" (negative control: {record.control})" if record.control else ""
-    lines = [f"{record.verdict}{control}  {operation.title}", f"  {record.words}"]
+    lines = [f"{record.verdict}{control}  {operation.title}", f"  {record.words}", *_point(operation, record)]
     for ladder in record.ladders:
         lines.append(f"{ladder.workload}")
         lines += [f"  {_MARKS[r.verdict]} {r.name:<11} {r.verdict:<12} {r.why}" for r in ladder.rungs]
@@ -32,6 +34,14 @@ def proof_text(operation: Operation, record: ProofRecord | None) -> str:
     lines += [f"clean-up: {cleaned['words']}"] if cleaned.get("words") else []
     evidence = operation.facts.get("evidence")
     return "\n".join([*lines, *([f"evidence {evidence}"] if evidence else [])])
+
+
+def _point(operation: Operation, record: ProofRecord) -> list[str]:
+    """Which point it was, and how old at the end of the proof."""
+    if not record.point_start or not operation.ended:
+        return []
+    old = parse_rfc3339(operation.ended) - parse_rfc3339(record.point_start)
+    return [f"  point {record.point}, {human(old)} old at the end of the proof (begun {record.point_start})"]
 
 
 def _figures(operation: Operation, record: ProofRecord) -> list[str]:

@@ -48,6 +48,7 @@ class WorkloadRow(msgspec.Struct, frozen=True, kw_only=True):
     desired: int
     claims: tuple[str, ...] = ()
     newest: PointView | None = None
+    backed_up: PointView | None = None  # the newest usable backup, where a snapshot set is newer
     newest_proven: PointView | None = None
     skipped: tuple[PointView, ...] = ()  # newer points that were passed over, newest first, with reasons
     next_run: str = ""

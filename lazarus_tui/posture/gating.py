@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 
@@ -11,16 +13,19 @@ from lazarus_tui.model.clock import parse_rfc3339
 from lazarus_tui.model.durations import human
 from lazarus_tui.model.proof_policies import ProofPolicyRow, Standing
 from lazarus_tui.model.proofs import REQUIRED, Ladder, ProofRecord, ProofView
+from lazarus_tui.model.topics import PointView
 from lazarus_tui.model.verdict import Verdict
 
 OPEN, RED, UNKNOWN = 0, 2, 4  # exit codes of the gate
 # What ended later than now by more than this was stamped by a wrong clock: its age is not known.
 AHEAD = timedelta(minutes=5)
+_Proof = tuple[ProofView, ProofRecord, Verdict]
 
 
 class Gated(msgspec.Struct, frozen=True, kw_only=True):
     """``code``: 0 a green proof is new enough, 2 the newest says FAILED (or a control did not go red), 4 nothing that
-    is new enough says anything. ``operation`` and ``at``: of the proof that decided, "" for none."""
+    is new enough says anything. ``operation`` and ``at``: of the proof that decided, "" for none; ``point`` and
+    ``point_at``: of the point that was asked for, and when it began."""
 
     code: int
     verdict: Verdict
@@ -29,36 +34,89 @@ class Gated(msgspec.Struct, frozen=True, kw_only=True):
     at: str = ""
     point: str = ""
     age_seconds: float | None = None
+    point_at: str = ""
+    point_age_seconds: float | None = None
 
 
 def gate(
-    views: Iterable[ProofView], namespace: str, workload: str, *, within: timedelta, now: datetime,
-    require: Sequence[str] = (), usual: bool = False,
+    views: Iterable[ProofView], namespace: str, workload: str, point: PointView, *, latest: bool = True,
+    within: timedelta, now: datetime, require: Sequence[str] = (), usual: bool = False,
 ) -> Gated:  # fmt: skip
     """``workload``: ``Kind/name``, or "" for the whole namespace, which a proof of a part does not stand for.
+    ``point``: the one that is asked about, because it is the ``latest`` or by its name.
     ``usual``: a proof that had to pass less than the usual rungs is no green one.
 
-    The newest proof that came to PASSED or FAILED decides; one that could not be run says nothing about the point, and
-    an older one that did still stands.
+    The newest proof of that point that came to PASSED or FAILED decides; one that could not be run says nothing about
+    the point, and an older one that did still stands. Only proofs of the cluster that is there now count.
     """
-    told = sorted(_about(views, namespace), key=lambda one: one[0].ended, reverse=True)
+    every = list(views)
+    told = sorted(_about(every, namespace), key=lambda one: one[0].ended, reverse=True)
     found = [(done, record) for done, record in told if record.workload in ("", workload)]
+    asked = Asked(point, now)
     if unnoticed := _unnoticed(found if workload else told, bool(workload)):
         done, record = unnoticed
-        return _gated(RED, Verdict.FAILED, f"control failed: {record.words}", done, record, now)
+        return asked.gated(RED, Verdict.FAILED, f"control failed: {record.words}", done)
     proofs = [(done, record, _verdict(record, workload, require)) for done, record in found if not record.control]
+    if latest and (worse := next((one for one in proofs if asked.is_newer_and_red(*one[1:])), None)):
+        words = f"{worse[1].point}, a newer point, says FAILED: {worse[1].words}"
+        return asked.gated(RED, Verdict.FAILED, words, worse[0])
     if usual:
         proofs = [one for one in proofs if one[2] is not Verdict.PASSED or set(REQUIRED) <= set(one[1].required)]
-    judged = [one for one in proofs if _clear(one[2])]
-    if not judged:
-        last = f"; the newest proof says {proofs[0][2]}: {proofs[0][1].words}" if proofs else ""
-        return Gated(code=UNKNOWN, verdict=Verdict.NOT_TESTED, words=f"it was never proven{last}")
-    done, record, verdict = judged[0]
-    old = now - parse_rfc3339(done.ended)
-    if why := _aged(old, within):
-        return _gated(UNKNOWN, Verdict.NOT_TESTED, why, done, record, now)
-    code = OPEN if verdict is Verdict.PASSED else RED
-    return _gated(code, verdict, record.words, done, record, now)
+    own = [one for one in proofs if asked.is_of(one[1])]
+    judged = next((one for one in own if _clear(one[2])), None)
+    if judged is None:
+        return asked.gated(UNKNOWN, Verdict.NOT_TESTED, asked.unproven(own, proofs, every))
+    done, record, verdict = judged
+    if why := _aged(now - parse_rfc3339(done.ended), within):
+        return asked.gated(UNKNOWN, Verdict.NOT_TESTED, why, done)
+    return asked.gated(OPEN if verdict is Verdict.PASSED else RED, verdict, record.words, done)
+
+
+def nothing(words: str) -> Gated:
+    """The gate where no point can be asked about."""
+    return Gated(code=UNKNOWN, verdict=Verdict.NOT_TESTED, words=words)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The point that a gate is asked about, at ``now``."""
+
+    point: PointView
+    now: datetime
+
+    def is_of(self, record: ProofRecord) -> bool:
+        """Whether a proof is of this point, and not of another one that had its name."""
+        return (
+            (record.source, record.point) == (self.point.kind, self.point.name)
+            and bool(record.point_start and self.point.start)
+            and parse_rfc3339(record.point_start) == parse_rfc3339(self.point.start)
+        )
+
+    def is_newer_and_red(self, record: ProofRecord, verdict: Verdict) -> bool:
+        """Whether a proof is of a newer point of the same kind, which is no good."""
+        begun = record.point_start if record.source == self.point.kind and verdict is Verdict.FAILED else ""
+        return bool(begun and self.point.start) and parse_rfc3339(begun) > parse_rfc3339(self.point.start)
+
+    def unproven(self, own: Sequence[_Proof], others: Sequence[_Proof], views: Iterable[ProofView]) -> str:
+        """That the point was not proven, and what there is instead, which does not count."""
+        said = [f"{self.point.name} was never proven"]
+        said += [f"its newest proof says {own[0][2]}: {own[0][1].words}"] if own else []
+        other = next((one for one in others if not self.is_of(one[1]) and _clear(one[2])), None)
+        said += [f"{other[1].point}, another point, says {other[2]}"] if other else []
+        foreign = sum(1 for one in views if one.record is not None and one.record.proves and not one.here)
+        said += [f"{foreign} proofs are of another cluster or of one that was not recorded"] if foreign else []
+        return "; ".join(said)
+
+    def gated(self, code: int, verdict: Verdict, words: str, done: ProofView | None = None) -> Gated:
+        def age(text: str) -> float | None:
+            return round((self.now - parse_rfc3339(text)).total_seconds(), 1) if text else None
+
+        at = done.ended if done is not None else ""
+        return Gated(
+            code=code, verdict=verdict, words=words, operation=done.id if done is not None else "", at=at,
+            point=self.point.name, age_seconds=age(at), point_at=self.point.start,
+            point_age_seconds=age(self.point.start),
+        )  # fmt: skip
 
 
 def _aged(age: timedelta, within: timedelta) -> str:
@@ -66,14 +124,6 @@ def _aged(age: timedelta, within: timedelta) -> str:
     if age < -AHEAD:
         return "the newest proof is stamped later than now: a clock was set, and how old it is is not known"
     return f"the newest proof is {human(age)} old, and {human(within)} is the limit" if age > within else ""
-
-
-def _gated(code: int, verdict: Verdict, words: str, done: ProofView, record: ProofRecord, now: datetime) -> Gated:
-    age = (now - parse_rfc3339(done.ended)).total_seconds()
-    return Gated(
-        code=code, verdict=verdict, words=words, operation=done.id, at=done.ended, point=record.point,
-        age_seconds=round(age, 1),
-    )  # fmt: skip
 
 
 def gate_policy(row: ProofPolicyRow, *, within: timedelta, now: datetime) -> Gated:
@@ -85,7 +135,7 @@ def gate_policy(row: ProofPolicyRow, *, within: timedelta, now: datetime) -> Gat
 
 def _stands(one: Standing, within: timedelta, now: datetime) -> Gated:
     age = now - parse_rfc3339(one.at) if one.at else None
-    known = {"operation": one.operation, "at": one.at, "point": one.point}
+    known: dict[str, Any] = {"operation": one.operation, "at": one.at, "point": one.point}
     seconds = round(age.total_seconds(), 1) if age is not None else None
     if one.verdict is Verdict.FAILED or one.control == "failed":
         words = f"{one.subject}: {one.words}"
@@ -101,7 +151,7 @@ def _stands(one: Standing, within: timedelta, now: datetime) -> Gated:
 def _about(views: Iterable[ProofView], namespace: str) -> Iterable[tuple[ProofView, ProofRecord]]:
     for done in views:
         record = done.record
-        if record is not None and done.ended and record.namespace == namespace:
+        if done.here and record is not None and done.ended and record.namespace == namespace:
             yield done, record
 
 

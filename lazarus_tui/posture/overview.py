@@ -112,6 +112,7 @@ def _row(
         desired=workload.desired,
         claims=wanted.claims,
         newest=choice.point,
+        backed_up=backed_up.point if choice.point is not backed_up.point else None,
         newest_proven=set_points.newer_proven(_proven(ordered, wanted, known, proofs), points),
         skipped=choice.passed,
         next_run=rfc3339(moment) if moment else "",

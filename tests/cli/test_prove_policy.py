@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree as Xml
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,12 +18,13 @@ from lazarus_tui.link.protocol import Fault
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.proof_policies import Entry, ProofPolicy, ProofPolicyRow, QueueRow, Selector, Standing, Subject
-from lazarus_tui.model.proofs import view
+from lazarus_tui.model.topics import ContextRow
 from lazarus_tui.model.verdict import Verdict
 from tests.cli.conftest import topic
-from tests.posture.test_gating import proof
+from tests.posture.test_gating import BEGUN, HERE, OLDER, located_views, point, proof, workload_row
 from tests.prove.test_policies import POLICY, RIGHT, SOURCE
 
+BACKUP = {"metadata": {"name": "b", "namespace": "velero"}, "status": {"startTimestamp": BEGUN, "phase": "Completed"}}
 NOW = rfc3339(datetime.now(UTC))
 SHOP = ProofPolicy(name="shop", workloads=(Selector(namespace="shop"),), points=("on-completion",))
 HOSTILE = "\x1b[31m\u202e"
@@ -40,9 +42,21 @@ def recent(done: Operation) -> Operation:
     return msgspec.structs.replace(done, context="prod", ended=NOW)
 
 
-def operations(*found: Operation) -> Any:
-    """The proofs of a context, which are kept for longer than its operations."""
-    return topic("proofs/prod", {one.id: view(one) for one in found})
+def operations(*found: Operation, **more: Any) -> Any:
+    """The proofs of a context, which are kept for longer than its operations; and its cluster and newest backup."""
+    of = {
+        "proofs/prod": {one.id: seen for one, seen in zip(found, located_views(*found), strict=True)},
+        "contexts": {"prod": ContextRow(name="prod", state="ready", cluster_uid=HERE)},
+        "overview/prod": {"db": workload_row(newest=point())},
+        "backups/prod": {"velero/b": BACKUP},
+        **more,
+    }
+
+    def answer(params: dict[str, Any]) -> Any:
+        (name,) = params["known"]
+        return topic(name, of[name])
+
+    return answer
 
 
 @pytest.mark.parametrize(
@@ -56,6 +70,11 @@ def operations(*found: Operation) -> Any:
         ([proof(required=("exists",))], [], 0),
         ([proof(required=("exists",))], ["--require", "PASSED"], 4),
         ([proof()], ["--newer-than", "1us"], 4),
+        ([proof()], ["--point", "latest", "--source", "velero"], 0),
+        ([proof()], ["--point", "b"], 0),
+        ([proof()], ["--point", "gone"], 4),
+        ([proof(**OLDER)], [], 4),
+        ([proof(cluster_uid="another")], [], 4),
     ],
 )
 def test_the_gate_is_its_exit_code(lazarus: Any, found: list[Operation], words: list[str], code: int) -> None:
@@ -72,12 +91,35 @@ def test_the_gate_is_its_exit_code(lazarus: Any, found: list[Operation], words: 
         ("--workload", "shop", "--policy", "shop"), (), ("--workload", "shop/db"),
         ("--workload", "shop", "--newer-than", "1d"),
         ("--policy", "shop", "--require", "data right"),
+        ("--policy", "shop", "--point", "b"), ("--policy", "shop", "--source", "velero"),
+        ("--workload", "shop", "--point", "latest-proven"), ("--workload", "shop", "--point", "random:30d"),
+        ("--workload", "shop", "--source", "snapshots"),
         ("--workload", "shop", "--require", "healty"), ("--workload", "shop", "--newer-than", "0"),
     ],
 )  # fmt: skip
 def test_a_gate_that_is_asked_wrongly_is_a_mistake_in_usage(lazarus: Any, words: tuple[str, ...]) -> None:
     done, _ = lazarus({"pull": operations()}, "prove", "gate", *words)
     assert done.exit_code == 64, done.output
+
+
+def test_the_gate_says_which_point_it_judged_and_how_old_it_is(lazarus: Any) -> None:
+    done, _ = lazarus({"pull": operations(recent(proof()))}, "prove", "gate", "--workload", "shop")
+    assert (done.exit_code, "PASSED: said PASSED" in done.stdout) == (0, True), done.output
+    assert re.search(rf"point b, \d+d\S* old \(begun {BEGUN}\)", done.stdout), done.stdout
+
+
+@pytest.mark.parametrize("row", [{"state": "stale", "cluster_uid": HERE, "reason": "no route"}, {"state": "ready"}])
+def test_while_nobody_knows_which_cluster_it_is_the_gate_is_not_open(lazarus: Any, row: dict[str, str]) -> None:
+    answers = operations(recent(proof()), contexts={"prod": ContextRow(name="prod", **row)})
+    done, _ = lazarus({"pull": answers}, "prove", "gate", "--workload", "shop")
+    assert (done.exit_code, "which cluster prod leads to is not known now" in done.stdout) == (4, True), done.output
+
+
+def test_the_gate_of_a_snapshot_set_asks_for_the_newest_one(lazarus: Any) -> None:
+    words = ("prove", "gate", "--workload", "shop/StatefulSet/db", "--source", "snapshots")
+    empty: dict[str, Any] = {"snapshots/prod": {}, "snapshot-contents/prod": {}}
+    done, _ = lazarus({"pull": operations(recent(proof()), **empty)}, *words)
+    assert (done.exit_code, "no usable snapshot set of shop/StatefulSet/db" in done.stdout) == (4, True), done.output
 
 
 def test_the_gate_of_a_policy_looks_at_every_workload_and_at_its_control(lazarus: Any) -> None:
@@ -94,7 +136,7 @@ def test_wait_ends_with_the_first_answer_there_is(lazarus: Any, monkeypatch: pyt
     monkeypatch.setattr(prove_gate.time, "sleep", rounds.append)
     monkeypatch.setattr(prove_gate.time, "monotonic", lambda: 0.0 if len(rounds) < 9 else 1e9)
     done, _ = lazarus(
-        {"pull": lambda _: operations(*([recent(proof())] if len(rounds) > 2 else []))},
+        {"pull": lambda params: operations(*([recent(proof())] if len(rounds) > 2 else []))(params)},
         "prove", "wait", "--workload", "shop",
     )  # fmt: skip
     assert (done.exit_code, len(rounds)) == (0, 3), done.output

@@ -7,23 +7,32 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.proof_policies import ProofPolicy, ProofPolicyRow, Selector, Standing, Subject
-from lazarus_tui.model.proofs import Ladder, ProofRecord, Rung, view
+from lazarus_tui.model.proofs import Ladder, ProofRecord, ProofView, Rung, located, view
+from lazarus_tui.model.topics import PointView, WorkloadRow
 from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.posture import latest
 from lazarus_tui.posture.gating import Gated, gate, gate_policy
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 DAY = timedelta(hours=24)
+HERE, BEGUN = "6b0c6f1f-2c1d", "2026-05-31T01:00:00Z"
+OLDER, NEWER = (
+    {"point": "a", "point_start": "2026-05-30T01:00:00Z"},
+    {"point": "c", "point_start": "2026-06-01T01:00:00Z"},
+)
 RUNGS = ("exists", "complete", "intact", "restores", "healthy")
 
 
 def proof(verdict: str = "PASSED", hours: float = 1.0, **fields: Any) -> Operation:
     ladder = Ladder("shop/StatefulSet/db", tuple(Rung(name, Verdict(verdict)) for name in RUNGS))
     base: dict[str, Any] = {"operation": "o", "source": "velero", "point": "b", "namespace": "shop",
-                            "verdict": Verdict(verdict), "words": f"said {verdict}", "ladders": (ladder,)}  # fmt: skip
+                            "verdict": Verdict(verdict), "words": f"said {verdict}", "ladders": (ladder,),
+                            "point_start": BEGUN, "cluster_uid": HERE}  # fmt: skip
     record = ProofRecord(**{**base, **fields})
     at = rfc3339(NOW - timedelta(hours=hours))
     return Operation(
@@ -32,9 +41,17 @@ def proof(verdict: str = "PASSED", hours: float = 1.0, **fields: Any) -> Operati
     )  # fmt: skip
 
 
-def ask(*found: Operation, workload: str = "", **more: Any) -> Gated:
-    views = [seen for one in found if (seen := view(one)) is not None]
-    return gate(views, "shop", workload, within=DAY, now=NOW, **more)
+def located_views(*found: Operation, now: str = HERE) -> list[ProofView]:
+    return [located(seen, now) for one in found if (seen := view(one)) is not None]
+
+
+def point(name: str = "b", start: str = BEGUN, **fields: Any) -> PointView:
+    return PointView(**{"name": name, "kind": "velero", "start": start, "usable": True, **fields})
+
+
+def ask(*found: Operation, workload: str = "", about: PointView | None = None, here: str = HERE, **more: Any) -> Gated:
+    views = located_views(*found, now=here)
+    return gate(views, "shop", workload, about or point(), within=DAY, now=NOW, **more)
 
 
 def red_rung(name: str) -> Ladder:
@@ -45,10 +62,10 @@ def red_rung(name: str) -> Ladder:
 @pytest.mark.parametrize(
     ("found", "code", "words"),
     [
-        ([], 4, "it was never proven"),
+        ([], 4, "b was never proven"),
         ([proof()], 0, "said PASSED"),
         ([proof("FAILED")], 2, "said FAILED"),
-        ([proof("INCONCLUSIVE")], 4, "the newest proof says INCONCLUSIVE"),
+        ([proof("INCONCLUSIVE")], 4, "its newest proof says INCONCLUSIVE"),
         ([proof("INCONCLUSIVE", 1), proof("PASSED", 2)], 0, "said PASSED"),
         ([proof("INCONCLUSIVE", 1), proof("FAILED", 2)], 2, "said FAILED"),
         ([proof("FAILED", 1), proof("PASSED", 2)], 2, "said FAILED"),
@@ -84,11 +101,74 @@ def red_rung(name: str) -> Ladder:
             "said PASSED",
         ),
         ([proof(), proof("INCONCLUSIVE", 0.2, control="flip"), proof("FAILED", 0.5, control="flip")], 2, "control"),
+        ([proof(**OLDER)], 4, "b was never proven; a, another point, says PASSED"),
+        ([proof(hours=0.1, **OLDER), proof("FAILED")], 2, "said FAILED"),
+        ([proof("FAILED", 0.1, **OLDER), proof()], 0, "said PASSED"),
+        ([proof(), proof("FAILED", **NEWER)], 2, "c, a newer point, says FAILED: said FAILED"),
+        ([proof(), proof(**NEWER)], 0, "said PASSED"),
+        ([proof(source="snapshots")], 4, "never proven"),
+        ([proof(), proof("FAILED", source="snapshots", **NEWER)], 0, "said PASSED"),
+        ([proof(point_start="2026-05-01T01:00:00Z")], 4, "never proven"),  # another backup had the name
+        ([proof(point_start="")], 4, "never proven"),
+        ([proof(point_start="2026-05-31T03:00:00+02:00")], 0, "said PASSED"),
+        ([proof(cluster_uid="another")], 4, "1 proofs are of another cluster or of one that was not recorded"),
+        ([proof(cluster_uid="")], 4, "1 proofs are of another cluster or of one that was not recorded"),
+        ([proof(), proof("FAILED", 0.5, control="flip", cluster_uid="another")], 0, "said PASSED"),
     ],
 )
 def test_what_opens_the_gate_and_what_does_not(found: list[Operation], code: int, words: str) -> None:
     answer = ask(*found)
     assert (answer.code, words in answer.words) == (code, True), answer
+
+
+def test_where_the_cluster_is_not_known_nothing_counts() -> None:
+    assert ask(proof(), here="").code == 4
+    assert ask(proof(), here="another").code == 4
+
+
+def test_the_answer_says_which_point_it_is_about_and_how_old_that_is() -> None:
+    for answer in (ask(proof()), ask()):
+        assert (answer.point, answer.point_at, answer.point_age_seconds) == ("b", BEGUN, 35 * 3600.0)
+    assert (ask(proof()).age_seconds, ask().age_seconds) == (3600.0, None)
+
+
+def test_a_point_that_is_asked_for_by_its_name_stands_for_itself() -> None:
+    told = [proof(**OLDER), proof("FAILED", 0.5)]
+    asked = point("a", "2026-05-30T01:00:00Z")
+    assert ask(*told, about=asked).code == 2, "as the latest point it would be hidden by a newer one that is red"
+    assert ask(*told, about=asked, latest=False).code == 0
+
+
+def workload_row(name: str = "db", **fields: Any) -> WorkloadRow:
+    return WorkloadRow(namespace="shop", kind="StatefulSet", name=name, ready=1, desired=1, **fields)
+
+
+NEW, OLD = point("new", "2026-06-01T01:00:00Z"), point("old", "2026-05-01T01:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("rows", "workload", "name"),
+    [
+        ([workload_row(newest=NEW)], "StatefulSet/db", "new"),
+        ([workload_row(newest=NEW)], "", "new"),
+        ([workload_row(newest=NEW)], "StatefulSet/web", None),
+        ([workload_row()], "", None),
+        ([], "", None),
+        # that nobody could look whether it is usable is no reason to be content with an older one
+        ([workload_row(newest=OLD, skipped=(structs.replace(NEW, usable=None),))], "", "new"),
+        ([workload_row(newest=OLD, skipped=(structs.replace(NEW, usable=False),))], "", "old"),
+        # a part of the namespace is not in it
+        ([workload_row(newest=NEW), workload_row("x", newest=OLD, skipped=(structs.replace(NEW, usable=False),))],
+         "", "old"),
+        ([workload_row(newest=structs.replace(NEW, kind="snapshots"), backed_up=OLD)], "", "old"),
+    ],
+)  # fmt: skip
+def test_the_latest_backup_is_the_newest_that_could_be_restored(
+    rows: list[WorkloadRow], workload: str, name: str | None
+) -> None:
+    found = latest.of_backups(rows, "shop", workload)
+    assert (found.name if found is not None else None) == name
+    assert latest.of_backups(rows, "bank", workload) is None
 
 
 def test_a_workload_is_judged_by_its_own_ladder_in_a_proof_of_the_whole() -> None:

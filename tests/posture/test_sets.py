@@ -12,7 +12,7 @@ from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.sets import SetAbout, sets
 from lazarus_tui.model.snapshots import Content, Snapshot
 from lazarus_tui.model.verdict import Verdict
-from lazarus_tui.posture import Proof
+from lazarus_tui.posture import Proof, latest
 from tests.posture.test_overview import START, backup, row, said
 
 
@@ -96,6 +96,25 @@ def test_a_workload_with_sets_alone_is_not_lost_but_warned_of() -> None:
     bare = row(backups=[], copies=[], schedules=[])
     assert "error: no usable point" in said(bare)
     assert "error: no schedule covers it" in said(bare)
+
+
+def test_the_newest_set_that_a_gate_asks_about_is_one_that_could_be_restored() -> None:
+    found = taken(member("s1", 0.5), member("s0", 3))
+    rows = [row(sets=found)]
+    newest = latest.of_sets(found, rows, "shop", f"{rows[0].kind}/{rows[0].name}")
+    assert newest is not None
+    assert (newest.name, newest.kind) == ("s1", "snapshots")
+    assert latest.of_sets(found, rows, "shop", "StatefulSet/other") is None
+    assert latest.of_sets([], rows, "shop", f"{rows[0].kind}/{rows[0].name}") is None
+
+
+def test_beside_a_newer_set_the_newest_backup_is_told_too() -> None:
+    seen = row(backups=[backup("b1", 1)], sets=taken(member("s1", 0.5)))
+    assert seen.newest is not None
+    assert seen.backed_up is not None
+    assert (seen.newest.name, seen.backed_up.name) == ("s1", "b1")
+    alone = row(backups=[backup("b1", 1)], sets=())
+    assert alone.backed_up is None
 
 
 def test_a_proven_set_is_the_newest_proven_point() -> None:
