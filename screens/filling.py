@@ -48,7 +48,7 @@ class Filling(Place):
         yield LineBlock([()], classes="space")
         yield Form(self.fields(), id="form")
         yield Choice("Cancel", "Show the plan", id="choice")
-        yield Pager(id="body")
+        yield Pager(wrapped=True, id="body")
 
     def on_mount(self) -> None:
         super().on_mount()

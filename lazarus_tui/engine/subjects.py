@@ -17,6 +17,7 @@ from lazarus_tui.model.steps import OperationType
 from lazarus_tui.model.topics import WorkloadRow
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.model.volumes import UNREAD, VolumeInfo
+from lazarus_tui.prove.quarantine import names
 from lazarus_tui.velero.preview import preview_backup
 
 
@@ -35,8 +36,9 @@ class Held:
 
 
 def overview(sight: Sight, operations: Iterable[Operation | ProofView], held: Held) -> Iterable[WorkloadRow]:
-    """One row per workload; ``operations`` are those of this context."""
+    """One row per workload; ``operations`` are those of this context. Copies in quarantines are nobody's to lose."""
     backups_of = ("podvolumebackups/", "datauploads/")
+    spaces = {each.metadata.namespace for each in sight.workloads}
     return posture.workload_rows(
         workloads=sight.workloads,
         claims=sight.claims,
@@ -52,7 +54,7 @@ def overview(sight: Sight, operations: Iterable[Operation | ProofView], held: He
         now=sight.now,
         rule=sight.rule,
         unlisted=sight.unlisted,
-        leave_out=frozenset({sight.velero}),
+        leave_out=frozenset({sight.velero, *filter(names.is_name, spaces)}),
     )
 
 

@@ -174,8 +174,8 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "in_place",
         ("r",),
-        "restore in place",
-        "plan to bring the StatefulSet back to this set; undo brings the old volumes back",
+        "restore",
+        "plan to bring the StatefulSet back to this set, in place; undo brings the old volumes back",
         _SETS,
         Danger.DESTROYS,
         (*_WRITE, _REPLACE, usable),

@@ -38,10 +38,10 @@ from lazarus_tui.view.text import (
 )
 
 COLUMNS = (
-    Column("title", "OPERATION", 0, 20, 60, key="N"),
+    Column("title", "OPERATION", 0, 30, 60, key="N", middle=True),
     Column("state", "STATE", 0, 9, 16, key="S"),
     Column("step", "STEP", 1, 10, 44),
-    Column("verdict", "VERDICT", 0, 9, 16),
+    Column("verdict", "VERDICT", 0, 12, 16),
     Column("started", "STARTED", 0, 5, 12, right=True, key="A"),
     Column("took", "TOOK", 0, 5, 9, right=True),
     Column("id", "ID", 2, 8, 26),
@@ -139,7 +139,7 @@ def headline(operation: Operation, now: datetime, here: str = "") -> tuple[Line,
     if operation.estimate_seconds is not None:
         facts += [muted("   expected "), times.duration(operation.estimate_seconds)]
         facts += [muted(f" ({operation.estimate_basis})")]
-    else:
+    elif operation.state.open:
         facts += [muted(f"   expected: {operation.estimate_basis}")]
     if operation.state.open:
         still = max(0.0, times.seconds_since(operation.changed or operation.started, now) or 0.0)

@@ -128,7 +128,8 @@ def _back(row: WorkloadRow, now: datetime) -> list[Line]:
     if row.last_verdict is Verdict.NOT_TESTED:
         tried = "  nobody has tried yet" + (": p proves it" if row.newest is not None else "")
         return [_question(2, "Can we get it back?", span("○ NOT TESTED", Tone.MUTED), muted(tried))]
-    why = "  but the point it was about is gone" if row.last_verdict is Verdict.PASSED else "  never proven"
+    gone = row.last_verdict is Verdict.PASSED
+    why = "  but the point it was about is gone" if gone else "  no point of it stands proven"
     return [_question(2, "Can we get it back?", proof(row, now), muted(why))]
 
 

@@ -27,6 +27,9 @@ def headline(found: Proven, now: datetime) -> Line:
 def rungs(found: Proven, now: datetime, width: int, *, whole: bool) -> list[Line]:
     """The ladder of the last proof; where there is none, that nothing is claimed."""
     last = found.last
+    if last is None and found.elsewhere:
+        words = "○ it was proven in another cluster, or in one that was not recorded; here no rung was"
+        return wrap(f"{words}: {_next(found)}", width - 1, Tone.MUTED, 3)
     if last is None or last.ladder is None or last.record is None:
         return [*_other(found, now), *wrap(f"○ no rung was ever proven: {_next(found)}", width - 1, Tone.MUTED, 3)]
     return [*_other(found, now), *ladder.lines(last.ladder, last.record.required, now, width, whole=whole)]
@@ -108,7 +111,7 @@ def _climbed(found: Proven, now: datetime, width: int, *, whole: bool) -> list[L
 
 def _spent(found: Proven, width: int) -> list[Line]:
     """The waterfall of the newest proof that was measured."""
-    run = next((run for run in found.runs if run.rta is not None), None)
+    run = next((run for run in found.runs if run.counts and run.rta is not None), None)
     if run is None or not (drawn := waterfall.lines(run.view.phases, width)):
         return []
     words = f" Where the time went: {times.measured(run.rta)} from {run.about.point}"

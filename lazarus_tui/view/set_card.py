@@ -41,7 +41,8 @@ def _skew(found: SnapshotSet) -> str:
 
 
 def _facts(found: SnapshotSet, known: Mapping[str, Verdict], now: datetime) -> list[Line]:
-    replicas = f"  {found.about.replicas} replicas then" if found.about.replicas else ""
+    count = found.about.replicas
+    replicas = f"  {count} replica{'s' * (count != 1)} then" if count else ""
     schedule = f"  by schedule {found.schedule}" if found.schedule else ""
     return [
         _fact("workload", snapshots.workload(found), muted(f"  StatefulSet{replicas}")),

@@ -27,7 +27,7 @@ def test_a_proof_whose_point_is_gone_is_not_called_missing():
     gone = msgspec.structs.replace(row, newest_proven=None, last_verdict=Verdict.PASSED)
     assert "but the point it was about is gone" in words(overview.card(gone, worlds.NOW, 80))
     failed = msgspec.structs.replace(gone, last_verdict=Verdict.FAILED)
-    assert "never proven" in words(overview.card(failed, worlds.NOW, 80))
+    assert "no point of it stands proven" in words(overview.card(failed, worlds.NOW, 80))
 
 
 def test_points_that_may_not_be_listed_are_not_called_lost():

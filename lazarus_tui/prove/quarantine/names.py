@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -38,12 +39,19 @@ OUTSIDE = "1.1.1.1:443"
 # Behind the name of a Restore that is run a second time.
 AGAIN = "-r2"
 
+_NAME = re.compile(r"lazarus-q-[0-9a-f]{8}")
 _STAMP = "%Y%m%dT%H%M%SZ"
 
 
 def name(op: str) -> str:
     """The namespace of operation ``op``."""
     return f"lazarus-q-{op[:8]}"
+
+
+def is_name(namespace: str) -> bool:
+    """Whether a namespace is called as quarantines are: for lists that leave them out. What is removed is never found
+    by its name."""
+    return _NAME.fullmatch(namespace) is not None
 
 
 def stamp(moment: datetime) -> str:
