@@ -237,18 +237,19 @@ def _missing(write: Write, error: KubeError) -> str:
 
 
 async def write_lease(
-    cluster: Cluster, namespace: str, name: str, spec: Mapping[str, Any], record: LeaseRecord | None
-) -> Mapping[str, Any]:
+    cluster: Cluster, namespace: str, name: str, spec: Mapping[str, Any], record: LeaseRecord | None,
+    annotations: Mapping[str, str] | None = None,
+) -> Mapping[str, Any]:  # fmt: skip
     """Create or renew a lease. Not journalled: it is renewed every 5 s and changes nothing that anybody owns."""
+    notes = {"annotations": dict(annotations)} if annotations else {}
     if record is None:
         body = {
             "apiVersion": LEASES.api_version,
             "kind": LEASES.kind,
-            "metadata": {"name": name, "namespace": namespace, "labels": {MANAGED_BY: "lazarus"}},
+            "metadata": {"name": name, "namespace": namespace, "labels": {MANAGED_BY: "lazarus"}, **notes},
             "spec": dict(spec),
         }
         return await cluster.create(LEASES, body, namespace)
     meta = record.metadata
-    return await cluster.merge_patch(
-        LEASES, name, {"spec": dict(spec)}, namespace, uid=meta.uid, rv=meta.resource_version
-    )
+    patch = {"spec": dict(spec), **({"metadata": notes} if notes else {})}
+    return await cluster.merge_patch(LEASES, name, patch, namespace, uid=meta.uid, rv=meta.resource_version)

@@ -126,6 +126,11 @@ class Lease:
         return DURATION if same_host else DURATION + QUARANTINE
 
     @property
+    def record(self) -> LeaseRecord | None:
+        """As of our last look."""
+        return self._record
+
+    @property
     def transitions(self) -> int:
         """How often the lease has changed hands, as of our last look."""
         return (self._record.spec.lease_transitions or 0) if self._record else 0

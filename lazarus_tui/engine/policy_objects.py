@@ -135,6 +135,9 @@ class Objects:
 
     async def _tests(self, place: Place, proofs: ProofObjects, listed: Sequence[Object]) -> None:
         await proofs.gone(place, listed)
+        if listed and (why := await proofs.elsewhere(place)):
+            self._why |= {str(found["metadata"]["uid"]): why for found in listed}
+            return
         for found in listed:
             self._why[str(found["metadata"]["uid"])] = await proofs.one(place, found)
 

@@ -82,6 +82,12 @@ class ProofArrivals:
         for one in found.lacks:
             await self._lacking(stored, one)
 
+    async def leave(self, stored: Stored) -> None:
+        """Another engine looks after it from now on, and tells what is lacking and when it is over."""
+        self._seen.pop((stored.context, stored.policy.name), None)
+        for key, _ in self._of(stored):
+            await self._over(key, "")
+
     async def settle(self) -> None:
         """Take back what stands of policies that are gone, or do nothing any more."""
         for key in list(self._standing):
@@ -127,7 +133,7 @@ class ProofArrivals:
     async def _over(self, key: Key, why: str) -> None:
         old = self._standing[key]
         body = {"what": "over", "context": key[0], "name": key[1], "key": key[2]}
-        told = [(CAUGHT_UP, _told(key, old.due, why))] if old.due else []
+        told = [(CAUGHT_UP, _told(key, old.due, why))] if old.due and why else []
         await self._journal.append("", (KIND, body), *told)
         self._apply("", body)
 

@@ -185,6 +185,7 @@ class ProofCalls:
     def row(self, stored: Stored) -> ProofPolicyRow:
         policy, now, arrivals = stored.policy, self._clock.now(), self._runs.arrivals
         entries = self._book.entries(stored.context, policy.name)
+        without = self._runs.without(stored)
         subjects = dict.fromkeys([Subject(one.namespace, one.workload) for one in policy.workloads if not one.labels])
         subjects |= dict.fromkeys(one.subject for one in entries)
         following = upcoming(policy, stored.since, 1) if policy.schedule else ()
@@ -195,9 +196,10 @@ class ProofCalls:
             waiting=sum(one.state is State.WAITING for one in entries),
             running=sum(one.state is State.RUNNING for one in entries),
             overdue="; ".join(one for one in (stored.overdue, *arrivals.overdue(stored)) if one),
-            trouble=stored.waiting or "; ".join(arrivals.pending(stored))
+            trouble=stored.waiting or self._runs.elsewhere(stored) or "; ".join(arrivals.pending(stored))
             or ("" if stored.runs else f"not enabled: lazarus policy enable {policy.name}"),
-            expects=arrivals.seen(stored).expects, unknown=arrivals.seen(stored).unknown,
+            expects=arrivals.seen(stored).expects,
+            unknown=(*arrivals.seen(stored).unknown, *([without] if without else ())),
         )  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """LazarusRestoreTests of a cluster: each is proven once, by whoever takes it up first, and told how it went.
 
 That it was taken up is written into the journal and into the object's status, with a precondition, before it is queued;
-its entry follows from the object's uid, so that whoever comes after a crash finds the same one.
+its entry follows from the object's uid, so that whoever comes after a crash finds the same one. Of several engines one
+looks after the objects of a cluster (engine.election); it takes over what one that is gone had taken up.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from typing import Any
 
 import msgspec
 
+from lazarus_tui.engine.election import Posts
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.engine.object_status import Place, Telling
 from lazarus_tui.engine.proof_book import ProofBook
 from lazarus_tui.engine.proof_calls import held_namespace, tested
+from lazarus_tui.engine.proof_sharing import TESTS as TESTS_POST
 from lazarus_tui.journal import Journal
 from lazarus_tui.model.clock import Clock, rfc3339
 from lazarus_tui.model.plan import PlanRefused
@@ -39,10 +42,10 @@ class ProofObjects:
 
     def __init__(
         self, book: ProofBook, journal: Journal, clock: Clock, telling: Telling, *, velero: Callable[[str], str],
-        wake: Callable[[], None] = lambda: None,
+        wake: Callable[[], None] = lambda: None, posts: Posts | None = None,
     ) -> None:  # fmt: skip
         self._book, self._journal, self._clock, self._telling = book, journal, clock, telling
-        self._velero, self._wake = velero, wake
+        self._velero, self._wake, self._posts = velero, wake, posts
         self._marks: dict[str, str] = {}  # by uid: what this engine's claim on an object is known by
 
     async def load(self) -> None:
@@ -56,13 +59,19 @@ class ProofObjects:
             if entry.object and entry.object not in there and entry.state is State.WAITING:
                 await self._book.end(entry, State.SKIPPED, "its object was deleted")
 
+    async def elsewhere(self, place: Place) -> str:
+        """Which other engine looks after the objects of a cluster, in words; "" when this one does."""
+        return await self._posts.why(place.context, place.cluster, TESTS_POST) if self._posts is not None else ""
+
     async def one(self, place: Place, found: Object) -> str:
         """Carry an object on by what can be done now; why nothing is, in words, or "". Raises ``KubeError``."""
         uid = str(found["metadata"]["uid"])
         entry = self._book.entry(entry_id("test", uid))
+        if why := await self._others(place, found, entry):
+            return why
         if entry is not None:
             return await self._tell(place, found, *_standing(entry), entry=entry)
-        if not self._ours(found) and (why := _claimed(found)):
+        if not self._left(place, found) and not self._ours(found) and (why := _claimed(found)):
             return why
         try:
             wish = read_object({"apiVersion": TESTS.api_version, "kind": TESTS.kind, **found})
@@ -80,13 +89,29 @@ class ProofObjects:
         self._wake()
         return ""
 
+    async def _others(self, place: Place, found: Object, entry: Entry | None) -> str:
+        """Who proved it, or does, in words: then its status is not ours to write. "" where that is nobody else."""
+        by = _runner(found)
+        if not by or self._posts is None or by == self._posts.holder or self._left(place, found):
+            return ""
+        if entry is not None and entry.state is State.WAITING:
+            await self._book.end(entry, State.SKIPPED, f"another engine took it over: run by {by}")
+        return f"run by {by}"
+
+    def _left(self, place: Place, found: Object) -> bool:
+        """Whether an engine that is gone had taken it up and not brought it to an end: the post is ours alone now."""
+        by, phase = _runner(found), (found.get("status") or {}).get("phase")
+        if self._posts is None or not by or by == self._posts.holder or phase not in (PENDING, RUNNING):
+            return False
+        return self._posts.sure(place.context, TESTS_POST)
+
     def _ours(self, found: Object) -> bool:
         mark = self._marks.get(str(found["metadata"]["uid"]))
         return mark is not None and mark in str(status.condition(found).get("message"))
 
     async def _claim(self, place: Place, found: Object) -> str:
         """Take it up against every other Lazarus: its status must still be as it was read. Why not, or ""."""
-        if self._ours(found):
+        if self._ours(found) and not self._left(place, found):
             return ""
         uid, mark = str(found["metadata"]["uid"]), secrets.token_hex(8)
         await self._journal.append("", (KIND, {"uid": uid, "mark": mark}))
@@ -98,6 +123,8 @@ class ProofObjects:
     ) -> str:
         now = self._telling.now()
         fields = {"phase": phase, **(_fields(entry) if entry is not None else {})}
+        if self._posts is not None:
+            fields["runBy"] = self._posts.holder
         wanted = status.told(found, fields, good=good, reason=phase, message=message, now=now)
         _passed(found, wanted, entry, now)
         ended = entry is not None and not entry.state.open
@@ -105,6 +132,11 @@ class ProofObjects:
         normal = phase in (PASSED, SKIPPED)
         why = await self._telling.status(place, TESTS, found, wanted, event, normal=normal)
         return f"its status cannot be written: {why}" if why else ""
+
+
+def _runner(found: Object) -> str:
+    """The engine that wrote its status, "" where none said so."""
+    return str((found.get("status") or {}).get("runBy") or "")
 
 
 def _claimed(found: Object) -> str:

@@ -5,26 +5,29 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
 
+from lazarus_tui.engine.election import Posts
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.engine.proof_arrivals import ProofArrivals, Schedules
 from lazarus_tui.engine.proof_book import ProofBook, Stored
+from lazarus_tui.engine.proof_overdue import overdue
+from lazarus_tui.engine.proof_sharing import SharedPolicies
 from lazarus_tui.engine.proof_watch import Backups, ProofWatch
 from lazarus_tui.engine.runner import Runner
 from lazarus_tui.journal import Journal, JournalError
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.kube.errors import KubeError
 from lazarus_tui.link.codec import LinkFault
-from lazarus_tui.model.clock import Clock, parse_rfc3339, rfc3339
+from lazarus_tui.model.clock import Clock, parse_rfc3339
 from lazarus_tui.model.cron import CronError
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.plan import Danger, Plan, PlanRefused
 from lazarus_tui.model.policies import GRACE
-from lazarus_tui.model.proof_policies import Entry, State, Subject, may_begin, open_seconds, proven_already, standing
+from lazarus_tui.model.proof_policies import Entry, State, may_begin, proven_already, standing
 from lazarus_tui.model.retrying import made_up_for, outside
 
 log = logging.getLogger(__name__)
@@ -44,12 +47,13 @@ class ProofRuns:
     def __init__(
         self, book: ProofBook, runner: Runner, journal: Journal, clock: Clock, *, plan: Planning,
         clusters: Callable[[str], Awaitable[Cluster]], backups: Backups,
-        schedules: Schedules = lambda context: ((), "velero"),
+        schedules: Schedules = lambda context: ((), "velero"), posts: Posts | None = None,
     ) -> None:  # fmt: skip
         self.book, self._runner, self._journal, self._clock = book, runner, journal, clock
         self._plan, self._clusters = plan, clusters
         self._watch = ProofWatch(book, clock, backups)
         self.arrivals = ProofArrivals(book, journal, clock, schedules)
+        self._shared = SharedPolicies(book, posts)
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._tried: dict[str, datetime] = {}  # since when an entry cannot be planned
 
@@ -66,7 +70,7 @@ class ProofRuns:
 
     @property
     def tasks(self) -> list[asyncio.Task[None]]:
-        return list(self._busy.values())
+        return [*self._busy.values(), *self._shared.tasks]
 
     async def load(self) -> None:
         """Once, before the first look."""
@@ -78,6 +82,8 @@ class ProofRuns:
         for stored in self.book.policies():
             if stored.runs:
                 await self._owed(stored)
+        with contextlib.suppress(JournalError):  # with the next look
+            await self._shared.settle()
         for entry in self.book.open():
             if entry.id not in self._busy and (entry.state is State.RUNNING or self._may(entry)):
                 task = asyncio.create_task(self._carry(entry), name=f"proof {entry.id}")
@@ -92,6 +98,10 @@ class ProofRuns:
 
     async def by_hand(self, stored: Stored, control: str = "") -> list[Entry]:
         """Put a proof of each workload of a policy into the queue now. Raises ``Refused``."""
+        if why := self.elsewhere(stored):
+            raise Refused(
+                f"policy {stored.policy.name} is {why}", code="elsewhere", where="policy", hint="ask that one"
+            )
         try:
             return await self._watch.by_hand(stored, await self._reach(stored.context, stored.cluster_uid), control)
         except (_NotYet, KubeError) as error:
@@ -103,7 +113,11 @@ class ProofRuns:
     async def _owed(self, stored: Stored) -> None:
         try:
             cluster = await self._reach(stored.context, stored.cluster_uid)
-            await self._watch.look(stored, cluster)
+            leads = await self._shared.leads(stored, cluster)
+            await self._watch.look(stored, cluster, leads=leads)
+            if not leads:
+                await self._follows(stored)
+                return
             matched = await self._watch.matched(stored, cluster)
             await self.arrivals.look(stored, matched, self._watch.seen(stored.context))
             stored.waiting = ""
@@ -120,6 +134,13 @@ class ProofRuns:
             log.warning("proofs of %s in %s: %s", stored.policy.name, stored.context, stored.waiting)
         stored.told = stored.waiting
         stored.waits_since = (stored.waits_since or self._clock.now()) if stored.waiting else None
+
+    async def _follows(self, stored: Stored) -> None:
+        """Another engine runs it, and tells what is overdue and lacking. Raises ``_NotYet`` where that is not known."""
+        if not self._shared.taken(stored):
+            raise _NotYet(self.elsewhere(stored))
+        stored.waiting, stored.waits_since = "", None
+        await self.arrivals.leave(stored)
 
     async def _reach(self, context: str, uid: str) -> Cluster:
         try:
@@ -145,6 +166,8 @@ class ProofRuns:
         stored = self.book.find(entry.context, entry.policy) if entry.policy else None
         if stored is not None and not stored.runs:
             return f"its policy is not enabled: lazarus policy enable {entry.policy}"
+        if why := self._shared.held_up(entry):
+            return why
         if stored is not None and (why := may_begin(stored.policy, self._clock.now())):
             return why
         if entry.after and (after := parse_rfc3339(entry.after)) > self._clock.now():
@@ -192,7 +215,14 @@ class ProofRuns:
             what = "waits for a person" if ended.state is OpState.PARKED else f"is {ended.state.value}"
             raise _NotYet(f"operation {ended.id[:8]} {what}")
         found = {"verdict": ended.verdict, "figures": _figures(ended), "cause": outside(ended)[:_MOST_CAUSE]}
-        await self.book.end(entry, State.DONE, _words(ended), **found)
+        await self._end(entry, State.DONE, _words(ended), **found)
+
+    async def _end(self, entry: Entry, state: State, words: str, **more: Any) -> None:
+        """Those who share its policy are told first: they do not run it again, whatever happens to this engine."""
+        stored = self.book.find(entry.context, entry.policy) if entry.policy else None
+        if stored is not None and not (more.get("cause") and entry.attempt < stored.policy.retries):
+            await self._shared.did(entry, str(more.get("verdict") or state))
+        await self.book.end(entry, state, words, **more)
 
     async def _known(self, entry: Entry) -> Operation | None:
         found = await self._journal.find(entry.operation)
@@ -202,9 +232,9 @@ class ProofRuns:
         """Plan it, write down under which id it will run, start it; None when it ended here."""
         stored = self.book.find(entry.context, entry.policy) if entry.policy else None
         if stored is not None and (why := self._nobodys(stored, entry)):
-            await self.book.end(entry, State.SKIPPED, why)
+            await self._end(entry, State.SKIPPED, why)
             return None
-        await self._reach(entry.context, stored.cluster_uid if stored else "")
+        cluster = await self._reach(entry.context, stored.cluster_uid if stored else "")
         try:
             plan = await self._planned(entry, stored)
         except (PlanRefused, Refused) as error:
@@ -217,9 +247,11 @@ class ProofRuns:
         if stored is not None:
             if self.book.find(entry.context, entry.policy) is not stored:
                 raise _NotYet("its policy was changed just now")
+            if not await self._shared.leads(stored, cluster):
+                raise _NotYet(self.elsewhere(stored))
             among = self.book.entries(entry.context, entry.policy)
             if why := "" if entry.control else proven_already(stored.policy, among, entry, point, self._clock.now()):
-                await self.book.end(entry, State.SKIPPED, why, point=point)
+                await self._end(entry, State.SKIPPED, why, point=point)
                 return None
         await self.book.begin(entry, str(plan.params["op"]), point)
         try:
@@ -268,15 +300,26 @@ class ProofRuns:
         if self._clock.now() - first <= GRACE:
             raise _NotYet(f"it cannot be planned: {error.what}") from error
         del self._tried[entry.id]
-        await self.book.end(entry, State.REFUSED, f"{error.what}; {error.hint}" if error.hint else error.what)
+        await self._end(entry, State.REFUSED, f"{error.what}; {error.hint}" if error.hint else error.what)
 
     # --- what should have run and did not
 
     async def _overdue(self, stored: Stored) -> None:
         with contextlib.suppress(JournalError):
+            if self._shared.taken(stored):
+                await self.book.overdue(stored, "", "", self.elsewhere(stored))
+                return
             await self.book.overdue(stored, *overdue(stored, self.book, self._clock.now()))
 
     # --- for lists
+
+    def elsewhere(self, stored: Stored) -> str:
+        """Which other engine runs it, in words; "" when this one does."""
+        return self._shared.elsewhere(stored.context, stored.policy.name)
+
+    def without(self, stored: Stored) -> str:
+        """Why it is not known whether another engine runs it too, in words."""
+        return self._shared.without(stored)
 
     def behind(self, entry: Entry) -> str:
         """What a running proof waits for, in words: Velero restores one at a time, in the order they were asked for."""
@@ -293,48 +336,6 @@ class ProofRuns:
 
 class _NotYet(Exception):
     """It cannot go on now and will be tried again: why, in words."""
-
-
-def overdue(stored: Stored, book: ProofBook, now: datetime) -> tuple[str, str]:
-    """What a policy owes and did not do: since when (RFC 3339), and why in words; two empty texts when it keeps up."""
-    entries = book.entries(stored.context, stored.policy.name)
-    late = [one for one in entries if one.state is State.WAITING and _late(stored, _since(one), now)]
-    if late:
-        oldest = min(late, key=lambda one: one.queued)
-        why = oldest.waiting or stored.waiting or "it has not begun"
-        return oldest.queued, f"the proof of {oldest.subject} from {oldest.point} did not begin: {why}"
-    if stored.waiting and stored.overdue:
-        return stored.overdue_due, stored.overdue  # while nothing can be looked at, nothing is known to be over
-    if stored.waits_since is not None and _late(stored, stored.waits_since, now):
-        return rfc3339(stored.waits_since), f"nothing of it can be looked at: {stored.waiting}"
-    ended = [one for one in entries if one.state in (State.DONE, State.REFUSED) and not one.control]
-    last = {one.subject: one for one in sorted(ended, key=lambda one: one.ended)}
-    newest = max(last.values(), key=lambda one: one.ended, default=None)
-    if stored.missed_at and (newest is None or newest.ended < stored.missed_at):
-        return stored.missed_at, stored.missed_why
-    if newest is not None and (refused := _refusals(stored, last.values(), newest)):
-        one = max(refused, key=lambda one: one.ended)
-        return one.ended, f"the proof of {one.subject} from {one.point} could not be planned: {one.words}"
-    return "", ""
-
-
-def _since(one: Entry) -> datetime:
-    """From when on it could have begun."""
-    return parse_rfc3339(max(one.queued, one.after))
-
-
-def _late(stored: Stored, since: datetime, now: datetime) -> bool:
-    """Whether something waits for too long: times in which nothing of the policy begins do not count."""
-    limit = stored.policy.late_seconds
-    return (now - since).total_seconds() > limit and open_seconds(stored.policy, since, now, limit) > limit
-
-
-def _refusals(stored: Stored, last: Iterable[Entry], newest: Entry) -> list[Entry]:
-    """Workloads whose last proof was refused, whatever became of the others; one that labels found and that has had no
-    part in what was queued since is gone."""
-    named = {Subject(one.namespace, one.workload) for one in stored.policy.workloads if not one.labels}
-    found = [one for one in last if one.state is State.REFUSED]
-    return [one for one in found if one.subject in named or one.ended >= newest.queued]
 
 
 def _by(entry: Entry) -> str:

@@ -50,11 +50,13 @@ class ProofWatch:
         self._done: set[tuple[str, str, str]] = set()  # context, policy, uid: queued or left out already
         self._matched: dict[tuple[str, str], tuple[float, Stored, Matched]] = {}
 
-    async def look(self, stored: Stored, cluster: Cluster) -> None:
-        """Queue what a policy owes now. Raises ``KubeError`` and ``CronError``."""
+    async def look(self, stored: Stored, cluster: Cluster, *, leads: bool = True) -> None:
+        """Queue what a policy owes now; what follows from proofs of this engine only where it ``leads``. Raises
+        ``KubeError`` and ``CronError``."""
         await self._by_clock(stored, cluster)
-        await self._controls(stored)
-        await self._retries(stored)
+        if leads:
+            await self._controls(stored)
+            await self._retries(stored)
         await self._crowded(stored)
         if stored.policy.on_completion:
             await self._completed(stored, cluster)

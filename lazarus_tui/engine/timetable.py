@@ -10,7 +10,9 @@ from typing import Any
 
 from lazarus_tui.config import Settings
 from lazarus_tui.engine.contexts import Contexts
+from lazarus_tui.engine.election import Posts
 from lazarus_tui.engine.hub import Hub
+from lazarus_tui.engine.lease import holder_name
 from lazarus_tui.engine.mirror import Mirror
 from lazarus_tui.engine.object_status import Telling
 from lazarus_tui.engine.policies import Policies
@@ -50,9 +52,10 @@ class Timetable:
             ProofBook(journal, clock, news.set),
             Telling(journal, clock),
         )
+        posts = Posts(holder_name(journal.path), clock, self._velero_of)
         self._proofs = ProofRuns(
             self._book, runner, journal, clock, plan=agreed, clusters=clusters,
-            backups=self._backups, schedules=self._schedules,
+            backups=self._backups, schedules=self._schedules, posts=posts,
         )  # fmt: skip
         self._scheduler = Scheduler(
             self._policies, runner, journal, clock, plan=plan, clusters=clusters, proofs=self._proofs
@@ -62,7 +65,7 @@ class Timetable:
             runner, journal, clock, telling, plan=plan, in_place=settings.policies.restore_in_place
         )  # fmt: skip
         velero = self._velero_of
-        tests = ProofObjects(self._book, journal, clock, telling, velero=velero, wake=wake)
+        tests = ProofObjects(self._book, journal, clock, telling, velero=velero, wake=wake, posts=posts)
         self._objects = Objects(
             self._policies, restores, telling, clock, contexts=settings.policies.run_objects, clusters=clusters,
             wake=wake, proofs=tests,

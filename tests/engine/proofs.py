@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import itertools
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from lazarus_tui.engine.election import Posts
 from lazarus_tui.engine.policies import Policies
 from lazarus_tui.engine.proof_book import ProofBook, Stored
 from lazarus_tui.engine.proof_calls import ProofCalls
@@ -26,6 +29,7 @@ from lazarus_tui.model.objects import Backup, BackupSpec, BackupStatus, Meta, Sc
 from lazarus_tui.model.plan import Plan, PlanRefused
 from lazarus_tui.model.proof_policies import Entry, ProofPolicy, ProofPolicyRow, Selector
 from lazarus_tui.model.proofs import ProofRecord
+from lazarus_tui.model.resources import LEASES
 from lazarus_tui.model.stepping import BaseStep
 from lazarus_tui.model.steps import Observation, OperationType, Seen, StepContext
 from lazarus_tui.model.verdict import Verdict
@@ -81,7 +85,12 @@ class Answers:
     async def cluster_uid(self) -> str:
         return self.desk.world.uid
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.desk.engine.cluster, name)
+
     async def get(self, resource: Any, name: str, namespace: str = "", *, type: Any) -> Any:
+        if resource is LEASES:
+            return await self.desk.engine.cluster.get(resource, name, namespace, type=type)
         return self.desk.backups.get(name)
 
     async def list(self, resource: Any, namespace: Any = None, *, type: Any, label_selector: str = "") -> list[Any]:
@@ -93,8 +102,8 @@ class Answers:
 class Proofs:
     """``verdicts`` by point, or for "control"; ``ran``: points in the order their restores began, controls with a !."""
 
-    def __init__(self, world: World, engine: Engine) -> None:
-        self.world, self.engine = world, engine
+    def __init__(self, world: World, engine: Engine, holder: str = "") -> None:
+        self.world, self.engine, self.holder = world, engine, holder
         self.seconds, self.away, self.refusing = 30.0, False, ""
         self.verdicts: dict[str, Verdict] = {}
         self.facts: dict[str, Any] = {}  # of proofs that do not pass
@@ -109,11 +118,13 @@ class Proofs:
 
     def born(self, engine: Engine) -> None:
         self.engine, clock = engine, self.world.clock
+        self.answers = Answers(self)
+        self.posts = Posts(self.holder, clock, lambda context: "shop") if self.holder else None
         self.book = ProofBook(engine.journal, clock)
         self.runs = ProofRuns(
             self.book, engine.runner, engine.journal, clock, plan=self._plan, clusters=self._cluster,
             backups=lambda context: tuple(self.backups.values()),
-            schedules=lambda context: (self.schedules, "velero"),
+            schedules=lambda context: (self.schedules, "velero"), posts=self.posts,
         )  # fmt: skip
         self.scheduler = Scheduler(
             Policies(engine.journal, clock), engine.runner, engine.journal, clock, plan=self._plan,
@@ -144,7 +155,7 @@ class Proofs:
     async def _cluster(self, context: str) -> Any:
         if self.away:
             raise NotSent("connection refused")
-        return Answers(self)
+        return self.answers
 
     # --- what happens
 
@@ -242,15 +253,26 @@ class Proofs:
         return [one.body for one in await self.engine.journal.events_of(kind)]
 
 
+async def second(it: Proofs, folder: Path, holder: str) -> Proofs:
+    """Another engine with a journal of its own beside ``it``, on the same cluster and clock."""
+    world = copy.copy(it.world)
+    world.folder, world.engine = folder, None
+    desk = Proofs.__new__(Proofs)
+    engine = await world.boot(Proofs.kind(desk))
+    Proofs.__init__(desk, world, engine, holder)
+    desk.backups, desk.schedules, desk.workloads = it.backups, it.schedules, it.workloads
+    return desk
+
+
 @contextlib.asynccontextmanager
-async def proofs() -> AsyncIterator[Proofs]:
+async def proofs(holder: str = "") -> AsyncIterator[Proofs]:
     with fast_folder() as folder:
         world = World(folder)
         world.armed = False  # nobody armed it: the consent is the policy's
         desk = Proofs.__new__(Proofs)
         engine = await world.boot(Proofs.kind(desk))
         assert isinstance(engine.journal, Severable)
-        Proofs.__init__(desk, world, engine)
+        Proofs.__init__(desk, world, engine, holder)
         try:
             yield desk
         finally:

@@ -45,8 +45,11 @@ class Tests:
 
     __test__ = False
 
-    def __init__(self, desk: Proofs) -> None:
+    def __init__(self, desk: Proofs, *, beside: bool = False) -> None:
         self.desk = desk
+        if beside:  # another engine on the same cluster
+            self.born()
+            return
         desk.world.api.create(CRDS, yaml.safe_load(CRD.read_text()))
         desk.world.api.create(NAMESPACES, {"metadata": {"name": SPACE}})
         self.born()
@@ -56,14 +59,17 @@ class Tests:
         telling, policies = Telling(journal, clock), Policies(journal, clock)
         around: dict[str, Any] = {"plan": desk._plan}
         restores = Restores(desk.engine.runner, journal, clock, telling, in_place=(), **around)
-        self.proofs = ProofObjects(desk.book, journal, clock, telling, velero=lambda context: "velero")
+        self.proofs = ProofObjects(
+            desk.book, journal, clock, telling, velero=lambda context: "velero", posts=desk.posts
+        )  # fmt: skip
+        self.reading = Reading(desk)
         self.objects = Objects(
             policies, restores, telling, clock, contexts=(CONTEXT,), clusters=self._cluster, wake=lambda: None,
             proofs=self.proofs,
         )  # fmt: skip
 
     async def _cluster(self, context: str) -> Any:
-        return Reading(self.desk)
+        return self.reading
 
     async def look(self, times: int = 1) -> None:
         for _ in range(times):
