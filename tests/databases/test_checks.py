@@ -130,7 +130,7 @@ async def test_fingerprints_see_every_change_and_no_order(house: House, engine: 
 
 
 def _method(engine: Engine) -> str:
-    return {"postgresql": "postgresql-md5-1", "mariadb": "mysql-md5-1"}[engine.name]
+    return {"postgresql": "postgresql-sha256-1", "mariadb": "mysql-sha256-1"}[engine.name]
 
 
 @SQL

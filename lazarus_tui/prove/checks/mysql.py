@@ -18,7 +18,7 @@ from lazarus_tui.prove.wanted_data import DataCheck
 if TYPE_CHECKING:
     from pymysql.connections import Connection
 
-METHOD = "mysql-md5-1"
+METHOD = "mysql-sha256-1"
 _COLUMNS = """select column_name, data_type from information_schema.columns
  where table_schema = %s and table_name = %s order by ordinal_position"""
 _BINARY = frozenset({"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "bit", "geometry"})
@@ -167,14 +167,14 @@ class Mysql:
         return int(single(table, await self._ask(f"select count(*) from {self.quoted(table)}", what=table)))
 
     async def fingerprint(self, table: str, without: tuple[str, ...]) -> tuple[str, str]:
-        """Sum of the rows' MD5 halves, as for PostgreSQL; a row too long for the server to join is not passed over."""
+        """As for PostgreSQL (MySQL 9.7 knows MD5 no more); a row too long for the server to join is not passed over."""
         kept = [(name, kind) for name, kind in await self._columns(table) if name not in without]
         parts = []
         for name, kind in kept:
             column = self.quoted(name)
             parts.append(f"quote({f'hex({column})' if kind in _BINARY else column})")
         row = f"concat_ws(',', {', '.join(parts)})"
-        half = f"cast(conv(left(md5({row}), 16), 16, 10) as decimal(20))"
+        half = f"cast(conv(left(sha2({row}, 256), 16), 16, 10) as decimal(20))"
         statement = f"select coalesce(sum({half}), 0), coalesce(sum({row} is null), 0) from {self.quoted(table)}"
         ((total, unread),) = await self._ask(statement.replace("%", "%%"), what=table)
         if unread:

@@ -26,7 +26,7 @@ from lazarus_tui.prove.wanted_data import DataCheck
 if TYPE_CHECKING:
     import asyncpg
 
-METHOD = "postgresql-md5-1"
+METHOD = "postgresql-sha256-1"
 _COLUMNS = """select attname, format_type(atttypid, atttypmod) from pg_attribute
  where attrelid = $1::oid and attnum > 0 and not attisdropped order by attnum"""
 _FAILURES = "select coalesce(sum(checksum_failures), 0)::bigint from pg_stat_database"
@@ -137,12 +137,14 @@ class Postgresql:
         return found
 
     async def fingerprint(self, table: str, without: tuple[str, ...]) -> tuple[str, str]:
-        """Sum of the rows' MD5 halves: whatever their order, duplicates count, and versions agree."""
+        """Sum of the first 64 bits of each row's SHA-256: duplicates count, their order does not, and
+        versions agree (a server in FIPS mode refuses MD5)."""
         with _told(self._where, table):
             columns = await self._session.fetch(_COLUMNS, await self._oid(table))
             kept = [(str(name), str(kind)) for name, kind in columns if name not in without]
             row = ", ".join(f"{_name(name)}::text" for name, _ in kept)
-            half = f"('x' || left(md5(row({row})::text), 16))::bit(64)::bigint::numeric"
+            digest = f"encode(sha256(convert_to(row({row})::text, 'UTF8')), 'hex')"
+            half = f"('x' || left({digest}, 16))::bit(64)::bigint::numeric"
             total = await self._session.fetchval(f"select coalesce(sum({half}), 0)::text from {quoted(table)}")
         return hashed(f"{kept} {total}"), METHOD
 
