@@ -205,13 +205,17 @@ class Bundle:
         rows = index.get("rows")
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise Wrong(f"{CHAIN} does not list records")
-        previous, hashes = FIRST, {}
+        previous = FIRST
+        hashes: dict[str, str] = {}
         for number, row in enumerate(rows, 1):
             if row.get("number") != number or row.get("previous") != previous:
                 raise Wrong(f"the chain is cut at {number}: {plain(row.get('id'))} does not follow")
-            if not isinstance(row.get("id"), str) or row["id"] in hashes or not _DIGEST.fullmatch(str(row["sha256"])):
-                raise Wrong(f"the chain is broken at {number}")
-            previous = hashes[row["id"]] = row["sha256"]
+            name, hashed = row.get("id"), row.get("sha256")
+            if not isinstance(name, str) or name in hashes:
+                raise Wrong(f"the chain is broken at {number}: its record has no name of its own")
+            if not isinstance(hashed, str) or not _DIGEST.fullmatch(hashed):
+                raise Wrong(f"the chain is broken at {number}: there is no hash of record {plain(name)}")
+            previous = hashes[name] = hashed
         for place in (index, self.manifest):
             if place.get("count") != len(rows) or place.get("head") != previous:
                 raise Wrong(f"the end of the chain is cut: there are {len(rows)} records, not what was counted")
@@ -221,8 +225,8 @@ class Bundle:
         self.report.said.append(f"chain: {len(rows)} records, head {previous}")
 
     def records(self, rows: dict[str, dict[str, Any]]) -> None:
-        there = [name[8:-5] for name in self.own]
-        if there != sorted(map(str, self.manifest.get("records") or ())):
+        there, said = [name[8:-5] for name in self.own], self.manifest.get("records")
+        if not isinstance(said, list) or there != sorted(map(str, said)):
             raise Wrong("the bundle does not have the records that it says it has")
         for one in there:
             data, row = read(self.folder, f"records/{one}.json"), rows.get(one)
@@ -245,6 +249,8 @@ def verify(folder: str, signers: bytes | None = None, head: str = "") -> Report:
         Bundle(folder, signers, report).check(head)
     except Wrong as error:
         report.wrong.append(str(error))
+    except Exception as error:  # whatever a bundle holds, it gets an answer, and never a good one
+        report.wrong.append(f"it cannot be checked as what a bundle is: {type(error).__name__}")
     return report
 
 
