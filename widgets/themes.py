@@ -84,6 +84,7 @@ STYLES = """
 .lz--bad { color: $error; text-style: bold; }
 .lz--match { background: $lz-match; }
 .lz--cursor { background: $lz-cursor; color: $lz-cursor-text; }
+App:nocolor .lz--cursor, App:nocolor .lz--match { text-style: reverse; }
 .lz--head { color: $lz-muted; }
 
 Screen { background: $background; color: $foreground; overflow: hidden; }
@@ -92,7 +93,7 @@ Screen { background: $background; color: $foreground; overflow: hidden; }
 #footer { height: 1; dock: bottom; background: $lz-bar; }
 #body { padding: 0; }
 OverviewScreen #body { height: auto; min-height: 2; max-height: 1fr; }
-ProofsScreen #body { height: auto; min-height: 2; max-height: 1fr; }
+ProofsScreen #body, PoliciesScreen #body { height: auto; min-height: 2; max-height: 1fr; }
 OperationScreen #title { height: auto; }
 OperationScreen #log-title { height: 1; }
 OperationScreen #log { height: 26%; min-height: 4; }

@@ -128,7 +128,7 @@ def next_run(row: ProofPolicyRow, now: datetime) -> Span:
     if row.overdue:
         return span(f"{status.WARN} OVERDUE", Tone.WARN)
     if row.trouble:
-        return span(f"{status.WARN} kept", Tone.WARN)
+        return span(f"{status.WARN} held up", Tone.WARN)
     if row.next:
         return span(times.age(row.next, now))
     return span("each backup") if row.policy.on_completion else muted("by hand")
@@ -186,7 +186,7 @@ def standing_words(rows: Sequence[ProofPolicyRow]) -> list[Span]:
         (sum(one.verdict is Verdict.FAILED for one in found), f"{status.BAD} {{}} FAILED", Tone.BAD),
         (sum(_doubted(one) for one in found), f"{status.WARN} {{}} not green", Tone.WARN),
         (sum(bool(row.overdue) for row in rows), f"{status.WARN} {{}} overdue", Tone.WARN),
-        (sum(row.enabled and bool(row.trouble) for row in rows), f"{status.WARN} {{}} kept", Tone.WARN),
+        (sum(row.enabled and bool(row.trouble) for row in rows), f"{status.WARN} {{}} held up", Tone.WARN),
         (sum(one.green for one in found), f"{status.GOOD} {{}} green", Tone.GOOD),
         (sum(one.verdict is Verdict.NOT_TESTED for one in found), f"{status.WAIT} {{}} not tested", Tone.MUTED),
         (sum(not row.enabled for row in rows), f"{status.WAIT} {{}} off", Tone.MUTED),

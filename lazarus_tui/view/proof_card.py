@@ -16,12 +16,28 @@ _WIDE, _LEAST, _MOST = 140, 76, 108
 
 
 def headline(found: Proven, now: datetime) -> Line:
-    last = found.last
+    shown = found.open or found.last
     kind = found.workload.partition("/")[0] or "namespace"
     head: list[Span | str] = [" ", accent(found.title), muted(f"  {kind}   "), proofs.proof(found, now)]
-    if last is not None:
-        head += [muted("  from "), span(last.about.point, limit=80)]
+    if shown is not None and shown.about.point:
+        head += [muted("  from "), span(shown.about.point, limit=80)]
     return line(*head)
+
+
+def _instead(found: Proven, now: datetime) -> list[Line]:
+    """Where the last proof is not green: the newest other point that stands proven."""
+    if found.last is None or found.last.verdict is Verdict.PASSED or found.unnoticed:
+        return []
+    judged: dict[tuple[str, str], Run] = {}
+    for run in found.runs:
+        if run.counts and not run.about.control:
+            judged.setdefault((run.about.source, run.about.point), run)
+    good = next((run for run in judged.values() if run.verdict is Verdict.PASSED), None)
+    if good is None:
+        return []
+    age = times.coarse(good.view.ended, now)
+    return [line("   ", span(f"{status.GOOD} an older point stands proven: {good.about.point}", Tone.GOOD, 200),
+                 muted(f"  {age}"))]  # fmt: skip
 
 
 def rungs(found: Proven, now: datetime, width: int, *, whole: bool) -> list[Line]:
@@ -95,7 +111,7 @@ def card(
 
 def _card(found: Proven, now: datetime, width: int, queued: Sequence[Line], *, whole: bool) -> list[Line]:
     last = found.last
-    lines = [headline(found, now), *queued, *_climbed(found, now, width, whole=whole)]
+    lines = [headline(found, now), *_instead(found, now), *queued, *_climbed(found, now, width, whole=whole)]
     if last is not None and last.record is not None:
         lines += wrong(last.record, width)
     return lines + _controlled(found, now, width)

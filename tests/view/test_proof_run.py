@@ -54,6 +54,28 @@ def test_what_was_proven_in_another_cluster_is_no_ladder_and_no_figure_of_this_o
     assert "not in a quarantine" not in text
 
 
+def rows(*operations):
+    return proofs.gather(world.views(*operations).values(), worlds.overview().values())
+
+
+def card(*operations):
+    return "\n".join(plain(one) for one in proof_card.card(rows(*operations)[world.ORDERS], worlds.NOW, 80, 40))
+
+
+def test_where_the_newest_point_is_red_the_newest_that_stands_proven_is_named():
+    older, name = world.proof("ab" * 8, 26.0), "ka-04-daily-20261120020000"
+    assert f"✓ an older point stands proven: {name}  1d" in card(world.red(), older)
+    since = world.proof("cd" * 8, 3.0, world.ladder(world.ORDERS, 3, "gone"), verdict=Verdict.FAILED)
+    assert "stands proven" not in card(world.red(), since, older), "the same point failed since"
+    assert "stands proven" not in card(older), "it is green itself"
+    unnoticed = world.proof("ef" * 8, 0.5, world.ladder(world.ORDERS, 6), control="flip", verdict=Verdict.FAILED)
+    assert "stands proven" not in card(world.red(), older, unnoticed)
+
+
+def test_while_a_proof_runs_its_own_point_stands_beside_it():
+    assert "▶ running 41s  from ka-07-offsite-20261120093000" in card(world.red(), world.running())
+
+
 @pytest.mark.parametrize("width", [80, 200])
 def test_marks_of_the_help_stand_below_each_other(width):
     ends = {len(plain(one)) for one in helping.lines("overview", width) if plain(one).endswith(("changes", "destroys"))}
