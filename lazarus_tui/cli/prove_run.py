@@ -23,7 +23,7 @@ from lazarus_tui.cli.session import Refused, Session, say
 from lazarus_tui.link.protocol import Fault
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.plan import Plan
-from lazarus_tui.model.proofs import KIND, RUNGS, ProofView, record_of, unknown_rungs, view
+from lazarus_tui.model.proofs import KIND, RUNGS, UNKEPT, ProofView, record_of, unknown_rungs, view
 from lazarus_tui.model.verdict import Verdict
 
 # Engines that may be lost under one proof before the command gives up.
@@ -156,7 +156,8 @@ def outcome(operation: Operation) -> dict[str, Any]:
             "rpa": figures.rpa_definition if figures else "",
         },
         "clean": (operation.facts.get("prove.cleaned") or {}).get("clean"),
-        "evidence": operation.facts.get("evidence"),
+        "evidence": operation.facts.get("evidence") or None,
+        "evidence_missing": (operation.facts.get(UNKEPT) or {}).get("why"),
         "message": operation.message,
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree as Xml
 from typing import Any
 
@@ -48,6 +49,13 @@ def test_the_text_tells_every_rung_and_what_was_wrong() -> None:
     assert "recovery point actual    unknown" in text
 
 
+def test_the_text_says_which_point_it_was_and_how_old() -> None:
+    done = operation()
+    record = msgspec.structs.replace(prove_run.record_of(done.facts), point_start="2026-01-01T00:00:00Z")
+    text = proof_text(msgspec.structs.replace(done, ended="2026-01-02T03:00:00Z"), record)
+    assert f"  point {record.point}, 1d3h old at the end of the proof (begun 2026-01-01T00:00:00Z)" in text
+
+
 def test_one_object_on_stdout_says_all_a_program_needs() -> None:
     found = json.loads(as_json(prove_run.outcome(operation())))
     assert (found["verdict"], found["exit_code"], found["clean"]) == ("PASSED", 0, True)
@@ -69,15 +77,92 @@ def test_junit_has_a_case_for_every_required_rung_and_check_whatever_they_are_ca
     assert hostile.get("name") == " [31m<&\"'    ü"
     (error,) = hostile
     assert error.tag == "error"
-    (whole,) = suites["proof"]
+    whole, left, kept = suites["proof"]
     assert whole[0].tag == "error"
+    assert [case.get("name") for case in (left, kept)] == ["nothing left behind", "evidence"]
 
 
 def test_a_proof_without_a_verdict_is_an_error_for_a_pipeline_not_something_skipped() -> None:
     untested = operation(given={"require": ["exists", "data right"]})
     assert untested.verdict is Verdict.NOT_TESTED
     root = Xml.fromstring(junit(untested))
-    assert (root.get("failures"), root.get("errors"), root.get("skipped")) == ("0", "1", "1")
+    assert (root.get("failures"), root.get("errors")) == ("0", "1")
+    assert [suite.get("skipped") for suite in root] == ["1", "0", "0"]
+
+
+def lines_of_the_proof(done: Operation) -> dict[str, tuple[str, str, str]]:
+    """Of each case of the proof as a whole: what it is, its message and its text."""
+    (whole,) = [suite for suite in Xml.fromstring(junit(done)) if suite.get("name") == "proof"]
+    found = {}
+    for case in whole:
+        inside = list(case)
+        tag = (inside[0].tag, inside[0].get("message") or "", inside[0].text or "") if inside else ("passed", "", "")
+        found[case.get("name") or ""] = tag
+    return found
+
+
+def test_whatever_was_left_behind_is_a_failure_of_its_own_for_a_pipeline() -> None:
+    assert {name: tag for name, (tag, _, _) in lines_of_the_proof(operation()).items()} == {
+        "verdict": "passed", "nothing left behind": "passed", "evidence": "passed",
+    }  # fmt: skip
+    lost = {"clean": False, "words": "left behind", "leftovers": [], "lost": ["snap-1", f"snap-{HOSTILE}"]}
+    left = operation(prove__cleaned=lost)
+    assert left.verdict is Verdict.PASSED
+    assert left.exit_code == 3
+    tag, message, text = lines_of_the_proof(left)["nothing left behind"]
+    assert (tag, message) == ("failure", "snapshot snap-1 of the point is not listed any more")
+    assert [line[:15] for line in text.splitlines()] == ["snapshot snap-1", "snapshot snap- "]
+    kept = operation(prove__cleaned={"clean": False, "words": "", "kept_until": "2026-01-02T00:00:00Z"})
+    assert lines_of_the_proof(kept)["nothing left behind"][:2] == (
+        "skipped", "its quarantine is kept until 2026-01-02T00:00:00Z",
+    )  # fmt: skip
+    for broken in (OpState.LEFT_CHANGED, OpState.PARKED, OpState.FAILED):
+        done = msgspec.structs.replace(operation(), state=broken)
+        assert lines_of_the_proof(done)["nothing left behind"][0] == "error", "nobody knows"
+
+
+def test_a_proof_without_its_evidence_is_an_error_and_says_what_to_do() -> None:
+    bare = operation()
+    facts = {**bare.facts, "evidence": "", "prove.unkept": {"why": "No space left on device", "record": {}}}
+    done = msgspec.structs.replace(bare, facts=facts)
+    tag, message, _ = lines_of_the_proof(done)["evidence"]
+    assert (tag, message) == ("error", "evidence missing: No space left on device")
+    text = proof_text(done, prove_run.record_of(done.facts))
+    assert "EVIDENCE MISSING: No space left on device; next: lazarus evidence write 00000000" in text
+
+
+# Elements with the elements and attributes they may have (required ones with !): Jenkins' schema for JUnit reports.
+SCHEMA = {
+    "testsuites": ({"testsuite"}, {"name", "time", "tests", "failures", "errors"}),
+    "testsuite": ({"testcase"}, {"name!", "tests!", "failures", "errors", "skipped", "time", "timestamp"}),
+    "testcase": ({"skipped", "error", "failure"}, {"name!", "classname", "time"}),
+    "skipped": (set(), {"message"}),
+    "failure": (set(), {"type", "message"}),
+    "error": (set(), {"type", "message"}),
+}
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_junit_is_what_the_servers_of_pipelines_read(verdict: Verdict) -> None:
+    checks = [check("a", verdict), check("b"), msgspec.structs.replace(check(HOSTILE, Verdict.FAILED), summary=HOSTILE)]
+    done = operation(checks, prove__cleaned={"clean": False, "words": "", "leftovers": [], "lost": ["snap-1"]})
+    root = Xml.fromstring(junit(msgspec.structs.replace(done, started="2026-01-01T00:00:00.123456Z")))
+    for one in root.iter():
+        inside, attributes = SCHEMA[one.tag]
+        assert {each.tag for each in one} <= inside
+        assert set(one.attrib) <= {name.rstrip("!") for name in attributes}
+        assert {name.rstrip("!") for name in attributes if name.endswith("!")} <= set(one.attrib)
+        assert len(one) <= 1 or one.tag in ("testsuites", "testsuite")
+        if one.tag in ("failure", "error", "skipped"):
+            assert (one.text or "").startswith(one.attrib["message"]), "GitLab shows the text, Jenkins the message"
+    for suite in root:
+        cases = list(suite)
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", suite.attrib["timestamp"])
+        assert float(suite.attrib["time"]) == pytest.approx(sum(float(case.attrib["time"]) for case in cases), abs=0.01)
+        for count, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+            assert int(suite.attrib[count]) == len(list(suite.iter(tag)))
+    for count, tag in (("tests", "testcase"), ("failures", "failure"), ("errors", "error")):
+        assert int(root.attrib[count]) == len(list(root.iter(tag)))
 
 
 def test_junit_is_plain_ascii_without_control_characters() -> None:
