@@ -147,6 +147,9 @@ class OperationContext:
     async def kept(self, name: str) -> dict[str, Any] | None:
         return await self._around.evidence.documents.get(name)
 
+    async def forget(self, name: str) -> None:
+        await self._around.evidence.documents.remove(name)
+
     def _known(self) -> dict[str, Any]:
         """Fields every record has (requirements.md §5.4), as far as the engine knows them."""
         self._ledger.stamp()

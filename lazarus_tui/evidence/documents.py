@@ -33,6 +33,10 @@ class Documents:
         await asyncio.to_thread(lambda: write_private(private_folder(self._folder) / path.name, data))
         return path
 
+    async def remove(self, name: str) -> None:
+        """It may not be there. Raises ``OSError``."""
+        await asyncio.to_thread(self.path(name).unlink, missing_ok=True)
+
     async def get(self, name: str) -> dict[str, Any] | None:
         """None when there is none; raises ``ValueError`` when it is not what was written, and ``OSError``."""
         try:

@@ -310,6 +310,9 @@ class StepContext(Protocol):
         """That document, or None. Raises ``ValueError`` or ``OSError`` when it cannot be read."""
         ...
 
+    async def forget(self, name: str) -> None:
+        """Remove that document; there may be none."""
+
 
 class Step(Protocol):
     """One part of an operation. Observe decides; act changes through the gate; undo takes it back.

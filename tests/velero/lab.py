@@ -216,6 +216,15 @@ class Lab:
     async def kept(self, name: str) -> dict[str, Any] | None:
         return self.documents.get(name)
 
+    async def forget(self, name: str) -> None:
+        self.documents.pop(name, None)
+
+    async def artefact(self, velero: str, kind: str, name: str) -> bytes:
+        found = self.world.artefacts.get((kind, name))
+        if not isinstance(found, bytes):
+            raise StepStopped(f"{kind} of {name} could not be read: there is none")
+        return found
+
     async def fetch(self, url: str, *, limit: int, ca: str = "") -> bytes:
         self.fetched.append(url)
         kind, _, name = url.removeprefix("signed://").partition("/")

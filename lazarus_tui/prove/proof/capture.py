@@ -3,7 +3,7 @@
 Facts: ``prove.troubles`` [{where, seen, cause, advice}], ``prove.ready`` {kind/name: [ready, wanted]},
 ``prove.t9a`` (all pods scheduled), ``prove.t9`` (all images pulled), ``prove.flipped`` (why the restore is not what it
 was when it ended), ``prove.again`` (volumes that turned out to be live ones), ``prove.anew`` (claims whose volumes were
-made from nothing).
+made from nothing), ``prove.restore_log`` (see ``restore_log``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lazarus_tui.model.clock import parse_rfc3339, rfc3339
 from lazarus_tui.model.resources import DATA_DOWNLOADS, EVENTS, NAMESPACES, POD_VOLUME_RESTORES, PODS, RESTORES
 from lazarus_tui.model.stepping import BaseStep
 from lazarus_tui.model.steps import Observation, Reader, Seen, StepContext
-from lazarus_tui.prove.proof import stillness
+from lazarus_tui.prove.proof import restore_log, stillness
 from lazarus_tui.prove.proof.identity import compared
 from lazarus_tui.prove.proof.troubles import look
 
@@ -60,7 +60,7 @@ class Capture(BaseStep):
             "prove.anew": volumes["anew"],
             CAPTURED: f"{len(troubles)} troubles in {len(pods)} pods" if troubles else f"{len(pods)} pods",
         }
-        await context.remember(**facts)
+        await context.remember(**facts, **await restore_log.capture(context, self.params))
         for one in troubles[:5]:
             await context.say(": ".join(filter(None, (one["where"], one["seen"], one["cause"]))))
 

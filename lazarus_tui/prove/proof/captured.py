@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-# True of every record of a restore by Velero, so it is no news for the log of an operation.
-NEVER = "Velero's log of the restore: its results are kept, its log is not"
+from lazarus_tui.prove.proof.restore_log import LOG
 
 
 def not_captured(params: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:
@@ -30,7 +29,8 @@ def _restore(facts: Mapping[str, Any]) -> list[str]:
     if not phase:
         return ["Velero's results of the restore: it was not seen to end"]
     count = int(facts.get("restore.errors") or 0) + int(facts.get("restore.warnings") or 0)
-    missing = [NEVER]
+    log = facts.get(LOG) or {"unread": "it was not come to"}
+    missing = [f"Velero's log of the restore: {log['unread']}"] if log["unread"] else []
     if facts.get("restore.words") is None or (count and not facts.get("restore.messages")):
         missing.append(f"Velero's list of {count} errors and warnings of the restore: it could not be read")
     if facts.get("restore.unread"):

@@ -12,8 +12,8 @@ from lazarus_tui.model.proofs import LEFT, ProofRecord
 from lazarus_tui.model.stepping import BaseStep
 from lazarus_tui.model.steps import Observation, Seen, StepContext
 from lazarus_tui.prove import figures
-from lazarus_tui.prove.proof import verdict
-from lazarus_tui.prove.proof.captured import NEVER, not_captured
+from lazarus_tui.prove.proof import restore_log, verdict
+from lazarus_tui.prove.proof.captured import not_captured
 from lazarus_tui.prove.proof.compare import COMPARED
 from lazarus_tui.prove.proof.identity import IDENTITY
 from lazarus_tui.prove.proof.rungs import Evidence
@@ -72,11 +72,11 @@ class Keep(BaseStep):
 
     async def act(self, context: StepContext) -> None:
         record = msgspec.convert(context.facts[RECORD], ProofRecord)
-        found = evidence(self.params, context.facts, record)
+        found = evidence(self.params, context.facts, record) | {"restore_log": await restore_log.of_record(context)}
         for one in found["not_captured"]:
-            if one != NEVER:
-                await context.say(f"not in the evidence: {one}")
+            await context.say(f"not in the evidence: {one}")
         await context.remember(evidence=await context.evidence(found))
+        await restore_log.forget(context)
 
 
 def evidence(params: Mapping[str, Any], facts: Mapping[str, Any], record: ProofRecord) -> dict[str, Any]:

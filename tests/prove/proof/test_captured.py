@@ -8,10 +8,9 @@ import msgspec
 import pytest
 
 from lazarus_tui.model.proofs import ProofRecord
-from lazarus_tui.prove.proof.captured import NEVER, not_captured
+from lazarus_tui.prove.proof.captured import not_captured
 from lazarus_tui.prove.proof.ending import RECORD, Keep
 
-LOG = NEVER
 WHOLE: dict[str, Any] = {
     "prove.point": {"name": "nightly"},
     "prove.space": {"uid": "u"},
@@ -23,6 +22,7 @@ WHOLE: dict[str, Any] = {
     "restore.words": "PartiallyFailed; 2 errors",
     "restore.messages": [["error", "no space"], ["error", "no space"], ["warning", "exists"]],
     "restore.unread": "",
+    "prove.restore_log": {"restore": "r", "sha256": "0" * 64, "bytes": 9, "lines": 1, "cut": False, "unread": ""},
 }
 
 
@@ -37,18 +37,23 @@ WHOLE: dict[str, Any] = {
             {"restore.unread": "which volumes the point holds could not be read: gone"},
             ["which volumes the point holds"],
         ),
+        ({"prove.restore_log": None}, ["Velero's log of the restore: it was not come to"]),
+        (
+            {"prove.restore_log": {"restore": "r", "unread": "there is no RestoreLog in the bucket"}},
+            ["Velero's log of the restore: there is no RestoreLog in the bucket"],
+        ),
         ({"prove.isolation": None}, ["what the probes of the quarantine saw: they did not answer"]),
     ],
 )
 def test_what_is_missing_is_named(news: dict[str, Any], says: list[str]) -> None:
-    found = [line for line in not_captured({"source": "velero"}, {**WHOLE, **news}) if line != LOG]
+    found = not_captured({"source": "velero"}, {**WHOLE, **news})
     assert [line[: len(words)] for line, words in zip(found, says, strict=True)] == says
 
 
-def test_a_log_is_never_claimed_and_a_clean_restore_has_no_list_to_miss() -> None:
+def test_a_clean_restore_has_no_list_to_miss_and_a_set_no_log() -> None:
     clean = {**WHOLE, "restore.phase": "Completed", "restore.errors": 0, "restore.warnings": 0, "restore.messages": []}
-    assert not_captured({"source": "velero"}, clean) == [LOG]
-    assert not_captured({"source": "snapshots"}, clean) == []
+    assert not_captured({"source": "velero"}, clean) == []
+    assert not_captured({"source": "snapshots"}, {**clean, "prove.restore_log": None}) == []
 
 
 def test_what_was_never_come_to_is_not_missing() -> None:
@@ -64,14 +69,20 @@ class Context:
         record = ProofRecord(operation="op", source="velero", point="nightly", namespace="shop")
         self.facts = {**facts, RECORD: msgspec.to_builtins(record)}
         self.said: list[str] = []
-        self.kept: dict[str, Any] = {}
+        self.op, self.written, self.forgotten = "op", dict[str, Any](), ""
 
     async def say(self, text: str) -> None:
         self.said.append(text)
 
     async def evidence(self, record: dict[str, Any]) -> str:
-        self.kept = record
+        self.written = record
         return "path"
+
+    async def kept(self, name: str) -> dict[str, Any] | None:
+        return {"text": "restored"} if name == "restore-log-op" else None
+
+    async def forget(self, name: str) -> None:
+        self.forgotten = name
 
     async def remember(self, **facts: Any) -> None:
         self.facts |= facts
@@ -81,6 +92,10 @@ async def test_what_is_missing_is_in_the_record_and_in_the_log_of_the_operation(
     context = Context({**WHOLE, "restore.messages": []})
     await Keep({"source": "velero"}).act(context)  # type: ignore[arg-type]
     missing = "Velero's list of 3 errors and warnings of the restore: it could not be read"
-    assert context.kept["not_captured"] == [LOG, missing]
+    assert context.written["not_captured"] == [missing]
     assert context.said == [f"not in the evidence: {missing}"]
     assert context.facts["evidence"] == "path"
+    assert context.written["restore_log"] == {
+        "restore": "r", "sha256": "0" * 64, "bytes": 9, "lines": 1, "cut": False, "text": "restored",
+    }  # fmt: skip
+    assert context.forgotten == "restore-log-op"

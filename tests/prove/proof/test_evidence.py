@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from html import unescape
 
@@ -29,7 +30,12 @@ async def test_the_record_of_a_proof_on_its_way_to_an_auditor(monkeypatch: pytes
         [row] = rows
         assert (row.operation, row.kind, row.verdict, row.about) == (done.id, "prove.run", "PASSED", SPACE)
         record = msgspec.json.decode(store.read(row))
-        assert record["not_captured"] == ["Velero's log of the restore: its results are kept, its log is not"]
+        assert record["not_captured"] == []
+        log = record["restore_log"]
+        assert (log["bytes"], log["lines"], log["cut"]) == (len(log["text"].encode()), log["text"].count("\n"), False)
+        assert log["sha256"] == hashlib.sha256(log["text"].encode()).hexdigest()
+        assert "starting restore" in log["text"]
+        assert not list((ground.folder / "manifests").glob("*"))
         assert record["facts"]["restore.phase"] == "Completed"
         folder = ground.folder / "bundle"
         exported = export(store, rows, folder, (), "test")
