@@ -19,7 +19,7 @@ from lazarus_tui.model.clock import Clock
 
 # A person sees no more than this (reference: performance §6).
 INTERVAL = 0.1
-# Keys whose last change is remembered; older differences are answered with the whole topic.
+# Keys whose last change is remembered, older differences are answered with the whole topic; and closed topics.
 REMEMBERED = 4096
 
 
@@ -70,7 +70,8 @@ class Hub:
         self._topics: dict[str, _Topic] = {}
         self._waiting: dict[str, set[asyncio.Event]] = {}
         self._version = 1
-        self._gone: dict[str, int] = {}  # version at which a topic was closed
+        self._gone: dict[str, int] = {}  # version at which a topic was closed, oldest first
+        self._never = 1  # the same for those that never were, and for those that are forgotten
 
     def open(self, topic: str) -> None:
         """Make ``topic`` known, loading and empty; one that exists is left as it is."""
@@ -91,6 +92,8 @@ class Hub:
                 gone.flusher.cancel()
             self._version += 1
             self._gone[topic] = self._version
+            while len(self._gone) > REMEMBERED:
+                self._never = self._gone.pop(next(iter(self._gone)))
             self._wake(topic)
 
     async def stop(self) -> None:
@@ -198,7 +201,7 @@ class Hub:
         for name, version in known.items():
             entry = self._topics.get(name)
             if entry is None:
-                gone = self._gone.get(name, 1)
+                gone = self._gone.get(name, self._never)
                 if version < gone or version > self._version:
                     updates.append(_absent(name, gone))
             elif entry.version > version or version > self._version:

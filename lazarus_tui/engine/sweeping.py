@@ -103,8 +103,9 @@ class Sweeping:
         return found
 
     def _in_turn(self, context: str, op: str) -> bool:
-        before, now = self._tried.get((context, op)), self._clock.monotonic()
-        if before is not None and now - before < TRY_AGAIN:
+        now = self._clock.monotonic()
+        self._tried = {key: tried for key, tried in self._tried.items() if now - tried < TRY_AGAIN}
+        if (context, op) in self._tried:
             return False
         self._tried[context, op] = now
         return True

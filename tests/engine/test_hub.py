@@ -185,3 +185,32 @@ async def _pulled(hub: Hub, state: TopicState) -> TopicState:
         assert after is not None
         state = after
     return state
+
+
+async def test_hours_of_news_pile_up_for_nobody(hub: Hub, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A console that is stopped asked once and takes nothing; ten thousand logs come and go meanwhile."""
+    monkeypatch.setattr(hub_module, "REMEMBERED", 50)
+    hub.publish("operations", {"a": 0})
+    hub.publish("oplog/first", {"1": "x"})
+    known = {update.topic: update.version for update in await pull(hub, {"operations": 0, "oplog/first": 0})}
+    stopped = [asyncio.create_task(hub.pull({"contexts": known["operations"]}, 1e9)) for _ in range(3)]
+    await asyncio.sleep(0)
+    hub.close("oplog/first")
+    before = len(asyncio.all_tasks())
+    for n in range(10_000):
+        hub.publish("operations", {"a": n, f"op{n}": n}, [f"op{n - 100}"])
+        hub.publish(f"oplog/{n}", {"1": "x"})
+        hub.close(f"oplog/{n}")
+    await clock.advance(3600)
+    assert len(asyncio.all_tasks()) <= before + 1, "one that publishes"
+    assert len(hub._gone) <= 50
+    assert len(hub._topics["operations"].changed) <= 50
+    assert len(hub._topics) == 1
+    assert {topic: len(events) for topic, events in hub._waiting.items()} == {"contexts": 3}
+    for one in stopped:
+        one.cancel()
+    await asyncio.gather(*stopped, return_exceptions=True)
+    assert not hub._waiting
+    found = {update.topic: update for update in await pull(hub, known)}
+    assert len(found["operations"].upserts) == 101
+    assert found["oplog/first"].state == "failed", "that it is gone is told, though when is forgotten"

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from lazarus_tui.engine import oplogs
 from lazarus_tui.engine.errors import Refused
@@ -69,7 +70,7 @@ async def test_the_list_is_bounded_by_dropping_the_oldest(hub: Hub, monkeypatch:
     monkeypatch.setattr(oplogs, "MAX_OPERATIONS", 3)
     topics = OperationTopics(hub)
     for n in range(5):
-        topics.changed(operation(f"op{n}"))
+        topics.changed(operation(f"op{n}", OpState.DONE))
     _, records = await look(hub, "operations")
     assert list(records) == ["op2", "op3", "op4"]
 
@@ -112,3 +113,50 @@ async def test_logs_are_bounded_in_lines_and_in_number(hub: Hub, monkeypatch: py
     topics.said("c", lines(1, 1))
     assert not hub.has("oplog/a")
     assert hub.has("oplog/c")
+
+
+async def test_an_open_operation_stays_listed_however_many_came_after_it(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oplogs, "MAX_OPERATIONS", 3)
+    topics = OperationTopics(hub)
+    topics.changed(operation("waits", OpState.PARKED))
+    for n in range(5):
+        topics.changed(operation(f"op{n}", OpState.DONE))
+    _, records = await look(hub, "operations")
+    assert list(records) == ["waits", "op3", "op4"]
+    assert [one.id for one in topics.known()] == ["waits", "op3", "op4"]
+    topics.changed(operation("waits", OpState.DONE))
+    topics.changed(operation("op5", OpState.DONE))
+    assert [one.id for one in topics.known()] == ["op3", "op4", "op5"], "once it has ended it goes like the others"
+
+
+async def test_long_logs_make_room_for_newer_ones_and_come_back_when_asked_for(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oplogs, "MAX_TEXT", 100)
+    topics = OperationTopics(hub)
+    for op in ("a", "b", "c"):
+        topics.said(op, lines(1, 8))
+    assert not hub.has("oplog/a")
+    assert hub.has("oplog/c")
+    assert len(topics._text) == len(topics._newest) == len(topics._whole) == 2
+    await topics.fetch(Journalled(a=lines(1, 8)), "a")  # type: ignore[arg-type]
+    assert await shown(hub, "a") == list(range(1, 9))
+    topics.said("d", lines(1, 1000))
+    assert len(await shown(hub, "d")) == 1000, "the newest is whole, however long it is"
+
+
+async def test_of_a_proof_that_has_ended_the_engine_keeps_the_record_and_consoles_get_all(hub: Hub) -> None:
+    topics = OperationTopics(hub)
+    facts = {"prove.record": {"point": "nightly"}, "prove.isolation": {"closed": True}}
+    proof = replace(operation("a"), facts=facts)
+    topics.changed(proof)
+    assert topics.known()[0].facts == facts
+    topics.changed(replace(proof, state=OpState.DONE))
+    assert topics.known()[0].facts == {"prove.record": {"point": "nightly"}}
+    other = OperationTopics(hub)
+    other.listed([replace(proof, state=OpState.DONE)])
+    assert other.known()[0].facts == {"prove.record": {"point": "nightly"}}
+    _, records = await look(hub, "operations")
+    assert records["a"]["facts"] == facts
