@@ -13,6 +13,7 @@ from lazarus_tui.model.plan import Params, PlanRefused
 from lazarus_tui.model.proofs import RUNGS
 from lazarus_tui.model.quantities import QuantityError
 from lazarus_tui.model.quantities import parse as quantity
+from lazarus_tui.prove import overrides
 from lazarus_tui.prove.definitions import SANDBOX_CONTEXT, SHOP
 from lazarus_tui.prove.rules import Allowed, allowed
 from lazarus_tui.prove.rules.table import TABLE
@@ -122,7 +123,7 @@ def _can_be_freed(one: Allowed) -> None:
     free = sorted({rule.id for rule in TABLE if not rule.stern}, key=lambda name: int(name.removeprefix("S")))
     if not rules:
         raise PlanRefused(f"there is no rule {one.rule!r} of objects", where="allow", hint=f"one of {', '.join(free)}")
-    if all(rule.stern for rule in rules):
+    if all(rule.stern for rule in rules) and not (one.rule == overrides.RULE and overrides.is_one(one.what)):
         what = f"rule {one.rule} has no exceptions: it keeps the quarantine closed"
         raise PlanRefused(what, where="allow", hint="see docs/rules.md")
 

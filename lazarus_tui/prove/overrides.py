@@ -1,48 +1,294 @@
-"""Policies of the whole cluster that may open a quarantine for pods with certain labels, which no probe has (S2)."""
+"""Policies of the whole cluster that may open a quarantine, which its own policies cannot override (S2).
+
+Each is asked three things: does it select pods of the quarantine, by the namespace's labels and name; does it let them
+out; and where to. Labels of the copy's pods are not known, so a policy that selects by them may select some. What is
+not understood may open it: nothing is taken for closed that was not evaluated.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
+import msgspec
+
 from lazarus_tui.kube.errors import Forbidden, NotFound
+from lazarus_tui.model.objects import LabelSelector
 from lazarus_tui.model.resources import Resource
+from lazarus_tui.model.scope import selects
 from lazarus_tui.model.steps import Reader
+from lazarus_tui.prove import selectors
+from lazarus_tui.prove.proof.kinds import kinds
 
-_KINDS = (
-    Resource("cilium.io", "v2", "ciliumclusterwidenetworkpolicies", "CiliumClusterwideNetworkPolicy", namespaced=False),
-    Resource("crd.projectcalico.org", "v1", "globalnetworkpolicies", "GlobalNetworkPolicy", namespaced=False),
-    Resource("policy.networking.k8s.io", "v1alpha1", "adminnetworkpolicies", "AdminNetworkPolicy", namespaced=False),
-    Resource(
-        "policy.networking.k8s.io", "v1alpha2", "clusternetworkpolicies", "ClusterNetworkPolicy", namespaced=False
-    ),
-)
+Object = Mapping[str, Any]
+Where = tuple[str, int]  # an address or a network, and a port
+
+_NET = "policy.networking.k8s.io"
+CILIUM = Resource("cilium.io", "v2", "ciliumclusterwidenetworkpolicies", "CiliumClusterwideNetworkPolicy", False)
+CALICO = Resource("crd.projectcalico.org", "v1", "globalnetworkpolicies", "GlobalNetworkPolicy", False)
+CALICO_3 = Resource("projectcalico.org", "v3", "globalnetworkpolicies", "GlobalNetworkPolicy", False)
+ADMIN = Resource(_NET, "v1alpha1", "adminnetworkpolicies", "AdminNetworkPolicy", False)
+BASELINE = Resource(_NET, "v1alpha1", "baselineadminnetworkpolicies", "BaselineAdminNetworkPolicy", False)
+CLUSTER = Resource(_NET, "v1alpha2", "clusternetworkpolicies", "ClusterNetworkPolicy", False)
+ANTREA = Resource("crd.antrea.io", "v1beta1", "clusternetworkpolicies", "ClusterNetworkPolicy", False)
+RULE = "S2"
+EVERY, SOME, PERHAPS = "every pod of it", "pods of it with certain labels, which no probe has", "perhaps pods of it"
+_REFUSING = ("Deny", "Drop", "Reject", "Log")
+_ANYWHERE, _HTTPS = "anywhere", 443
 
 
-async def opening(reader: Reader) -> list[str]:
-    """One sentence for each kind with policies that let something out, and one for all that may not be read."""
-    found, unread = [], []
-    for kind in _KINDS:
+@dataclass(frozen=True, slots=True)
+class Space:
+    """The quarantine as policies select it. ``dns``: the plan lets names out, so a way to port 53 opens nothing."""
+
+    name: str
+    labels: Mapping[str, str]
+    dns: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A policy that lets something out. ``who``: EVERY, SOME or PERHAPS; ``to`` in words; ``places`` to try."""
+
+    policy: str  # plural.group/name
+    kind: str
+    name: str
+    who: str
+    to: tuple[str, ...]
+    places: tuple[Where, ...] = ()
+
+    @property
+    def words(self) -> str:
+        more = f" and {len(self.to) - 4} more" if len(self.to) > 4 else ""
+        return f"{self.kind} {self.name} lets {self.who} out to {', '.join(self.to[:4])}{more}"
+
+
+@dataclass(frozen=True, slots=True)
+class Openings:
+    """``unread``: kinds that are served and may not be listed (plural.group)."""
+
+    found: tuple[Opening, ...]
+    unread: tuple[str, ...] = ()
+
+    def unshown(self, allowed: Iterable[str]) -> list[str]:
+        """Why the quarantine is not shown closed, one sentence each; ``allowed``: globs of what the plan lets stand."""
+        globs = tuple(allowed)
+        told = [one.words for one in self.found if not free(one.policy, globs)]
+        return told + [f"{one} cannot be read (missing right: list)" for one in self.unread if not free(one, globs)]
+
+
+def free(what: str, globs: Iterable[str]) -> bool:
+    """Whether the plan lets a policy, or a whole kind of them, stand."""
+    kind = what.partition("/")[0]
+    return any(fnmatchcase(what, glob) if "/" in glob else glob == kind for glob in globs)
+
+
+def allowed(exceptions: Iterable[Any]) -> list[str]:
+    """What of a plan's exceptions (``rules.options.Allowed``) lets a policy of the whole cluster stand."""
+    return [one.what for one in exceptions if one.rule == RULE and is_one(one.what)]
+
+
+def is_one(what: str) -> bool:
+    """Whether an exception names policies of this table: the kind in full, the name perhaps as a glob."""
+    return what.partition("/")[0] in {kind.group_resource for kind in _JUDGES}
+
+
+async def openings(reader: Reader, space: Space) -> Openings:
+    """All of them, read fresh. Raises ``KubeError``."""
+    found: dict[Resource, list[Opening]] = {}
+    closed: list[Resource] = []
+    for kind, judge in _JUDGES.items():
         try:
             every = await reader.list(kind, type=dict)
         except NotFound:
             continue
         except Forbidden:
-            unread.append(kind.plural)
+            closed.append(kind)
             continue
-        names = sorted(str(one["metadata"]["name"]) for one in every if _lets_out(one))
-        if names:
-            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-            found.append(
-                f"{kind.kind} {', '.join(names[:3])}{more} may let pods out by their labels, also those of the copy:"
-                " no probe has these labels, so what they open is not seen"
-            )
-    if unread:
-        found.append(f"{', '.join(unread)} cannot be read: whether one opens the quarantine for some pods is not known")
+        ordered = sorted(every, key=lambda one: str(one["metadata"]["name"]))
+        if ordered:
+            found[kind] = [opening for one in ordered for opening in _of(kind, one, judge(one, space))]
+    if CALICO in found:  # its own API server shows the same objects again
+        found.pop(CALICO_3, None)
+        closed = [kind for kind in closed if kind != CALICO_3]
+    elif CALICO_3 in found:
+        closed = [kind for kind in closed if kind != CALICO]
+    return Openings(tuple(one for each in found.values() for one in each), tuple(await _served(reader, closed)))
+
+
+async def _served(reader: Reader, closed: list[Resource]) -> list[str]:
+    """Who has no right to list a kind is refused whether or not there is one."""
+    if not closed:
+        return []
+    known = await kinds(reader)
+    there = [kind for kind in closed if known.plural(kind.group, kind.plural) or kind.group in known.silent]
+    return [kind.group_resource for kind in there]
+
+
+def _of(kind: Resource, policy: Object, ways: list[tuple[str, str, tuple[Where, ...]]]) -> list[Opening]:
+    if not ways:
+        return []
+    name = str(policy["metadata"]["name"])
+    who = next(one for one in (EVERY, SOME, PERHAPS) if one in {way[0] for way in ways})
+    to = tuple(dict.fromkeys(way[1] for way in ways))
+    places = tuple(dict.fromkeys(place for way in ways for place in way[2]))
+    return [Opening(f"{kind.group_resource}/{name}", kind.kind, name, who, to, places)]
+
+
+Ways = list[tuple[str, str, tuple[Where, ...]]]  # who, where to in words, places to try
+
+
+def _admin(policy: Object, space: Space) -> Ways:
+    """Pass and the baseline leave it to the NetworkPolicies, which refuse. Only the admin tier comes before them."""
+    spec = policy.get("spec") or {}
+    if spec.get("tier") == "Baseline":
+        return []
+    subject = spec.get("subject") or {}
+    chosen = subject.get("pods") or {}
+    inside = _selected(subject.get("namespaces", chosen.get("namespaceSelector")), space.labels)
+    if inside is False:
+        return []
+    pods = chosen.get("podSelector") or {}
+    who = PERHAPS if inside is None else SOME if pods.get("matchLabels") or pods.get("matchExpressions") else EVERY
+    rules = [one for one in spec.get("egress") or () if one.get("action") in ("Allow", "Accept")]
+    return [(who, *_peers(one)) for one in rules if not (space.dns and _only_names(one.get("ports") or ()))]
+
+
+def _peers(rule: Object) -> tuple[str, tuple[Where, ...]]:
+    ports = _numbers(rule.get("ports") or ())
+    words: list[str] = []
+    networks: list[str] = []
+    for peer in rule.get("to") or ():
+        networks += [str(one) for one in peer.get("networks") or ()]
+        words += [str(one) for one in (*(peer.get("networks") or ()), *(peer.get("domainNames") or ()))]
+        words += [f"{kind} by labels" for kind in ("namespaces", "pods", "nodes") if kind in peer]
+    where = ", ".join(dict.fromkeys(words)) or _ANYWHERE
+    return _at(where, ports), tuple((one, port) for one in networks for port in ports or [_HTTPS])
+
+
+def _calico(policy: Object, space: Space) -> Ways:
+    spec = policy.get("spec") or {}
+    if "Egress" not in (spec.get("types") or ["Egress"]):
+        return []
+    known = {"projectcalico.org/namespace": space.name, "projectcalico.org/orchestrator": "k8s"}
+    of_space = {**space.labels, "projectcalico.org/name": space.name}
+    inside = selectors.evaluate(str(spec.get("namespaceSelector") or ""), of_space, whole=True)
+    pods = selectors.evaluate(str(spec.get("selector") or ""), known, whole=False)
+    accounts = str(spec.get("serviceAccountSelector") or "")
+    if inside is False or pods is False:
+        return []
+    who = PERHAPS if inside is None else SOME if pods is None or accounts else EVERY
+    rules = [one for one in spec.get("egress") or () if one.get("action") not in _REFUSING]
+    return [(who, *_destination(one)) for one in rules if not (space.dns and _names_port(one.get("destination") or {}))]
+
+
+def _destination(rule: Object) -> tuple[str, tuple[Where, ...]]:
+    if rule.get("action") == "Pass":
+        return "what the next tier or the profile of the namespace lets through", ()
+    found = rule.get("destination") or {}
+    ports = [one for one in found.get("ports") or () if isinstance(one, int)]
+    nets = [str(one) for one in found.get("nets") or ()]
+    words = [*nets, *(f"{key} {found[key]}" for key in ("selector", "namespaceSelector", "domains") if found.get(key))]
+    words += [f"service {found['services'].get('name')}"] if found.get("services") else []
+    return _at(", ".join(words) or _ANYWHERE, ports), tuple((net, port) for net in nets for port in ports or [_HTTPS])
+
+
+def _cilium(policy: Object, space: Space) -> Ways:
+    """What has a destination is an allowance; refusals are in ``egressDeny``, and an empty rule allows nothing."""
+    found: Ways = []
+    for spec in [policy.get("spec") or {}, *(policy.get("specs") or ())]:
+        who = "" if "nodeSelector" in spec else _endpoints(spec.get("endpointSelector"), space)
+        for way in spec.get("egress") or () if who else ():
+            ports = [one for part in way.get("toPorts") or () for one in part.get("ports") or ()]
+            numbers = [int(one["port"]) for one in ports if str(one.get("port") or "").isdigit()]
+            if not any(key.startswith("to") for key in way) or (space.dns and numbers and set(numbers) == {53}):
+                continue
+            nets = [str(one) for one in way.get("toCIDR") or ()]
+            nets += [str(one.get("cidr")) for one in way.get("toCIDRSet") or () if one.get("cidr")]
+            words = [*nets, *(str(one) for one in way.get("toEntities") or ())]
+            words += [key for key in ("toEndpoints", "toServices", "toFQDNs", "toGroups", "toNodes") if key in way]
+            places = tuple((net, port) for net in nets for port in numbers or [_HTTPS])
+            found.append((who, _at(", ".join(words) or _ANYWHERE, numbers), places))
     return found
 
 
-def _lets_out(policy: Any) -> bool:
-    """Whether any of its ways out is not a refusal; Cilium's allow without saying so."""
-    specs = [policy.get("spec") or {}, *(policy.get("specs") or ())]
-    ways = [way for spec in specs for way in spec.get("egress") or ()]
-    return any(str(way.get("action") or "Allow") not in ("Deny", "Log") for way in ways)
+def _endpoints(selector: Any, space: Space) -> str:
+    """Who is selected; "" for nobody of the quarantine. Labels of its namespace are known, those of pods are not."""
+    known = {"io.kubernetes.pod.namespace": space.name}
+    known |= {f"io.cilium.k8s.namespace.labels.{key}": value for key, value in space.labels.items()}
+    wanted = _parsed({key: (selector or {}).get(key) for key in ("matchLabels", "matchExpressions")})
+    if wanted is None:
+        return PERHAPS
+    labels = {_bare(key): value for key, value in (wanted.match_labels or {}).items()}
+    asked = [msgspec.structs.replace(one, key=_bare(one.key)) for one in wanted.match_expressions or ()]
+    of_space = {key: value for key, value in labels.items() if _of_namespace(key)}
+    parts = [one for one in asked if _of_namespace(one.key)]
+    answer = selects(LabelSelector(match_labels=of_space, match_expressions=parts), known)
+    if answer is False:
+        return ""
+    return PERHAPS if answer is None else SOME if len(of_space) < len(labels) or len(parts) < len(asked) else EVERY
+
+
+def _bare(key: str) -> str:
+    """Without the source: ``k8s:app`` is ``app``, where Cilium knows labels of several."""
+    return key.partition(":")[2] if key.startswith(("k8s:", "any:")) else key
+
+
+def _of_namespace(key: str) -> bool:
+    return key == "io.kubernetes.pod.namespace" or key.startswith("io.cilium.k8s.namespace.labels.")
+
+
+def _unknown(policy: Object, space: Space) -> Ways:
+    """A kind whose selectors are not evaluated: what has a way out that is no refusal may open it."""
+    rules = (policy.get("spec") or {}).get("egress") or ()
+    return [(PERHAPS, _ANYWHERE, ()) for one in rules if one.get("action") not in _REFUSING]
+
+
+def _nothing(policy: Object, space: Space) -> Ways:
+    """It speaks last: every pod of the quarantine is under a NetworkPolicy, so it is never asked."""
+    return []
+
+
+def _selected(selector: Any, labels: Mapping[str, str]) -> bool | None:
+    wanted = _parsed(selector)
+    return None if wanted is None else selects(wanted, labels)
+
+
+def _parsed(selector: Any) -> LabelSelector | None:
+    try:
+        return msgspec.convert(selector if isinstance(selector, Mapping) else {}, LabelSelector)
+    except msgspec.ValidationError:
+        return None
+
+
+def _numbers(ports: Iterable[Object]) -> list[int]:
+    """Of ``portNumber {port}`` (v1alpha1) and ``{protocol: {destinationPort {number}}}`` (v1alpha2)."""
+    found = []
+    for one in ports:
+        places = [one.get("portNumber") or {}]
+        places += [part.get("destinationPort") or {} for part in one.values() if isinstance(part, Mapping)]
+        found += [int(place[key]) for place in places for key in ("port", "number") if isinstance(place.get(key), int)]
+    return found
+
+
+def _only_names(ports: Iterable[Object]) -> bool:
+    every = list(ports)
+    return bool(every) and len(_numbers(every)) == len(every) and set(_numbers(every)) == {53}
+
+
+def _names_port(destination: Object) -> bool:
+    ports = destination.get("ports") or ()
+    return bool(ports) and all(one == 53 for one in ports)
+
+
+def _at(where: str, ports: Iterable[int]) -> str:
+    told = ", ".join(str(one) for one in ports)
+    return f"{where} port {told}" if told else where
+
+
+_JUDGES: Mapping[Resource, Callable[[Object, Space], Ways]] = {
+    CILIUM: _cilium, CALICO: _calico, CALICO_3: _calico, ADMIN: _admin, CLUSTER: _admin, BASELINE: _nothing,
+    ANTREA: _unknown,
+}  # fmt: skip

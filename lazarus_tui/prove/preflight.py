@@ -66,11 +66,20 @@ async def look(reader: Reader, contents: Contents, ruling: Ruling, wanted: Asked
     found.warnings += spare.warnings(volumes, contents, ruling.created.get("persistentvolumeclaims", ()), altered)
     found.warnings += await room.shortage(reader, need)
     meta = bodies.namespace(quarantine({"op": op}), now)["metadata"]
-    labels = {**meta["labels"], "kubernetes.io/metadata.name": meta["name"]}
+    labels = {**meta["labels"], **bodies.marks(op), "kubernetes.io/metadata.name": meta["name"]}
     kinds = {*ruling.created, "networkpolicies.networking.k8s.io"}
     found.warnings += await admission.seen_by(reader, labels, kinds)
-    found.warnings += await overrides.opening(reader)
+    found.warnings += await _opened(reader, meta["name"], labels, wanted)
     return found
+
+
+async def _opened(reader: Reader, name: str, labels: Mapping[str, str], wanted: Asked) -> list[str]:
+    """What policies of the whole cluster would open: the proof looks again, and cannot be green with one of them."""
+    space = overrides.Space(name, labels, dns=bool(wanted.network.get("dns")))
+    seen = await overrides.openings(reader, space)
+    allowed = overrides.allowed(wanted.allow)
+    told = [f"{one.words}, which is let stand" for one in seen.found if one.words not in seen.unshown(allowed)]
+    return [*told, *(f"cannot be shown closed: {one}" for one in seen.unshown(allowed))]
 
 
 async def _altering(reader: Reader, velero: str, warnings: list[str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 from lazarus_tui.model.labels import EXCLUDE_LABEL
 from lazarus_tui.model.quantities import parse
 from lazarus_tui.model.resources import LIMIT_RANGES, NAMESPACES, NETWORKPOLICIES, PODS, QUOTAS, Resource
+from lazarus_tui.model.stepping import OPERATION_LABEL
 from lazarus_tui.prove.quarantine import names
 from lazarus_tui.prove.quarantine.names import Quarantine
 
@@ -34,6 +35,11 @@ def namespace(wanted: Quarantine, now: datetime) -> Object:
         **_NO_MESH_LABELS,
     }
     return _made(NAMESPACES, wanted, wanted.name, {"annotations": dict(_NO_MESH_NOTES)}, labels)
+
+
+def marks(op: str) -> Object:
+    """Labels that the gate adds to whatever an operation makes."""
+    return {OPERATION_LABEL: op[:8], "app.kubernetes.io/managed-by": "lazarus"}
 
 
 def quota(wanted: Quarantine) -> Object:

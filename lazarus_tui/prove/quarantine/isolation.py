@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lazarus_tui.model.resources import NETWORKPOLICIES
+from lazarus_tui.model.resources import NAMESPACES, NETWORKPOLICIES
 from lazarus_tui.model.stepping import BaseStep
 from lazarus_tui.model.steps import Observation, Seen, StepContext
+from lazarus_tui.prove import overrides
 from lazarus_tui.prove.quarantine import bodies, names, probing
-from lazarus_tui.prove.quarantine.targets import targets
+from lazarus_tui.prove.quarantine.targets import opened_by, targets
 
 # Seconds a CNI gets to put policies into effect, and between two rounds of probes.
 SETTLES, PAUSE = 30.0, 2.0
@@ -17,7 +18,8 @@ SETTLES, PAUSE = 30.0, 2.0
 
 class Isolation(BaseStep):
     """Facts: ``prove.isolation`` {closed: bool | null, words, rounds, probes: [{kind, what, target, expected, seen,
-    seconds, answers, words}]}; with ``again`` it is ``prove.isolation_after``. Anything but closed ends the step."""
+    seconds, answers, words, protocol, family}], policies: [what policies of the whole cluster open, in words]}; with
+    ``again`` it is ``prove.isolation_after``. Anything but closed ends the step."""
 
     name, title = "isolation", "Show that the quarantine is closed"
     poll, limit = 1.0, 300.0
@@ -34,7 +36,9 @@ class Isolation(BaseStep):
         if found["closed"]:
             return Observation(Seen.DONE, found["words"])
         hint = "use a CNI that enforces NetworkPolicies, or see which policy opens it: kubectl get networkpolicies -A"
-        if found["closed"] is None:
+        if found["closed"] is None and found["words"].startswith(probing.UNSHOWN):
+            hint = 'change the policy, or let it stand: --allow "S2:PLURAL.GROUP/NAME:UNTIL:REASON"'
+        elif found["closed"] is None:
             hint = f"kubectl -n {self.wanted.name} exec {names.DIALER} -- nc -z -w 3 ADDRESS PORT"
         return Observation(Seen.FAILED, f"isolation not enforced: {found['words']}", hint=hint)
 
@@ -46,18 +50,33 @@ class Isolation(BaseStep):
 
         With ``again`` they have been in effect before: a way that is open then is open, and is not tried anew.
         """
-        clock, rounds = context.clock, 0
+        clock, rounds, wanted = context.clock, 0, self.wanted
         end = clock.monotonic() + SETTLES
-        ways = await targets(context, self.wanted, await probing.environment(context.reader, self.wanted))
+        wide = await self._wide(context)
+        unshown = wide.unshown(wanted.beside)
+        more = opened_by(wide.found, wanted.beside)
+        ways = await targets(context, wanted, await probing.environment(context.reader, wanted), more)
         while True:
             rounds += 1
-            found = await probing.tried(context.reader, clock, self.wanted, ways)
-            if found.closed and (opening := await self._opening(context)):
-                found = probing.opened(found, opening)
+            found = await probing.tried(context.reader, clock, wanted, ways)
             over = found.closed or (self.again and found.closed is False)
+            if found.closed and (opening := await self._opening(context)):
+                found, over = probing.opened(found, opening), self.again
+            elif found.closed and unshown:
+                found = probing.unshown(found, unshown)
             if over or clock.monotonic() >= end:
-                return probing.record(found, rounds)
+                return {**probing.record(found, rounds), "policies": [one.words for one in wide.found]}
             await clock.sleep(PAUSE)
+
+    async def _wide(self, context: StepContext) -> overrides.Openings:
+        """By the labels that the namespace really has: a webhook may have added some."""
+        found = await context.reader.get(NAMESPACES, self.wanted.name, type=dict)
+        labels = {
+            "kubernetes.io/metadata.name": self.wanted.name,
+            **((found or {}).get("metadata") or {}).get("labels", {}),
+        }
+        space = overrides.Space(self.wanted.name, labels, dns=self.wanted.dns)
+        return await overrides.openings(context.reader, space)
 
     async def _opening(self, context: StepContext) -> list[str]:
         """Policies of others that let something through: for pods that the probes are none of, perhaps."""

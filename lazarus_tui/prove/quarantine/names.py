@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lazarus_tui.model.resources import Resource
+from lazarus_tui.prove import overrides
+from lazarus_tui.prove.rules.options import allowed_before
 
 QUARANTINE = "lazarus.io/quarantine"
 """Label of the namespace: "true"."""
@@ -84,6 +86,7 @@ class Quarantine:
     ``restore`` and ``modifiers`` name the Restore and its ConfigMap in Velero's namespace; ``handles`` are identities
     of live storage that nothing in the quarantine may be; ``points`` the snapshots the proof restores from. ``inside``
     lets its pods talk to each other, ``dns`` lets them ask the cluster's name server; both are closed to the outside.
+    ``beside``: globs of policies of the whole cluster that the plan lets stand (see ``prove.overrides``).
     """
 
     op: str
@@ -102,6 +105,7 @@ class Quarantine:
     inside: bool = True
     dns: bool = False
     custom: tuple[Custom, ...] = ()
+    beside: tuple[str, ...] = ()
 
     @property
     def labels(self) -> dict[str, str]:
@@ -141,6 +145,7 @@ def quarantine(params: Mapping[str, Any]) -> Quarantine:
         inside=bool(network.get("inside", True)),
         dns=bool(network.get("dns", False)),
         custom=tuple(_custom(one) for one in params.get("custom") or ()),
+        beside=tuple(overrides.allowed(allowed_before(params.get("allow")))),
     )
 
 

@@ -21,6 +21,7 @@ _PATIENCE = 15.0
 _AT_ONCE = 12
 _LONGEST_WORDS = 160
 UNKNOWN = "unknown"
+UNSHOWN = "isolation is not shown for what policies of the whole cluster open:"
 # How busybox and others say that nobody answered, that no such name is known, and that nothing was tried.
 _SILENT = ("timed out", "timeout", "no servers could be reached", "unreachable", "no route", "not permitted")
 _NO_SUCH = ("nxdomain", "can't find", "can't resolve")
@@ -152,6 +153,11 @@ def opened(found: Isolation, policies: Sequence[str]) -> Isolation:
     """No probe got through, but policies of others, which need not be about the probes, open something."""
     words = f"it is not closed: network policies that this proof did not make open it: {', '.join(policies)}"
     return Isolation(False, words, found.probes)
+
+
+def unshown(found: Isolation, why: Sequence[str]) -> Isolation:
+    """No probe got through, but that does not show it: policies of the whole cluster may open it for other pods."""
+    return Isolation(None, f"{UNSHOWN} {'; '.join(why)}", found.probes)
 
 
 def record(found: Isolation, rounds: int) -> dict[str, Any]:

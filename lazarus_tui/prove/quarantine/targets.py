@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import Any
 
 from lazarus_tui.kube.errors import Forbidden, NotFound
 from lazarus_tui.model.resources import NODES, PODS, SERVICES, SLICES, Resource
 from lazarus_tui.model.steps import Reader, StepContext
+from lazarus_tui.prove.overrides import Opening, free
 from lazarus_tui.prove.quarantine import names
 from lazarus_tui.prove.quarantine.names import Quarantine
 
@@ -22,6 +24,9 @@ IPV4, IPV6 = "IPv4", "IPv6"
 SECONDS = 2
 # Ways to services tried in one round and family at most: each is a command in the dialer.
 MOST_SERVICES = 16
+# Ways by what policies of the whole cluster open, and the shortest prefix of a network of which one address is tried.
+MOST_OPENED = 8
+_LARGEST = {4: 8, 6: 32}
 # Where clouds give out credentials, and the port of a node's kubelet.
 METADATA, METADATA_6, KUBELET = "169.254.169.254", "fd00:ec2::254", 10250
 # Somebody on the IPv6 internet who takes connections from everybody.
@@ -68,9 +73,11 @@ def family(address: str) -> str:
     return IPV6 if ":" in address else IPV4
 
 
-async def targets(context: StepContext, wanted: Quarantine, env: Mapping[str, str]) -> list[Target]:
+async def targets(
+    context: StepContext, wanted: Quarantine, env: Mapping[str, str], more: Iterable[Target] = ()
+) -> list[Target]:
     """All ways to try, in every family of addresses that the dialer has; ``env`` is its environment, which tells it
-    where the API server is."""
+    where the API server is; ``more``: what policies of the whole cluster open."""
     space = context.facts.get("prove.space") or {}
     reader = context.reader
     listeners = [str(one) for one in space.get("listeners") or [space.get("listener") or ""]]
@@ -80,10 +87,32 @@ async def targets(context: StepContext, wanted: Quarantine, env: Mapping[str, st
     found += await _production(reader, wanted)
     found += _outside(wanted)
     found += await _dns(reader, wanted)
-    found += await _kubelets(reader, wanted)
+    found += [*await _kubelets(reader, wanted), *more]
     fit = [one for one in found if one.family in {"", *families}]
     first = {(one.host, one.port, one.protocol): one for one in reversed(fit)}
     return [one for one in fit if first[(one.host, one.port, one.protocol)] is one]
+
+
+def opened_by(openings: Iterable[Opening], beside: Sequence[str]) -> list[Target]:
+    """An address of each network that a policy opens, the first in it; where the plan lets it stand it is recorded."""
+    found = []
+    for one in openings:
+        expected = EITHER if free(one.policy, beside) else CLOSED
+        for network, port in one.places:
+            if address := _first(network):
+                found.append(Target("policy", f"what {one.kind} {one.name} opens", address, port, expected))
+    return found[:MOST_OPENED]
+
+
+def _first(network: str) -> str:
+    """ "" for what is no network, or so large that an address of it says nothing."""
+    try:
+        found = ip_network(network, strict=False)
+    except ValueError:
+        return ""
+    if found.prefixlen < _LARGEST[found.version]:
+        return ""
+    return str(found[0] if found.num_addresses == 1 else found[1])
 
 
 async def _api_server(reader: Reader, wanted: Quarantine, env: Mapping[str, str]) -> list[Target]:

@@ -12,6 +12,8 @@ IMAGE = "lazarus.dev/web:1"
 CUSTOM: dict[str, tuple[str, bool]] = {
     "HTTPRoute": ("httproutes", True),
     "CiliumNetworkPolicy": ("ciliumnetworkpolicies", True),
+    "AdminNetworkPolicy": ("adminnetworkpolicies", False),
+    "GlobalNetworkPolicy": ("globalnetworkpolicies", False),
     "Cluster": ("clusters", True),
     "ScheduledBackup": ("scheduledbackups", True),
     "PostgresCluster": ("postgresclusters", True),

@@ -64,6 +64,18 @@ def ways_in() -> Iterable[Application]:
         (thing("cilium.io/v2", "CiliumNetworkPolicy", "open", spec={"egress": [{"toEntities": ["all"]}]}),),
         (("S2", "skip", "ciliumnetworkpolicies.cilium.io/open"),),
     )
+    everybody = {"subject": {"namespaces": {}}, "priority": 1}
+    yield Application(
+        "admin-policy",
+        (thing("policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy", "open", spec={
+            **everybody, "egress": [{"action": "Allow", "to": [{"networks": ["0.0.0.0/0"]}]}]}),),
+        (("S2", "skip", "adminnetworkpolicies.policy.networking.k8s.io/open"),),
+    )  # fmt: skip
+    yield Application(
+        "global-policy",
+        (thing("crd.projectcalico.org/v1", "GlobalNetworkPolicy", "open", spec={"egress": [{"action": "Allow"}]}),),
+        (("S2", "skip", "globalnetworkpolicies.crd.projectcalico.org/open"),),
+    )
     yield Application(
         "external-dns",
         (service(notes={"external-dns.alpha.kubernetes.io/hostname": "shop.example.com"}),),

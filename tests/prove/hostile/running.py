@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from tests.prove.hostile.build import (
     IMAGE,
     Application,
+    pod_spec,
     service,
     thing,
     workload,
@@ -29,6 +30,10 @@ def by_itself() -> Iterable[Application]:
         ),
         (("S6", "suspend", "jobs.batch/migrate"), ("S6", "left", "jobs.batch/done")),
     )
+    old = thing("v1", "ReplicationController", "old", spec={
+        "replicas": 2, "selector": {"app": "old"},
+        "template": {"metadata": {"labels": {"app": "old"}}, "spec": pod_spec(hostNetwork=True)}})  # fmt: skip
+    yield Application("replication-controller", (old,), (("S3", "change", "replicationcontrollers/old"),))
     consumer = workload(name="mailer")
     consumer["metadata"]["labels"]["lazarus/role"] = "consumer"
     yield Application("consumer", (consumer,), (("S15", "suspend", "deployments.apps/mailer"),))

@@ -8,6 +8,7 @@ import pytest
 
 from lazarus_tui.model.operation import OpState
 from lazarus_tui.model.resources import (
+    CRDS,
     LIMIT_RANGES,
     NAMESPACES,
     NETWORKPOLICIES,
@@ -15,11 +16,13 @@ from lazarus_tui.model.resources import (
     QUOTAS,
     RESTORES,
     SERVICES,
+    Resource,
 )
 from lazarus_tui.prove.proof.preflight import Preflight
 from lazarus_tui.prove.quarantine import bodies, names
 from lazarus_tui.prove.quarantine.steps import Clean, ShownClean, Space
 from lazarus_tui.sandbox.api.errors import ApiError
+from tests.prove.hostile.build import definition, thing
 from tests.prove.quarantine.grounds import OP, QUARANTINE, VELERO, Said, grounds
 from tests.snapshots.stage import SPACE
 from tests.velero.lab import Lab, World
@@ -255,3 +258,38 @@ async def test_what_cannot_be_cleaned_is_not_made() -> None:
     assert missing == ["patch persistentvolumes"]
     assert {("create", "pods", "exec"), ("create", "resourcequotas", ""), ("delete", "restores", "")} <= set(asked)
     assert lab.world.writes == []
+
+
+ADMIN_POLICIES = Resource("policy.networking.k8s.io", "v1alpha1", "adminnetworkpolicies", "AdminNetworkPolicy", False)
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+async def test_a_policy_of_the_whole_cluster_that_opens_it_forbids_closed_unless_it_is_let_stand(allowed: bool) -> None:
+    """It is about pods with a label that no probe has: every probe is silent, and that shows nothing."""
+    async with grounds() as ground:
+        subject = {"pods": {"namespaceSelector": {"matchLabels": {names.QUARANTINE: "true"}},
+                            "podSelector": {"matchLabels": {"app": "db"}}}}  # fmt: skip
+        ways = [{"action": "Allow", "to": [{"networks": ["192.0.2.7/32"]}]}]
+        policy = thing(
+            ADMIN_POLICIES.api_version, ADMIN_POLICIES.kind, "logs", spec={"subject": subject, "egress": ways}
+        )
+        ground.api.create(CRDS, definition(policy))
+        await ground.until(lambda: ADMIN_POLICIES in ground.cluster.kinds(), "the kind is served")
+        ground.api.create(ADMIN_POLICIES, policy)
+        what = f"{ADMIN_POLICIES.group_resource}/logs"
+        allow = {"rule": "S2", "what": what, "reason": "logs", "expires": "2999-01-01T00:00:00Z"}
+        done = await ground.prove(allow=[allow] if allowed else [])
+        found = done.facts["prove.isolation"]
+        (told,) = found["policies"]
+        assert told.startswith("AdminNetworkPolicy logs lets pods of it with certain labels")
+        (tried,) = [one for one in found["probes"] if one["kind"] == "policy"]
+        assert (tried["target"], tried["seen"]) == ("192.0.2.7:443", "closed")
+        assert tried["expected"] == ("either" if allowed else "closed")
+        if allowed:
+            assert found["closed"] is True
+            assert done.state is OpState.DONE
+        else:
+            assert found["closed"] is None
+            assert found["rounds"] == 1, "waiting changes nothing of it"
+            assert f"isolation is not shown for what policies of the whole cluster open: {told}" in done.message
+            assert ground.get(RESTORES, "back", VELERO) is None
