@@ -80,8 +80,12 @@ async def keep_trying(execution: Execution, clock: Clock) -> None:
             await execution.free()
         except (StepStopped, JournalError, KubeError, OSError) as error:
             log.warning("%s still holds something: %s", ledger.operation.id, error)
-            ledger.change(message=message)
-            await clock.sleep(_PAUSE)
+        except Exception:  # a defect of ours must not leave an application frozen that the next try may thaw
+            log.exception("%s still holds something", ledger.operation.id)
+        else:
+            continue
+        ledger.change(message=message)
+        await clock.sleep(_PAUSE)
 
 
 async def given_up(freeing: asyncio.Task[None] | None) -> None:
