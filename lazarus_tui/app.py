@@ -231,6 +231,10 @@ class Console(App[int]):
             from screens.contexts import ContextsScreen
 
             self.push_screen(ContextsScreen())
+        elif command.go == "policies":
+            from screens.policies import PoliciesScreen
+
+            self.push_screen(PoliciesScreen())
         elif command.go == "theme":
             self.theme = themes.other(self.theme)
         elif command.go == "quit":

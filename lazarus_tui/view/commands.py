@@ -14,14 +14,15 @@ ALIASES = {
     "snapshots": "snapshots", "snapshot": "snapshots", "sets": "snapshots", "set": "snapshots", "ss": "snapshots",
     "sn": "snapshots",
     "proofs": "proofs", "proof": "proofs", "prove": "proofs", "pr": "proofs", "ladder": "proofs",
+    "policies": "policies", "policy": "policies", "queue": "policies", "po": "policies",
     "contexts": "contexts", "context": "contexts", "ctx": "contexts", "clusters": "contexts",
     "help": "help", "h": "help", "aliases": "help",
     "theme": "theme", "rehearse": "rehearse", "drill": "rehearse",
     "q": "quit", "quit": "quit", "q!": "quit", "exit": "quit",
 }  # fmt: skip
 _WORDS = (
-    "overview", "backups", "schedules", "restores", "operations", "snapshots", "proofs", "contexts", "help", "rehearse",
-    "theme", "quit",
+    "overview", "backups", "schedules", "restores", "operations", "snapshots", "proofs", "policies", "contexts",
+    "help", "rehearse", "theme", "quit",
 )  # fmt: skip
 
 

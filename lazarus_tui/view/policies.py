@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from lazarus_tui.model.proof_policies import Entry, ProofPolicyRow, Standing, State
+from lazarus_tui.model.proof_policies import Entry, ProofPolicyRow, Standing, State, Subject
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.view import status, times
 from lazarus_tui.view.sheet import Column, Sheet
@@ -53,6 +53,12 @@ class Stand:
     def own(self) -> tuple[Entry, ...]:
         """What is queued of this workload."""
         return tuple(one for one in self.entries if str(one.subject) == self.workload)
+
+
+def title(subject: Subject) -> str:
+    """``shop/orders``, as lists call workloads; the namespace where all of it is meant."""
+    name = subject.workload.rpartition("/")[2]
+    return f"{subject.namespace}/{name}" if name else subject.namespace
 
 
 class Gathered:
@@ -145,7 +151,7 @@ def cells(found: Stand, now: datetime) -> tuple[Span, ...]:
     one = found.standing
     return (
         span(found.name),
-        span(found.workload) if found.workload else muted("none yet"),
+        span(title(one.subject)) if one is not None else muted("none yet"),
         verdict(one, now),
         next_run(found.row, now),
         control(one, now),

@@ -13,6 +13,8 @@ from lazarus_tui.view.text import BLANK, Line, Span, Tone, accent, heading, line
 
 # From here on the trend stands beside the ladder, which has at least so many cells of it, and at most these.
 _WIDE, _LEAST, _MOST = 140, 76, 108
+# How a card is made shorter until it fits: reasons cut, then rungs left out that were not looked at.
+_WAYS = ((True, False), (False, False), (False, True))
 
 
 def headline(found: Proven, now: datetime) -> Line:
@@ -99,19 +101,25 @@ def card(
     where the time went."""
     if found is None or room < 2:
         return []
-    lines = _card(found, now, width, queued, whole=True)
-    if len(lines) > room:
-        lines = _card(found, now, width, queued, whole=False)
-    if len(lines) > room:
-        hidden = len(lines) - room + 1
-        return [*lines[: room - 1], line(muted(f"   … {hidden} more lines: enter shows all of it"))]
+    ways = [_card(found, now, width, queued, whole=whole, judged=judged) for whole, judged in _WAYS]
+    lines = next((way for way in ways if len(way) <= room), None)
+    if lines is None:
+        hidden = len(ways[-1]) - room + 1
+        return [*ways[-1][: room - 1], line(muted(f"   … {hidden} more lines: enter shows all of it"))]
     spent = _spent(found, width)
     return lines + (spent if len(lines) + len(spent) <= room else [])
 
 
-def _card(found: Proven, now: datetime, width: int, queued: Sequence[Line], *, whole: bool) -> list[Line]:
+def _card(
+    found: Proven, now: datetime, width: int, queued: Sequence[Line], *, whole: bool, judged: bool
+) -> list[Line]:  # fmt: skip
+    """``judged``: only the rungs that were, so that causes come before what was not looked at."""
     last = found.last
-    lines = [headline(found, now), *_instead(found, now), *queued, *_climbed(found, now, width, whole=whole)]
+    climbed = _climbed(found, now, width, whole=whole)
+    if judged and width < _WIDE and last is not None and last.ladder is not None:
+        looked = [n for n, rung in enumerate(last.ladder.rungs, 1) if rung.verdict is not Verdict.NOT_TESTED]
+        climbed = climbed[: len(climbed) - len(last.ladder.rungs) + max(looked, default=0)]
+    lines = [headline(found, now), *_instead(found, now), *queued, *climbed]
     if last is not None and last.record is not None:
         lines += wrong(last.record, width)
     return lines + _controlled(found, now, width)

@@ -56,14 +56,16 @@ def _since(at: str, now: datetime) -> str:
 def _first_reason(going: Sequence[Entry], width: int) -> list[Line]:
     """What the first that waits, or else the first that runs and waits for Velero, waits for; in two lines at most."""
     of = sorted((one for one in going if one.waiting), key=lambda one: one.state is not State.WAITING)
-    words = [f"{one.subject}: {one.waiting.partition('; ')[0]}" for one in of[:1]]  # the card has the rest of it
+    words = [
+        f"{policies.title(one.subject)}: {one.waiting.partition('; ')[0]}" for one in of[:1]
+    ]  # the card has the rest of it
     return [part for one in words for part in wrap(one[:300], width - 1, Tone.PLAIN, _LABEL + 1)[:2]]
 
 
 def entry(one: Entry, now: datetime, width: int) -> list[Line]:
     """One proof of the queue: how it stands, what it is about, and why it is so."""
-    head = line("   ", *_state(one, now), f"  {one.subject}", muted(" from "), span(one.point, limit=100),
-                span(f"  control {one.control}" if one.control else "", Tone.ACCENT),
+    head = line("   ", *_state(one, now), f"  {policies.title(one.subject)}", muted(" from "),
+                span(one.point, limit=100), span(f"  control {one.control}" if one.control else "", Tone.ACCENT),
                 muted(f"  {one.operation[:8]}" if one.operation else ""))  # fmt: skip
     words = one.words if not one.state.open else one.waiting
     return [head, *wrap(words[:600], width - 1, Tone.MUTED, _INDENT)] if words else [head]

@@ -150,6 +150,10 @@ async def test_what_is_queued_and_what_proves_by_itself_is_seen_and_asked_for(op
         assert "this policy is gone" in hands.text
         await hands.press("escape", "escape")
         assert "PROVEN UP TO" in hands.text
+        await hands.press("1", "colon")
+        await hands.type("queue")
+        await hands.press("enter")
+        assert "POLICY" in hands.text
 
 
 async def test_an_engine_without_policies_says_so_and_the_list_of_proofs_stays(opened, proven):

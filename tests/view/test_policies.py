@@ -44,6 +44,7 @@ def test_rows_say_how_a_workload_stands_what_comes_next_and_what_its_control_sai
     wiki = cells(found["wiki intranet/StatefulSet/wiki"])
     assert (wiki["stands"], wiki["next"], wiki["control"]) == ("▲ not green 1d", "▲ OVERDUE", "✗ unnoticed 2d")
     audit = cells(found["audit shop/StatefulSet/orders"])
+    assert (wiki["workload"], audit["workload"]) == ("intranet/wiki", "shop/orders")
     assert (audit["stands"], audit["next"], audit["control"]) == ("○ NOT TESTED", "○ not enabled", "-")
 
 
