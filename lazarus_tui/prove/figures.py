@@ -24,6 +24,7 @@ _STAGES = (
     ("again", "restore.t5", "restore.t5r", "until a restore that Velero's own restart had ended began again"),
     ("objects", "restore.t5", "restore.t6", "until all objects were restored (T6-T5)"),
     ("volumes", "restore.t6", "restore.t7", "until the last volume was filled (T7-T6)"),
+    ("volumes", "restore.t4", "beside.t7", "until every volume of the set was bound (T7-T4)"),
     ("finish", "restore.t7", "restore.t8", "until Velero called it finished (T8-T7)"),
     ("settle", "restore.t8", "restore.settled", "until two looks at everything agreed"),
     ("look", "restore.settled", "prove.released", "until the result was compared with the plan and may run"),

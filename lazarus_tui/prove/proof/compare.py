@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from lazarus_tui.kube.errors import Forbidden, NotFound
+from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.labels import label_value
 from lazarus_tui.model.objects import Workload, record
 from lazarus_tui.model.resources import SECRETS, Resource
@@ -74,7 +75,8 @@ class Compare(BaseStep):
         found = context.facts.get(COMPARED)
         if found is None:
             look = _Look(context.reader, await kinds(context.reader), self.quarantine)
-            found = await look.compared(self.params, context)
+            seen = await look.compared(self.params, context)
+            found = {**seen, "at": rfc3339(context.clock.now(), micro=True)}
             there = await _workloads(context.reader, self.quarantine, self.params)
             await context.remember(**{COMPARED: found, WORKLOADS: there})
         if found["violated"] or found["unexpected"]:

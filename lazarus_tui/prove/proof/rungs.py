@@ -134,7 +134,7 @@ def _intact(found: Evidence, claims: Sequence[str] | None) -> Rung:
         return Rung(name, FAILED, f"S9: {'; '.join(again)}")
     if facts.get(IDENTITY) is None:
         return Rung(name, NOT_TESTED, "the volumes were not brought back")
-    at = str(facts.get("restore.t7") or facts.get("beside.t7") or "")
+    at = _filled_at(found)
     bad = [str(one) for one in facts.get("restore.bad_volumes") or ()]
     if bad:
         return Rung(name, FAILED, "; ".join(bad), at)
@@ -149,6 +149,13 @@ def _intact(found: Evidence, claims: Sequence[str] | None) -> Rung:
     if short := [str(one) for one in facts.get("restore.short_volumes") or ()]:
         return Rung(name, INCONCLUSIVE, "; ".join(short), at)
     return Rung(name, PASSED, "every volume was read back into one of its own", at)
+
+
+def _filled_at(found: Evidence) -> str:
+    """When the last volume was; claims of a set that bind when a pod uses them: when all that uses them was ready."""
+    facts = found.facts
+    late = facts.get("checks.t10") if found.params.get("source") == "snapshots" else ""
+    return str(facts.get("restore.t7") or facts.get("beside.t7") or late or "")
 
 
 def _captured(found: Evidence, claims: Sequence[str] | None) -> set[str]:
@@ -167,7 +174,7 @@ def _restores(found: Evidence) -> Rung:
     compared = facts.get(COMPARED)
     if compared is None:
         return Rung(name, NOT_TESTED, "it did not come to that")
-    at = str(facts.get("restore.settled") or facts.get("restore.t8") or facts.get("beside.t7") or "")
+    at = str(facts.get("restore.settled") or facts.get("restore.t8") or compared.get("at") or "")
     if flipped := facts.get("prove.flipped"):
         return Rung(name, FAILED, str(flipped), at)
     if found.params.get("source") == "velero" and not _only_empty(facts):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.resources import CLAIMS, NAMESPACES, PODS, STATEFULSETS, Resource
 from lazarus_tui.model.snapshots import CONTENTS, SNAPSHOTS, Content, Snapshot, unbound
 from lazarus_tui.model.stepping import OPERATION_LABEL, BaseStep, carry_out
@@ -14,6 +15,7 @@ from lazarus_tui.snapshots.claimspec import restored, snapshot_of
 from lazarus_tui.snapshots.names import OP
 
 Object = dict[str, Any]
+T7 = "beside.t7"
 
 
 class BesideStep(BaseStep):
@@ -122,7 +124,10 @@ class Aliases(BesideStep):
 
 
 class Claims(BesideStep):
-    """Claims of the original's names from the aliases. One that waits for its pod is as far as it can be."""
+    """Claims of the original's names from the aliases. One that waits for its pod is as far as it can be.
+
+    Fact: ``beside.t7``, when all were bound; where one waits for its pod nobody knows it here.
+    """
 
     name, title = "claims", "Make the claims from the set"
     poll, limit = 2.0, 1800.0
@@ -141,9 +146,9 @@ class Claims(BesideStep):
         if waiting:
             return Observation(Seen.WAITING, "; ".join(waiting), hint="see the claim's events")
         late = sum(bool(part["waits"]) for part in self.parts)
-        return Observation(
-            Seen.DONE, f"{len(self.parts)} claims" + (f", {late} bind when a pod uses them" if late else "")
-        )
+        words = f"{len(self.parts)} claims" + (f", {late} bind when a pod uses them" if late else "")
+        at = context.facts.get(T7) or rfc3339(context.clock.now(), micro=True)
+        return Observation(Seen.DONE, words, facts={} if late else {T7: at})
 
     async def act(self, context: StepContext) -> None:
         for part in self.parts:

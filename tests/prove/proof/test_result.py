@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.resources import (
     CLAIMS,
     DEPLOYMENTS,
@@ -65,7 +66,8 @@ def wanted(**more: Any) -> dict[str, Any]:
 async def test_what_is_as_planned_may_run(lab: Lab) -> None:
     seen = await lab.run(Compare(wanted()))
     assert (seen.seen, seen.detail) == (Seen.DONE, "as planned")
-    assert lab.facts[COMPARED] == {"violated": [], "unexpected": [], "missing": [], "unread": []}
+    at = rfc3339(lab.clock.now(), micro=True)
+    assert lab.facts[COMPARED] == {"violated": [], "unexpected": [], "missing": [], "unread": [], "at": at}
     claims = ["data-orders-0", "data-orders-1"]
     assert lab.facts[WORKLOADS] == [{"kind": "StatefulSet", "name": "orders", "claims": claims, "replicas": 2}]
     assert lab.world.writes == []

@@ -10,9 +10,10 @@ from lazarus_tui.model.operation import CheckResult, Figures
 from lazarus_tui.model.proofs import RUNGS, Reached, climb, overall
 from lazarus_tui.model.proofs import Rung as R
 from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.prove.figures import measure
 from lazarus_tui.prove.proof.rungs import Evidence, ladders
 from lazarus_tui.prove.proof.verdict import judge
-from tests.prove.proof.facts import check, evidence, exit_code, facts, params, volume
+from tests.prove.proof.facts import AT, check, evidence, exit_code, facts, params, volume
 
 PASSED, FAILED, INCONCLUSIVE, NOT_TESTED = Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.NOT_TESTED
 
@@ -268,3 +269,30 @@ def test_above_a_red_rung_nothing_was_tested() -> None:
 
 def test_no_ladder_is_no_proof() -> None:
     assert overall([], ["exists"]) is NOT_TESTED
+
+
+@pytest.mark.parametrize(
+    ("bound", "intact"),
+    [
+        ({"beside.t7": "2026-06-01T12:00:04Z"}, "2026-06-01T12:00:04Z"),
+        ({}, "2026-06-01T12:00:09Z"),  # its claims bind when their pod uses them: when all is ready
+        ({"checks.t10": ""}, ""),  # nothing was ready: nobody knows
+    ],
+)
+def test_every_rung_of_a_snapshot_set_has_the_time_at_which_it_was_seen(bound: dict[str, str], intact: str) -> None:
+    known = {key: value for key, value in facts().items() if not key.startswith("restore.")}
+    known["prove.compared"] = {**known["prove.compared"], "at": "2026-06-01T12:00:06Z"}
+    known |= {"prove.point": {"name": "s1", "phase": "ready", "errors": 0, "at": AT}}
+    known |= {"restore.t4": "2026-06-01T12:00:01Z", "checks.t10": "2026-06-01T12:00:09Z", **bound}
+    given = params(source="snapshots", velero="", volumes=[volume(method="CSISnapshot", handle="h")])
+    (ladder,) = ladders(Evidence(given, known, [check("orders answer")]))
+    at = {rung.name: rung.at for rung in ladder.rungs}
+    assert [rung.verdict for rung in ladder.rungs][:4] == [PASSED] * 4
+    assert (at["exists"], at["intact"], at["restores"]) == (AT, intact, "2026-06-01T12:00:06Z")
+
+
+def test_the_volumes_of_a_set_are_a_phase_of_its_recovery_time() -> None:
+    times = {"restore.t4": "2026-06-01T12:00:01Z", "beside.t7": "2026-06-01T12:00:04Z",
+             "prove.released": "2026-06-01T12:00:06Z", "checks.t12": "2026-06-01T12:00:31Z"}  # fmt: skip
+    phases = [(one.name, one.seconds) for one in measure(times).rta_phases]
+    assert phases == [("volumes", 3.0), ("look", 2.0), ("checks", 25.0)]
