@@ -55,7 +55,7 @@ class PoliciesScreen(Queueing, Deeds):
 
     @property
     def busy(self) -> bool:
-        return any(found.row.running or found.row.waiting for found in self.main_topic().records.values())
+        return queue.ticks(self.host.topic("queue"), self.host.now())
 
     def renew_body(self) -> None:
         super().renew_body()

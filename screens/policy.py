@@ -38,8 +38,7 @@ class PolicyScreen(Queueing, Reading):
 
     @property
     def busy(self) -> bool:
-        found = self.found
-        return found is not None and bool(found.row.running or found.row.waiting)
+        return queue.ticks(self.host.topic("queue"), self.host.now())
 
     def situation(self) -> Situation:
         return replace(super().situation(), record=self.found)

@@ -38,9 +38,8 @@ class ProofsScreen(Proving, Deeds):
 
     @property
     def busy(self) -> bool:
-        return any(found.open for found in self.main_topic().records.values()) or any(
-            one.state.open for one in self.host.topic("queue").records.values()
-        )
+        running = any(found.open for found in self.main_topic().records.values())
+        return running or queue.ticks(self.host.topic("queue"), self.host.now())
 
     def renew_body(self) -> None:
         super().renew_body()

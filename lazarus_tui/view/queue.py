@@ -15,6 +15,7 @@ from lazarus_tui.view.text import BLANK, Line, Span, Tone, accent, heading, join
 
 # Cells before the words of a summary, and from an entry's edge to what it waits for.
 _LABEL, _INDENT = 10, 5
+_YOUNG = 60.0
 
 
 def summary(known: TopicState, queue: TopicState, now: datetime, width: int) -> list[Line]:
@@ -45,12 +46,23 @@ def _queue(going: Sequence[Entry], now: datetime) -> list[Span]:
         return [muted(f"{status.WAIT} empty")]
     parts = [span(f"{status.RUN} {len(running)} running", Tone.ACCENT)] * bool(running)
     if waiting:
-        parts.append(span(f"{status.WAIT} {len(waiting)} waiting, the first for {_since(waiting[0].queued, now)}"))
+        parts.append(span(f"{status.WAIT} {len(waiting)} waiting, the first for {_waits(waiting[0], now)}"))
     return parts
+
+
+def ticks(queue: TopicState, now: datetime) -> bool:
+    """Whether something in it counts seconds: what runs does, and what waits until it counts minutes."""
+    going = [one for one in queue.records.values() if one.state.open]
+    return any(one.state is State.RUNNING or (times.seconds_since(one.queued, now) or 0.0) < _YOUNG for one in going)
 
 
 def _since(at: str, now: datetime) -> str:
     return times.duration(max(0.0, times.seconds_since(at, now) or 0.0))
+
+
+def _waits(one: Entry, now: datetime) -> str:
+    """In one unit: a proof may wait for its window for hours, and every second would be bytes."""
+    return times.coarsely(max(0.0, times.seconds_since(one.queued, now) or 0.0))
 
 
 def _first_reason(going: Sequence[Entry], width: int) -> list[Line]:
@@ -75,7 +87,7 @@ def _state(one: Entry, now: datetime) -> list[Span]:
     if one.state is State.RUNNING:
         return [span(f"{status.RUN} running {_since(one.begun, now)}", Tone.ACCENT)]
     if one.state is State.WAITING:
-        return [span(f"{status.WAIT} waiting {_since(one.queued, now)}")]
+        return [span(f"{status.WAIT} waiting {_waits(one, now)}")]
     ago = muted(f" {times.coarse(one.ended, now)} ago")
     if one.state is State.DONE:
         return [status.verdict(one.verdict), ago]

@@ -129,7 +129,7 @@ async def test_what_is_queued_and_what_proves_by_itself_is_seen_and_asked_for(op
     async with opened() as hands:
         await hands.press("7")
         assert proven.wanted >= {f"policies/{CONTEXT}", f"queue/{CONTEXT}"}
-        assert "○ 2 waiting, the first for 3m00s" in hands.lines[2]
+        assert "○ 2 waiting, the first for 3m" in hands.lines[2]
         assert "▲ 1 overdue" in hands.lines[4]
         await hands.press("P")
         assert "7 Proofs › policies" in hands.lines[1]

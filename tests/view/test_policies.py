@@ -70,13 +70,23 @@ def test_the_summary_counts_the_queue_says_what_the_first_waits_for_and_puts_the
     head, reason, stand = summary()
     assert reason.strip() == "shop: 1 of this policy at once (atOnce)"
     assert stand == " policies  ▲ 1 not green  ▲ 1 overdue  ✓ 1 green  ○ 1 not tested  ○ 1 off"
-    assert head == " queue     ▶ 1 running  ○ 2 waiting, the first for 3m00s"
+    assert head == " queue     ▶ 1 running  ○ 2 waiting, the first for 3m"
     assert summary(entries={})[0] == " queue     ○ empty"
     behind = world.entry(1, State.RUNNING, waiting=world.BEHIND)
     assert summary(entries={behind.id: behind})[1].strip() == f"shop: {world.BEHIND}"
     waits = world.entry(2, waiting=world.WINDOW)
     whole = " ".join(" ".join(summary(entries={waits.id: waits})[1:3]).split())
     assert whole == f"shop: {world.WINDOW}", "a time is never cut off"
+
+
+def test_what_waits_for_hours_does_not_count_seconds():
+    waits, young = world.entry(1, minutes=200.0), world.entry(2, minutes=0.5)
+    running = world.entry(3, State.RUNNING, 200.0)
+    ended = world.entry(4, State.DONE, 0.1)
+    assert not queue.ticks(topic({"1": waits, "4": ended}), NOW)
+    assert queue.ticks(topic({"1": waits, "2": young}), NOW)
+    assert queue.ticks(topic({"1": waits, "3": running}), NOW)
+    assert "waiting 3h" in plain(queue.entry(waits, NOW, 80)[0])
 
 
 def test_what_is_not_known_is_not_called_empty():
@@ -95,7 +105,7 @@ def test_a_policy_reads_from_what_is_wrong_to_what_it_does():
     assert text.index("▲ OVERDUE: the proof of") < text.index("control failed: broken") < text.index("What it does")
     busy = "\n".join(plain(one) for one in queue.page(stands()["shop shop"], NOW, 79))
     assert "▶ running 41s  shop from ka-07-offsite-20261120093000  feed0123" in busy
-    assert busy.index("running 41s") < busy.index("waiting 3m00s") < busy.index("waiting 1m00s")
+    assert busy.index("running 41s") < busy.index("waiting 3m") < busy.index("waiting 1m")
     assert "- skipped 1h ago  shop from ka-03-hourly-20261120090000" in busy
     assert "it is Failed: nothing to prove" in busy
     off = queue.page(stands()["audit shop/StatefulSet/orders"], NOW, 79)
@@ -116,7 +126,7 @@ def test_what_waits_of_a_workload_stands_in_its_card_and_what_waits_of_others_do
     rows = proofs.gather((), worlds.overview().values())
     waiting = topic(world.queue())
     shown = queue.of_row(rows["shop/StatefulSet/orders"], waiting, NOW, 80)
-    assert plain(shown[0]) == "   ○ waiting 3m00s  shop from ka-03-hourly-20261120100000"
+    assert plain(shown[0]) == "   ○ waiting 3m  shop from ka-03-hourly-20261120100000"
     assert queue.of_row(rows["intranet/StatefulSet/wiki"], waiting, NOW, 80) == []
     web = world.entry(9, subject=world.ORDERS)
     assert queue.of_row(rows["shop/Deployment/web"], topic({web.id: web}), NOW, 80) == []
