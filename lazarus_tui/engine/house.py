@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from lazarus_tui import __version__, config
-from lazarus_tui.engine import subjects
+from lazarus_tui.engine import silencing, subjects
 from lazarus_tui.engine.artefacts import Artefacts
 from lazarus_tui.engine.context import Surroundings
 from lazarus_tui.engine.contexts import SANDBOX_CONTEXT, Connection, Contexts, Opener
@@ -59,6 +59,7 @@ from lazarus_tui.model.parts import RUNNING, Part
 from lazarus_tui.model.paths import StateRoot
 from lazarus_tui.model.plan import Plan
 from lazarus_tui.model.proofs import ProofView
+from lazarus_tui.model.silences import Alertmanager
 from lazarus_tui.model.topics import Topic
 from lazarus_tui.prove.proof.compose import KIND as PROOF
 
@@ -218,6 +219,7 @@ class House:
             version=__version__,
             on_change=self._changed,
             on_lines=self._topics.said,
+            alertmanager=self._alertmanager,
         )
 
     # --- a life
@@ -326,6 +328,9 @@ class House:
         connection = self.contexts.in_use.get(plan.context)
         return connection.row.velero_namespace if connection is not None else ""
 
+    def _alertmanager(self, context: str, name: str) -> Alertmanager | None:
+        return silencing.alertmanager(self._settings.prove, context, name, self.notices.outside, self._clock)
+
     async def _fetch(self, context: str, url: str, limit: int, ca: str) -> bytes:
         return await download(url, limit=limit, policy=self._addresses(context), ca=ca)
 
@@ -341,8 +346,7 @@ class House:
         reader = PlanningReader(place, self.artefacts, self.registry, known)
         wanted = {"owner": person(), **self._with_velero(context, params)}
         if kind == PROOF:
-            chosen = self._settings.prove
-            wanted.setdefault("probe", {"image": chosen.probe_image, "outside": chosen.outside_address})
+            wanted = {**silencing.asked(self._settings.prove, context), **wanted}
         return await self.registry.plan(kind, reader, wanted, self._clock)
 
     def _with_velero(self, context: str, params: Mapping[str, Any]) -> dict[str, Any]:
