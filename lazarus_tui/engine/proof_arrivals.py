@@ -74,13 +74,15 @@ class ProofArrivals:
         self, stored: Stored, matched: Sequence[tuple[Selector, Sequence[Subject]]], backups: Iterable[Backup]
     ) -> None:
         found = self._found(stored, matched, backups)
+        before = {(one.key, one.due) for one in self.seen(stored).lacks}
         self._seen[(stored.context, stored.policy.name)] = found
         lacks = {one.key: one for one in found.lacks}
         for key, _ in self._of(stored):
             if key[2] not in lacks:
                 await self._over(key, "it is as it should be again")
         for one in found.lacks:
-            await self._lacking(stored, one)
+            if (one.key, one.due) in before:  # two looks agree: phases were seen to flip after they were final
+                await self._lacking(stored, one)
 
     async def leave(self, stored: Stored) -> None:
         """Another engine looks after it from now on, and tells what is lacking and when it is over."""

@@ -14,6 +14,8 @@ def overdue(stored: Stored, book: ProofBook, now: datetime) -> tuple[str, str]:
     """What a policy owes and did not do: since when (RFC 3339), and why in words; two empty texts when it keeps up."""
     entries = book.entries(stored.context, stored.policy.name)
     late = [one for one in entries if one.state is State.WAITING and _late(stored, _since(one), now)]
+    if late and any(one.queued == stored.overdue_due for one in entries):
+        return stored.overdue_due, stored.overdue  # one that waited was told, and what waits now is the same trouble
     if late:
         oldest = min(late, key=lambda one: one.queued)
         why = oldest.waiting or stored.waiting or "it has not begun"

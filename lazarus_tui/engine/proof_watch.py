@@ -35,6 +35,9 @@ _KINDS = ((STATEFULSETS, "StatefulSet"), (DEPLOYMENTS, "Deployment"))
 # Seconds for which workloads found by labels are taken for what is there, where nothing is queued for them.
 _FRESH = 60.0
 
+# A settled time further ahead than this means that the clock was wrong then, or is now.
+_SKEW = timedelta(days=1)
+
 Matched = list[tuple[Selector, list[Subject]]]  # of each selector of a policy what it names
 Backups = Callable[[str], Iterable[Backup]]  # of a context, as last seen; raises ``KubeError`` when that is not known
 
@@ -53,6 +56,8 @@ class ProofWatch:
     async def look(self, stored: Stored, cluster: Cluster, *, leads: bool = True) -> None:
         """Queue what a policy owes now; what follows from proofs of this engine only where it ``leads``. Raises
         ``KubeError`` and ``CronError``."""
+        if stored.completed_since - self._clock.now() > _SKEW:
+            stored.completed_since = self._clock.now().replace(microsecond=0)  # it was stored by a clock that was wrong
         await self._by_clock(stored, cluster)
         if leads:
             await self._controls(stored)
@@ -65,7 +70,7 @@ class ProofWatch:
 
     async def _by_clock(self, stored: Stored, cluster: Cluster) -> None:
         policy, now = stored.policy, self._clock.now()
-        if stored.since - now > timedelta(days=1):
+        if stored.since - now > _SKEW:
             why = f"the clock went back: its last run was at {stored.since:%Y-%m-%d %H:%M} UTC"
             await self._book.missed(stored, now.replace(microsecond=0), 0, why, planned=True)
         found = owed(policy, stored.since, now)

@@ -7,7 +7,7 @@ neither says it, it is not known, and that is said.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -28,6 +28,7 @@ FAILED = TERMINAL - {"Completed"}
 _GOING = "Deleting"  # neither finished nor under way
 _MOST_WORDS = 300  # characters of what Velero says about a failure
 _LEVEL = "latest"
+_PATTERN = frozenset("*?[{")  # what makes a pattern of a namespace's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +127,16 @@ def _lines(policy: ProofPolicy, subjects: Sequence[Subject], backups: Iterable[B
     """By schedule label. The backups of a schedule mostly have one spec: of very many it is looked into once."""
     of = set(map(label_value, policy.schedules))
     found: dict[str, _Line] = {}
+    by_space: dict[str, list[Subject]] = {}
+    for one in subjects:
+        by_space.setdefault(one.namespace, []).append(one)
     for backup in backups:
         label = backup.metadata.label(SCHEDULE_LABEL)
         if of and label not in of:
             continue
         line, began, phase = found.setdefault(label, _Line()), _began(backup), backup.status.phase
         if line.spec != backup.spec:
-            line.spec, line.held = backup.spec, tuple(one for one in subjects if holds(backup.spec, one))
+            line.spec, line.held = backup.spec, _held(backup.spec, subjects, by_space)
         if not line.held or phase == _GOING:
             continue
         if phase not in TERMINAL:
@@ -146,6 +150,14 @@ def _lines(policy: ProofPolicy, subjects: Sequence[Subject], backups: Iterable[B
         if phase in FAILED and (line.failed is None or _began(line.failed) < began):
             line.failed = backup
     return found
+
+
+def _held(spec: BackupSpec, subjects: Sequence[Subject], by_space: Mapping[str, list[Subject]]) -> tuple[Subject, ...]:
+    """Those of the subjects that a backup with this spec holds; of most only its own namespaces are looked at."""
+    names = spec.included_namespaces or ["*"]
+    plain = not any(set(name) & _PATTERN for name in names)
+    near = [one for name in names for one in by_space.get(name, ())] if plain else subjects
+    return tuple(one for one in near if holds(spec, one))
 
 
 def _making(policy: ProofPolicy, subjects: Sequence[Subject], schedules: Sequence[Schedule]) -> list[Schedule]:

@@ -149,6 +149,16 @@ async def test_a_backup_that_failed_is_told_once_by_name_and_reason(phase: str) 
         assert (await told(it))[2:] == ["ok it is as it should be again"]
 
 
+async def test_a_failure_that_flips_before_the_second_look_is_not_told() -> None:
+    async with proofs() as it:
+        await it.store(policy())
+        it.completed("first", "Failed")
+        await it.look()
+        it.flips("first", "Completed")
+        await it.look(6)
+        assert (await told(it), it.ran) == ([], ["first"])
+
+
 async def test_a_backup_that_velero_refused_has_no_times_and_is_told_all_the_same() -> None:
     async with proofs() as it:
         await it.store(policy(arrive_seconds=86400.0))
@@ -160,6 +170,22 @@ async def test_a_backup_that_velero_refused_has_no_times_and_is_told_all_the_sam
         await it.look(4)
         assert (await told(it))[0] == "! backup refused ended FailedValidation: Velero gives no reason"
         assert it.told() == ["refused skipped: it is FailedValidation: there is nothing to prove"]
+
+
+@pytest.mark.parametrize("lose", [False, True])
+async def test_killed_at_any_journal_entry_a_failure_and_its_end_are_told_once_each(lose: bool) -> None:
+    for k in (1, 2, 3):
+        async with proofs() as it:
+            await it.store(policy())
+            it.completed("bad", "Failed")
+            await it.look()
+            it.flips("bad", "Failed", failure_reason="no bucket")
+            assert await it.dies_after(k, lose=lose), "left out of the queue, told, and that nothing else holds it"
+            await it.look(3)
+            await it.world.clock.advance(60.0)
+            it.completed("good")
+            await it.look(6)
+            assert await told(it) == ["! backup bad ended Failed: no bucket", "ok it is as it should be again"]
 
 
 async def test_what_failed_before_there_was_a_policy_is_no_storm() -> None:
@@ -177,7 +203,7 @@ async def test_what_failed_before_there_was_a_policy_is_no_storm() -> None:
 async def test_labels_that_nothing_has_are_shown_at_once_and_told_once_they_stay_so() -> None:
     async with proofs() as it:
         await it.store(policy(workloads=(Selector(labels={"tier": "gold"}, namespace="shop"),)))
-        await it.look()
+        await it.look(2)
         why = "no workload in shop has tier=gold"
         assert (it.row().trouble, await told(it)) == (why, [])
         await later(it, 0.5 * HOUR)
@@ -204,7 +230,7 @@ async def test_a_name_that_nothing_has_is_told_once_it_stays_so(fields: dict[str
         it.scheduled("0 3 * * *")
         it.completed("first", schedule="nightly")
         await it.store(policy(**fields))
-        await it.look()
+        await it.look(2)
         assert why in it.row().trouble
         await later(it, 2 * HOUR)
         assert f"! {why}" in await told(it)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -237,3 +238,30 @@ async def test_a_closed_time_longer_than_a_proof_may_wait_alarms_nobody_and_the_
         await it.look()
         [told] = await it.events(OVERDUE)
         assert told["why"].startswith("the proof of shop from night did not begin: ")
+
+
+async def test_what_waits_for_too_long_is_told_once_though_what_it_waits_for_and_which_is_the_oldest_changes() -> None:
+    async with proofs() as it:
+        await it.store(policy(late_seconds=60.0, at_once=1))
+        it.seconds = 90.0
+        for n in range(4):
+            it.completed(f"b{n}")
+        await it.look(12)
+        it.away = True
+        await it.look(3)
+        it.away = False
+        await it.look(45)
+        assert it.ran == ["b0", "b1", "b2", "b3"]
+        assert (len(await it.events(OVERDUE)), len(await it.events(CAUGHT_UP))) == (1, 1)
+
+
+async def test_a_policy_that_was_stored_by_a_clock_far_ahead_proves_what_completes_now() -> None:
+    async with proofs() as it:
+        stored = await it.store(policy())
+        stored.completed_since += timedelta(days=400)
+        it.completed("first", ago=60.0)
+        await it.look()
+        await it.world.clock.advance(60.0)
+        it.completed("second")
+        await it.look(8)
+        assert it.ran == ["second"]

@@ -35,8 +35,8 @@ class Pair:
                 if only in (None, one):
                     await one.engine.passing(one.scheduler.look())
                     await one.engine.settle()
-            for _ in range(10):
-                await self.a.world.clock.advance(1.0)
+            for _ in range(2):
+                await self.a.world.clock.advance(5.0)
                 for one in (self.a, self.b):
                     await one.engine.settle()
 

@@ -177,7 +177,7 @@ HOURS = st.tuples(st.integers(0, 23), st.integers(1, 20 * 60)).map(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(
     st.lists(HOURS, max_size=2),
     st.lists(HOURS, max_size=2),
