@@ -10,6 +10,7 @@ import click
 
 from lazarus_tui.cli.output import emit, grid, output_option
 from lazarus_tui.cli.session import Session
+from lazarus_tui.model.operation import Operation
 
 # Seconds an export may take.
 _EXPORT = 600.0
@@ -46,6 +47,17 @@ def show_evidence(session: Session, id: str, output: str) -> None:
     """Show one evidence record."""
     record = session.call("evidence.get", {"id": id}, dict[str, Any])
     emit(record, "yaml" if output == "table" else output, names=[id], table=str)
+
+
+@evidence.command("write")
+@click.argument("id")
+@output_option
+@click.pass_obj
+def write_evidence(session: Session, id: str, output: str) -> None:
+    """Write the evidence of a proof that could not be kept when it ended, from what the journal has of it."""
+    done = session.call("evidence.write", {"id": id}, Operation)
+    found = {"operation": done.id, "evidence": done.facts.get("evidence"), "verdict": str(done.verdict)}
+    emit(found, output, names=[done.id], table=lambda: f"{found['verdict']}  evidence {found['evidence']}")
 
 
 @evidence.command("export")

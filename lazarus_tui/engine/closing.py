@@ -12,7 +12,7 @@ from lazarus_tui.engine.resume import left
 from lazarus_tui.journal import Event
 from lazarus_tui.model.freezes import pods_held
 from lazarus_tui.model.operation import Operation, OpState
-from lazarus_tui.model.proofs import LEFT
+from lazarus_tui.model.proofs import LEFT, UNKEPT
 from lazarus_tui.model.redact import redact
 from lazarus_tui.model.verdict import Verdict
 
@@ -79,7 +79,13 @@ def verdict_code(operation: Operation, required: bool) -> int:
 
 
 def remainder(operation: Operation) -> str:
-    """What an operation that is done says it left behind, "" when that is nothing."""
+    """What an operation that is done says it left behind, and that its evidence is missing; "" when that is nothing."""
+    unkept = operation.facts.get(UNKEPT)
+    missing = f"evidence missing: {unkept['why']}; next: lazarus evidence write {operation.id[:8]}" if unkept else ""
+    return "; ".join(filter(None, (_left(operation), missing)))
+
+
+def _left(operation: Operation) -> str:
     found = [str(one) for one in operation.facts.get(LEFT) or ()]
     more = f" and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""
     return f"left behind: {', '.join(found[:MAX_NAMED])}{more}" if found else ""

@@ -57,7 +57,7 @@ class Surroundings:
     on_lines: OnLines = lambda op, lines: None
 
 
-class _Facts(Mapping[str, Any]):
+class LedgerFacts(Mapping[str, Any]):
     """The operation's facts, always as they are now."""
 
     def __init__(self, ledger: Ledger) -> None:
@@ -83,7 +83,7 @@ class OperationContext:
         self.gate: steps.Gate = gate
         self.reader: steps.Reader = reader
         self.clock: Clock = reader.clock
-        self.facts: Mapping[str, Any] = _Facts(ledger)
+        self.facts: Mapping[str, Any] = LedgerFacts(ledger)
         self._own_gate = gate
         self.held: MutableMapping[str, steps.Closing] = {}
 

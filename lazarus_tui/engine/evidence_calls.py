@@ -15,6 +15,7 @@ from lazarus_tui.evidence import EvidenceStore
 from lazarus_tui.evidence.bundle import Exported, NotExported, export
 from lazarus_tui.evidence.signing import Unsigned, public_key
 from lazarus_tui.evidence.verifier import fingerprint
+from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.topics import Finding
 
 
@@ -25,13 +26,21 @@ class ExportParams(msgspec.Struct):
     ids: tuple[str, ...] = ()
 
 
+class LateParams(msgspec.Struct):
+    """``id``: the beginning of a proof's."""
+
+    id: str
+
+
 class EvidenceCalls:
-    def __init__(self, store: EvidenceStore) -> None:
-        self._store = store
+    """``late`` writes the evidence of a proof that could not be kept when it ended."""
+
+    def __init__(self, store: EvidenceStore, late: Callable[[str], Awaitable[Operation]]) -> None:
+        self._store, self._late = store, late
 
     @property
     def methods(self) -> dict[str, tuple[type[Any], Callable[[Any, Any], Awaitable[Any]]]]:
-        return {"evidence.export": (ExportParams, self._export)}
+        return {"evidence.export": (ExportParams, self._export), "evidence.write": (LateParams, self._write)}
 
     async def findings(self) -> list[Finding]:
         """For the doctor: whether the key that the settings name signs; nothing where none is named."""
@@ -43,6 +52,9 @@ class EvidenceCalls:
         except Unsigned as error:
             return [Finding("error", f"new evidence is not signed: {error.why}", error.hint)]
         return [Finding("info", f"new evidence is signed by {fingerprint(public_key(signature))}")]
+
+    async def _write(self, peer: Any, wanted: LateParams) -> Operation:
+        return await self._late(wanted.id)
 
     async def _export(self, peer: Any, wanted: ExportParams) -> Exported:
         folder = Path(wanted.out)

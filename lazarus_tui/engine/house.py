@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from lazarus_tui import __version__, config
-from lazarus_tui.engine import silencing, subjects
+from lazarus_tui.engine import late_evidence, silencing, subjects
 from lazarus_tui.engine.artefacts import Artefacts
 from lazarus_tui.engine.context import Surroundings
 from lazarus_tui.engine.contexts import SANDBOX_CONTEXT, Connection, Contexts, Opener
@@ -91,7 +91,8 @@ class House:
         self._topics = OperationTopics(self.hub)
         evidence = EvidenceStore(root.evidence, journal, clock, Signer(settings.evidence.key))
         self.registry = Registry(subjects.operation_types())
-        self.runner = Runner(self.registry, self._surroundings(evidence))
+        around = self._surroundings(evidence)
+        self.runner = Runner(self.registry, around)
         ca = settings.storage.ca_file.read_text() if settings.storage.ca_file else ""
         self.artefacts = Artefacts(clock, fetch=self._fetch, gate=self._small_gate, ca=ca)
         self.sweeping = Sweeping(self.runner, journal, clock, writable=self.contexts.writable, plan=self._plan)
@@ -102,7 +103,7 @@ class House:
         mirrors = self.following.mirrors
         self.notices = Notices(
             journal, clock, settings.notify, self.contexts, sandbox=root.sandbox, known=self._topics.known,
-            mirrors=mirrors,
+            mirrors=mirrors, proofs=self._topics.proofs.of,
         )  # fmt: skip
         self._alarms = PartNotices(self.notices.desk, clock, sandbox=root.sandbox)
         self.timetable = Timetable(
@@ -114,7 +115,7 @@ class House:
             known=self._topics.known, queued=self.timetable.waiting,
             outbox=lambda: [one.queued for one in self.notices.desk.outbox.waiting],
         )  # fmt: skip
-        papers = EvidenceCalls(evidence)
+        papers = EvidenceCalls(evidence, partial(late_evidence.write, around))
         told = {"notify": self.notices.findings, "evidence": papers.findings, "metrics": self.metrics.findings}
         told = {"engine": self.supervisor.findings, **told}
         self.doctor = Doctor(root, self.contexts, journal, clock, told=told)

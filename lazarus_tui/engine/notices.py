@@ -20,6 +20,7 @@ from lazarus_tui.model.addresses import AddressPolicy
 from lazarus_tui.model.clock import Clock, parse_rfc3339, rfc3339
 from lazarus_tui.model.downtime import IN_PLACE, at_zero, replicas, wanted
 from lazarus_tui.model.operation import Operation, OpState
+from lazarus_tui.model.proofs import ProofView
 from lazarus_tui.model.resources import STATEFULSETS
 from lazarus_tui.model.topics import Finding, WorkloadRow
 from lazarus_tui.notify.courier import Courier
@@ -72,17 +73,19 @@ class Tested(msgspec.Struct, frozen=True):
 
 
 class Notices:
-    """``known``: operations, oldest first; ``mirrors``: what the clusters show, by context. ``find``: the resolver."""
+    """``known``: operations, oldest first; ``mirrors``: what the clusters show, by context. ``find``: the resolver;
+    ``proofs``: those of a context that are known."""
 
     def __init__(
         self, journal: Journal, clock: Clock, settings: NotifySettings, contexts: Contexts, *, sandbox: bool,
         known: Callable[[], Sequence[Operation]], mirrors: Mapping[str, Mirror], find: Resolve = resolve,
+        proofs: Callable[[str], Sequence[ProofView]] = lambda context: (),
     ) -> None:  # fmt: skip
         self._clock, self._sandbox = clock, sandbox
         self._known, self._mirrors = known, mirrors
         self.outside = Outside(contexts, sandbox=sandbox, find=find)
         self._courier = Courier(clock, self._addresses, self.outside.secrets, find=find)
-        self.desk = Desk(journal, clock, settings.sinks, self._courier, sandbox=sandbox)
+        self.desk = Desk(journal, clock, settings.sinks, self._courier, sandbox=sandbox, proofs=proofs)
         self._changed = asyncio.Event()
 
     @property

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from msgspec import structs
 
 from lazarus_tui.cli.evidence import evidence
 from lazarus_tui.engine.errors import Refused
@@ -17,9 +18,12 @@ from lazarus_tui.evidence.signing import Signer
 from lazarus_tui.evidence.verifier import fingerprint
 from lazarus_tui.journal import Journal
 from lazarus_tui.link.protocol import exit_code
+from lazarus_tui.model.operation import Operation, OpState
+from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.sandbox.clock import VirtualClock
 from tests.evidence.keys import public_line, write_key
 from tests.evidence.records import HOSTILE, proof
+from tests.notify.office import operation
 
 
 class Answers:
@@ -33,9 +37,26 @@ class Answers:
         return self.answers[method.replace(".", "_")]
 
 
+DONE = operation(1, OpState.DONE, verdict=Verdict.PASSED, facts={"evidence": "/state/evidence/1-1.json"})
+
+
+async def late(prefix: str) -> Operation:
+    return structs.replace(DONE, id=prefix)
+
+
+async def test_missing_evidence_is_asked_for_by_its_proof(place: Path, journal: Journal) -> None:
+    calls = EvidenceCalls(EvidenceStore(place / "evidence", journal, VirtualClock()), late)
+    kind, ask = calls.methods["evidence.write"]
+    found = await ask(None, kind(id="ab"))
+    answers = Answers(evidence_write=found)
+    told = CliRunner().invoke(evidence, ["write", "ab"], obj=answers)
+    assert (told.exit_code, told.output) == (0, "PASSED  evidence /state/evidence/1-1.json\n")
+    assert answers.asked == [("evidence.write", {"id": "ab"})]
+
+
 async def test_what_cannot_be_exported_is_refused_with_5(place: Path, journal: Journal) -> None:
     store = EvidenceStore(place / "evidence", journal, VirtualClock())
-    calls = EvidenceCalls(store)
+    calls = EvidenceCalls(store, late)
     for wanted, what in (
         (ExportParams("out"), "is not an absolute path"),
         (ExportParams(str(place / "x")), "no evidence yet"),
@@ -56,7 +77,7 @@ async def test_the_doctor_says_whether_the_key_of_the_settings_signs(
 
     async def told(signer: Signer) -> list[tuple[str, str]]:
         store = EvidenceStore(place / "evidence", journal, VirtualClock(), signer)
-        return [(found.severity, found.what) for found in await EvidenceCalls(store).findings()]
+        return [(found.severity, found.what) for found in await EvidenceCalls(store, late).findings()]
 
     assert await told(Signer(None)) == []
     assert await told(Signer(key)) == [("info", f"new evidence is signed by {fingerprint(public_line())}")]
@@ -69,7 +90,7 @@ async def test_export_and_verify_on_the_command_line(place: Path, keygen: None, 
     for op in ("aa", "bb"):
         await store.write(op, proof())
     folder, run = place / "out", CliRunner().invoke
-    found = await EvidenceCalls(store)._export(None, ExportParams(str(folder), ("aa",)))
+    found = await EvidenceCalls(store, late)._export(None, ExportParams(str(folder), ("aa",)))
     answers = Answers(evidence_export={"folder": str(folder), "records": ["aa-1"], "count": 2, "head": found.head,
                                        "keys": list(found.keys), "verifier": found.verifier, "unsigned": "",
                                        "unsigned_records": 0})  # fmt: skip

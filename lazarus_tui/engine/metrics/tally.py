@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 from lazarus_tui.model.clock import parse_rfc3339
 from lazarus_tui.model.operation import Figures, Operation
 from lazarus_tui.model.plan import Plan
-from lazarus_tui.model.proofs import record_of
+from lazarus_tui.model.proofs import UNKEPT, record_of
 from lazarus_tui.model.verdict import Verdict
 
 KIND = "prove.run"
@@ -114,8 +114,20 @@ class Tally:
         self.folded: set[Subject] = set()
 
     def changed(self, operation: Operation) -> None:
-        if operation.kind == KIND and operation.id not in self._counted:
+        if operation.kind != KIND:
+            return
+        if operation.id not in self._counted:
             self._pending[operation.id] = operation
+        elif UNKEPT in operation.facts:
+            self._kept(operation)
+
+    def _kept(self, operation: Operation) -> None:
+        """The evidence of a proof that was counted without is there: its subject stands otherwise, counters do not."""
+        for proven in self.proofs.values():
+            if proven.last is not None and proven.last.operation == operation.id:
+                proven.last = Outcome.of(operation, proven.cluster_uid)
+                if operation.verdict is Verdict.PASSED:
+                    proven.last_passed = max(proven.last_passed, operation.ended)
 
     async def settle(self) -> None:
         """Count what has ended since. Raises ``JournalError``; then nothing of what is left is lost."""
@@ -148,7 +160,11 @@ class Tally:
         for check in operation.checks:
             self.checks[check.kind, check.verdict] += 1
         found = Outcome.of(operation, plan.cluster_uid if plan is not None else operation.cluster_uid)
-        (proven.controls if params.get("control") else proven.results)[found.verdict] += 1
+        # One that ended without its evidence was counted as such, and a counter never falls.
+        ended_as = (
+            Verdict.INCONCLUSIVE if UNKEPT in operation.facts and found.verdict is Verdict.PASSED else found.verdict
+        )
+        (proven.controls if params.get("control") else proven.results)[ended_as] += 1
         if not _of_its_cluster(proven, found):
             return
         if params.get("control"):

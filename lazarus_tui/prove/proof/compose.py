@@ -23,6 +23,7 @@ from lazarus_tui.prove.proof.release import Begin, Release
 from lazarus_tui.prove.proof.rerun import Rerun
 from lazarus_tui.prove.proof.tried import Tried
 from lazarus_tui.prove.proof.unchanged import Unchanged
+from lazarus_tui.prove.proof.unkept import Kept
 from lazarus_tui.prove.quarantine.steps import Clean, Isolation, ShownClean, Space
 from lazarus_tui.prove.silences.steps import Silenced, Unsilenced
 
@@ -55,7 +56,14 @@ def steps(plan: Plan, catalog: Catalog) -> Sequence[Step]:
     ]
     tried = [Tried(step, red=step.name in _RED, undoes=isinstance(step, Space | Silenced)) for step in inner]
     silenced: list[Step] = [Unsilenced(params)] if params.get("silence") else []
-    ends: list[Step] = [Capture(params), Clean(params), ShownClean(params), *silenced, Judge(params), Keep(params)]
+    ends: list[Step] = [
+        Capture(params),
+        Clean(params),
+        ShownClean(params),
+        *silenced,
+        Judge(params),
+        Kept(Keep(params)),
+    ]
     return [*tried, *(Tried(step, always=True) for step in ends)]
 
 

@@ -17,6 +17,7 @@ from lazarus_tui.prove.proof.captured import not_captured
 from lazarus_tui.prove.proof.compare import COMPARED
 from lazarus_tui.prove.proof.identity import IDENTITY
 from lazarus_tui.prove.proof.rungs import Evidence
+from lazarus_tui.prove.proof.unkept import as_judged
 
 RECORD = "prove.record"
 SCHEMA = "lazarus.io/proof/v1"
@@ -71,7 +72,7 @@ class Keep(BaseStep):
         return Observation(Seen.DONE, str(path)) if path else Observation(Seen.ABSENT)
 
     async def act(self, context: StepContext) -> None:
-        record = msgspec.convert(context.facts[RECORD], ProofRecord)
+        record = as_judged(context.facts)
         found = evidence(self.params, context.facts, record) | {"restore_log": await restore_log.of_record(context)}
         for one in found["not_captured"]:
             await context.say(f"not in the evidence: {one}")

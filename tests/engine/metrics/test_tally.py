@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
 from lazarus_tui.engine.metrics.tally import OTHER, Subject, Tally
@@ -77,6 +78,25 @@ async def test_an_older_point_that_passed_since_does_not_take_the_place_of_the_n
     proven = tally.proofs[SHOP]
     assert proven.last is not None
     assert (proven.last.operation, proven.last_passed) == ("a" * 16, "2026-03-04T01:00:00Z")
+
+
+async def test_evidence_that_is_written_later_changes_how_it_stands_and_no_counter(journal: Journal) -> None:
+    unkept = {"prove.unkept": {"why": "no room"}}
+    done = await run(journal, plan("a" * 16), UNKNOWN, "2026-03-01T01:00:00Z")
+    done = msgspec.structs.replace(done, facts={**done.facts, **unkept})
+    await journal.save(done)
+    first = Tally(journal)
+    await first.settle()
+    kept = msgspec.structs.replace(done, verdict=PASSED, facts={**done.facts, "prove.unkept": {}})
+    await journal.save(kept)
+    first.changed(kept)
+    again = Tally(journal)
+    for tally in (first, again):
+        await tally.settle()
+        proven = tally.proofs[SHOP]
+        assert dict(proven.results) == {UNKNOWN: 1}, "also in the next engine"
+        assert proven.last is not None
+        assert (proven.last.verdict, proven.last_passed) == (PASSED, "2026-03-01T01:00:00Z")
 
 
 async def test_scrapes_at_the_same_time_count_a_proof_once(journal: Journal) -> None:

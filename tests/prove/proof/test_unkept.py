@@ -1,0 +1,84 @@
+"""A proof whose evidence cannot be kept is not green until it is, and everybody is told what to do."""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+import msgspec
+import pytest
+
+from lazarus_tui.engine import late_evidence
+from lazarus_tui.engine.errors import Refused
+from lazarus_tui.journal import Event
+from lazarus_tui.model.operation import Operation
+from lazarus_tui.model.proofs import ProofRecord, record_of
+from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.notify.notice import Told
+from lazarus_tui.notify.reading import Source, read
+from lazarus_tui.prove.proof.unkept import as_judged, without_evidence
+from tests.prove.proof.trial import trial
+
+
+def told(done: Operation) -> list[Told]:
+    event = Event(1, done.id, done.ended, 0, "engine", "op.ended", {"state": done.state, "message": done.message})
+    return [one.told for one in read(Source(event, done))]
+
+
+async def test_a_full_disk_keeps_a_proof_from_green_until_its_evidence_is_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with trial(monkeypatch) as ground:
+        plan = await ground.planned()
+        assert ground.engine is not None
+        store, write, full = ground.engine.around.evidence, ground.engine.around.evidence.write, [True]
+
+        async def writing(op: str, record: Any) -> Any:
+            if full[0]:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return await write(op, record)
+
+        monkeypatch.setattr(store, "write", writing)
+        done = await ground.engine.run(plan, plan.target)
+        record = record_of(done.facts)
+        assert record is not None
+        assert (done.verdict, record.verdict, done.exit_code) == (Verdict.INCONCLUSIVE, Verdict.INCONCLUSIVE, 4)
+        assert record.words.startswith("evidence missing: No space left on device; it was PASSED: proven up to")
+        command = f"lazarus evidence write {done.id[:8]}"
+        assert done.message == f"evidence missing: No space left on device; next: {command}"
+        assert told(done)[-1] is Told.PROOF_INCONCLUSIVE
+        assert await store.list() == []
+
+        with pytest.raises(Refused, match="No space left") as refused:
+            await late_evidence.write(ground.engine.around, done.id[:8])
+        assert refused.value.hint == f"make room, then: {command}"
+        (again,) = await ground.engine.around.journal.find(done.id)
+        assert (again.verdict, again.facts.get("evidence")) == (Verdict.INCONCLUSIVE, None)
+
+        full[0] = False
+        kept = await late_evidence.write(ground.engine.around, done.id[:8])
+        (row,) = await store.list()
+        assert (kept.verdict, kept.exit_code, kept.message) == (Verdict.PASSED, 0, "")
+        assert (kept.seconds, kept.ended) == (done.seconds, done.ended)
+        assert (row.operation, row.verdict, await store.verify()) == (done.id, "PASSED", [])
+        written = msgspec.json.decode(store.read(row))
+        assert written["proof"]["verdict"] == "PASSED"
+        assert not [one for one in written["proof"]["deviations"] if "evidence" in one]
+        (known,) = await ground.engine.around.journal.find(done.id)
+        assert known == kept
+        with pytest.raises(Refused, match="nothing is missing"):
+            await late_evidence.write(ground.engine.around, done.id)
+        with pytest.raises(Refused, match="no proof"):
+            await late_evidence.write(ground.engine.around, "ffff")
+
+
+def test_what_was_red_stays_red_and_says_that_its_evidence_is_missing() -> None:
+    red = ProofRecord(operation="1", source="velero", point="b", namespace="shop", verdict=Verdict.FAILED, words="no")
+    said = without_evidence(red, "no room")
+    assert (said.verdict, said.words, said.deviations) == (Verdict.FAILED, "no", ("evidence missing: no room",))
+    facts = {
+        "prove.record": msgspec.to_builtins(said),
+        "prove.unkept": {"why": "w", "record": msgspec.to_builtins(red)},
+    }
+    assert as_judged(facts) == red
+    assert as_judged({**facts, "prove.unkept": {}}) == said
