@@ -42,6 +42,10 @@ _SECRET_KEYS = re.compile(
 )
 # Names of a Secret's keys: what a check reads a password from, not one (docs/checks.md).
 _REFERENCES = ("passwordKey", "password_key")
+# What a variable of a container is called, as far as a password is not: upper case, or words of which one says it.
+_VARIABLE = re.compile(
+    r"[A-Z][A-Z0-9]*(?:_[A-Za-z0-9]+)*|(?:[a-z0-9]+_)*(?:pass|password|passwd|pwd|user|username|login)(?:_[a-z0-9]+)*"
+)
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -83,19 +87,28 @@ def redact(text: str, limit: int = MAX_MESSAGE) -> str:
 
 def redact_value(value: Any, *, keys: bool = True) -> Any:
     """A copy of JSON-like ``value`` without secrets: strings as ``redact_text``; in Kubernetes objects also a Secret's
-    data, ``managedFields`` and the last-applied annotation; everywhere the values of keys named like credentials."""
+    data, ``managedFields`` and the last-applied annotation; everywhere the values of keys named like credentials, but
+    for the names of variables in a check's ``credentials.env`` (docs/checks.md)."""
     if isinstance(value, str):
         return redact_text(value, keys=keys)
     if isinstance(value, Mapping):
         secret = value.get("kind") == "Secret"
-        return {
+        kept: dict[str, Any] = {
             str(key): HIDDEN if _hides(str(key), item, secret) else redact_value(item, keys=keys)
             for key, item in value.items()
             if key != "managedFields"
         }
+        if isinstance(login := value.get("credentials"), Mapping) and isinstance(login.get("env"), Mapping):
+            kept["credentials"]["env"] |= {key: name for key, name in login["env"].items() if names_variable(name)}
+        return kept
     if isinstance(value, list | tuple | set | frozenset):
         return [redact_value(item, keys=keys) for item in value]
     return value
+
+
+def names_variable(text: object) -> bool:
+    """Whether it can be the name of a variable, and does not look like what is in one."""
+    return isinstance(text, str) and len(text) < 128 and bool(_VARIABLE.fullmatch(text)) and redact_text(text) == text
 
 
 def _hides(key: str, item: object, secret: bool) -> bool:

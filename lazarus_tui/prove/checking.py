@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from lazarus_tui.model.plan import PlanRefused
-from lazarus_tui.model.redact import redact_value
+from lazarus_tui.model.redact import names_variable, redact_value
 from lazarus_tui.prove.wanted import Check, Expect, HttpCheck, JobCheck, PodCheck, Reached, TcpCheck, Tls
-from lazarus_tui.prove.wanted_data import DataCheck, DataWatermark, FileWatermark, MongodbCheck, RedisCheck
+from lazarus_tui.prove.wanted_data import Credentials, DataCheck, DataWatermark, FileWatermark, MongodbCheck, RedisCheck
 
 if TYPE_CHECKING:
     from lazarus_tui.prove.definitions import Checks
@@ -38,6 +38,7 @@ def checked(wanted: Checks) -> Checks:
         mark = _placed(mark, wanted.sources)
         if isinstance(mark, DataWatermark):
             _one_place(mark, mark.workload, mark.service, mark.pod)
+            _by_reference(mark, mark.credentials)
         if isinstance(mark, FileWatermark):
             _one_place(mark, mark.workload, mark.pod)
     return msgspec.structs.replace(wanted, checks=checks, watermark=mark)
@@ -78,7 +79,15 @@ def _look(check: Check, sources: Mapping[str, str]) -> None:
     _tls(check)
 
 
+def _by_reference(check: Check, credentials: Credentials) -> None:
+    """What is refused may be a password: it is not repeated."""
+    if credentials.env and credentials.env.password and not names_variable(credentials.env.password):
+        what = "credentials.env.password names a variable of the container, and this does not look like a name"
+        raise _wrong(check, what, "env: {password: POSTGRES_PASSWORD}, or secret: NAME; a password never stands here")
+
+
 def _data(check: DataCheck) -> None:
+    _by_reference(check, check.credentials)
     if check.manifest and check.against:
         raise _wrong(check, "manifest and against are two ways to say one thing")
     if check.manifest and not check.tables and not isinstance(check, RedisCheck):

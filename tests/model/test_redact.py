@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 import pytest
 
@@ -127,3 +128,21 @@ def test_a_hostile_line_costs_linear_time(name: str) -> None:
 @pytest.mark.parametrize("text", [f'token="{CANARY}', f"password='{CANARY}", f'x {{"api_token": "{CANARY}'])
 def test_a_cut_off_value_is_hidden_too(text: str) -> None:
     assert CANARY not in redact_text(text)
+
+
+@pytest.mark.parametrize(
+    "name", ["POSTGRES_PASSWORD", "PRE_password", "PW", "password", "db_pass", "MYSQL_ROOT_PASSWORD_1"]
+)
+def test_the_name_of_a_variable_is_no_secret_where_a_check_names_one(name: str) -> None:
+    wanted = {"checks": [{"kind": "redis", "credentials": {"env": {"username": "USER", "password": name}}}]}
+    assert redact_value(wanted, keys=False) == wanted
+    assert redact_value(wanted) == wanted
+    assert redact_value({"env": {"password": name}}) == {"env": {"password": HIDDEN}}, "a literal of a pod's own"
+
+
+@pytest.mark.parametrize(
+    "literal", ["hunter2", "Hunter2", "s3cr3t!", "correct horse", CANARY, "AKIA" + "A1B2C3D4E5F6", "", 7]
+)
+def test_a_password_in_the_place_of_a_name_is_taken_out(literal: Any) -> None:
+    kept = redact_value({"credentials": {"env": {"password": literal}}}, keys=False)
+    assert kept == {"credentials": {"env": {"password": HIDDEN if isinstance(literal, str) and literal else literal}}}

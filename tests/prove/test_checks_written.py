@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lazarus_tui.model.plan import PlanRefused
+from lazarus_tui.model.redact import redact_value
 from lazarus_tui.prove.checking import service_of
 from lazarus_tui.prove.checks import compare
 from lazarus_tui.prove.checks.values import MISSING, at, moment
@@ -226,3 +227,27 @@ def test_paths_in_documents() -> None:
         assert at(document, path) is MISSING
     with pytest.raises(ValueError, match=r"."):
         moment("yesterday")
+
+
+PG: dict[str, Any] = {"kind": "postgresql", "service": "pg", "database": "shop"}
+
+
+@pytest.mark.parametrize("name", ["POSTGRES_PASSWORD", "PRE_password", "password"])
+def test_a_password_is_named_by_the_variable_that_holds_it(name: str) -> None:
+    mark = {**PG, "sql": "select max(at) from orders", "credentials": {"env": {"password": name}}}
+    found = read({**PG, "credentials": {"env": {"username": "POSTGRES_USER", "password": name}}}, watermark=mark)
+    record = msgspec.json.decode(msgspec.json.encode(found))
+    assert redact_value(record, keys=False) == record, "it may be kept, and is the same when it comes back"
+    assert record["checks"][0]["credentials"]["env"]["password"] == name
+
+
+@pytest.mark.parametrize("literal", ["hunter2", "Sw0rdfish", "p@ss", "two words", "AKIAA1B2C3D4E5F6"])
+@pytest.mark.parametrize("place", ["check", "watermark"])
+def test_a_password_itself_is_refused_and_not_repeated(literal: str, place: str) -> None:
+    given = {**PG, "credentials": {"env": {"password": literal}}}
+    checks, mark = ([given], None) if place == "check" else ([], {**given, "sql": "select 1"})
+    with pytest.raises(PlanRefused) as refused:
+        read(*checks, watermark=mark)
+    assert "credentials.env.password names a variable of the container" in refused.value.what
+    assert "a password never stands here" in refused.value.hint
+    assert literal not in f"{refused.value.what} {refused.value.hint} {refused.value.where}"
