@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from lazarus_tui.kube.errors import Forbidden
 from lazarus_tui.model.clock import parse_rfc3339, rfc3339
 from lazarus_tui.model.durations import human
 from lazarus_tui.model.operation import Operation
@@ -64,9 +65,13 @@ class Standing:
 
 
 async def standing(reader: Reader, now: datetime, find: Find) -> list[Standing]:
-    """Everything that stands, by proof. Raises ``KubeError``."""
+    """Everything that stands, by proof; volumes that may not be listed keep no namespace from being found. Raises
+    ``KubeError``."""
     spaces = await census.listed(reader, NAMESPACES, None, f"{names.QUARANTINE}=true")
-    volumes = await census.listed(reader, VOLUMES, None, names.OPERATION)
+    try:
+        volumes = await census.listed(reader, VOLUMES, None, names.OPERATION)
+    except Forbidden:
+        volumes = []
     owned = {names.label(one, names.OPERATION) for one in spaces}
     alone = [one for one in volumes if names.label(one, names.OPERATION) not in owned]
     found = [(NAMESPACES, one) for one in spaces] + [(VOLUMES, one) for one in alone]

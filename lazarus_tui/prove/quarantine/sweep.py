@@ -48,6 +48,11 @@ _ENDED = frozenset({"Completed", "PartiallyFailed", "Failed", "FailedValidation"
 # Who starts pods: they go, or are stopped, before the pods.
 STARTERS = (CRONJOBS, JOBS, DEPLOYMENTS, STATEFULSETS, DAEMONSETS, REPLICASETS, REPLICATION_CONTROLLERS)
 _RECLAIM = "persistentVolumeReclaimPolicy"
+# Conditions of a namespace that say why it does not go: what holds it, and what the API server cannot look at.
+_HOLDING = (
+    "NamespaceFinalizersRemaining", "NamespaceDeletionDiscoveryFailure", "NamespaceDeletionGroupVersionParsingFailure",
+    "NamespaceDeletionContentFailure",
+)  # fmt: skip
 # How a deletion ended that is not tried again: it is under way, or nothing is there.
 _ASKED = (Outcome.APPLIED, Outcome.GONE)
 
@@ -79,12 +84,15 @@ class Sweep:
     def __init__(self, context: StepContext, wanted: Quarantine) -> None:
         self.context, self.wanted, self.reader = context, wanted, context.reader
         self.notes: list[str] = []
+        self._space_uid = ""  # of the namespace whose objects are deleted; "" for any that is this operation's
         self._refused = set[Resource]()  # kinds that may not be deleted by themselves
 
     async def run(self) -> list[str]:
         if not await self._restores_ended():
             return self.notes
-        if await census.namespace(self.reader, self.wanted) is not None:
+        space = await census.namespace(self.reader, self.wanted)
+        self._space_uid = str(space["metadata"]["uid"]) if space is not None else ""
+        if space is not None:
             await self._gone(self._workloads, PODS_END, needed=False)
             if not await self._secured() or not await self._let_go(space=True):
                 return self.notes
@@ -101,7 +109,13 @@ class Sweep:
     # --- what there is
 
     async def _workloads(self) -> Things:
-        return [thing for kind in (*STARTERS, PODS) for thing in await self._inside(kind)]
+        kinds = (*STARTERS, PODS) if await self._still_ours() else ()
+        return [thing for kind in kinds for thing in await self._inside(kind)]
+
+    async def _still_ours(self) -> bool:
+        """Whether the namespace is the one that was found: objects in another one of its name are somebody else's."""
+        space = await census.namespace(self.reader, self.wanted)
+        return space is not None and self._space_uid in ("", space["metadata"]["uid"])
 
     async def _inside(self, kind: Resource) -> Things:
         """Objects of a kind that go with the namespace in any case: one that may not be listed is told once."""
@@ -112,10 +126,12 @@ class Sweep:
             return []
 
     async def _claims(self) -> Things:
+        if not await self._still_ours():
+            return []
         return [(CLAIMS, one) for one in await census.listed(self.reader, CLAIMS, self.wanted.name)]
 
     async def _snapshots(self) -> Things:
-        return await self._inside(SNAPSHOTS)
+        return await self._inside(SNAPSHOTS) if await self._still_ours() else []
 
     async def _space(self) -> Things:
         found = await census.namespace(self.reader, self.wanted)
@@ -303,8 +319,9 @@ def held_by(found: Object) -> str:
         said = (found.get("status") or {}).get("message")
         return f"it is not being deleted: {said}" if said else "it is not being deleted"
     conditions: Sequence[Object] = (found.get("status") or {}).get("conditions") or ()
-    if why := next((one["message"] for one in conditions if one.get("reason") == "SomeFinalizersRemain"), ""):
-        return str(why)
+    said = {one.get("type"): str(one.get("message")) for one in conditions if one.get("status") == "True"}
+    if why := [said[kind] for kind in _HOLDING if said.get(kind)]:
+        return "; ".join(why)
     held = [*(meta.get("finalizers") or ()), *((found.get("spec") or {}).get("finalizers") or ())]
     return f"being deleted, held by {', '.join(held)}" if held else "being deleted"
 

@@ -120,7 +120,7 @@ async def _no_planner(reader: Any, params: Any, clock: Any) -> Plan:
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """A refused way takes as long as it is waited for."""
-    monkeypatch.setattr(targets, "SECONDS", 0.6)
+    monkeypatch.setattr(targets, "SECONDS", 1.0)
     monkeypatch.setattr(isolation, "SETTLES", 0.0)
 
 
