@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
 from lazarus_tui.model.clock import parse_rfc3339
 from lazarus_tui.model.durations import human
@@ -80,8 +81,13 @@ def _about_runs(running: Sequence[Schedule], choice: Choice, known: Known, rule:
             yield Finding("warning", f"schedule {name} writes to {place}, which is unavailable", "repair the location")
         due = next_run(schedule, rule)
         if due is not None and (known.now - due).total_seconds() > 600:
-            yield Finding("warning", f"schedule {name} is {human(known.now - due)} overdue", "does the server run?")
+            yield Finding("warning", f"schedule {name} is {_minutes(known.now - due)} overdue", "does the server run?")
     for passed in choice.passed[:1]:
         if passed.start and choice.point is not None and passed.reasons:
-            age = human(known.now - parse_rfc3339(passed.start))
+            age = _minutes(known.now - parse_rfc3339(passed.start))
             yield Finding("info", f"{passed.name} ({age} old) was passed over: {passed.reasons[0]}")
+
+
+def _minutes(length: timedelta) -> str:
+    """In whole minutes, one at least: a row that changes every second is sent and painted every second."""
+    return human(max(1, length // timedelta(minutes=1)) * timedelta(minutes=1))

@@ -105,6 +105,17 @@ def test_newer_points_that_do_not_hold_the_volume_are_passed_over() -> None:
     assert [view.name for view in found.skipped] == ["config", "bare"]
 
 
+def test_a_row_is_the_same_from_second_to_second() -> None:
+    backups = [backup("b1", 3), backup("bare", 2)]
+    same = [
+        row(backups=backups, copies=[copy("b1"), copy("bare", "Failed")], now=START + timedelta(seconds=seconds))
+        for seconds in (1, 59, 61)
+    ]
+    assert "bare (2h old) was passed over" in said(same[0])
+    assert same[0] == same[1]
+    assert "bare (2h01m old) was passed over" in said(same[2])
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
