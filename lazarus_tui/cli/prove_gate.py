@@ -97,7 +97,10 @@ def _asked(session: Session, given: dict[str, Any]) -> Gated:
         what = "a policy says itself which points it proves"
         raise Refused(Fault("usage", what, "--point, --source", "points: in the policy's file, or --workload"))
     if policy:
-        return gate_policy(row_of(session, policy), within=within, now=now)
+        row, why = row_of(session, policy), _unanswered(session)
+        if not why and row.cluster_uid != session.records("contexts")[session.context()].cluster_uid:
+            why = f"policy {policy} is stored for another cluster than {session.context()} leads to now"
+        return nothing(why) if why else gate_policy(row, within=within, now=now)
     namespace, _, rest = str(workload).partition("/")
     if not namespace or (rest and (rest.count("/") != 1 or not all(rest.split("/")))):
         raise Refused(Fault("usage", f"{workload!r} is no workload", "--workload", "NAMESPACE or NAMESPACE/KIND/NAME"))

@@ -16,7 +16,7 @@ import msgspec
 
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.journal import Journal
-from lazarus_tui.model.clock import Clock, parse_rfc3339, rfc3339
+from lazarus_tui.model.clock import Clock, moment, parse_rfc3339, rfc3339
 from lazarus_tui.model.proof_policies import Entry, ProofPolicy, State
 from lazarus_tui.model.redact import redact_value
 
@@ -83,11 +83,14 @@ class ProofBook:
         return self._policies.get((context, name))
 
     def entries(self, context: str = "", policy: str | None = None) -> list[Entry]:
-        """In the order in which they were queued."""
+        """In the order in which they were queued; of a ``policy`` those of the cluster that it is stored for now: what
+        was proven in another one says nothing of this one."""
+        stored = self._policies.get((context, policy)) if policy else None
         return [
             one
             for one in self._entries.values()
             if context in ("", one.context) and policy in (None, one.policy)
+            and (stored is None or one.cluster in ("", stored.cluster_uid))
         ]  # fmt: skip
 
     def entry(self, id: str) -> Entry | None:
@@ -133,9 +136,9 @@ class ProofBook:
         body = {"context": stored.context, "name": stored.policy.name, "nominal": rfc3339(newest), "missed": count}
         await self._note("missed", **body, why=why, planned=planned)
 
-    async def begin(self, entry: Entry, operation: str, point: str) -> None:
-        """It will be started as ``operation``: written down before it is."""
-        await self._note("begun", id=entry.id, operation=operation, point=point)
+    async def begin(self, entry: Entry, operation: str, point: str, start: str = "") -> None:
+        """It will be started as ``operation``: written down before it is. ``start``: when the point began."""
+        await self._note("begun", id=entry.id, operation=operation, point=point, start=moment(start))
 
     async def back(self, entry: Entry, why: str) -> None:
         """The operation it was to run as was never started: it waits again."""
@@ -176,7 +179,7 @@ class ProofBook:
                 self._removed(at, str(body["context"]), str(body["name"]))
             case "queued":
                 for one in body["entries"]:
-                    self._entries.setdefault(str(one["id"]), msgspec.convert(one, Entry))
+                    self._entries.setdefault(str(one["id"]), self._queued(one))
                     self._known.add(str(one["id"]))
                 self._settled(body)
                 self._forget()
@@ -184,6 +187,12 @@ class ProofBook:
                 self._told(body)
             case "begun" | "back" | "ended":
                 self._moved(at, body)
+
+    def _queued(self, body: Mapping[str, Any]) -> Entry:
+        """Of the cluster that its policy is for at that time."""
+        entry = msgspec.convert(body, Entry)
+        stored = self._policies.get((entry.context, entry.policy)) if entry.policy else None
+        return msgspec.structs.replace(entry, cluster=stored.cluster_uid) if stored is not None else entry
 
     def _stored(self, at: str, body: Mapping[str, Any]) -> None:
         policy = msgspec.convert(body["policy"], ProofPolicy)
@@ -232,9 +241,10 @@ class ProofBook:
             return
         changes: dict[str, Any] = {"waiting": ""}
         if body["what"] == "begun":
-            changes |= {"state": State.RUNNING, "operation": body["operation"], "point": body["point"], "begun": at}
+            changes |= {"state": State.RUNNING, "operation": body["operation"], "point": body["point"], "begun": at,
+                        "point_start": str(body.get("start") or "")}  # fmt: skip
         elif body["what"] == "back":
-            changes |= {"state": State.WAITING, "operation": "", "begun": "", "waiting": body["why"],
+            changes |= {"state": State.WAITING, "operation": "", "begun": "", "point_start": "", "waiting": body["why"],
                         "point": str(entry.params.get("point") or entry.point)}  # fmt: skip
         else:
             changes |= {key: value for key, value in body.items() if key not in ("what", "id")} | {"ended": at}

@@ -199,7 +199,7 @@ class ProofCalls:
             trouble=stored.waiting or self._runs.elsewhere(stored) or "; ".join(arrivals.pending(stored))
             or ("" if stored.runs else f"not enabled: lazarus policy enable {policy.name}"),
             expects=arrivals.seen(stored).expects,
-            unknown=(*arrivals.seen(stored).unknown, *([without] if without else ())),
+            unknown=(*arrivals.seen(stored).unknown, *([without] if without else ())), cluster_uid=stored.cluster_uid,
         )  # fmt: skip
 
 

@@ -253,7 +253,7 @@ class ProofRuns:
             if why := "" if entry.control else proven_already(stored.policy, among, entry, point, self._clock.now()):
                 await self._end(entry, State.SKIPPED, why, point=point)
                 return None
-        await self.book.begin(entry, str(plan.params["op"]), point)
+        await self.book.begin(entry, str(plan.params["op"]), point, str(plan.params.get("point_start") or ""))
         try:
             return await self._runner.start(plan, plan.digest(), plan.target, by=_by(entry))
         except Refused as error:

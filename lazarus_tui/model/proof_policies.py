@@ -21,6 +21,8 @@ from lazarus_tui.model.policies import MOST_RUNS, RUN_ALL, RUN_ONCE, SKIP, Black
 from lazarus_tui.model.verdict import Verdict, worst
 
 ON_COMPLETION = "on-completion"
+# Choices that are of the newest point there is: a proof of an older one that ends later says nothing newer.
+_NEWEST = (ON_COMPLETION, "latest")
 # What waits at most of one policy; beyond it the oldest is left out, and that is recorded.
 MOST_WAITING = 50
 # A control that is this many times its period old is no ground for green any more.
@@ -125,7 +127,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     choice while it waits. ``operation``: the id it runs under, set before it is started. ``nominal``: the scheduled
     time. ``after``: it does not begin before. Of one that is tried again, ``attempt`` is its number and ``first`` the
     entry that was tried first; ``asked``: the choice of the point that one named. ``cause``: what kept one that ended
-    from a verdict, where that was not its point.
+    from a verdict, where that was not its point. ``cluster``: uid of the cluster its policy was stored for when it was
+    queued; ``point_start``: when its point began, known once it has begun.
     """
 
     id: str
@@ -154,6 +157,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     words: str = ""
     waiting: str = ""  # why it has not begun yet; found out again at each look
     figures: dict[str, float] = {}
+    cluster: str = ""
+    point_start: str = ""
 
     @property
     def judged(self) -> bool:
@@ -242,16 +247,19 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     control_at: str = ""
     green: bool = False
     words: str = "never proven"
+    pending: str = ""  # a newest point whose proof waits or runs
 
 
 def standing(policy: ProofPolicy, subject: Subject, entries: Iterable[Entry], now: datetime) -> Standing:
-    """From all entries of a policy, in the order they ended."""
+    """From all entries of a policy."""
+    entries = list(entries)
     ended = [one for one in entries if one.policy == policy.name and one.subject == subject and one.judged]
     proofs, controls = [one for one in ended if not one.control], [one for one in ended if one.control]
     proof, control = _deciding(policy, proofs), max(controls, key=_ended, default=None)
     how = _controlled(policy, control, now)
+    pending = _pending(policy, subject, entries)
     if proof is None:
-        return Standing(subject=subject, control=how, control_at=control.ended if control else "")
+        return Standing(subject=subject, control=how, control_at=control.ended if control else "", pending=pending)
     green = proof.verdict is Verdict.PASSED and how in ("", "due", "red")
     words = proof.words
     if proof.verdict is Verdict.PASSED and not green:
@@ -259,8 +267,15 @@ def standing(policy: ProofPolicy, subject: Subject, entries: Iterable[Entry], no
         words += control.words if control and how != "stale" else "the last one is too long ago"
     return Standing(
         subject=subject, verdict=proof.verdict, at=proof.ended, point=proof.point, operation=proof.operation,
-        control=how, control_at=control.ended if control else "", green=green, words=words,
+        control=how, control_at=control.ended if control else "", green=green, words=words, pending=pending,
     )  # fmt: skip
+
+
+def _pending(policy: ProofPolicy, subject: Subject, entries: Iterable[Entry]) -> str:
+    """The point of the last proof in the queue that is of a newest point, "" when none waits or runs."""
+    of = (one for one in entries if one.state.open and one.subject == subject and one.policy == policy.name)
+    newest = (one.point for one in of if not one.control and policy.chosen_by(one) in _NEWEST)
+    return next(reversed(list(newest)), "")
 
 
 def _deciding(policy: ProofPolicy, proofs: Iterable[Entry]) -> Entry | None:
@@ -268,13 +283,21 @@ def _deciding(policy: ProofPolicy, proofs: Iterable[Entry]) -> Entry | None:
     for the newest one, whichever is proven last."""
     newest: dict[str, Entry] = {}
     for one in sorted(proofs, key=_ended):
-        newest[policy.chosen_by(one)] = one
+        chosen = policy.chosen_by(one)
+        old = newest.get(chosen)
+        if old is None or chosen not in _NEWEST or _begun(one) >= _begun(old):
+            newest[chosen] = one
     verdict = worst(one.verdict for one in newest.values())
     return max((one for one in newest.values() if one.verdict is verdict), key=_ended, default=None)
 
 
 def _ended(entry: Entry) -> str:
     return entry.ended
+
+
+def _begun(entry: Entry) -> datetime:
+    """When its point began; of one that does not say so, not after it ended."""
+    return parse_rfc3339(entry.point_start or entry.ended)
 
 
 def _controlled(policy: ProofPolicy, control: Entry | None, now: datetime) -> str:
@@ -329,6 +352,7 @@ class ProofPolicyRow(msgspec.Struct, frozen=True, kw_only=True):
     trouble: str = ""
     expects: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    cluster_uid: str = ""  # of the cluster it was stored for
 
 
 class QueueRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -32,7 +32,8 @@ HOSTILE = "\x1b[31m\u202e"
 
 def row(**fields: Any) -> ProofPolicyRow:
     stands = Standing(subject=Subject("shop"), verdict=Verdict.PASSED, at=NOW, point="nightly", green=True, words="ok")
-    return ProofPolicyRow(policy=SHOP, means=("proves shop",), **{"standings": (stands,), "enabled": True, **fields})
+    return ProofPolicyRow(policy=SHOP, means=("proves shop",), **{"standings": (stands,), "enabled": True,
+                          "cluster_uid": HERE, **fields})  # fmt: skip
 
 
 def recent(done: Operation) -> Operation:
@@ -125,8 +126,14 @@ def test_the_gate_of_a_snapshot_set_asks_for_the_newest_one(lazarus: Any) -> Non
 def test_the_gate_of_a_policy_looks_at_every_workload_and_at_its_control(lazarus: Any) -> None:
     red = Standing(subject=Subject("shop"), verdict=Verdict.PASSED, at=NOW, control="failed", words="control failed: x")
     for standings, code in (((row().standings[0],), 0), ((row().standings[0], red), 2), ((), 4)):
-        done, _ = lazarus({"proof-policy.list": [row(standings=standings)]}, "prove", "gate", "--policy", "shop")
+        answers = {"proof-policy.list": [row(standings=standings)], "pull": operations()}
+        done, _ = lazarus(answers, "prove", "gate", "--policy", "shop")
         assert done.exit_code == code, done.output
+    for uid, words in (("another", "is stored for another cluster"), ("", "is not known now")):
+        contexts = {"prod": ContextRow(name="prod", state="ready", cluster_uid=uid)}
+        answers = {"proof-policy.list": [row()], "pull": operations(contexts=contexts)}
+        done, _ = lazarus(answers, "prove", "gate", "--policy", "shop")
+        assert (done.exit_code, words in done.stdout) == (4, True), done.output
     done, _ = lazarus({"proof-policy.list": []}, "prove", "gate", "--policy", "shop")
     assert (done.exit_code, "no policy 'shop'" in done.output) == (5, True)
 

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from lazarus_tui.engine.errors import Refused
-from lazarus_tui.engine.proof_book import KIND
+from lazarus_tui.engine.proof_book import KIND, ProofBook
 from lazarus_tui.engine.proof_calls import EnableParams, RunParams
 from lazarus_tui.model.objects import Meta, Workload
 from lazarus_tui.model.policies import Blackout
@@ -289,6 +289,24 @@ async def test_a_policy_runs_on_the_cluster_it_was_stored_for_and_on_another_onl
         it.completed("second")
         await it.look(8)
         assert it.told() == ["old skipped: its policy is for another cluster now", "second done: found PASSED"]
+
+
+async def test_what_was_proven_in_another_cluster_does_not_make_a_policy_green_here_nor_spare_a_proof() -> None:
+    async with proofs() as it:
+        await it.store(policy())
+        it.completed("first")
+        await it.look(6)
+        here = it.book.get(CONTEXT, "shop").cluster_uid
+        assert (it.row().cluster_uid, [one.green for one in it.row().standings]) == (here, [True])
+        await it.book.store(policy(), CONTEXT, "another cluster")
+        assert [(one.green, one.verdict) for one in it.row().standings] == [(False, Verdict.NOT_TESTED)]
+        assert it.book.entries(CONTEXT, "shop") == []
+        assert [one.point for one in it.book.entries(CONTEXT)] == ["first"], "the queue still tells of it"
+        await it.book.store(policy(), CONTEXT, here)
+        assert [one.green for one in it.row().standings] == [True]
+        again = ProofBook(it.book._journal, it.world.clock)
+        await again.load()
+        assert again.entries(CONTEXT, "shop") == it.book.entries(CONTEXT, "shop")
 
 
 async def test_what_is_forgotten_here_is_not_queued_again(monkeypatch: pytest.MonkeyPatch) -> None:

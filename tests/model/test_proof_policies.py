@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.policies import MOST_RUNS, Blackout, owed
@@ -150,6 +152,38 @@ def test_that_an_old_point_is_good_does_not_make_up_for_the_newest_one() -> None
     again = entry(3, Verdict.PASSED, 30, params={"point": "latest"}, point="newer")
     stands = standing(found, SHOP, [bad, good, again], NOW)
     assert (stands.verdict, stands.point, stands.green) == (Verdict.PASSED, "newer", True)
+
+
+def test_an_older_point_whose_proof_ends_later_does_not_hide_the_newest_one() -> None:
+    newest = entry(1, Verdict.FAILED, 600, point="new", point_start="2026-05-02T00:00:00Z")
+    older = entry(2, Verdict.PASSED, 60, point="old", point_start="2026-05-01T00:00:00Z")
+    for entries in ([newest, older], [older, newest]):
+        assert standing(policy(), SHOP, entries, NOW).point == "new"
+        assert not standing(policy(), SHOP, entries, NOW).green
+    drawn = policy(points=("random:30d",))
+    lots = [structs.replace(one, params={"point": "random:30d"}) for one in (newest, older)]
+    assert standing(drawn, SHOP, lots, NOW).point == "old", "of points drawn by lot the last one counts"
+    again = entry(3, Verdict.PASSED, 30, point="new", point_start="2026-05-02T00:00:00Z")
+    assert standing(policy(), SHOP, [newest, older, again], NOW).green
+
+
+@pytest.mark.parametrize(
+    ("fields", "pending"),
+    [
+        ({}, "b2"),
+        ({"state": State.RUNNING}, "b2"),
+        ({"state": State.SKIPPED}, ""),
+        ({"control": "flip"}, ""),
+        ({"params": {"point": "oldest"}}, ""),
+        ({"params": {"point": "latest"}}, "b2"),
+        ({"subject": Subject("bank")}, ""),
+    ],
+)
+def test_a_newest_point_whose_proof_has_not_ended_is_said(fields: dict[str, object], pending: str) -> None:
+    found = policy(points=("on-completion", "latest", "oldest"))
+    waits = entry(2, Verdict.NOT_TESTED, **{"point": "b2", "state": State.WAITING, "ended": "", **fields})  # type: ignore[arg-type]
+    assert standing(found, SHOP, [entry(1), waits], NOW).pending == pending
+    assert standing(found, SHOP, [waits], NOW).pending == pending
 
 
 @given(st.lists(st.tuples(VERDICTS, st.booleans(), st.integers(0, 40)), max_size=8))

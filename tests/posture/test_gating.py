@@ -218,6 +218,8 @@ def stands(name: str, hours: float = 1.0, **fields: Any) -> Standing:
         ((stands("a", 30), stands("b", verdict=Verdict.FAILED, green=False)), 2),
         ((stands("a", control="failed", green=False), stands("b")), 2),
         ((stands("a", control="stale", green=False),), 4),
+        ((stands("a", pending="b2"),), 4),
+        ((stands("a", verdict=Verdict.FAILED, green=False, pending="b2"),), 2),
     ],
 )
 def test_of_a_policy_every_workload_has_to_stand_green(standings: tuple[Standing, ...], code: int) -> None:
