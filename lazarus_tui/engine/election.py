@@ -119,7 +119,7 @@ class Post:
 
     def _say(self, words: str) -> None:
         """The lease tells that somebody holds it, or that none can be kept."""
-        log.info("%s: %s", self._name, words)
+        log.debug("%s: %s", self._name, words)  # again and again for as long as another engine has it
         if self._lease.unavailable:
             self.without = words
         elif self._lease.record is not None:

@@ -196,7 +196,8 @@ def _of_schedule(
     if cron is None or one.status.phase == "FailedValidation":
         why = "; ".join(one.status.validation_errors or ()) or f"{one.spec.schedule!r} is no cron line"
         return Lack(f"schedule/{name}", f"schedule {name} never runs: {redact(why)[:_MOST_WORDS]}")
-    marks = (line.good, line.running, one.metadata.creation_timestamp, one.status.last_skipped)
+    made = "" if line.good else one.metadata.creation_timestamp  # made anew, it owes what it owed before
+    marks = (line.good, line.running, made, one.status.last_skipped)
     due = cron.next(max([since, *(parse_rfc3339(mark) for mark in marks if mark)]))
     if due is None:
         return Lack(f"schedule/{name}", f"schedule {name} never runs: {one.spec.schedule!r} never comes")

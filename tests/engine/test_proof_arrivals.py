@@ -57,6 +57,23 @@ async def test_a_schedule_whose_backups_stop_coming_is_told_once_and_taken_back_
         assert it.row().overdue == ""
 
 
+async def test_a_schedule_that_is_made_anew_gives_no_all_clear_and_one_that_velero_skips_does() -> None:
+    async with proofs() as it:
+        it.scheduled("0 * * * *")
+        await it.store(policy(late_seconds=600.0))
+        it.completed("first", schedule="nightly")
+        await later(it, 2.4 * HOUR)
+        assert len(await told(it)) == 1
+        it.scheduled("0 * * * *")
+        await it.look(3)
+        assert len(await told(it)) == 1
+        [one] = it.schedules
+        skipped = msgspec.structs.replace(one.status, last_skipped=rfc3339(it.world.clock.now()))
+        it.schedules = [msgspec.structs.replace(one, status=skipped)]
+        await it.look(3)
+        assert (await told(it))[1:] == ["ok it is as it should be again"]
+
+
 async def test_what_was_told_of_points_is_resolved_under_its_own_key_and_sink_filters_see_the_policy() -> None:
     async with proofs() as it:
         it.scheduled("0 * * * *")

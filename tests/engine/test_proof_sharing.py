@@ -146,6 +146,17 @@ async def test_an_engine_that_ends_in_peace_lets_the_other_one_in_at_once() -> N
         assert it.b.ran == ["first"]
 
 
+async def test_a_scheduler_that_is_begun_anew_applies_for_its_posts_again() -> None:
+    async with pair() as it:
+        await it.a.store(policy())
+        it.a.completed("first")
+        await it.look(8, only=it.a)
+        await it.a.scheduler.close()
+        it.a.completed("second")
+        await it.look(8, only=it.a)
+        assert (it.a.ran, it.a.row().trouble) == (["first", "second"], "")
+
+
 async def test_a_policy_that_is_disabled_or_removed_here_is_free_for_the_other_engine() -> None:
     async with pair() as it:
         a = await it.a.store(policy())
