@@ -66,7 +66,7 @@ class Supervisor:
 
     async def _run(self, part: Part, work: Work) -> BaseException | None:
         """Run it once: why it failed, None when it came to its end."""
-        working = asyncio.create_task(work(), name=f"{part.name}, at work")
+        working = asyncio.create_task(_done(work), name=f"{part.name}, at work")
         calm = asyncio.create_task(self._calm(part.name))
         try:
             await asyncio.wait({working})
@@ -127,6 +127,11 @@ class Supervisor:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _done(work: Work) -> None:
+    """Also what cannot even be begun has failed like any other."""
+    await work()
 
 
 def _pause(failures: int) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from typing import NoReturn
 
 import pytest
 
@@ -114,6 +115,15 @@ async def test_one_that_ends_though_it_should_not_is_started_again(scene: Scene)
     await scene.clock.advance(3)
     assert scene.starts == [0, 1, 3]
     assert scene.part.why == "it came to an end"
+
+
+async def test_one_that_cannot_even_begin_has_failed_too(scene: Scene) -> None:
+    def broken() -> NoReturn:
+        raise TypeError("an argument is missing")
+
+    scene.supervisor.start("the clockwork", broken)
+    await scene.clock.advance(3)
+    assert (scene.part.failures, scene.part.why) == (3, "unexpected TypeError in the engine")
 
 
 async def test_one_that_may_end_ends(scene: Scene) -> None:
