@@ -137,7 +137,7 @@ def _proof(source: Source, operation: Operation, state: str, message: str) -> No
     passed = record.verdict is Verdict.PASSED
     what = "Negative control" if record.control else "Proof"
     where = f"{operation.context}@{source.cluster_uid[:8]}" if source.cluster_uid else operation.context
-    key = f"{'control' if record.control else 'proof'}/{where}/{subject}"
+    key = f"control/{where}/{subject}/{record.control}" if record.control else f"proof/{where}/{subject}"
     outcome = ("not red" if not passed else "red, as it must be") if record.control else str(record.verdict)
     if record.control and record.verdict not in (Verdict.PASSED, Verdict.FAILED):
         outcome = str(record.verdict)

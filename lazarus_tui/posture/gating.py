@@ -159,18 +159,17 @@ def _about(views: Iterable[ProofView], namespace: str) -> Iterable[tuple[ProofVi
 
 
 def _unnoticed(told: Iterable[tuple[ProofView, ProofRecord]], one: bool) -> tuple[ProofView, ProofRecord] | None:
-    """The control that did not go red and that no later one makes good, of proofs newest first: of a whole namespace
-    each part has its own, and a later one of the whole stands for all of them."""
-    seen: set[str] = set()
+    """The control that did not go red and that no later one of its kind makes good, of proofs newest first: of a whole
+    namespace each part has its own, and a later one of the whole stands for all of them. That checks notice a copy
+    which does not run does not mean that they notice one whose data is spoiled."""
+    seen: set[tuple[str, str]] = set()
     for done, record in told:
-        part = "" if one else record.workload
-        if not record.control or not _clear(record.verdict) or part in seen:
+        part, kind = "" if one else record.workload, record.control
+        if not kind or not _clear(record.verdict) or {(part, kind), ("", kind)} & seen:
             continue
         if record.verdict is Verdict.FAILED:
             return done, record
-        if not part:
-            return None
-        seen.add(part)
+        seen.add((part, kind))
     return None
 
 

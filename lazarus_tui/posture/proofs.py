@@ -85,13 +85,13 @@ def _restored(operation: Operation) -> Iterator[Proof]:
 
 
 def _unnoticed(views: Iterable[ProofView]) -> frozenset[str]:
-    """Workloads whose newest control that came to something stayed green: no green of their checks counts."""
-    last: dict[str, Verdict] = {}
+    """Workloads whose newest control of a kind that came to something stayed green: no green of their checks counts."""
+    last: dict[tuple[str, str], Verdict] = {}
     for seen in sorted(views, key=lambda one: one.ended):
         record = seen.record
         if record is not None and record.control and record.verdict in (Verdict.PASSED, Verdict.FAILED) and seen.ended:
-            last |= {ladder.workload: record.verdict for ladder in record.ladders}
-    return frozenset(workload for workload, verdict in last.items() if verdict is Verdict.FAILED)
+            last |= {(ladder.workload, record.control): record.verdict for ladder in record.ladders}
+    return frozenset(workload for (workload, _), verdict in last.items() if verdict is Verdict.FAILED)
 
 
 def _proven(seen: ProofView, blind: frozenset[str]) -> Iterator[Proof]:

@@ -106,9 +106,13 @@ class Proven:
 
     @property
     def unnoticed(self) -> bool:
-        """Whether the newest control that came to something was not noticed: then no green of its checks counts."""
-        tried = (run.verdict for run in self.runs if run.counts and run.about.control)
-        return next((one for one in tried if one in (Verdict.PASSED, Verdict.FAILED)), None) is Verdict.FAILED
+        """Whether the newest control of a kind that came to something was not noticed: then no green of its checks
+        counts."""
+        newest: dict[str, Verdict] = {}
+        for run in self.runs:
+            if run.counts and run.about.control and run.verdict in (Verdict.PASSED, Verdict.FAILED):
+                newest.setdefault(run.about.control, run.verdict)
+        return Verdict.FAILED in newest.values()
 
     @property
     def elsewhere(self) -> bool:

@@ -59,7 +59,7 @@ def ended(verdict: Verdict, state: str = "done", code: int = 0, **fields: Any) -
 def test_every_verdict_of_a_proof(verdict: Verdict, control: str, expected: tuple[str, ...]) -> None:
     found = ended(verdict, control=control)[-1]
     assert (found.told, found.action, found.severity, found.title) == expected
-    assert found.key == f"{'control' if control else 'proof'}/c/{ORDERS}"
+    assert found.key == (f"control/c/{ORDERS}/flip" if control else f"proof/c/{ORDERS}")
     assert (found.policy, found.operation, found.subject) == ("nightly", f"{1:016x}", ORDERS)
     assert "count is 3 instead of 5\npoint: nightly-1" in found.text
     assert found.commands == ("lazarus --context c operation show 00000000",)
@@ -140,6 +140,10 @@ def test_the_same_workload_of_another_cluster_is_another_matter() -> None:
 def test_a_control_says_nothing_about_the_proof_of_the_same_workload() -> None:
     """A control that went red must never resolve a proof that failed."""
     assert ended(Verdict.PASSED, control="flip")[-1].key != ended(Verdict.FAILED)[-1].key
+
+
+def test_a_control_of_one_kind_takes_back_no_alarm_of_another() -> None:
+    assert ended(Verdict.PASSED, control="no-workload")[-1].key != ended(Verdict.FAILED, control="drop-table")[-1].key
 
 
 def test_the_ladder_and_the_first_troubles_are_in_the_text() -> None:

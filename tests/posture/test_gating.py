@@ -101,6 +101,7 @@ def red_rung(name: str) -> Ladder:
             "said PASSED",
         ),
         ([proof(), proof("INCONCLUSIVE", 0.2, control="flip"), proof("FAILED", 0.5, control="flip")], 2, "control"),
+        ([proof(), proof("PASSED", 0.2, control="no-workload"), proof("FAILED", 0.5, control="flip")], 2, "control"),
         ([proof(**OLDER)], 4, "b was never proven; a, another point, says PASSED"),
         ([proof(hours=0.1, **OLDER), proof("FAILED")], 2, "said FAILED"),
         ([proof("FAILED", 0.1, **OLDER), proof()], 0, "said PASSED"),

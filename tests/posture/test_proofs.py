@@ -95,6 +95,8 @@ def test_a_green_counts_for_nothing_while_the_newest_control_of_its_workload_was
     doubted = {"StatefulSet/orders": Verdict.INCONCLUSIVE, "Deployment/web": Verdict.PASSED}
     assert verdicts(green, stayed) == verdicts(green, stayed, broken_off) == doubted
     assert set(verdicts(green, stayed, noticed).values()) == {Verdict.PASSED}
+    other = proof(ladder(orders), control="no-workload", ended="2026-06-01T16:00:00Z")
+    assert verdicts(green, stayed, other) == doubted, "that it was noticed which copy does not run says less"
     red = proof(ladder(orders, "healthy"), verdict=Verdict.FAILED)
     assert verdicts(red, stayed) == {"StatefulSet/orders": Verdict.FAILED}
 
