@@ -12,7 +12,7 @@ from typing import Any
 from lazarus_tui.model.resources import PODS
 from lazarus_tui.model.stepping import BaseStep, carry_out
 from lazarus_tui.model.steps import Observation, Outcome, Seen, Step, StepContext, StepStopped, Write
-from lazarus_tui.prove.proof import stillness
+from lazarus_tui.prove.proof import halting, stillness
 from lazarus_tui.prove.proof.clients import Client, client_of
 from lazarus_tui.prove.proof.identity import compared
 from lazarus_tui.prove.proof.verdict import SABOTAGED
@@ -25,6 +25,8 @@ POD, MOUNT = "lazarus-saboteur", "/claims"
 _FILES, _BLOCK = 3, 4096
 _BLOCKS = 16
 _SECONDS = 60.0
+# Whose pods end when workloads are taken to zero.
+_STOPPED = ("StatefulSet", "ReplicaSet", "DaemonSet")
 
 
 def before_start(params: Mapping[str, Any]) -> list[Step]:
@@ -73,28 +75,43 @@ class Withhold(ControlStep):
 
 
 class NoWorkload(ControlStep):
+    """Nothing of the copy runs, pods that no workload owns among it: they are not started again."""
+
     name, title = "prove.sabotage", "Leave the workloads at zero"
 
     async def observe(self, context: StepContext) -> Observation:
-        if await stillness.running(context.reader, self.quarantine):
+        if await halting.alive(context, self.quarantine):
             return Observation(Seen.ABSENT)
-        if pods := await self.pods(context):
+        if pods := [pod for pod in await self.pods(context) if not _over(pod)]:
             return Observation(Seen.WAITING, f"{len(pods)} pods are ending")
         words = "nothing was started"
         return Observation(Seen.DONE, words, facts={SABOTAGED: words})
 
     async def act(self, context: StepContext) -> None:
-        await stillness.to_zero(context, self.quarantine)
+        await halting.stop(context, self.quarantine)
 
 
-class Still(NoWorkload):
-    """Nobody has the files open while they are spoiled."""
+class Still(ControlStep):
+    """Nobody has the files open while they are spoiled; what has none open goes on."""
 
     name, title = "prove.still", "Stop the copy"
 
     async def observe(self, context: StepContext) -> Observation:
-        seen = await super().observe(context)
-        return Observation(seen.seen, seen.detail)
+        if await stillness.running(context.reader, self.quarantine):
+            return Observation(Seen.ABSENT)
+        using = [pod for pod in await self.pods(context) if _mounts(pod) and not _over(pod)]
+        for pod in using:
+            if _owner(pod) not in _STOPPED and not pod["metadata"].get("deletionTimestamp"):
+                what = (
+                    f"pod {pod['metadata']['name']} has volumes and no workload that could be stopped and started again"
+                )
+                return Observation(Seen.FAILED, what, hint="use --control withhold")
+        if using:
+            return Observation(Seen.WAITING, f"{len(using)} pods are ending")
+        return Observation(Seen.DONE, "no pod has its volumes")
+
+    async def act(self, context: StepContext) -> None:
+        await stillness.to_zero(context, self.quarantine)
 
 
 class Flip(ControlStep):
@@ -228,6 +245,22 @@ async def command(context: StepContext, pod: Object, container: str, argv: Seque
         said = done.stderr.decode(errors="replace").strip()
         raise StepStopped(f"{argv[0]} in {meta['name']} ended with {done.exit_code}: {said}")
     return done.stdout.decode(errors="replace")
+
+
+def _over(pod: Object) -> bool:
+    """A pod that ended by itself stays to be looked at, and nothing of it runs."""
+    phase = (pod.get("status") or {}).get("phase")
+    return phase in ("Succeeded", "Failed") and not pod["metadata"].get("deletionTimestamp")
+
+
+def _mounts(pod: Object) -> bool:
+    return any("persistentVolumeClaim" in one for one in (pod.get("spec") or {}).get("volumes") or ())
+
+
+def _owner(pod: Object) -> str:
+    """The kind of what makes it again, "" for a pod of nobody."""
+    owners = pod["metadata"].get("ownerReferences") or ()
+    return next((str(one["kind"]) for one in owners if one.get("controller")), "")
 
 
 def _sizes(listed: str) -> list[tuple[int, str]]:

@@ -30,7 +30,7 @@ def judge(operation: str, found: Evidence, figures: Figures) -> ProofRecord:
     words = _words(deciding, required, not_green)
     control = str(params.get("control") or "")
     if control:
-        verdict, words = _controlled(control, found)
+        verdict, words = _controlled(control, found, climbed)
     return ProofRecord(
         operation=operation,
         source=str(params.get("source") or ""),
@@ -64,8 +64,11 @@ def _words(climbed: tuple[Ladder, ...], required: tuple[str, ...], not_green: tu
     return f"proven up to {min((ladder.reached for ladder in climbed), key=len, default='nothing')!r}"
 
 
-def _controlled(control: str, found: Evidence) -> tuple[Verdict, str]:
-    """The copy was broken on purpose: a check has to say so. Red for another reason proves nothing about the checks."""
+def _controlled(control: str, found: Evidence, climbed: tuple[Ladder, ...]) -> tuple[Verdict, str]:
+    """The copy was broken on purpose: a check has to say so. Red for another reason proves nothing about the checks.
+
+    That nothing was started is seen by the look at the replicas too, which makes the rung "healthy" of every proof.
+    """
     facts = found.facts
     if not facts.get(SABOTAGED):
         why = found.stopped.get("words") or "it did not come to that"
@@ -74,10 +77,12 @@ def _controlled(control: str, found: Evidence) -> tuple[Verdict, str]:
         return Verdict.INCONCLUSIVE, f"it could not run to its end: {found.stopped.get('words') or 'not shown closed'}"
     if not facts.get("checks.verdict"):
         return Verdict.INCONCLUSIVE, "no check ran"
-    red = red_checks(found.checks)
+    red = [result.name for result in red_checks(found.checks)]
+    if control == "no-workload" and not red:
+        red = [f"{one.workload} 'healthy'" for one in climbed if one.rung("healthy").verdict is Verdict.FAILED]
     if not red:
         return Verdict.FAILED, f"the copy was broken ({control}: {facts[SABOTAGED]}), and no check noticed"
-    return Verdict.PASSED, f"broken ({control}: {facts[SABOTAGED]}), and noticed by {', '.join(r.name for r in red)}"
+    return Verdict.PASSED, f"broken ({control}: {facts[SABOTAGED]}), and noticed by {', '.join(red)}"
 
 
 def _deviations(found: Evidence) -> list[str]:

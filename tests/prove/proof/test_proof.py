@@ -144,3 +144,14 @@ async def test_a_proof_that_is_called_off_is_removed_and_judges_nothing(monkeypa
         assert (done.state, done.verdict, done.exit_code) == (OpState.UNDONE, Verdict.NOT_TESTED, 2)
         assert "prove.record" not in done.facts
         assert (ground.remains(), ground.everything()) == ([], before)
+
+
+async def test_a_copy_that_was_not_started_is_noticed_also_where_a_pod_belongs_to_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with trial(monkeypatch) as ground:
+        done = await ground.proven(control="no-workload")
+        assert (done.verdict, done.exit_code) == (Verdict.PASSED, 0), record(done).words
+        assert record(done).words.endswith(f"noticed by {SPACE}/StatefulSet/db 'healthy'")
+        assert done.facts["prove.captured"] == "0 pods"
+        assert ground.remains() == []

@@ -296,3 +296,22 @@ def test_the_volumes_of_a_set_are_a_phase_of_its_recovery_time() -> None:
              "prove.released": "2026-06-01T12:00:06Z", "checks.t12": "2026-06-01T12:00:31Z"}  # fmt: skip
     phases = [(one.name, one.seconds) for one in measure(times).rta_phases]
     assert phases == [("volumes", 3.0), ("look", 2.0), ("checks", 25.0)]
+
+
+@pytest.mark.parametrize(
+    ("control", "verdict", "words"),
+    [
+        ("no-workload", PASSED, "noticed by shop/StatefulSet/orders 'healthy'"),
+        ("flip", FAILED, "no check noticed"),
+    ],
+)
+def test_that_nothing_was_started_is_noticed_by_the_replicas_and_nothing_else_is(
+    control: str, verdict: Verdict, words: str
+) -> None:
+    given = {"control": control, "replicas": {"StatefulSet/orders": 1}}
+    still = evidence([], given=given, prove__sabotaged="so", prove__ready={"StatefulSet/orders": [0, 0]})
+    record = judged(still)
+    assert record.verdict is verdict
+    assert words in record.words
+    runs = judged(evidence([], given={**given, "control": "no-workload"}, prove__sabotaged="so"))
+    assert (runs.verdict, "no check noticed" in runs.words) == (FAILED, True)
