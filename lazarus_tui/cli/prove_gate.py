@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from msgspec.structs import replace
 
 from lazarus_tui.cli.output import emit, output_option
 from lazarus_tui.cli.session import Refused, Session, say
@@ -84,6 +85,7 @@ def wait(session: Session, /, output: str, timeout: str, **given: Any) -> int:
 def _asked(session: Session, given: dict[str, Any]) -> Gated:
     from lazarus_tui.posture.gating import gate as gated
     from lazarus_tui.posture.gating import gate_policy, nothing
+    from lazarus_tui.posture.latest import passed_over
 
     workload, policy = given["workload"], given["policy"]
     if bool(workload) == bool(policy):
@@ -107,12 +109,17 @@ def _asked(session: Session, given: dict[str, Any]) -> Gated:
     if why := _unanswered(session):
         return nothing(why)
     point, why = _point(session, given["source"] or VELERO, given["point"] or LATEST, namespace, rest)
-    if point is None:
-        return nothing(why)
-    views = session.records("proofs").values()
     usual = any(Verdict.PASSED in one.upper().replace(" ", "").split(",") for one in given["require"])
     latest = given["point"] in (None, LATEST)
-    return gated(views, namespace, rest, point, latest=latest, within=within, now=now, require=rungs, usual=usual)
+    if point is None:
+        found = nothing(why)
+    else:
+        views = session.records("proofs").values()
+        found = gated(views, namespace, rest, point, latest=latest, within=within, now=now, require=rungs, usual=usual)
+    if not latest or given["source"] not in (None, VELERO):
+        return found
+    over = passed_over(session.records("overview").values(), namespace, rest, point)
+    return replace(found, passed_over=over)
 
 
 def _unanswered(session: Session) -> str:
@@ -195,4 +202,5 @@ def _text(found: Gated) -> str:
     if found.point_age_seconds is not None:
         about += f", {human(found.point_age_seconds)} old (begun {found.point_at})"
     proof = f"  operation {found.operation[:8]}, {found.at}" if found.operation else ""
-    return "\n".join(filter(None, [f"{found.verdict}: {found.words}", about, proof]))
+    over = [f"  passed over: {one}" for one in found.passed_over]
+    return "\n".join(filter(None, [f"{found.verdict}: {found.words}", about, proof, *over]))

@@ -36,6 +36,7 @@ class Gated(msgspec.Struct, frozen=True, kw_only=True):
     age_seconds: float | None = None
     point_at: str = ""
     point_age_seconds: float | None = None
+    passed_over: tuple[str, ...] = ()  # newer points that are not usable, and why
 
 
 def gate(

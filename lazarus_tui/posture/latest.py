@@ -15,6 +15,8 @@ from lazarus_tui.model.topics import PointView, WorkloadRow
 from lazarus_tui.posture import sets as set_points
 from lazarus_tui.posture.proofs import VELERO
 
+_MOST = 3  # points that are told of as passed over
+
 
 def of_backups(rows: Iterable[WorkloadRow], namespace: str, workload: str) -> PointView | None:
     """The newest backup of ``Kind/name``, or of the whole namespace: then none that lacks a part of it."""
@@ -27,6 +29,21 @@ def of_backups(rows: Iterable[WorkloadRow], namespace: str, workload: str) -> Po
         if one is not None and one.kind == VELERO and one.usable is not False and one.start and one.name not in lacking
     ]
     return max(found, key=lambda one: parse_rfc3339(one.start), default=None)
+
+
+def passed_over(
+    rows: Iterable[WorkloadRow], namespace: str, workload: str, point: PointView | None
+) -> tuple[str, ...]:  # fmt: skip
+    """The backups that are newer than ``point`` and are known not to be usable, newest first, each with the reason."""
+    own = [row for row in rows if row.namespace == namespace and workload in ("", f"{row.kind}/{row.name}")]
+    newer = {
+        one.name: one
+        for row in own
+        for one in row.skipped
+        if one.kind == VELERO and one.usable is False and (point is None or one.start > point.start)
+    }
+    ordered = sorted(newer.values(), key=lambda one: one.start, reverse=True)
+    return tuple(f"{one.name}: {'; '.join(one.reasons)}" for one in ordered[:_MOST])
 
 
 def of_sets(

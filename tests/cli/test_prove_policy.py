@@ -106,6 +106,13 @@ def test_a_gate_that_is_asked_wrongly_is_a_mistake_in_usage(lazarus: Any, words:
 def test_the_gate_says_which_point_it_judged_and_how_old_it_is(lazarus: Any) -> None:
     done, _ = lazarus({"pull": operations(recent(proof()))}, "prove", "gate", "--workload", "shop")
     assert (done.exit_code, "PASSED: said PASSED" in done.stdout) == (0, True), done.output
+    assert "passed over" not in done.stdout
+    bare = point("c", "2026-06-01T01:00:00Z", usable=False, reasons=(f"no data {HOSTILE}",))
+    rows = {"db": workload_row(newest=point(), skipped=(bare,))}
+    over, _ = lazarus(
+        {"pull": operations(recent(proof()), **{"overview/prod": rows})}, "prove", "gate", "--workload", "shop"
+    )
+    assert (over.exit_code, "passed over: c: no data" in over.stdout, "\x1b" in over.stdout) == (0, True, False)
     assert re.search(rf"point b, \d+d\S* old \(begun {BEGUN}\)", done.stdout), done.stdout
 
 

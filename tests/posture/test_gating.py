@@ -172,6 +172,15 @@ def test_the_latest_backup_is_the_newest_that_could_be_restored(
     assert latest.of_backups(rows, "bank", workload) is None
 
 
+def test_newer_backups_that_are_not_usable_are_told_with_the_reason() -> None:
+    bare = structs.replace(NEW, usable=False, reasons=("1 of 1 volumes have no data", "it is old"))
+    rows = [workload_row(newest=OLD, skipped=(bare, structs.replace(NEW, name="unknown", usable=None)))]
+    assert latest.passed_over(rows, "shop", "", OLD) == ("new: 1 of 1 volumes have no data; it is old",)
+    assert latest.passed_over(rows, "shop", "StatefulSet/db", None) == latest.passed_over(rows, "shop", "", OLD)
+    assert latest.passed_over(rows, "shop", "", NEW) == ()
+    assert latest.passed_over(rows, "bank", "", OLD) == ()
+
+
 def test_a_workload_is_judged_by_its_own_ladder_in_a_proof_of_the_whole() -> None:
     db, web = red_rung("healthy"), Ladder("shop/Deployment/web", tuple(Rung(one, Verdict.PASSED) for one in RUNGS))
     whole = proof("FAILED", ladders=(db, web))
