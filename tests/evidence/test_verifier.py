@@ -23,7 +23,7 @@ from tests.evidence.records import proof
 from tests.evidence.test_bundle import contents, rehash
 
 Files = dict[str, bytes]
-quick = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="module")
