@@ -102,7 +102,7 @@ class Session:
         import msgspec
 
         from lazarus_tui.link.protocol import PullResult
-        from lazarus_tui.model.topics import RECORDS
+        from lazarus_tui.model.topics import record
 
         topic = name if name in ("contexts", "operations") else f"{name}/{self._answering()}"
         deadline = time.monotonic() + FIRST_LIST_SECONDS
@@ -123,7 +123,7 @@ class Session:
                 if update.state == "stale":
                     say_error(f"the cluster does not answer; this was seen at {update.as_of}: {update.reason}")
                 if update.state in ("ready", "stale"):
-                    decode = msgspec.json.Decoder(RECORDS[name]).decode
+                    decode = msgspec.json.Decoder(record(name)).decode
                     return {key: decode(raw) for key, raw in held.items()}
         what = f"no answer for {name} within {FIRST_LIST_SECONDS:.0f} s"
         raise Refused(Fault("unreachable", what, topic, "lazarus doctor says what is wrong"))

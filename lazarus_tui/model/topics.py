@@ -10,7 +10,6 @@ import msgspec
 from lazarus_tui.model.objects import Backup, Location, Restore, Schedule, VolumeCopy
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.parts import Part
-from lazarus_tui.model.proof_policies import Entry, ProofPolicyRow
 from lazarus_tui.model.proofs import ProofView
 from lazarus_tui.model.snapshots import Content, Snapshot
 from lazarus_tui.model.verdict import Verdict
@@ -125,9 +124,17 @@ RECORDS: dict[str, Any] = {
     Topic.SNAPSHOTS: Snapshot,
     Topic.SNAPSHOT_CONTENTS: Content,
     Topic.PROOFS: ProofView,
-    Topic.POLICIES: ProofPolicyRow,
-    Topic.QUEUE: Entry,
     Topic.ENGINE: Part,
     Topic.OPERATIONS: Operation,
     Topic.OPERATION_LOG: LogLine,
 }
+
+
+def record(name: str) -> Any:
+    """What a topic of that name (without its suffix) holds; anything for one that is not known."""
+    if name in (Topic.POLICIES, Topic.QUEUE):
+        # Loaded here: a console starts without them, and they bring cron lines along.
+        from lazarus_tui.model.proof_policies import Entry, ProofPolicyRow
+
+        return ProofPolicyRow if name == Topic.POLICIES else Entry
+    return RECORDS.get(name, dict[str, Any])

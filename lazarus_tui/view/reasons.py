@@ -12,7 +12,6 @@ from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.sets import SnapshotSet
 from lazarus_tui.model.topics import ContextRow, WorkloadRow
 from lazarus_tui.view import times
-from lazarus_tui.view.policies import Stand
 from lazarus_tui.view.proofs import Proven
 
 
@@ -189,6 +188,8 @@ def _newest(situation: Situation) -> str | None:
 
 def enabled(situation: Situation) -> str | None:
     """What a policy proves was agreed to when it was enabled; before, nothing of it begins."""
+    from lazarus_tui.view.policies import Stand  # what the console starts with does without
+
     record = situation.record
     if isinstance(record, Stand) and not record.row.enabled:
         return f"the policy is not enabled: lazarus policy enable {record.name}"
@@ -196,6 +197,8 @@ def enabled(situation: Situation) -> str | None:
 
 
 def controlled(situation: Situation) -> str | None:
+    from lazarus_tui.view.policies import Stand
+
     record = situation.record
     if isinstance(record, Stand) and not record.row.policy.control:
         return "the policy has no negative control (control: in its file)"

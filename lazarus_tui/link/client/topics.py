@@ -15,7 +15,7 @@ from lazarus_tui.link.client.live import Client
 from lazarus_tui.link.codec import LinkFault, LinkLost
 from lazarus_tui.link.protocol import PullResult, TopicUpdate
 from lazarus_tui.model.clock import Clock, SystemClock
-from lazarus_tui.model.topics import RECORDS
+from lazarus_tui.model.topics import record
 
 T = TypeVar("T")
 
@@ -81,7 +81,7 @@ _decoders: dict[str, msgspec.json.Decoder[Any]] = {}
 def _decoder(topic: str) -> msgspec.json.Decoder[Any]:
     name = topic.split("/", 1)[0]
     if name not in _decoders:
-        _decoders[name] = msgspec.json.Decoder(RECORDS.get(name, dict[str, Any]))
+        _decoders[name] = msgspec.json.Decoder(record(name))
     return _decoders[name]
 
 
