@@ -20,7 +20,7 @@ def loaded(statement: str) -> set[str]:
     [
         ("import lazarus_tui.engine.process", {"textual"}),
         ("import lazarus_tui.engine.house", {"textual", "prometheus_client"}),  # loaded where an address is set
-        ("import lazarus_tui.app", HEAVY - {"textual"}),
+        ("import lazarus_tui.app, screens.overview", HEAVY - {"textual"} | {"zoneinfo"}),
         ("import lazarus_tui.launch", HEAVY),
         ("import lazarus_tui.cli.main", HEAVY | {"asyncio", "yaml", "click"}),
         ("import lazarus_tui.cli.root", HEAVY | {"asyncio", "yaml"}),
