@@ -83,7 +83,7 @@ async def test_each_part_that_dies_once_comes_back(
     async with Scene(tmp_path, cluster, sandbox=True) as scene:
         serving = asyncio.create_task(scene.house.serve_until(scene.ended))
         await scene.use()
-        await _until(lambda: all(found == 2 for found in killer.starts.values()))
+        await _until(lambda: all(found >= 2 for found in killer.starts.values()))
         parts = scene.house.supervisor.parts
         assert parts.keys() == PARTS.keys(), "each part of an engine is named here, or nobody kills it"
         assert {part.state for part in parts.values()} == {"started again"}, "it is not green before it has run a while"
