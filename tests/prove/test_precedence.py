@@ -15,6 +15,8 @@ from lazarus_tui.model.plan import Plan
 from lazarus_tui.model.steps import Outcome, Seen, Write, WriteResult
 from lazarus_tui.prove.precedence import CLASSES, NAME, Precedence, body, pushing
 from lazarus_tui.prove.proof.priority import Priority
+from lazarus_tui.prove.quarantine.bodies import probes
+from lazarus_tui.prove.quarantine.names import quarantine
 from tests.prove.hostile.build import bare_pod, workload
 from tests.prove.site import Site
 
@@ -147,6 +149,12 @@ class Sends:
         body = {key: value for key, value in write.body.items() if key not in ("apiVersion", "kind", "metadata")}
         self.site.put(CLASSES, write.name, "", **body)
         return WriteResult(Outcome.APPLIED)
+
+
+def test_the_probes_push_nothing_away_either() -> None:
+    params = {"op": "aaaabbbbccccdddd", "priority": {"name": NAME, "value": -10, "make": True}}
+    assert {one["spec"].get("priorityClassName") for one in probes(quarantine(params))} == {NAME}
+    assert {one["spec"].get("priorityClassName") for one in probes(quarantine({**params, "priority": {}}))} == {None}
 
 
 def test_the_class_that_is_applied_by_hand_is_the_one_that_proofs_make() -> None:

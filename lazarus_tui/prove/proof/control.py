@@ -193,6 +193,8 @@ class Flip(ControlStep):
             "restartPolicy": "Never", "terminationGracePeriodSeconds": 0, "automountServiceAccountToken": False,
             "containers": [container], "volumes": volumes,
         }  # fmt: skip
+        if self.wanted.priority:
+            spec["priorityClassName"] = self.wanted.priority
         return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
 
 

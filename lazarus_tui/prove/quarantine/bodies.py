@@ -116,7 +116,7 @@ def _pod(wanted: Quarantine, name: str, role: str, command: list[str], ports: li
     }
     if ports:
         container["ports"] = ports
-    spec = {
+    spec: Object = {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": 1,
@@ -128,6 +128,8 @@ def _pod(wanted: Quarantine, name: str, role: str, command: list[str], ports: li
         },
         "containers": [container],
     }
+    if wanted.priority:
+        spec["priorityClassName"] = wanted.priority
     return _made(PODS, wanted, name, {}, {names.PROBE: role}) | {"spec": spec}
 
 

@@ -87,6 +87,7 @@ class Quarantine:
     of live storage that nothing in the quarantine may be; ``points`` the snapshots the proof restores from. ``inside``
     lets its pods talk to each other, ``dns`` lets them ask the cluster's name server; both are closed to the outside.
     ``beside``: globs of policies of the whole cluster that the plan lets stand (see ``prove.overrides``).
+    ``priority``: the class of its own pods, as of the copy's (S18).
     """
 
     op: str
@@ -106,6 +107,7 @@ class Quarantine:
     dns: bool = False
     custom: tuple[Custom, ...] = ()
     beside: tuple[str, ...] = ()
+    priority: str = ""
 
     @property
     def labels(self) -> dict[str, str]:
@@ -146,6 +148,7 @@ def quarantine(params: Mapping[str, Any]) -> Quarantine:
         dns=bool(network.get("dns", False)),
         custom=tuple(_custom(one) for one in params.get("custom") or ()),
         beside=tuple(overrides.allowed(allowed_before(params.get("allow")))),
+        priority=str((params.get("priority") or {}).get("name") or ""),
     )
 
 
