@@ -17,7 +17,7 @@ from lazarus_tui.model.verdict import Verdict, worst
 KIND = "prove.run"
 # The facts of a proof's operation: its record, and before there is one what it is about (see ``About``).
 RECORD, ABOUT = "prove.record", "prove.about"
-# Of a proof whose evidence could not be kept: {why, record: as it was judged}. Absent or empty: there is nothing to say.
+# Of a proof whose evidence could not be kept: {why, record: as it was judged}. Absent or empty: nothing is missing.
 UNKEPT = "prove.unkept"
 # From the bottom up. A proof never drills: the last rung is for drills to prove.
 RUNGS = ("exists", "complete", "intact", "restores", "healthy", "data right", "drilled")
