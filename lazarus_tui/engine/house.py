@@ -261,7 +261,7 @@ class House:
             waits.add(asyncio.create_task(self.supervisor.keep("the watch for idleness", self.idle.run, ends=True)))
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            log.info("ending: %s", "as asked" if ended.is_set() else "idle")
+            log.info("ending: %s", "as asked" if ended.is_set() else self._why_idle())
         finally:
             for wait in waits:
                 wait.cancel()
@@ -281,6 +281,12 @@ class House:
         await self.contexts.close()
         await self.hub.stop()
         await self._journal.close()
+
+    def _why_idle(self) -> str:
+        still = ", ".join(each.id for each in self.runner.open)
+        if not (self._options.sandbox and self.sandbox.lost and still):
+            return "idle"
+        return f"{self.sandbox.trouble()}, and nobody watches; the next engine takes up {still}"
 
     def _busy(self) -> bool:
         """Whether there is something to stay for, watched or not; without its sandbox an engine can do nothing."""

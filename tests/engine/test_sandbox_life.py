@@ -91,4 +91,5 @@ async def test_with_its_sandbox_gone_an_open_operation_does_not_keep_an_unwatche
     assert scene.house._busy()
     monkeypatch.setattr(SandboxLife, "lost", True)
     assert not scene.house._busy()
+    assert scene.house._why_idle().endswith(f"and nobody watches; the next engine takes up {begun.id}")
     assert begun.id in [each.id for each in await scene.house._journal.open_operations()], "the next one has it"
