@@ -1,7 +1,8 @@
 """Silence before anything is there that could alert, and its end when nothing is there any more.
 
-Facts: ``prove.silence`` {manager: {id, ends, words}} as it was set ("" for an id: it was not), ``prove.unsilenced``
-{manager: words} as it was ended. An Alertmanager that fails keeps no proof from running: it is said, in both.
+Facts: ``prove.silence`` {manager: {id, ends, words, unknown}} as it was set ("" for an id: it was not, as far as is
+known), ``prove.unsilenced`` {manager: words} as it was ended. An Alertmanager that fails keeps no proof from running: it
+is said, in both.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from lazarus_tui.model.steps import Observation, Seen, StepContext
 from lazarus_tui.prove.silences import planned
 
 SILENCE, UNSILENCED = "prove.silence", "prove.unsilenced"
-_GONE = "the settings do not have it any more"
+_GONE, _NEVER = "the settings do not have it any more", "nothing was silenced"
 
 
 class _Silencing(BaseStep):
@@ -37,6 +38,9 @@ class _Silencing(BaseStep):
 
     async def end(self, context: StepContext, name: str) -> str:
         """End what this proof made in one of them; how that went."""
+        known = (context.facts.get(SILENCE) or {}).get(name) or {}
+        if known and not known["id"] and not known["unknown"]:
+            return _NEVER
         manager = _manager(context, name)
         if manager is None:
             return f"not ended: {_GONE}"
@@ -70,7 +74,7 @@ class Silenced(_Silencing):
         made = await asyncio.gather(*(self._silenced(context, name) for name in self.managers))
         await context.remember(**{SILENCE: dict(zip(self.managers, made, strict=True))})
 
-    async def _silenced(self, context: StepContext, name: str) -> dict[str, str]:
+    async def _silenced(self, context: StepContext, name: str) -> dict[str, Any]:
         """Found or made. After an answer that was lost it is looked for, and never made a second time."""
         manager = _manager(context, name)
         if manager is None:
@@ -87,8 +91,8 @@ class Silenced(_Silencing):
         try:
             there = await self.standing(manager)
         except NoAnswer:
-            return _nothing(f"{lost}; whether it was set is not known")
-        return _stands(there[0].id, there[0].ends_at) if there else _nothing(lost)
+            return _nothing(f"{lost}; whether it was set is not known", unknown=True)
+        return _stands(there[0].id, there[0].ends_at) if there else _nothing(lost, unknown=True)
 
     async def undo(self, context: StepContext) -> str | None:
         """A proof that is called off; what cannot be reached ends by itself."""
@@ -113,7 +117,7 @@ class Unsilenced(_Silencing):
     async def act(self, context: StepContext) -> None:
         cleaned = context.facts.get("prove.cleaned")
         if context.facts.get(SILENCE) is None:
-            said = dict.fromkeys(self.managers, "nothing was silenced")
+            said = dict.fromkeys(self.managers, _NEVER)
         elif cleaned is not None and cleaned.get("clean") is not True:
             why = "the quarantine is kept" if cleaned.get("kept_until") else "something is left of the quarantine"
             said = dict.fromkeys(self.managers, f"left to end by itself: {why}")
@@ -137,9 +141,10 @@ def _manager(context: StepContext, name: str) -> Alertmanager | None:
     return context.alertmanager(name) if isinstance(context, Hushing) else None
 
 
-def _stands(id: str, ends: str) -> dict[str, str]:
-    return {"id": id, "ends": ends, "words": ""}
+def _stands(id: str, ends: str) -> dict[str, Any]:
+    return {"id": id, "ends": ends, "words": "", "unknown": False}
 
 
-def _nothing(words: str) -> dict[str, str]:
-    return {"id": "", "ends": "", "words": words}
+def _nothing(words: str, *, unknown: bool = False) -> dict[str, Any]:
+    """``unknown``: the request may have been carried out after it was looked for."""
+    return {"id": "", "ends": "", "words": words, "unknown": unknown}
