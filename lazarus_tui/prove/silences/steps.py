@@ -1,8 +1,8 @@
 """Silence before anything is there that could alert, and its end when nothing is there any more.
 
 Facts: ``prove.silence`` {manager: {id, ends, words, unknown}} as it was set ("" for an id: it was not, as far as is
-known), ``prove.unsilenced`` {manager: words} as it was ended. An Alertmanager that fails keeps no proof from running: it
-is said, in both.
+known), ``prove.unsilenced`` {manager: words} as it was ended. An Alertmanager that fails keeps no proof from running:
+it is said, in both.
 """
 
 from __future__ import annotations
