@@ -124,6 +124,7 @@ def page(found: Stand, now: datetime, width: int) -> list[Line]:
     if row.trouble and row.trouble not in row.overdue:
         lines += wrap(f"▲ {row.trouble}" if row.enabled else f"○ {row.trouble}", width - 1,
                       Tone.WARN if row.enabled else Tone.PLAIN, 1)  # fmt: skip
+    lines += [part for one in row.unknown for part in wrap(f"? {one}", width - 1, Tone.WARN, 1)]
     if found.standing is not None:
         lines += _stands(found.standing, now, width)
     going = [one for one in found.entries if one.state.open]
@@ -132,7 +133,7 @@ def page(found: Stand, now: datetime, width: int) -> list[Line]:
     ended = [one for one in found.own if not one.state.open]
     lines += [BLANK, heading(" Lately")] if ended else []
     lines += [part for one in ended for part in entry(one, now, width)]
-    means = [part for sentence in row.means for part in wrap(sentence, width - 1, Tone.MUTED, 3)]
+    means = [part for sentence in (*row.means, *row.expects) for part in wrap(sentence, width - 1, Tone.MUTED, 3)]
     return [*lines, BLANK, heading(" What it does"), *means] if means else lines
 
 

@@ -108,6 +108,9 @@ def test_a_policy_reads_from_what_is_wrong_to_what_it_does():
     assert busy.index("running 41s") < busy.index("waiting 3m") < busy.index("waiting 1m")
     assert "- skipped 1h ago  shop from ka-03-hourly-20261120090000" in busy
     assert "it is Failed: nothing to prove" in busy
+    waits = policies.Stand(world.row(unknown=("hot: its schedule is not known",), expects=("a point by 11:00",)))
+    told = "\n".join(plain(one) for one in queue.page(waits, NOW, 79))
+    assert told.index("? hot: its schedule is not known") < told.index("What it does") < told.index("a point by 11:00")
     off = queue.page(stands()["audit shop/StatefulSet/orders"], NOW, 79)
     assert not any(part.tone in (Tone.BAD, Tone.WARN) for one in off for part in one), "asleep is not wrong"
 
