@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -95,6 +96,15 @@ async def test_errors_are_told_by_their_codes(
     assert "secret-in-the-words" not in f"{result}"
 
 
+@pytest.fixture
+def collected() -> Iterator[None]:
+    """The driver forgets the socket of a handshake that it breaks off: it is closed here, and not in another test."""
+    yield
+    gc.collect()
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+@pytest.mark.usefixtures("collected")
 async def test_only_a_certificate_of_the_named_authority_is_taken(server: MongoWire) -> None:
     authority, other = trustme.CA(), trustme.CA()
     speaks = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -103,9 +113,9 @@ async def test_only_a_certificate_of_the_named_authority_is_taken(server: MongoW
     for name, one in (("right", authority), ("other", other)):
         doors.secrets[("tls", name)] = one.cert_pem.bytes().decode()
     async with doors.serving("mongo", server.serve, speaks):
-        for tls, verdict, words in (
-            ({"ca": "secret/tls/right", "verify": "ca"}, PASSED, ""), ({"verify": "none"}, PASSED, ""),
-            ({"ca": "secret/tls/other", "verify": "ca"}, FAILED, "its certificate does not verify"),
+        for tls, limit, verdict, words in (
+            ({"ca": "secret/tls/right", "verify": "ca"}, 20, PASSED, ""), ({"verify": "none"}, 20, PASSED, ""),
+            ({"ca": "secret/tls/other", "verify": "ca"}, 5, FAILED, "its certificate does not verify"),
         ):  # fmt: skip
-            result = await said(doors, **{**CHECK, "timeout": 4}, tls=tls)
+            result = await said(doors, **{**CHECK, "timeout": limit}, tls=tls)
             assert (result.verdict, words in result.summary) == (verdict, True), result.summary

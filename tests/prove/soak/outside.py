@@ -95,13 +95,14 @@ def prove(env: Mapping[str, str], breaches: list[str]) -> None:
 def why(said: str) -> str:
     """What a proof that is not green says of itself."""
     try:
-        record = json.loads(said)
+        found = json.loads(said)
     except ValueError:
         return ""
-    told = {key: record.get(key) for key in ("operation", "verdict", "words", "troubles", "left", "not_green")}
-    ladders = record.get("ladders") or [{}]
-    rungs = [rung for rung in ladders[0].get("rungs", ()) if rung.get("verdict") != "PASSED"]
-    return json.dumps({**told, "rungs": rungs})
+    proof = found["proof"] or {}
+    told = {key: proof.get(key) for key in ("verdict", "words", "troubles", "left", "not_green")}
+    rungs = [rung for one in proof.get("ladders", ()) for rung in one["rungs"] if rung["verdict"] != "PASSED"]
+    checks = [(one["name"], one["summary"]) for one in found["checks"] if one["verdict"] != "PASSED"]
+    return json.dumps({"operation": found["operation"], **told, "rungs": rungs, "checks": checks})
 
 
 def there(cluster: Ledger) -> dict[str, set[str]]:
