@@ -41,6 +41,7 @@ def _sections(record: Record) -> Iterable[tuple[str, Markup]]:
         yield "Clean-up", parts.clean_up(record)
         yield "Negative control", parts.control(record)
         yield "What was not captured", parts.not_captured(record)
+        yield "Velero's log of the restore", parts.restore_log(record)
     yield "Steps", parts.steps(record)
 
 

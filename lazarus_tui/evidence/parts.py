@@ -221,6 +221,28 @@ def not_captured(record: Record) -> Markup:
     return listing(_list(record.get("not_captured")))
 
 
+# Lines of a log that a page shows: the last ones, where a log says how it ended. The record has all that was kept.
+LOG_LINES = 40
+
+
+def restore_log(record: Record) -> Markup:
+    """Velero's own log of the restore: its size, its hash, and how it ended."""
+    found = mapping(record.get("restore_log"))
+    if not found:
+        return element("p", text(None))
+    known = pairs(
+        [
+            ("restore", found.get("restore")),
+            ("bytes", found.get("bytes")),
+            ("lines", found.get("lines")),
+            ("sha256 of the whole", element("code", found.get("sha256"))),
+            ("in the record", "its first and last lines" if found.get("cut") else "all of it, without secrets"),
+        ]
+    )
+    lines = str(found.get("text") or "").splitlines()[-LOG_LINES:]
+    return join([known, element("p", f"Its last {len(lines)} lines:"), listing(element("code", one) for one in lines)])
+
+
 def steps(record: Record) -> Markup:
     rows = [
         (one.get("title"), one.get("state"), one.get("started") or "—", _seconds(one.get("seconds")),

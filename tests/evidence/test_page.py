@@ -82,8 +82,20 @@ def test_everything_an_auditor_asks_for_is_on_the_page() -> None:
             assert word in found[title], (title, word, found[title])
 
 
+def test_velero_s_log_is_shown_by_its_end() -> None:
+    lines = [f"line {n} of <b>it</b>" for n in range(100)]
+    log = {"restore": "r-1", "sha256": "cd" * 32, "bytes": 2000, "lines": 100, "cut": True, "text": "\n".join(lines)}
+    source = page({**written(), "restore_log": log}, ROW)
+    found = Reader(source).sections["Velero's log of the restore"]
+    for word in ("r-1", "cd" * 32, "2000", "its first and last lines", "line 60 of <b>it</b>", "line 99 of <b>it</b>"):
+        assert word in found
+    assert ("line 59 of" in found, "<b>" in source) == (False, False)
+    assert "not recorded" in Reader(page(written(), ROW)).sections["Velero's log of the restore"]
+
+
 def test_hostile_text_stays_text() -> None:
-    source = page(written(say=HOSTILE), ROW)
+    log = {"restore_log": {"restore": HOSTILE, "sha256": HOSTILE, "text": f"{HOSTILE}\n{HOSTILE}"}}
+    source = page(written(say=HOSTILE) | log, ROW)
     found = Reader(source)
     assert found.tags <= ALLOWED
     assert not {name for name in found.attributes if name.startswith("on")}
