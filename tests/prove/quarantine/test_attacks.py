@@ -16,8 +16,8 @@ from lazarus_tui.prove.quarantine import names
 from lazarus_tui.prove.quarantine.janitor import State, standing
 from lazarus_tui.prove.quarantine.sweep import held_by, sweep
 from tests.prove.quarantine.grounds import OP, QUARANTINE, grounds
-from tests.prove.quarantine.test_cleaning import strange
 from tests.prove.quarantine.test_janitor import House, kept, over
+from tests.prove.quarantine.test_strange_volumes import strange
 from tests.velero.lab import Lab, World
 
 WANTED = names.quarantine({"op": OP})

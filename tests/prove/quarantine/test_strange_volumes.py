@@ -1,0 +1,137 @@
+"""Volumes of a quarantine that nobody made for its copy: whose data stays, and what is told of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lazarus_tui.model.resources import CLAIMS, NAMESPACES, VOLUMES
+from lazarus_tui.model.steps import Outcome
+from lazarus_tui.prove.quarantine import names
+from lazarus_tui.prove.quarantine.leftovers import leftovers
+from lazarus_tui.prove.quarantine.sweep import sweep
+from tests.prove.quarantine.grounds import OP, QUARANTINE
+from tests.velero.lab import Lab, World
+
+Object = dict[str, Any]
+
+
+def strange(lab: Lab, **volume: Any) -> Object:
+    """A quarantine with one claim on a volume that nobody provisioned for it."""
+    labels = {names.OPERATION: OP, "lazarus.io/op": OP[:8]}
+    lab.world.put(NAMESPACES, QUARANTINE, "", metadata={"labels": labels})
+    claim = lab.world.put(CLAIMS, "data", QUARANTINE)
+    reference = {"namespace": QUARANTINE, "name": "data", "uid": claim["metadata"]["uid"]}
+    spec = {"csi": {"driver": "ebs", "volumeHandle": "disk-9"}, "claimRef": reference, **volume}
+    found = lab.world.put(VOLUMES, "static", "", spec=spec, status={"phase": "Bound"})
+
+    def released(write: Any) -> None:
+        if write.resource is CLAIMS:
+            found["status"]["phase"] = "Released"
+
+    lab.world.after_write = released
+    return found
+
+
+@pytest.mark.parametrize("policy", ["Retain", "Delete"])
+async def test_a_volume_nobody_knows_keeps_its_storage_which_is_told(policy: str) -> None:
+    """It is found again by the mark it got while its claim was there. Nobody provisioned it: its storage is somebody's,
+    whatever its policy says."""
+    lab = Lab(World())
+    strange(lab, persistentVolumeReclaimPolicy=policy)
+    assert await sweep(lab, names.quarantine({"op": OP})) == []  # type: ignore[arg-type]
+    writes = [(one.verb, one.resource.plural) for one in lab.world.writes]
+    assert writes == [
+        ("merge-patch", "persistentvolumes"), ("delete", "persistentvolumeclaims"), ("delete", "namespaces"),
+        ("delete", "persistentvolumes"),
+    ]  # fmt: skip
+    assert lab.facts["prove.storage"] == [
+        {"kind": "storage of a PersistentVolume", "name": "csi:ebs:disk-9", "of": "static"}
+    ]
+
+
+async def test_a_volume_that_was_there_before_the_quarantine_is_told_and_not_deleted() -> None:
+    """A static volume takes any claim that fits it, and so one of the copy."""
+    lab = Lab(World())
+    found = strange(lab, persistentVolumeReclaimPolicy="Retain")
+    found["metadata"]["creationTimestamp"] = "2001-01-01T00:00:00Z"
+    wanted = names.quarantine({"op": OP})
+    assert await sweep(lab, wanted) == []  # type: ignore[arg-type]
+    writes = [(one.verb, one.resource.plural) for one in lab.world.writes]
+    assert writes == [("delete", "persistentvolumeclaims"), ("delete", "namespaces")]
+    (told,) = (await leftovers(lab, wanted)).found  # type: ignore[arg-type]
+    assert (told["kind"], told["name"]) == ("PersistentVolume", "static")
+
+
+async def test_one_that_would_delete_its_data_with_the_claim_is_made_to_keep_it_first() -> None:
+    lab = Lab(World())
+    found = strange(lab, persistentVolumeReclaimPolicy="Delete")
+    found["metadata"] |= {"creationTimestamp": "2001-01-01T00:00:00Z", "labels": {"team": "ledger"}}
+    wanted = names.quarantine({"op": OP})
+    (note,) = await sweep(lab, wanted)  # type: ignore[arg-type]
+    assert note == (
+        "PersistentVolume static was there before the quarantine and took a claim of the copy: its policy was Delete"
+        " and is Retain now, so that its data stays"
+    )
+    first, *rest = lab.world.writes
+    assert (first.name, first.body) == ("static", {"spec": {"persistentVolumeReclaimPolicy": "Retain"}})
+    assert first.undo == {"spec": {"persistentVolumeReclaimPolicy": "Delete"}}
+    assert [(one.verb, one.resource.plural) for one in rest] == [
+        ("delete", "persistentvolumeclaims"), ("delete", "namespaces"),
+    ]  # fmt: skip
+    assert found["metadata"]["labels"] == {"team": "ledger"}, "it does not become ours"
+
+
+async def test_where_it_cannot_be_made_to_keep_its_data_no_claim_goes() -> None:
+    lab = Lab(World())
+    found = strange(lab, persistentVolumeReclaimPolicy="Delete")
+    found["metadata"]["creationTimestamp"] = "2001-01-01T00:00:00Z"
+    lab.world.outcomes = [Outcome.CONFLICT] * 3
+    notes = await sweep(lab, names.quarantine({"op": OP}))  # type: ignore[arg-type]
+    assert "PersistentVolume static cannot be made Retain: nothing more is deleted" in notes
+    assert {one.verb for one in lab.world.writes} == {"merge-patch"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "notes", "policy"),
+    [
+        ({"velero.io/restore-name": "back"}, {}, "Delete"),  # a disk that Velero made of a snapshot
+        ({}, {"pv.kubernetes.io/provisioned-by": "d"}, "Delete"),  # a provisioner that names volumes its own way
+        ({"velero.io/restore-name": "theirs"}, {}, "Retain"),
+    ],
+)
+async def test_what_was_made_for_the_copy_goes_with_it(labels: Object, notes: Object, policy: str) -> None:
+    lab = Lab(World())
+    found = strange(lab, persistentVolumeReclaimPolicy="Delete")
+    found["metadata"] |= {"labels": labels, "annotations": notes}
+    await sweep(lab, names.quarantine({"op": OP, "restore": {"name": "back"}}))  # type: ignore[arg-type]
+    first = lab.world.writes[0]
+    assert (first.name, first.body["spec"]) == ("static", {"persistentVolumeReclaimPolicy": policy})
+
+
+async def test_a_directory_of_another_node_is_not_the_live_one() -> None:
+    """Every node has its /mnt/disks/ssd0: only one on the same node is the same disk."""
+    for node, policy in (("a", "Retain"), ("b", "Delete")):
+        lab = Lab(World())
+        host = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}
+        affinity = {"required": {"nodeSelectorTerms": [{"matchExpressions": [host]}]}}
+        found = strange(lab, persistentVolumeReclaimPolicy="Delete", nodeAffinity=affinity)
+        del found["spec"]["csi"]
+        found["spec"]["local"] = {"path": "/mnt/disks/ssd0"}
+        found["metadata"]["annotations"] = {"pv.kubernetes.io/provisioned-by": "local"}
+        params = {"op": OP, "handles": ["local:a:/mnt/disks/ssd0"]}
+        await sweep(lab, names.quarantine(params))  # type: ignore[arg-type]
+        assert lab.world.writes[0].body["spec"] == {"persistentVolumeReclaimPolicy": policy}, node
+
+
+async def test_what_its_driver_removes_is_left_to_the_driver() -> None:
+    lab = Lab(World())
+    found = strange(lab, persistentVolumeReclaimPolicy="Delete")
+    found["metadata"]["annotations"] = {"pv.kubernetes.io/provisioned-by": "ebs"}
+    found["status"]["message"] = "rpc error: still attached"
+    (note,) = await sweep(lab, names.quarantine({"op": OP}))  # type: ignore[arg-type]
+    assert (
+        note == "PersistentVolume static is still there after 90 s: it is not being deleted: rpc error: still attached"
+    )
+    assert ("delete", "persistentvolumes") not in [(one.verb, one.resource.plural) for one in lab.world.writes]
