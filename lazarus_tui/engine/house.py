@@ -129,10 +129,7 @@ class House:
             stats=self.stats, stop=self._stop, others=self._others,
             more={**self.timetable.methods, **self.notices.methods, **papers.methods},
         )  # fmt: skip
-        self.idle = IdleWatch(
-            clock, idle_seconds(settings, root),
-            self._busy,
-        )  # fmt: skip
+        self.idle = IdleWatch(clock, idle_seconds(settings, root), self._busy)
         self.server = LinkServer(root.socket, self.service, on_peers=self.idle.peers)
 
     @classmethod
@@ -267,9 +264,14 @@ class House:
                 wait.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
 
+    @property
+    def drain(self) -> float:
+        """Seconds that running work gets to stop."""
+        return THAW if any(map(pods_held, self.runner.open)) else DRAIN
+
     async def close(self) -> None:
         """End in order; an operation that runs stays open in the journal and goes on with the next engine."""
-        within = THAW if any(map(pods_held, self.runner.open)) else DRAIN
+        within = self.drain
         try:
             async with asyncio.timeout(within):
                 await self.server.stop()

@@ -86,8 +86,8 @@ class OperationTopics:
         except Refused:
             return
         if found.id == op:
-            self._whole.add(op)
             self._put(op, await runner.lines(op))
+            self._whole.add(op)
 
 
 def _kept(operation: Operation) -> Operation:

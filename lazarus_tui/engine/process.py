@@ -20,8 +20,8 @@ from collections.abc import Sequence
 # Exit codes: 0 ended as asked or idle · 1 could not start · 75 (EX_TEMPFAIL) another engine does this work already.
 OK, FAILED, ALREADY = 0, 1, 75
 
-# Seconds from the decision to end until the process is gone, whatever hangs: 10 to drain, 5 to let go.
-LONGEST_END = 15.0
+# Seconds after those that running work gets to stop, until the process is gone, whatever hangs.
+LET_GO = 5.0
 # Bytes from which on a block of memory is large; the parameters' numbers are those of malloc.h.
 LARGE = 128 * 1024
 _MMAP_THRESHOLD, _ARENA_MAX = -3, -8
@@ -80,7 +80,7 @@ async def run(options: argparse.Namespace) -> int:
         gc.freeze()
         await house.serve_until(ended)
     finally:
-        end_anyway(LONGEST_END)
+        end_anyway(house.drain + LET_GO)
         await house.close()
     return OK
 

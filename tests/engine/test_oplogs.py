@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from lazarus_tui.engine import oplogs
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.engine.hub import Hub
 from lazarus_tui.engine.oplogs import OperationTopics
+from lazarus_tui.journal import JournalError
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.topics import LogLine
 from lazarus_tui.sandbox.clock import VirtualClock
@@ -160,3 +162,25 @@ async def test_of_a_proof_that_has_ended_the_engine_keeps_the_record_and_console
     assert other.known()[0].facts == {"prove.record": {"point": "nightly"}}
     _, records = await look(hub, "operations")
     assert records["a"]["facts"] == facts
+
+
+async def test_a_log_that_nobody_waited_for_or_that_could_not_be_read_is_read_when_it_is_asked_for_again(
+    hub: Hub,
+) -> None:
+    topics, stuck = OperationTopics(hub), asyncio.Event()
+
+    class Slow(Journalled):
+        async def lines(self, op: str, after: int = 0) -> list[LogLine]:
+            await stuck.wait()
+            raise JournalError("the journal cannot be read")
+
+    asking = asyncio.create_task(topics.fetch(Slow(a=[]), "a"))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    stuck.set()
+    with pytest.raises(JournalError):
+        await topics.fetch(Slow(a=[]), "a")  # type: ignore[arg-type]
+    await topics.fetch(Journalled(a=lines(1, 3)), "a")  # type: ignore[arg-type]
+    assert await shown(hub, "a") == [1, 2, 3]

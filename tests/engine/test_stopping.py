@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import msgspec
+import pytest
 
+from lazarus_tui.engine import process
+from lazarus_tui.engine.house import DRAIN, THAW, House
 from lazarus_tui.engine.stopping import refusal
 from lazarus_tui.model.operation import Operation, OpState
 
@@ -40,3 +45,29 @@ def test_one_that_cannot_be_thawed_keeps_the_engine_even_from_parking() -> None:
 def test_a_freeze_that_only_a_note_tells_of_is_nothing_this_engine_tries_to_end() -> None:
     found = msgspec.structs.replace(STUCK, facts={"held": {"db-0": {"container": "db"}}}, foreign="begun by another")
     assert refusal([found], NOW, park=True, sandbox=False) is None
+
+
+@pytest.mark.parametrize(("operation", "seconds"), [(FROZEN, THAW), (RUNNING, DRAIN)])
+async def test_the_end_that_nothing_can_hang_up_comes_after_the_time_that_a_thaw_may_take(
+    operation: Operation, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ending:
+        """A house that is told to end at once."""
+
+        runner, drain = SimpleNamespace(open=(operation,)), House.drain
+
+        async def nothing(self, *_: object) -> None:
+            pass
+
+        start = serve_until = close = nothing
+
+    async def opened(*_: object) -> Ending:
+        return Ending()
+
+    given: list[float] = []
+    monkeypatch.setattr(House, "open", opened)
+    monkeypatch.setattr(process, "end_anyway", given.append)
+    monkeypatch.setattr("gc.freeze", lambda: None)
+    assert await process.run(Namespace()) == process.OK
+    assert given == [seconds + process.LET_GO]
+    assert given[0] < 90, "before systemd kills (TimeoutStopSec)"
