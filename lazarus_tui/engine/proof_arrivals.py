@@ -9,7 +9,7 @@ nothing twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -76,9 +76,8 @@ class ProofArrivals:
         found = self._found(stored, matched, backups)
         before = {(one.key, one.due) for one in self.seen(stored).lacks}
         self._seen[(stored.context, stored.policy.name)] = found
-        lacks = {one.key: one for one in found.lacks}
         for key, _ in self._of(stored):
-            if key[2] not in lacks:
+            if found.over(key[2]):
                 await self._over(key, "it is as it should be again")
         for one in found.lacks:
             if (one.key, one.due) in before:  # two looks agree: phases were seen to flip after they were final
@@ -111,7 +110,7 @@ class ProofArrivals:
             schedules, rule = f"the schedules cannot be listed: {error.message}", "velero"
         now = self._clock.now()
         found = arrivals(policy, subjects, backups, schedules, stored.completed_since, now, rule)
-        return Arrivals((*empty, *found.lacks), found.expects, found.unknown)
+        return replace(found, lacks=(*empty, *found.lacks))
 
     def _of(self, stored: Stored) -> list[tuple[Key, Standing]]:
         return [

@@ -8,7 +8,7 @@ neither says it, it is not known, and that is said.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from lazarus_tui.model.clock import parse_rfc3339, rfc3339
@@ -28,6 +28,7 @@ FAILED = TERMINAL - {"Completed"}
 _GOING = "Deleting"  # neither finished nor under way
 _MOST_WORDS = 300  # characters of what Velero says about a failure
 _LEVEL = "latest"
+_OF_LABELS = "labels/"  # how the keys of selectors begin, which no schedule has to do with
 _PATTERN = frozenset("*?[{")  # what makes a pattern of a namespace's name
 
 
@@ -43,11 +44,21 @@ class Lack:
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """``expects``: what comes by when, in words; ``unknown``: of what that cannot be told, and why."""
+    """``expects``: what comes by when, in words; ``unknown``: of what that cannot be told, and why. ``coming``: keys of
+    what only a backup that still runs keeps from lacking; ``blind``: the schedules are not known."""
 
     lacks: tuple[Lack, ...] = ()
     expects: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    coming: frozenset[str] = frozenset()
+    blind: bool = False
+
+    def over(self, key: str) -> bool:
+        """Whether what was lacking is known to be there: a backup that runs may fail yet, and of what schedules make
+        nothing is known without them."""
+        if key in self.coming or (self.blind and not key.startswith(_OF_LABELS)):
+            return False
+        return all(one.key != key for one in self.lacks)
 
 
 @dataclass
@@ -99,9 +110,14 @@ def arrivals(
     expects: list[str] = []
     unknown: list[str] = []
     timed: list[Schedule] = []
+    coming: set[str] = set()
+    runs = any(line.running for line in lines.values())
+    ended = {label: replace(line, running="") for label, line in lines.items()} if runs else {}
     for one in known if _counts_on_new(policy) else ():
         line = lines.get(label_value(one.metadata.name), _Line())
         found = _of_schedule(policy, one, line, since, now, rule)
+        if line.running:
+            coming |= _key(_of_schedule(policy, one, replace(line, running=""), since, now, rule))
         if isinstance(found, str):
             (expects if found.startswith("by ") else unknown).append(found)
         else:
@@ -111,12 +127,19 @@ def arrivals(
         if any(holds(one.spec.template, subject) for one in timed):
             continue
         said = _without(policy, subject, lines, why, since, now)
+        coming |= _key(_without(policy, subject, ended, why, since, now)) if runs else set()
         if isinstance(said, Lack):
             lacks.append(said)
         elif said:
             unknown.append(said)
     once = {one.key: one for one in reversed(lacks)}
-    return Arrivals(tuple(reversed(once.values())), tuple(expects), tuple(dict.fromkeys(unknown)))
+    return Arrivals(
+        tuple(reversed(once.values())), tuple(expects), tuple(dict.fromkeys(unknown)), frozenset(coming), bool(why)
+    )  # fmt: skip
+
+
+def _key(found: Lack | str) -> set[str]:
+    return {found.key} if isinstance(found, Lack) else set()
 
 
 def _counts_on_new(policy: ProofPolicy) -> bool:

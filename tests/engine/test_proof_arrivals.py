@@ -107,6 +107,64 @@ async def test_a_backup_that_runs_for_long_is_on_its_way_and_one_that_is_paused_
         ]
 
 
+async def test_what_is_late_is_not_over_while_a_backup_only_runs_and_is_no_storm_when_each_of_them_fails() -> None:
+    async with proofs() as it:
+        it.scheduled("0 * * * *")
+        await it.store(policy(late_seconds=600.0))
+        it.completed("first", schedule="nightly")
+        await later(it, 2 * HOUR)
+        why = "! no new point came by schedule nightly; the newest is of 2026-01-01T00:00Z"
+        assert await told(it) == [why]
+        for name in ("second", "third"):
+            it.completed(name, "InProgress", schedule="nightly")
+            await it.look(3)
+            assert (await told(it))[-1] != "ok it is as it should be again", "it may fail yet"
+            it.flips(name, "Failed")
+            await it.look(3)
+            await it.world.clock.advance(HOUR)
+        failed = [f"! backup {name} ended Failed: Velero gives no reason" for name in ("second", "third")]
+        assert await told(it) == [why, *failed]
+        it.completed("fourth", schedule="nightly")
+        await it.look(3)
+        assert (await told(it))[3:] == ["ok it is as it should be again"] * 2
+
+
+async def test_a_namespace_that_nothing_holds_is_not_found_by_a_backup_that_only_runs() -> None:
+    async with proofs() as it:
+        await it.store(policy())
+        await it.look(2)
+        await later(it, 2 * HOUR)
+        it.completed("first", "InProgress")
+        await it.look(3)
+        assert await told(it) == ["! no backup holds shop"]
+        it.flips("first", "Completed")
+        await it.look(3)
+        assert (await told(it))[1:] == ["ok it is as it should be again"]
+
+
+async def test_schedules_that_cannot_be_listed_for_a_while_take_nothing_back() -> None:
+    async with proofs() as it:
+
+        def refuse(context: str) -> Any:
+            raise Forbidden("schedules.velero.io is forbidden")
+
+        it.scheduled("0 * * * *")
+        await it.store(policy(late_seconds=600.0))
+        it.completed("first", schedule="nightly")
+        await later(it, 2 * HOUR)
+        assert len(await told(it)) == 1
+        listed = it.runs.arrivals._schedules
+        it.runs.arrivals._schedules = refuse
+        await it.look(3)
+        assert len(await told(it)) == 1, "what is not known is not as it should be"
+        it.runs.arrivals._schedules = listed
+        await it.look(3)
+        assert len(await told(it)) == 1
+        it.completed("second", schedule="nightly")
+        await it.look(3)
+        assert (await told(it))[1:] == ["ok it is as it should be again"]
+
+
 @pytest.mark.parametrize("explicit", [0.0, 7200.0])
 async def test_without_a_schedule_the_policys_own_time_counts_and_without_that_it_is_said_to_be_unknown(
     explicit: float,
