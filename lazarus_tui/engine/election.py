@@ -63,14 +63,21 @@ class Post:
     @property
     def done(self) -> Mapping[str, str]:
         """What was brought to an end, by whom and how, in words."""
-        return {**_done(self._lease.record), **self._own}
+        return self._together(self._lease.record)
 
     async def did(self, id: str, words: str) -> None:
         """Tell the next one. What cannot be written now goes with the next renewal."""
         self._own[id] = words
+        for old in list(self._own)[:-MOST_DONE]:
+            del self._own[old]
         with contextlib.suppress(KubeError, OSError):
             if self._holds:
                 await self._lease.renew()
+
+    def _together(self, record: LeaseRecord | None) -> dict[str, str]:
+        """In the order in which it ended: of too many the oldest are forgotten."""
+        before = {id: words for id, words in _done(record).items() if id not in self._own}
+        return {**before, **self._own}
 
     # --- holding it
 
@@ -129,7 +136,7 @@ class Post:
     async def _write(
         self, cluster: Cluster, namespace: str, name: str, spec: Mapping[str, Any], record: LeaseRecord | None
     ) -> Mapping[str, Any]:
-        newest = list({**_done(record), **self._own}.items())[-MOST_DONE:]
+        newest = list(self._together(record).items())[-MOST_DONE:]
         notes = {POST: self._name, DONE: msgspec.json.encode(dict(newest)).decode()}
         return await write_lease(cluster, namespace, name, spec, record, notes)
 

@@ -166,7 +166,13 @@ class Lease:
             spec |= {"acquireTime": now, "leaseTransitions": transitions + changed}
         try:
             answer = await self._write(self._cluster, self._namespace, self.name, spec, record)
-        except (Forbidden, NotFound) as error:
+        except NotFound as error:
+            if record is not None and holder is None:  # somebody deleted it: ours again, unless another one is faster
+                await self._put(None, taken=True)
+            else:
+                self._unavailable(error)
+            return
+        except Forbidden as error:
             self._unavailable(error)
             return
         self._record = msgspec.convert(answer, LeaseRecord)

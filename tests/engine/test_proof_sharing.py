@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from lazarus_tui.engine.election import DONE, POST
+from lazarus_tui.engine.election import DONE, MOST_DONE, POST
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.engine.lease import lease_name
 from lazarus_tui.engine.proof_book import CAUGHT_UP, OVERDUE
@@ -18,7 +19,7 @@ from lazarus_tui.model.proof_policies import State
 from lazarus_tui.model.resources import LEASES
 from tests.engine.proofs import Proofs, policy, proofs, second
 from tests.engine.test_restore_tests import BACKUP, SPACE, TESTS, Tests
-from tests.engine.world import fast_folder
+from tests.engine.world import CONTEXT, fast_folder
 
 A, B = "jump-a/11111111", "jump-b/22222222"
 LEASE = lease_name("post proof-policy/shop")
@@ -103,6 +104,38 @@ async def test_the_other_one_takes_over_when_the_first_is_killed_and_proves_noth
         await it.look(10, only=it.b)
         assert (it.a.ran, it.b.ran) == (["first"], ["second"])
         assert it.b.row().trouble == ""
+
+
+async def test_a_lease_that_somebody_deletes_lets_only_one_of_them_run() -> None:
+    async with pair() as it:
+        for one in (it.a, it.b):
+            await one.store(policy())
+        await it.look(2)
+        for name in ("first", "second"):
+            it.a.world.api.delete(LEASES, LEASE, "shop")
+            await it.look(2)
+            it.a.completed(name)
+            await it.look(6)
+        assert sorted(it.ran) == ["first", "second"], "nothing runs twice"
+        assert len([one for one in (it.a, it.b) if one.row().trouble.startswith("run by")]) == 1
+        assert not any("whether another engine" in said for one in (it.a, it.b) for said in one.row().unknown)
+
+
+async def test_the_newest_of_very_many_that_ended_are_what_the_lease_tells_the_next_one() -> None:
+    async with pair() as it:
+        await it.a.store(policy())
+        await it.look(2, only=it.a)
+        posts = it.a.runs._shared._posts
+        assert posts is not None
+        for n in range(2 * MOST_DONE + 50):
+            await posts.did(CONTEXT, "proof-policy/shop", f"entry-{n}", "PASSED")
+        await it.look(3, only=it.a)
+        found = it.a.world.api.get(LEASES, LEASE, "shop")
+        assert found is not None
+        wanted = [f"entry-{n}" for n in range(MOST_DONE + 50, 2 * MOST_DONE + 50)]
+        assert list(json.loads(found["metadata"]["annotations"][DONE])) == wanted
+        [post] = posts._posts.values()
+        assert len(post._own) <= MOST_DONE
 
 
 @pytest.mark.parametrize("when", ["waiting", "begun"])
