@@ -76,18 +76,27 @@ class ProofArrivals:
         found = self._found(stored, matched, backups)
         before = {(one.key, one.due) for one in self.seen(stored).lacks}
         self._seen[(stored.context, stored.policy.name)] = found
-        for key, _ in self._of(stored):
-            if found.over(key[2]):
-                await self._over(key, "it is as it should be again")
+        await self._take_back(stored, found)
         for one in found.lacks:
             if (one.key, one.due) in before:  # two looks agree: phases were seen to flip after they were final
                 await self._lacking(stored, one)
 
-    async def leave(self, stored: Stored) -> None:
-        """Another engine looks after it from now on, and tells what is lacking and when it is over."""
+    async def follow(
+        self, stored: Stored, matched: Sequence[tuple[Selector, Sequence[Subject]]], backups: Iterable[Backup]
+    ) -> None:
+        """Another engine looks after it and tells what is lacking; but that what this one told is over is told here,
+        since nobody else may know its sinks."""
+        await self._take_back(stored, self._found(stored, matched, backups))
+
+    def leave(self, stored: Stored) -> bool:
+        """No look of it is taken any more; whether anything stands to ``follow``."""
         self._seen.pop((stored.context, stored.policy.name), None)
+        return bool(self._of(stored))
+
+    async def _take_back(self, stored: Stored, found: Arrivals) -> None:
         for key, _ in self._of(stored):
-            await self._over(key, "")
+            if found.over(key[2]):
+                await self._over(key, "it is as it should be again")
 
     async def settle(self) -> None:
         """Take back what stands of policies that are gone, or do nothing any more."""
@@ -134,7 +143,7 @@ class ProofArrivals:
     async def _over(self, key: Key, why: str) -> None:
         old = self._standing[key]
         body = {"what": "over", "context": key[0], "name": key[1], "key": key[2]}
-        told = [(CAUGHT_UP, _told(key, old.due, why))] if old.due and why else []
+        told = [(CAUGHT_UP, _told(key, old.due, why))] if old.due else []
         await self._journal.append("", (KIND, body), *told)
         self._apply("", body)
 

@@ -116,7 +116,7 @@ class ProofRuns:
             leads = await self._shared.leads(stored, cluster)
             await self._watch.look(stored, cluster, leads=leads)
             if not leads:
-                await self._follows(stored)
+                await self._follows(stored, cluster)
                 return
             matched = await self._watch.matched(stored, cluster)
             await self.arrivals.look(stored, matched, self._watch.seen(stored.context))
@@ -135,12 +135,14 @@ class ProofRuns:
         stored.told = stored.waiting
         stored.waits_since = (stored.waits_since or self._clock.now()) if stored.waiting else None
 
-    async def _follows(self, stored: Stored) -> None:
+    async def _follows(self, stored: Stored, cluster: Cluster) -> None:
         """Another engine runs it, and tells what is overdue and lacking. Raises ``_NotYet`` where that is not known."""
         if not self._shared.taken(stored):
             raise _NotYet(self.elsewhere(stored))
         stored.waiting, stored.waits_since = "", None
-        await self.arrivals.leave(stored)
+        if self.arrivals.leave(stored):
+            matched = await self._watch.matched(stored, cluster)
+            await self.arrivals.follow(stored, matched, self._watch.seen(stored.context))
 
     async def _reach(self, context: str, uid: str) -> Cluster:
         try:

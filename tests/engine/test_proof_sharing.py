@@ -322,3 +322,27 @@ async def test_an_api_that_was_away_makes_nobody_tell_anything_twice() -> None:
         assert len(await it.a.events(OVERDUE)) == 1
         assert await it.a.events(CAUGHT_UP) == []
         assert it.a.row().trouble == "no backup holds shop"
+
+
+async def test_what_an_engine_told_it_takes_back_though_another_one_runs_the_policy_by_then() -> None:
+    async with pair() as it:
+        for one in (it.a, it.b):
+            await one.store(policy())
+        await it.look(2)
+        it.a.completed("bad", "Failed")
+        await it.look(3)
+        assert [len(await one.events(OVERDUE)) for one in (it.a, it.b)] == [1, 0]
+
+        async def away(request: HttpRequest) -> None:
+            raise ConnectionResetError("away")
+
+        it.a.engine.wire.before, it.a.away = away, True
+        await it.look(16)
+        it.a.engine.wire.before, it.a.away = None, False
+        await it.look(3)
+        assert it.a.row().trouble == f"run by {B}"
+        assert await it.a.events(CAUGHT_UP) == [], "it is not over"
+        it.a.completed("good")
+        await it.look(4)
+        assert len(await it.a.events(CAUGHT_UP)) == 1, "its own sinks hear from nobody else"
+        assert not it.a.runs.arrivals.standing
