@@ -24,6 +24,7 @@ from lazarus_tui.prove.proof.kinds import kinds
 
 Object = Mapping[str, Any]
 Where = tuple[str, int]  # an address or a network, and a port
+Ways = list[tuple[str, str, tuple[Where, ...]]]  # who, where to in words, places to try
 
 _NET = "policy.networking.k8s.io"
 CILIUM = Resource("cilium.io", "v2", "ciliumclusterwidenetworkpolicies", "CiliumClusterwideNetworkPolicy", False)
@@ -33,6 +34,11 @@ ADMIN = Resource(_NET, "v1alpha1", "adminnetworkpolicies", "AdminNetworkPolicy",
 BASELINE = Resource(_NET, "v1alpha1", "baselineadminnetworkpolicies", "BaselineAdminNetworkPolicy", False)
 CLUSTER = Resource(_NET, "v1alpha2", "clusternetworkpolicies", "ClusterNetworkPolicy", False)
 ANTREA = Resource("crd.antrea.io", "v1beta1", "clusternetworkpolicies", "ClusterNetworkPolicy", False)
+# Of namespaces: who makes some in every new one (Kyverno, Capsule) makes them in the quarantine too.
+CILIUM_INSIDE = Resource("cilium.io", "v2", "ciliumnetworkpolicies", "CiliumNetworkPolicy")
+CALICO_INSIDE = Resource("crd.projectcalico.org", "v1", "networkpolicies", "NetworkPolicy")
+CALICO_3_INSIDE = Resource("projectcalico.org", "v3", "networkpolicies", "NetworkPolicy")
+ANTREA_INSIDE = Resource("crd.antrea.io", "v1beta1", "networkpolicies", "NetworkPolicy")
 RULE = "S2"
 EVERY, SOME, PERHAPS = "every pod of it", "pods of it with certain labels, which no probe has", "perhaps pods of it"
 _REFUSING = ("Deny", "Drop", "Reject", "Log")
@@ -46,6 +52,9 @@ class Space:
     name: str
     labels: Mapping[str, str]
     dns: bool = False
+
+
+Judge = Callable[[Object, Space], Ways]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +84,15 @@ class Openings:
     def unshown(self, allowed: Iterable[str]) -> list[str]:
         """Why the quarantine is not shown closed, one sentence each; ``allowed``: globs of what the plan lets stand."""
         globs = tuple(allowed)
-        told = [one.words for one in self.found if not free(one.policy, globs)]
-        return told + [f"{one} cannot be read (missing right: list)" for one in self.unread if not free(one, globs)]
+        return [one.words for one in self.found if not free(one.policy, globs)] + self.unseen(globs)
+
+    def unseen(self, allowed: Iterable[str]) -> list[str]:
+        globs = tuple(allowed)
+        return [f"{one} cannot be read (missing right: list)" for one in self.unread if not free(one, globs)]
+
+    def names(self, allowed: Iterable[str]) -> list[str]:
+        globs = tuple(allowed)
+        return [one.policy for one in self.found if not free(one.policy, globs)]
 
 
 def free(what: str, globs: Iterable[str]) -> bool:
@@ -92,30 +108,47 @@ def allowed(exceptions: Iterable[Any]) -> list[str]:
 
 def is_one(what: str) -> bool:
     """Whether an exception names policies of this table: the kind in full, the name perhaps as a glob."""
-    return what.partition("/")[0] in {kind.group_resource for kind in _JUDGES}
+    return what.partition("/")[0] in {kind.group_resource for kind in (*_JUDGES, *_INSIDE)}
 
 
 async def openings(reader: Reader, space: Space) -> Openings:
     """All of them, read fresh. Raises ``KubeError``."""
+    return await _read(reader, space, _JUDGES)
+
+
+async def inside(reader: Reader, space: Space) -> Openings:
+    """As ``openings``, of the CNI's own policies in the quarantine: none of them is its own. Raises ``KubeError``."""
+    return await _read(reader, space, _INSIDE)
+
+
+async def _read(reader: Reader, space: Space, judges: Mapping[Resource, Judge]) -> Openings:
     found: dict[Resource, list[Opening]] = {}
+    stored: dict[str, Ways] = {}  # Calico's as they lie in storage
     closed: list[Resource] = []
-    for kind, judge in _JUDGES.items():
+    for kind, judge in judges.items():
         try:
-            every = await reader.list(kind, type=dict)
+            every = await reader.list(kind, space.name if kind.namespaced else None, type=dict)
         except NotFound:
             continue
         except Forbidden:
             closed.append(kind)
             continue
         ordered = sorted(every, key=lambda one: str(one["metadata"]["name"]))
-        if ordered:
+        if kind.group == CALICO.group:
+            stored |= {_plain(one): judge(one, space) for one in ordered}
+        elif kind.group == CALICO_3.group:  # its own API server shows the stored ones again; without one these count
+            ordered = [one for one in ordered if judge(one, space) != stored.get(_plain(one))]
+            closed = [one for one in closed if one.group != CALICO.group] if every else closed
+        if every:
             found[kind] = [opening for one in ordered for opening in _of(kind, one, judge(one, space))]
-    if CALICO in found:  # its own API server shows the same objects again
-        found.pop(CALICO_3, None)
-        closed = [kind for kind in closed if kind != CALICO_3]
-    elif CALICO_3 in found:
-        closed = [kind for kind in closed if kind != CALICO]
+    if stored:
+        closed = [kind for kind in closed if kind.group != CALICO_3.group]
     return Openings(tuple(one for each in found.values() for one in each), tuple(await _served(reader, closed)))
+
+
+def _plain(policy: Object) -> str:
+    """The name without the tier that storage writes before those of the first one."""
+    return str(policy["metadata"]["name"]).removeprefix("default.")
 
 
 async def _served(reader: Reader, closed: list[Resource]) -> list[str]:
@@ -135,9 +168,6 @@ def _of(kind: Resource, policy: Object, ways: list[tuple[str, str, tuple[Where, 
     to = tuple(dict.fromkeys(way[1] for way in ways))
     places = tuple(dict.fromkeys(place for way in ways for place in way[2]))
     return [Opening(f"{kind.group_resource}/{name}", kind.kind, name, who, to, places)]
-
-
-Ways = list[tuple[str, str, tuple[Where, ...]]]  # who, where to in words, places to try
 
 
 def _admin(policy: Object, space: Space) -> Ways:
@@ -184,6 +214,11 @@ def _calico(policy: Object, space: Space) -> Ways:
     return [(who, *_destination(one)) for one in rules if not (space.dns and _names_port(one.get("destination") or {}))]
 
 
+def _calico_inside(policy: Object, space: Space) -> Ways:
+    """Its API server shows each NetworkPolicy of Kubernetes once more, which is judged as what it is."""
+    return [] if str(policy["metadata"]["name"]).startswith("knp.") else _calico(policy, space)
+
+
 def _destination(rule: Object) -> tuple[str, tuple[Where, ...]]:
     if rule.get("action") == "Pass":
         return "what the next tier or the profile of the namespace lets through", ()
@@ -203,15 +238,41 @@ def _cilium(policy: Object, space: Space) -> Ways:
         for way in spec.get("egress") or () if who else ():
             ports = [one for part in way.get("toPorts") or () for one in part.get("ports") or ()]
             numbers = [int(one["port"]) for one in ports if str(one.get("port") or "").isdigit()]
-            if not any(key.startswith("to") for key in way) or (space.dns and numbers and set(numbers) == {53}):
+            pings = "icmps" in way  # where nothing else is said, to everywhere
+            if not (pings or any(key.startswith("to") for key in way)) or (space.dns and _only_port_53(way)):
                 continue
             nets = [str(one) for one in way.get("toCIDR") or ()]
             nets += [str(one.get("cidr")) for one in way.get("toCIDRSet") or () if one.get("cidr")]
             words = [*nets, *(str(one) for one in way.get("toEntities") or ())]
             words += [key for key in ("toEndpoints", "toServices", "toFQDNs", "toGroups", "toNodes") if key in way]
+            words += ["by ICMP"] if pings else []
             places = tuple((net, port) for net in nets for port in numbers or [_HTTPS])
             found.append((who, _at(", ".join(words) or _ANYWHERE, numbers), places))
     return found
+
+
+def _cilium_inside(policy: Object, space: Space) -> Ways:
+    """In a namespace's policy endpoints are of that namespace, where their labels name no other."""
+
+    def beside(way: Object) -> bool:
+        if {key for key in way if key.startswith("to")} - {"toPorts"} != {"toEndpoints"}:
+            return False
+        chosen = [one or {} for one in way["toEndpoints"] or ()]
+        keys = {key for one in chosen for key in one.get("matchLabels") or ()}
+        keys |= {str(part.get("key")) for one in chosen for part in one.get("matchExpressions") or ()}
+        return not any(_of_namespace(_bare(key)) or key.startswith("reserved") for key in keys)
+
+    specs = [policy.get("spec") or {}, *(policy.get("specs") or ())]
+    out = [{**one, "egress": [way for way in one.get("egress") or () if not beside(way)]} for one in specs]
+    return _cilium({"specs": out}, space)
+
+
+def _only_port_53(way: Object) -> bool:
+    """A part without ports opens all of them, a name may be any, and ``endPort`` makes a range."""
+    parts = [part.get("ports") or () for part in way.get("toPorts") or ()]
+    ports = [one for part in parts for one in part]
+    alone = all(str(one.get("port")) == "53" and one.get("endPort") in (None, 0, 53) for one in ports)
+    return bool(parts) and all(parts) and alone and "icmps" not in way
 
 
 def _endpoints(selector: Any, space: Space) -> str:
@@ -288,7 +349,11 @@ def _at(where: str, ports: Iterable[int]) -> str:
     return f"{where} port {told}" if told else where
 
 
-_JUDGES: Mapping[Resource, Callable[[Object, Space], Ways]] = {
+_JUDGES: Mapping[Resource, Judge] = {
     CILIUM: _cilium, CALICO: _calico, CALICO_3: _calico, ADMIN: _admin, CLUSTER: _admin, BASELINE: _nothing,
     ANTREA: _unknown,
+}  # fmt: skip
+_INSIDE: Mapping[Resource, Judge] = {
+    CILIUM_INSIDE: _cilium_inside, CALICO_INSIDE: _calico_inside, CALICO_3_INSIDE: _calico_inside,
+    ANTREA_INSIDE: _unknown,
 }  # fmt: skip

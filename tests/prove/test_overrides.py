@@ -9,8 +9,24 @@ import pytest
 from lazarus_tui.kube.errors import Forbidden, NotFound
 from lazarus_tui.model.plan import PlanRefused
 from lazarus_tui.prove import overrides
-from lazarus_tui.prove.overrides import ADMIN, ANTREA, BASELINE, CALICO, CALICO_3, CILIUM, CLUSTER, EVERY, PERHAPS, SOME
+from lazarus_tui.prove.overrides import (
+    ADMIN,
+    ANTREA,
+    ANTREA_INSIDE,
+    BASELINE,
+    CALICO,
+    CALICO_3,
+    CALICO_3_INSIDE,
+    CALICO_INSIDE,
+    CILIUM,
+    CILIUM_INSIDE,
+    CLUSTER,
+    EVERY,
+    PERHAPS,
+    SOME,
+)
 from lazarus_tui.prove.proof.kinds import Kinds
+from lazarus_tui.prove.quarantine.isolation import _leads_out
 from lazarus_tui.prove.quarantine.targets import opened_by
 from lazarus_tui.prove.selectors import evaluate
 from tests.prove.hostile.build import workload
@@ -113,6 +129,72 @@ async def test_a_way_to_names_opens_nothing_where_the_plan_lets_names_out() -> N
     assert (await seen(ADMIN, spec=policy, dns=True)).found == ()
     ranged = [{**DNS_ONLY[0], "ports": [{"portNumber": {"port": 53}}, {"portRange": {"start": 1, "end": 9}}]}]
     assert len((await seen(ADMIN, spec={**policy, "egress": ranged}, dns=True)).found) == 1
+
+
+PORT_53, PINGS = {"port": "53", "protocol": "UDP"}, {"icmps": [{"fields": [{"type": 8, "family": "IPv4"}]}]}
+
+
+@pytest.mark.parametrize(
+    ("way", "opens"),
+    [
+        ({"toPorts": [{"ports": [PORT_53]}]}, False),
+        ({"toPorts": [{"ports": [PORT_53, {"port": "53", "protocol": "TCP", "endPort": 53}]}]}, False),
+        ({"toPorts": [{"ports": [{**PORT_53, "endPort": 65535}]}]}, True),
+        ({"toPorts": [{"ports": [PORT_53, {"port": "https"}]}]}, True),
+        ({"toPorts": [{"ports": [PORT_53]}, {"rules": {}}]}, True),
+        ({"toPorts": [{"ports": [PORT_53]}], **PINGS}, True),
+        (PINGS, True),
+        ({"toEntities": ["world"]}, True),
+    ],
+)  # fmt: skip
+async def test_of_ciliums_ways_only_port_53_alone_is_one_to_names(way: Json, opens: bool) -> None:
+    assert len((await seen(CILIUM, spec=cilium({}, way), dns=True)).found) == opens
+
+
+async def test_a_policy_that_is_not_the_stored_one_of_its_name_is_told_too() -> None:
+    """Without its own API server Calico keeps projectcalico.org itself, and what lay in storage before stays there."""
+    site, space = Wide(), overrides.Space(NAME, LABELS)
+    site.put(CALICO, "default.logs", "", spec={"egress": [{"action": "Deny"}]})
+    for name in ("logs", "mail"):
+        site.put(CALICO_3, name, "", spec={"egress": [{"action": "Allow"}]})
+    found = (await overrides.openings(site, space)).found  # type: ignore[arg-type]
+    assert [one.policy for one in found] == [f"{CALICO_3.group_resource}/{name}" for name in ("logs", "mail")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "spec", "told"),
+    [
+        (CILIUM_INSIDE, "new", cilium({"app": "db"}, WORLD), True),
+        (CILIUM_INSIDE, "new", cilium({"app": "db"}, egressDeny=[WORLD]), False),
+        (CILIUM_INSIDE, "new", cilium({}, {"toEndpoints": [{"matchLabels": {"app": "db"}}, {}]}), False),
+        (CILIUM_INSIDE, "new", cilium({}, {"toEndpoints": [{"matchLabels": {"reserved:world": ""}}]}), True),
+        (CILIUM_INSIDE, "new", cilium({}, {"toEndpoints": [{"matchExpressions": [
+            {"key": "k8s:io.kubernetes.pod.namespace", "operator": "Exists"}]}]}), True),
+        (CILIUM_INSIDE, "new", cilium({}, {"toEndpoints": [{}], "toEntities": ["world"]}), True),
+        (CALICO_INSIDE, "default.new", {"selector": "app == 'db'", "egress": [{"action": "Allow"}]}, True),
+        (CALICO_3_INSIDE, "new", {"egress": [{"action": "Allow"}]}, True),
+        (CALICO_3_INSIDE, "knp.default.lazarus-inside", {"egress": [{"action": "Allow"}]}, False),
+        (ANTREA_INSIDE, "new", {"egress": [{"action": "Allow"}]}, True),
+        (ANTREA_INSIDE, "new", {"egress": [{"action": "Drop"}]}, False),
+    ],
+)  # fmt: skip
+async def test_a_policy_of_the_cni_that_somebody_makes_in_the_quarantine_may_open_it(
+    kind: Any, name: str, spec: Json, told: bool
+) -> None:
+    site, space = Wide(), overrides.Space(NAME, LABELS)
+    site.put(kind, name, NAME, spec=spec)
+    site.put(kind, name, "shop", spec={**spec, "egress": [{"action": "Allow", **WORLD}]})
+    found = await overrides.inside(site, space)  # type: ignore[arg-type]
+    what = f"{kind.group_resource}/{name}"
+    assert found.names([]) == [what] * told
+    assert overrides.is_one(what)
+    assert found.names([what]) == []
+
+
+def test_a_range_of_ports_that_begins_at_53_is_no_way_to_names() -> None:
+    to: list[Json] = [{"namespaceSelector": {}}]
+    for ports, outside in (([{"port": 53}], False), ([{"port": 53}, {"port": 53, "endPort": 9999}], True)):
+        assert _leads_out({"egress": [{"to": to, "ports": ports}]}, dns=True) is outside
 
 
 class Refusing(Wide):

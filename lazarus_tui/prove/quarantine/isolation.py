@@ -52,7 +52,8 @@ class Isolation(BaseStep):
         """
         clock, rounds, wanted = context.clock, 0, self.wanted
         end = clock.monotonic() + SETTLES
-        wide = await self._wide(context)
+        space = await self._space(context)
+        wide = await overrides.openings(context.reader, space)
         unshown = wide.unshown(wanted.beside)
         more = opened_by(wide.found, wanted.beside)
         ways = await targets(context, wanted, await probing.environment(context.reader, wanted), more)
@@ -60,23 +61,24 @@ class Isolation(BaseStep):
             rounds += 1
             found = await probing.tried(context.reader, clock, wanted, ways)
             over = found.closed or (self.again and found.closed is False)
-            if found.closed and (opening := await self._opening(context)):
+            own = await overrides.inside(context.reader, space) if found.closed else overrides.Openings(())
+            opening = [*await self._opening(context), *own.names(wanted.beside)] if found.closed else []
+            if opening:
                 found, over = probing.opened(found, opening), self.again
-            elif found.closed and unshown:
-                found = probing.unshown(found, unshown)
+            elif found.closed and (why := [*unshown, *own.unseen(wanted.beside)]):
+                found = probing.unshown(found, why)
             if over or clock.monotonic() >= end:
                 return {**probing.record(found, rounds), "policies": [one.words for one in wide.found]}
             await clock.sleep(PAUSE)
 
-    async def _wide(self, context: StepContext) -> overrides.Openings:
+    async def _space(self, context: StepContext) -> overrides.Space:
         """By the labels that the namespace really has: a webhook may have added some."""
         found = await context.reader.get(NAMESPACES, self.wanted.name, type=dict)
         labels = {
             "kubernetes.io/metadata.name": self.wanted.name,
             **((found or {}).get("metadata") or {}).get("labels", {}),
         }
-        space = overrides.Space(self.wanted.name, labels, dns=self.wanted.dns)
-        return await overrides.openings(context.reader, space)
+        return overrides.Space(self.wanted.name, labels, dns=self.wanted.dns)
 
     async def _opening(self, context: StepContext) -> list[str]:
         """Policies of others that let something through: for pods that the probes are none of, perhaps."""
@@ -90,7 +92,8 @@ def _leads_out(spec: Mapping[str, Any], *, dns: bool) -> bool:
     """Whether a policy lets anything go elsewhere than to pods beside it; to name servers where the plan does, too."""
     for way in spec.get("egress") or ():
         outside = any(set(peer) != {"podSelector"} for peer in way.get("to") or [{}])
-        names_only = dns and way.get("ports") and all(one.get("port") == 53 for one in way["ports"])
+        ports = way.get("ports") or ()
+        names_only = dns and ports and all(one.get("port") == 53 == one.get("endPort", 53) for one in ports)
         if outside and not names_only:
             return True
     return False

@@ -25,6 +25,8 @@ UNSHOWN = "isolation is not shown for what policies of the whole cluster open:"
 # How busybox and others say that nobody answered, that no such name is known, and that nothing was tried.
 _SILENT = ("timed out", "timeout", "no servers could be reached", "unreachable", "no route", "not permitted")
 _NO_SUCH = ("nxdomain", "can't find", "can't resolve")
+# From here on an exit code says that a command could not be run, or that a signal ended it before it had tried.
+_KILLED = 126
 _NOT_RUN = ("usage:", "invalid option", "unrecognized", "not found", "no such file", "only nc")
 
 
@@ -95,7 +97,7 @@ def meaning(target: Target, done: Exec) -> tuple[str, str]:
     text = words.lower()
     if done.exit_code == 0:
         return OPEN, words
-    if done.exit_code in (126, 127) or any(sign in text for sign in _NOT_RUN):
+    if done.exit_code >= _KILLED or any(sign in text for sign in _NOT_RUN):
         return UNKNOWN, words or f"exit {done.exit_code}"
     if target.protocol == UDP and any(sign in text for sign in _NO_SUCH) and not any(sign in text for sign in _SILENT):
         return OPEN, words  # a name server that knows no such name was reached

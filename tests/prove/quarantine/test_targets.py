@@ -149,3 +149,10 @@ def test_each_family_is_shown_by_its_own_control_and_somebody_who_answers(
     found = judge([*FOUR, *more])
     assert found.closed is closed
     assert words in found.words
+
+
+@pytest.mark.parametrize("code", [126, 127, 128 + 9, 128 + 14, 128 + 15])
+def test_a_command_that_a_signal_ended_shows_nothing(code: int) -> None:
+    way = Target("service", "shop/db", "10.96.0.7", 5432, CLOSED, answers=True)
+    assert meaning(way, _done(code, b""))[0] == "unknown"
+    assert meaning(way, _done(1, b""))[0] == CLOSED
