@@ -22,6 +22,7 @@ from lazarus_tui.prove.quarantine.names import Custom, Quarantine
 
 Object = dict[str, Any]
 _TRIES, _PAUSE = 3, 1.0
+_ACTIONS = "managementPolicies"
 
 
 @dataclass(slots=True)
@@ -106,6 +107,8 @@ async def _kept(context: StepContext, resource: Resource, found: Object, patch: 
 
 def harmless(kind: Custom, found: Object) -> bool:
     """Whether deleting it leaves alone what it stands for, as far as it says so itself."""
+    if _ordered(found):
+        return False
     if kind.keep:
         return _holds(found, kind.keep)
     if _deletes(found):
@@ -114,9 +117,14 @@ def harmless(kind: Custom, found: Object) -> bool:
 
 
 def _patch(kind: Custom, found: Object) -> Mapping[str, Any]:
-    if kind.keep:
-        return kind.keep
-    return {"spec": {"deletionPolicy": "Orphan"}} if _deletes(found) else {}
+    keep = kind.keep or ({"spec": {"deletionPolicy": "Orphan"}} if _deletes(found) else {})
+    return {**keep, "spec": {**keep.get("spec", {}), _ACTIONS: ["Observe"]}} if _ordered(found) else keep
+
+
+def _ordered(found: Object) -> bool:
+    """Crossplane deletes what its actions name for deletion, whatever ``deletionPolicy`` says (``ShouldDelete`` in
+    crossplane-runtime's policies.go); "*" alone leaves it to that policy."""
+    return "Delete" in ((found.get("spec") or {}).get(_ACTIONS) or ())
 
 
 def _deletes(found: Object) -> bool:

@@ -100,6 +100,22 @@ async def test_one_whose_policy_is_refused_is_not_deleted_and_told_with_what_to_
     assert told["why"].endswith("give it that, then delete it")
 
 
+async def test_actions_that_name_deletion_come_before_the_policy_to_orphan() -> None:
+    """Crossplane removes the real resource where its actions name Delete, whatever deletionPolicy says."""
+    actions = ["Observe", "Create", "Update", "Delete"]  # all but LateInitialize, as many have it
+    for keep in (ORPHAN, {}):
+        lab, wanted = lab_with(planned(BUCKETS, keep, outside=False))
+        spec = {"deletionPolicy": "Orphan", "managementPolicies": actions}
+        lab.world.put(BUCKETS, "copy", "", spec=spec, metadata=OURS)
+        assert await sweep(lab, wanted) == []  # type: ignore[arg-type]
+        assert writes(lab) == [("merge-patch", "copy"), ("delete", QUARANTINE), ("delete", "copy")]
+        assert lab.world.writes[0].body == {"spec": {**keep.get("spec", {}), "managementPolicies": ["Observe"]}}
+    lab, wanted = lab_with(planned(BUCKETS, ORPHAN))
+    lab.world.put(BUCKETS, "copy", "", spec={"deletionPolicy": "Orphan", "managementPolicies": ["*"]}, metadata=OURS)
+    assert await sweep(lab, wanted) == []  # type: ignore[arg-type]
+    assert writes(lab) == [("delete", QUARANTINE), ("delete", "copy")], "all of them leave it to the policy"
+
+
 async def test_one_in_the_quarantine_holds_it_until_it_has_its_policy() -> None:
     """Velero's modifiers fail open: what came back with Delete would take the real table along with the namespace."""
     lab, wanted = lab_with(planned(TABLES, RETAIN))
