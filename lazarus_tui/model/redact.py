@@ -50,14 +50,23 @@ _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def _url(match: re.Match[str]) -> str:
-    """A word without the query and the user of a URL in it: signed addresses and passwords travel there."""
+    """A word without the query and the users of the URLs in it: signed addresses and passwords travel there."""
     before, mark, rest = match.group().partition("://")
     if not mark:
         return before
     rest, query, _ = rest.partition("?")
+    places = "://".join(map(_userless, rest.split("://")))
+    return f"{before}://{places}{'?' + HIDDEN if query else ''}"
+
+
+def _userless(rest: str) -> str:
+    """What follows ``://``, without its user; a password may have a slash in it, which ends no port."""
     host, slash, path = rest.partition("/")
     user, at, host = host.rpartition("@")
-    return f"{before}://{HIDDEN + at if user else ''}{host}{slash}{path}{'?' + HIDDEN if query else ''}"
+    _, colon, port = host.partition(":")
+    if not at and colon and not port.isdigit() and "@" in path:
+        return f"{HIDDEN}@{path.rpartition('@')[2]}"
+    return f"{HIDDEN + at if user else ''}{host}{slash}{path}"
 
 
 def _dense(word: str) -> bool:

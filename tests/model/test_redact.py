@@ -22,6 +22,9 @@ TEXTS = [
     f"password={CANARY} user=bob",
     f"--client-key-data={CANARY}",
     f"https://bob:{CANARY}@minio.example/x",
+    f"amqp://bob:x@one.example,amqp://bob:{CANARY}@two.example/shop",
+    f"cannot reach postgres://bob:{CANARY}/4@db.example/shop",
+    f"https://one.example/x,redis://:{CANARY}@two.example",
     f"https://minio.example/velero/b.gz?X-Amz-Signature={CANARY}&X-Amz-Date=1",
     f"http://127.0.0.1:9000/b?expires=1&signature={CANARY}",
     f"failed with sig={CANARY}",
@@ -51,6 +54,7 @@ def test_tokens_and_cloud_keys_are_known_by_shape() -> None:
         "uid 3f0c9a5e-7a83-4c7c-9d3c-0a2f5d6f1b11 changed",
         "orders-0 is Ready, 1042 orders, newest at 2026-11-21T10:15:00Z",
         "http://orders.shop:8080/stats answered 200 in 12 ms",
+        "docker-pullable://registry.example:5000/nginx@sha256:9f86d081884c7d65 is pulled",
         "sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     ],
 )
