@@ -27,6 +27,7 @@ from lazarus_tui.kube.errors import Forbidden, KubeError
 from lazarus_tui.link.codec import LinkFault
 from lazarus_tui.model import resources as r
 from lazarus_tui.model.clock import Clock
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.paths import StateRoot
 from lazarus_tui.model.plan import Danger, Plan, PlannedStep
 from lazarus_tui.model.redact import redact
@@ -110,7 +111,7 @@ class Doctor:
         found += [Check("warning", "kubeconfig", warning) for warning in contexts.warnings]
         names = contexts.names
         if names:
-            found.append(Check("info", "kubeconfig", f"{len(names)} contexts in {contexts.kubeconfig}"))
+            found.append(Check("info", "kubeconfig", f"{how_many(len(names), 'context')} in {contexts.kubeconfig}"))
         elif not found:
             hint = "make one with your cloud's command, or try: lazarus --sandbox"
             found.append(Check("error", "kubeconfig", f"no context found ({contexts.kubeconfig})", hint))

@@ -12,6 +12,7 @@ from lazarus_tui.engine.proof_book import ProofBook, Stored
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.model.arrivals import PROVABLE, TERMINAL, leaves_out, moment
 from lazarus_tui.model.clock import Clock, parse_rfc3339, rfc3339
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.labels import SCHEDULE_LABEL, label_value
 from lazarus_tui.model.objects import Backup, Workload
 from lazarus_tui.model.policies import DEFER, GRACE, closed_until, owed
@@ -78,7 +79,8 @@ class ProofWatch:
             return
         if not found.runs:
             left = found.missed - found.dark
-            why = f"{left} runs were missed while nothing ran (catchUp: skip)" if left else "they fell into a blackout"
+            missed = f"{how_many(left, 'run was', 'runs were')} missed while nothing ran (catchUp: skip)"
+            why = missed if left else "they fell into a blackout"
             await self._book.missed(stored, found.newest, found.missed, why, planned=not left)
             return
         subjects = await self.subjects(stored, cluster)

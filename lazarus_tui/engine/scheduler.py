@@ -21,6 +21,7 @@ from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.kube.errors import KubeError
 from lazarus_tui.link.codec import LinkFault
 from lazarus_tui.model.clock import Clock, parse_rfc3339, rfc3339
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.cron import CronError
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.plan import Danger, Plan, PlanRefused
@@ -154,9 +155,10 @@ class Scheduler:
         if found.dark:
             log.warning("policy %s in %s: %d runs fell into a blackout", held.policy.key, held.context, found.dark)
         if not found.runs:
-            why = f"{found.missed} runs were missed while nothing could run, and are left out (catchUp: skip)"
+            runs = how_many(found.missed, "run was", "runs were")
+            why = f"{runs} missed while nothing could run: left out (catchUp: skip)"
             if found.dark:
-                why = f"{found.missed} runs were left out, {found.dark} of them because of a blackout"
+                why = f"{runs} left out, {found.dark} because of a blackout"
             await self._policies.passed(held, found.newest, found.missed, why)
             return False
         if why := self._dark(held, now) or self._taken_up(held):

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from lazarus_tui.model.clock import parse_rfc3339
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.durations import human
 from lazarus_tui.model.proof_policies import ProofPolicyRow, Standing
 from lazarus_tui.model.proofs import REQUIRED, Ladder, ProofRecord, ProofView
@@ -105,7 +106,8 @@ class Asked:
         other = next((one for one in others if not self.is_of(one[1]) and _clear(one[2])), None)
         said += [f"{other[1].point}, another point, says {other[2]}"] if other else []
         foreign = sum(1 for one in views if one.record is not None and one.record.proves and not one.here)
-        said += [f"{foreign} proofs are of another cluster or of one that was not recorded"] if foreign else []
+        many = how_many(foreign, "proof is", "proofs are")
+        said += [f"{many} of another cluster or of one that was not recorded"] if foreign else []
         return "; ".join(said)
 
     def gated(self, code: int, verdict: Verdict, words: str, done: ProofView | None = None) -> Gated:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.resources import CONFIGMAPS, SECRETS, SERVICEACCOUNTS, SERVICES, STATEFULSETS, Resource
 from lazarus_tui.model.stepping import BaseStep, carry_out
 from lazarus_tui.model.steps import Observation, Seen, StepContext, StepStopped, Write
@@ -49,7 +50,7 @@ class Dress(BaseStep):
             if not self.wanted.owns(found):
                 return Observation(Seen.DIVERGED, f"{resource.kind} {name} is there, and this proof did not make it")
         names = [f"{resource.kind}/{name}" for resource, name in self.objects]
-        return Observation(Seen.DONE, f"{len(names)} objects", facts={DRESSED: names})
+        return Observation(Seen.DONE, how_many(len(names), "object"), facts={DRESSED: names})
 
     async def act(self, context: StepContext) -> None:
         bodies = [(resource, await self._live(context, resource, name)) for resource, name in self.objects]

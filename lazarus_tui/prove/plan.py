@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from lazarus_tui.model.clock import Clock, rfc3339
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.estimates import from_runs
 from lazarus_tui.model.plan import Danger, Estimate, Params, Plan, PlanRefused
 from lazarus_tui.model.planning import PlanMaker, ProofReader
@@ -113,7 +114,8 @@ def source_of(wanted: Asked, reader: Reader, clock: Clock) -> Source:
 def _refuse_blocked(ruling: Ruling, wanted: Asked) -> None:
     if ruling.blocked:
         raise PlanRefused(
-            f"nothing makes {len(ruling.blocked)} objects of {wanted.namespace} harmless: {ruling.blocked[0]}",
+            f"nothing makes {how_many(len(ruling.blocked), 'object')} of {wanted.namespace} harmless:"
+            f" {ruling.blocked[0]}",
             where=wanted.namespace,
             hint="prove another point, or take these objects out of the backup",
             code="blocked",

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from lazarus_tui.kube.errors import Forbidden
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.objects import Meta, Wire
 from lazarus_tui.model.plan import PlanRefused
 from lazarus_tui.model.quantities import QuantityError, parse, size
@@ -74,7 +75,7 @@ class Need:
     largest_memory: Decimal = Decimal(0)
 
     def words(self) -> str:
-        parts = [f"{self.pods} pods", f"{self.cpu.normalize():f} CPU", f"{size(int(self.memory))} memory"]
+        parts = [how_many(self.pods, "pod"), f"{self.cpu.normalize():f} CPU", f"{size(int(self.memory))} memory"]
         return ", ".join([*parts, f"{size(int(self.storage))} storage"] if self.storage else parts)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.plan import Effect
 from lazarus_tui.model.quantities import size
 from lazarus_tui.model.volumes import Held
@@ -39,7 +40,7 @@ def effects(quarantine: str, contents: Contents, ruling: Ruling, params: Mapping
     if images := params.get("images"):
         more = f" and {len(images) - 4} more" if len(images) > 4 else ""
         detail = f"{', '.join(images[:4])}{more}; whether they can be pulled is seen when they are"
-        yield Effect("pull", f"{len(images)} images", detail)
+        yield Effect("pull", how_many(len(images), "image"), detail)
     order = {"empty": 0, "change": 1, "strip": 2, "suspend": 3, "keep": 4, "skip": 5, "left": 6}
     for line in sorted(ruling.lines, key=lambda one: order.get(one.verb, 9)):
         yield line.effect()

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lazarus_tui.model.clock import Clock, rfc3339
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.plan import Danger, Effect, Params, Plan, PlanRefused
 from lazarus_tui.model.sets import HOLD, SnapshotSet
 from lazarus_tui.model.snapshots import CONTENTS, SNAPSHOTS, Content, Snapshot
@@ -122,7 +123,7 @@ class Mark(BaseStep):
             return Observation(Seen.FAILED, f"gone meanwhile: {', '.join(gone)}")
         if wrong or loose:
             return Observation(Seen.ABSENT)
-        return Observation(Seen.DONE, f"{len(self.members)} snapshots")
+        return Observation(Seen.DONE, how_many(len(self.members), "snapshot"))
 
     async def act(self, context: StepContext) -> None:
         wrong, loose, _ = await self._unlike(context)

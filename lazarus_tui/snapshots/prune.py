@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lazarus_tui.model.clock import Clock, parse_rfc3339, rfc3339
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.durations import DurationError, parse
 from lazarus_tui.model.plan import Danger, Effect, Params, Plan, PlanRefused
 from lazarus_tui.model.quantities import size
@@ -172,7 +173,7 @@ class Remove(BaseStep):
     async def observe(self, context: StepContext) -> Observation:
         left = await self._left(context)
         if not left:
-            return Observation(Seen.DONE, f"{len(self.members)} snapshots")
+            return Observation(Seen.DONE, how_many(len(self.members), "snapshot"))
         kept = [one for one, _ in left if one is not None and HOLD in (one.metadata.annotations or {})]
         if kept and not any(one.metadata.deletion_timestamp for one, _ in left if one is not None):
             return Observation(Seen.DIVERGED, "it was put on legal hold meanwhile", hint="make the plan again")

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from lazarus_tui.model.clock import Clock, rfc3339
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.plan import Danger, Effect, Params, Plan, PlanRefused
 from lazarus_tui.model.quantities import parse, size
 from lazarus_tui.model.resources import CLAIMS, CONFIGMAPS, VOLUMES
@@ -118,7 +119,7 @@ class Release(BaseStep):
                 return Observation(Seen.ABSENT)
         if left:
             return Observation(Seen.WAITING, f"being deleted: {', '.join(one['metadata']['name'] for one in left)}")
-        return Observation(Seen.DONE, f"{len(self.volumes)} volumes")
+        return Observation(Seen.DONE, how_many(len(self.volumes), "volume"))
 
     async def act(self, context: StepContext) -> None:
         for one in await self._left(context):

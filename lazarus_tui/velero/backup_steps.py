@@ -7,6 +7,7 @@ from typing import Any
 
 from lazarus_tui.model import durations
 from lazarus_tui.model.clock import parse_rfc3339
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.objects import Backup, BackupSpec, Location, record
 from lazarus_tui.model.operation import CheckResult
 from lazarus_tui.model.resources import BACKUPS, LOCATIONS
@@ -65,7 +66,7 @@ class Preflight(BackupStep):
             if place.status.phase == "Unavailable":
                 return Observation(Seen.WAITING, f"storage location {name}: {place.status.message or 'unavailable'}")
         claims = await expected_claims(context.reader, self.spec)
-        return Observation(Seen.DONE, f"{len(claims)} volumes expected", facts={"backup.claims": claims})
+        return Observation(Seen.DONE, f"{how_many(len(claims), 'volume')} expected", facts={"backup.claims": claims})
 
 
 class Create(BackupStep):

@@ -12,6 +12,7 @@ from typing import Any
 
 from lazarus_tui.model import durations
 from lazarus_tui.model.clock import parse_rfc3339, rfc3339
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.objects import Backup, Claim, Location, Namespace, Restore, VolumeCopy
 from lazarus_tui.model.points import location_name
 from lazarus_tui.model.resources import (
@@ -130,7 +131,8 @@ class Contents(RestoreStep):
         empty = context.facts.get("restore.empty") or ()
         if left_out := context.facts.get("restore.left_out"):
             return Observation(Seen.DONE, f"left out on request: {', '.join(left_out)}")
-        words = f"{len(empty)} volumes without data: {', '.join(empty)}" if empty else f"{len(found)} volumes with data"
+        none = f"{how_many(len(empty), 'volume')} without data: {', '.join(empty)}"
+        words = none if empty else f"{how_many(len(found), 'volume')} with data"
         return Observation(Seen.DONE, str(context.facts.get("restore.unread") or words))
 
     async def act(self, context: StepContext) -> None:
@@ -277,4 +279,4 @@ class Volumes(RestoreStep):
         ended = max((c.status.completion_timestamp for c in copies if c.status.completion_timestamp), default=None)
         size = sum(stage.done for stage in stages if stage.unit == "bytes")
         facts = {"restore.t7": stamp(context, ended), "restore.bytes": size, "restore.copies": len(copies)}
-        return Observation(Seen.DONE, f"{len(copies)} volumes", stages, facts)
+        return Observation(Seen.DONE, how_many(len(copies), "volume"), stages, facts)

@@ -77,7 +77,7 @@ def test_an_exception_that_cannot_be_read_is_a_mistake_in_usage(lazarus: Any) ->
 
 
 def test_what_cannot_be_planned_ends_with_five_and_says_what_to_do(lazarus: Any) -> None:
-    fault = LinkFault(Fault("refused", "nothing makes 1 objects of shop harmless", "shop", "prove another point"))
+    fault = LinkFault(Fault("refused", "nothing makes 1 object of shop harmless", "shop", "prove another point"))
     done, _ = lazarus({"plan.make": fault}, "prove", "plan", "--workload", "shop")
     assert done.exit_code == 5
     assert "prove another point" in done.output

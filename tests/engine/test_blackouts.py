@@ -60,7 +60,7 @@ async def test_a_run_that_is_left_out_is_told_and_the_next_one_is_taken() -> Non
         held = await it.after(4.5)
         assert it.ids() == []
         row = it.policies.row(held)
-        assert (row.missed, row.trouble) == (1, "1 runs were left out, 1 of them because of a blackout")
+        assert (row.missed, row.trouble) == (1, "1 run was left out, 1 because of a blackout")
         assert row.next == "2026-01-01T00:10:00Z"
         held = await it.after(5)
         assert (held.outcome, it.ids()) == ("taken", [at(datetime(2026, 1, 1, 0, 10, tzinfo=UTC))])

@@ -54,7 +54,7 @@ async def test_a_run_that_was_missed_is_overdue_until_one_takes_place_and_each_i
         await it.store(nightly(catch_up="skip", schedule="0 3 2 * *"))
         await until(it, 4)
         await it.look(2)
-        assert it.row().overdue == "1 runs were missed while nothing ran (catchUp: skip)"
+        assert it.row().overdue == "1 run was missed while nothing ran (catchUp: skip)"
         await it.dies()
         await it.look(2)
         [told] = await it.events(OVERDUE)

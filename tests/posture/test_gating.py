@@ -112,8 +112,8 @@ def red_rung(name: str) -> Ladder:
         ([proof(point_start="2026-05-01T01:00:00Z")], 4, "never proven"),  # another backup had the name
         ([proof(point_start="")], 4, "never proven"),
         ([proof(point_start="2026-05-31T03:00:00+02:00")], 0, "said PASSED"),
-        ([proof(cluster_uid="another")], 4, "1 proofs are of another cluster or of one that was not recorded"),
-        ([proof(cluster_uid="")], 4, "1 proofs are of another cluster or of one that was not recorded"),
+        ([proof(cluster_uid="another")], 4, "1 proof is of another cluster or of one that was not recorded"),
+        ([proof(cluster_uid="")], 4, "1 proof is of another cluster or of one that was not recorded"),
         ([proof(), proof("FAILED", 0.5, control="flip", cluster_uid="another")], 0, "said PASSED"),
     ],
 )

@@ -224,7 +224,7 @@ def test_databases_and_pods_become_checks_and_what_is_switched_off_is_told() -> 
         "queries": [{"sql": "select 1", "equals": 1}],
     }  # fmt: skip
     assert (found.prove["keep_minutes"], found.prove["targets"]) == (30, {"rto_seconds": 600})
-    assert found.notes == ("healthChecks.custom.enabled is false: its 1 checks are not run",)
+    assert found.notes == ("healthChecks.custom.enabled is false: its 1 check is not run",)
 
 
 def test_without_health_checks_health_is_not_claimed() -> None:

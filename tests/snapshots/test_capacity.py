@@ -73,7 +73,7 @@ async def test_a_driver_that_does_not_say_is_unknown_and_never_full() -> None:
 async def test_the_plan_of_a_restore_says_what_is_free() -> None:
     async with staged(replicas=1) as (stage, engine):
         await stage.cut("good")
-        details = [effect.detail for effect in (await stage.plan(engine)).effects if effect.what == "1 volumes"]
+        details = [effect.detail for effect in (await stage.plan(engine)).effects if effect.what == "1 volume"]
         assert details == [
             "64.0 MiB in all, beside the old ones until their release; "
             "free: standard unknown (directory.lazarus.dev does not say)"

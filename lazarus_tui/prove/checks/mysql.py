@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.prove.checks.bridge import LOOPBACK
 from lazarus_tui.prove.checks.database import CONNECT, LOCK_WAIT_MS, About, Address, absent, refused, single
 from lazarus_tui.prove.checks.outcome import CouldNot, Wrong, hashed
@@ -149,7 +150,7 @@ class Mysql:
             broken += not missing and any(str(row[2]) == "error" for row in told)
         found.evidence["corrupt_tables"] = broken
         if broken:
-            found.wrong.append(f"{broken} tables are corrupt")
+            found.wrong.append(f"{how_many(broken, 'table is', 'tables are')} corrupt")
         await self._ask("start transaction with consistent snapshot, read only")
 
     def quoted(self, table: str) -> str:

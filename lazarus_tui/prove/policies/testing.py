@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.prove.asked import asked
 from lazarus_tui.prove.policies.meaning import NO_CONTEXT, checked, rungs, seconds, targets, wrong
 from lazarus_tui.prove.policies.written import Database, Endpoint, HealthChecks, ProofFile
@@ -73,7 +74,8 @@ def _checks(written: HealthChecks, notes: list[str]) -> dict[str, Any]:
         if enabled:
             found += checks
         elif checks:
-            notes.append(f"healthChecks.{name}.enabled is false: its {len(checks)} checks are not run")
+            many = how_many(len(checks), "check is", "checks are")
+            notes.append(f"healthChecks.{name}.enabled is false: its {many} not run")
     return {"checks": found} if found else {}
 
 

@@ -18,7 +18,7 @@ def words(policy: ProofPolicy) -> list[str]:
     line = policy.line()
     if line is not None:
         said.append(f"{', '.join(policy.by_clock)}: {line.describe()}")
-    missed = {SKIP: "are left out", RUN_ONCE: "are made up for by one", RUN_ALL: "are made up for, at most three"}
+    missed = {SKIP: "is left out", RUN_ONCE: "is made up for by one", RUN_ALL: "is made up for, three at most"}
     said.append(f"what was missed while nothing ran {missed[policy.catch_up]}")
     said.append(_again(policy))
     if policy.retries:

@@ -13,6 +13,7 @@ from typing import Any
 
 from lazarus_tui.kube.errors import KubeError
 from lazarus_tui.model.clock import parse_rfc3339, rfc3339
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.resources import DATA_DOWNLOADS, EVENTS, NAMESPACES, POD_VOLUME_RESTORES, PODS, RESTORES
 from lazarus_tui.model.stepping import BaseStep
 from lazarus_tui.model.steps import Observation, Reader, Seen, StepContext
@@ -58,7 +59,7 @@ class Capture(BaseStep):
             "prove.flipped": await self._flipped(context),
             "prove.again": volumes["same"],
             "prove.anew": volumes["anew"],
-            CAPTURED: f"{len(troubles)} troubles in {len(pods)} pods" if troubles else f"{len(pods)} pods",
+            CAPTURED: f"{how_many(len(troubles), 'trouble')} in " * bool(troubles) + how_many(len(pods), "pod"),
         }
         await context.remember(**facts, **await restore_log.capture(context, self.params))
         for one in troubles[:5]:

@@ -16,6 +16,7 @@ import msgspec
 
 from lazarus_tui.kube.errors import Forbidden, NotFound
 from lazarus_tui.model.clock import rfc3339
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.labels import label_value
 from lazarus_tui.model.objects import Workload, record
 from lazarus_tui.model.resources import SECRETS, Resource
@@ -68,7 +69,8 @@ class Compare(BaseStep):
             )
             return Observation(Seen.FAILED, "; ".join(wrong[:5]), hint=hint)
         missing = found["missing"]
-        words = f"{len(missing)} objects did not come back: {', '.join(missing[:5])}" if missing else "as planned"
+        many = how_many(len(missing), "object")
+        words = f"{many} did not come back: {', '.join(missing[:5])}" if missing else "as planned"
         return Observation(Seen.DONE, words)
 
     async def act(self, context: StepContext) -> None:

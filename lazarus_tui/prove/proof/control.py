@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.resources import PODS
 from lazarus_tui.model.stepping import BaseStep, carry_out
 from lazarus_tui.model.steps import Observation, Outcome, Seen, Step, StepContext, StepStopped, Write
@@ -83,7 +84,7 @@ class NoWorkload(ControlStep):
         if await halting.alive(context, self.quarantine):
             return Observation(Seen.ABSENT)
         if pods := [pod for pod in await self.pods(context) if not _over(pod)]:
-            return Observation(Seen.WAITING, f"{len(pods)} pods are ending")
+            return Observation(Seen.WAITING, how_many(len(pods), "pod is ending", "pods are ending"))
         words = "nothing was started"
         return Observation(Seen.DONE, words, facts={SABOTAGED: words})
 
@@ -107,7 +108,7 @@ class Still(ControlStep):
                 )
                 return Observation(Seen.FAILED, what, hint="use --control withhold")
         if using:
-            return Observation(Seen.WAITING, f"{len(using)} pods are ending")
+            return Observation(Seen.WAITING, how_many(len(using), "pod is ending", "pods are ending"))
         return Observation(Seen.DONE, "no pod has its volumes")
 
     async def act(self, context: StepContext) -> None:
@@ -176,7 +177,7 @@ class Flip(ControlStep):
             count = max(1, min(_BLOCKS, size // _BLOCK))
             argv = ["dd", "if=/dev/urandom", f"of={path}", f"bs={min(size, _BLOCK)}", f"count={count}", "conv=notrunc"]
             await command(context, pod, "saboteur", argv)
-        return f"{claim} ({len(files)} files)"
+        return f"{claim} ({how_many(len(files), 'file')})"
 
     def _pod(self, claims: Sequence[str]) -> Object:
         volumes = [{"name": f"v{n}", "persistentVolumeClaim": {"claimName": c}} for n, c in enumerate(claims)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.resources import CLAIMS, VOLUMES
 from lazarus_tui.model.stepping import BaseStep
 from lazarus_tui.model.steps import Observation, Reader, Seen, StepContext
@@ -40,7 +41,7 @@ class Identity(BaseStep):
             hint = "the point holds no data of this volume: its own storage would be used; back it up with its data"
             return Observation(Seen.FAILED, f"S9: {'; '.join(found['same'])}", hint=hint)
         later = f", {len(found['unbound'])} bind when they are used" if found["unbound"] else ""
-        return Observation(Seen.DONE, f"{found['compared']} volumes are their own{later}")
+        return Observation(Seen.DONE, f"{how_many(found['compared'], 'volume')} of their own{later}")
 
     async def act(self, context: StepContext) -> None:
         found = context.facts.get(IDENTITY)

@@ -16,6 +16,7 @@ import msgspec
 
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.model.clock import parse_rfc3339, rfc3339
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.objects import Backup, Location, Schedule
 from lazarus_tui.model.points import location_name
 from lazarus_tui.model.proofs import ABOUT, REQUIRED, About
@@ -105,11 +106,13 @@ class Preflight(BaseStep):
         there = {str(content.status.snapshot_handle) for content in listed if content.status.snapshot_handle}
         name = str(self.params["point"])
         if gone := sorted(wanted - there):
-            return Observation(Seen.FAILED, f"{len(gone)} snapshots of set {name} are gone", hint="choose another set")
+            return Observation(
+                Seen.FAILED, f"gone from set {name}: {how_many(len(gone), 'snapshot')}", hint="choose another set"
+            )
         frozen = sorted(str(v["frozen_at"]) for v in self.params.get("volumes") or () if v.get("frozen_at"))
         now = rfc3339(context.clock.now(), micro=True)
         point = {"name": name, "start": frozen[0] if frozen else "", "phase": "ready", "errors": 0, "at": now}
-        return Observation(Seen.DONE, f"{name}: {len(wanted)} snapshots", facts={"prove.point": point})
+        return Observation(Seen.DONE, f"{name}: {how_many(len(wanted), 'snapshot')}", facts={"prove.point": point})
 
     async def _missing_rights(self, reader: Reader) -> list[str]:
         """A hint (only a 403 is the truth), but one that comes before anything is made."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lazarus_tui.model.clock import rfc3339
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.resources import Resource
 from lazarus_tui.model.stepping import BaseStep
 from lazarus_tui.model.steps import Observation, Seen, StepContext
@@ -44,7 +45,7 @@ class Release(BaseStep):
         if waiting:
             return Observation(Seen.ABSENT, f"{len(waiting)} at zero")
         at = context.facts.get(RELEASED) or rfc3339(context.clock.now(), micro=True)
-        return Observation(Seen.DONE, f"{len(self.held)} workloads", facts={RELEASED: at})
+        return Observation(Seen.DONE, how_many(len(self.held), "workload"), facts={RELEASED: at})
 
     async def act(self, context: StepContext) -> None:
         if not context.facts.get(RELEASED):

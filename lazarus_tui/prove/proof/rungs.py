@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.operation import CheckResult
 from lazarus_tui.model.proofs import RUNGS, Ladder, Rung, climb, rung_of_step
 from lazarus_tui.model.verdict import Verdict, worst
@@ -107,7 +108,7 @@ def _complete(found: Evidence, claims: Sequence[str] | None) -> Rung:
     empty = [f"{v['claim']}: {v.get('reason') or 'no data'}" for v in volumes if v["held"] == "absent"]
     empty += sorted(f"{one}: no data" for one in fresh if (claims is None or one in claims) and one not in listed)
     if lost := found.params.get("lost"):
-        words = f"the point lists {len(lost)} objects that it does not hold: {', '.join(lost[:5])}"
+        words = f"the point lists {how_many(len(lost), 'object')} that it does not hold: {', '.join(lost[:5])}"
         return Rung(name, FAILED, words, at)
     if empty:
         return Rung(name, FAILED, f"volumes without data: {'; '.join(empty)}", at)
@@ -117,10 +118,11 @@ def _complete(found: Evidence, claims: Sequence[str] | None) -> Rung:
     not_whole = point.get("phase") not in ("Completed", "ready") or bool(point.get("errors"))
     doubts = [f"it is not known whether there is data of {'; '.join(unknown)}"] if unknown else []
     doubts += [unread] if unread else []
-    doubts += [f"the point is {point.get('phase')} with {point.get('errors') or 0} errors"] if not_whole else []
+    errors = how_many(int(point.get("errors") or 0), "error")
+    doubts += [f"the point is {point.get('phase')} with {errors}"] if not_whole else []
     if doubts:
         return Rung(name, INCONCLUSIVE, "; ".join(doubts), at)
-    return Rung(name, PASSED, f"data of {len(volumes)} volumes" if volumes else "it has no volumes", at)
+    return Rung(name, PASSED, f"data of {how_many(len(volumes), 'volume')}" if volumes else "it has no volumes", at)
 
 
 def _intact(found: Evidence, claims: Sequence[str] | None) -> Rung:
@@ -183,14 +185,15 @@ def _restores(found: Evidence) -> Rung:
             red = said if said is not PASSED else FAILED
             words = str(facts.get("restore.words") or "it is not known how the restore ended")
             errors = int(facts.get("restore.errors") or 0)
-            return Rung(name, red, f"{words}; with {errors} errors" if errors else words, at)
+            return Rung(name, red, f"{words}; with {how_many(errors, 'error')}" if errors else words, at)
     if compared["missing"]:
         missing = compared["missing"]
-        return Rung(name, FAILED, f"{len(missing)} objects did not come back: {', '.join(missing[:5])}", at)
+        return Rung(name, FAILED, f"{how_many(len(missing), 'object')} did not come back: {', '.join(missing[:5])}", at)
     doubts = [*_warned(facts), *(f"could not be read: {one}" for one in compared["unread"])]
     if doubts:
         return Rung(name, INCONCLUSIVE, "; ".join(doubts[:3]), at)
-    return Rung(name, PASSED, f"{len(found.params.get('inventory') or ())} objects came back as planned", at)
+    there = how_many(len(found.params.get("inventory") or ()), "object")
+    return Rung(name, PASSED, f"{there} came back as planned", at)
 
 
 def _only_empty(facts: Mapping[str, Any]) -> bool:
@@ -236,7 +239,7 @@ def _healthy(found: Evidence, workload: Mapping[str, Any]) -> Rung:
         return Rung(name, verdict, "; ".join(f"{r.name}: {r.summary}" for r in red[:3]), at)
     if not facts.get("checks.t12") and facts.get("checks.verdict") == PASSED:
         return Rung(name, INCONCLUSIVE, "the checks did not hold long enough", at)
-    return Rung(name, PASSED, f"ready, and {len(results)} checks held", at)
+    return Rung(name, PASSED, f"ready, and {how_many(len(results), 'check')} held", at)
 
 
 def shown_closed(facts: Mapping[str, Any]) -> bool:
@@ -269,7 +272,7 @@ def _data(found: Evidence) -> Rung:
     verdict = worst(r.verdict for r in results)
     words = "; ".join(f"{r.name}: {r.summary}" for r in results if r.verdict is not PASSED)
     at = str(found.facts.get("checks.t12") or "")
-    return Rung(name, verdict, words or f"{len(results)} checks of the data passed", at)
+    return Rung(name, verdict, words or f"{how_many(len(results), 'check')} of the data passed", at)
 
 
 def rung_of(result: CheckResult) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from lazarus_tui.model.clock import rfc3339
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.resources import CLAIMS, NAMESPACES, PODS, STATEFULSETS, Resource
 from lazarus_tui.model.snapshots import CONTENTS, SNAPSHOTS, Content, Snapshot, unbound
 from lazarus_tui.model.stepping import OPERATION_LABEL, BaseStep, carry_out
@@ -98,7 +99,7 @@ class Aliases(BesideStep):
                 return Observation(Seen.WAITING, f"{part['claim']}: {why}")
             if not snapshot.status.ready_to_use:
                 return Observation(Seen.WAITING, f"{part['claim']} is not ready yet")
-        return Observation(Seen.DONE, f"{len(self.parts)} snapshots")
+        return Observation(Seen.DONE, how_many(len(self.parts), "snapshot"))
 
     async def act(self, context: StepContext) -> None:
         for part in self.parts:
@@ -146,7 +147,8 @@ class Claims(BesideStep):
         if waiting:
             return Observation(Seen.WAITING, "; ".join(waiting), hint="see the claim's events")
         late = sum(bool(part["waits"]) for part in self.parts)
-        words = f"{len(self.parts)} claims" + (f", {late} bind when a pod uses them" if late else "")
+        waits = f", {how_many(late, 'binds', 'bind')} when a pod uses it" if late else ""
+        words = how_many(len(self.parts), "claim") + waits
         at = context.facts.get(T7) or rfc3339(context.clock.now(), micro=True)
         return Observation(Seen.DONE, words, facts={} if late else {T7: at})
 

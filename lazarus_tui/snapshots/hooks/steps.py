@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.freezes import HELD
 from lazarus_tui.model.sets import ABOUT, SnapshotSet, about_of
 from lazarus_tui.model.snapshots import SNAPSHOTS
@@ -48,7 +49,8 @@ class Freeze(HookStep):
         if hold_of(context).frozen:
             held, words = context.facts.get(HELD) or {}, context.facts.get(WORDS) or {}
             bad = sorted(pod for pod, word in words.items() if word == "unknown")
-            state = f"{len(held)} pods held still" if self.hooks and self.hooks.holds else "done, nothing is held"
+            holds = self.hooks and self.hooks.holds
+            state = f"{how_many(len(held), 'pod')} held still" if holds else "done, nothing is held"
             return Observation(Seen.DONE, state + (f"; failed in {', '.join(bad)}" if bad else ""))
         if await self.found(context) is not None:
             return Observation(Seen.DONE, "the volumes are cut already, or nearly")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.resources import STATEFULSETS, VOLUMES
 from lazarus_tui.model.snapshots import RETAIN
 from lazarus_tui.model.steps import Observation, Seen, StepContext, Write
@@ -99,7 +100,7 @@ class Retain(RestoreStep):
                     Seen.DIVERGED, f"volume {part.volume} does not belong to claim {part.claim} any more"
                 )
             return Observation(Seen.ABSENT)
-        return Observation(Seen.DONE, f"{len(self.parts)} volumes")
+        return Observation(Seen.DONE, how_many(len(self.parts), "volume"))
 
     async def act(self, context: StepContext) -> None:
         for part in self.parts:

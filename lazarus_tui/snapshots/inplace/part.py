@@ -11,6 +11,7 @@ from typing import Any, TypedDict
 
 import msgspec
 
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.objects import Pod
 from lazarus_tui.model.operation import StageProgress
 from lazarus_tui.model.resources import CLAIMS, PODS, STATEFULSETS, VOLUMES
@@ -113,7 +114,8 @@ class RestoreStep(BaseStep):
         """Who may still write to the volumes, in words; "" when nobody can."""
         own, others = await self.pods(context)
         if own:
-            return f"{len(own)} pods are still there: {', '.join(sorted(pod.metadata.name for pod in own))}"
+            names = ", ".join(sorted(pod.metadata.name for pod in own))
+            return f"{how_many(len(own), 'pod is', 'pods are')} still there: {names}"
         if others:
             names = ", ".join(sorted(pod.metadata.name for pod in others))
             return f"other pods use the claims: {names}"

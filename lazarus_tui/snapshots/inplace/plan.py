@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from lazarus_tui.model.clock import Clock, rfc3339
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.durations import human
 from lazarus_tui.model.objects import Claim, Pod
 from lazarus_tui.model.plan import Danger, Effect, Params, Plan, PlanRefused
@@ -304,7 +305,7 @@ def _effects(namespace: str, name: str, replicas: int, parts: Sequence[Part], ho
             yield Effect("create", f"volumesnapshot of {part.claim}", "safety, before anything is replaced")
         yield Effect("replace", f"claim {part.claim}", f"from snapshot {part.snapshot}, needs {needs} more")
     whole = f"{room(parts)} in all, beside the old ones until their release; free: {free}"
-    yield Effect("create", f"{len(parts)} volumes", whole)
+    yield Effect("create", how_many(len(parts), "volume"), whole)
 
 
 def _class_of(body: Mapping[str, Any]) -> str:

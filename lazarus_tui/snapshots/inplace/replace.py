@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lazarus_tui.kube.errors import AuthError, Forbidden
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.resources import CLAIMS, EVENTS, VOLUMES
 from lazarus_tui.model.steps import Observation, Outcome, Seen, StepContext, StepStopped, Write
 from lazarus_tui.snapshots.claimspec import difference, rebound, restored, snapshot_of
@@ -72,7 +73,7 @@ class Remove(PivotStep):
             hint = "a pod or an unfinished snapshot uses it: end that; finalizers are never removed by Lazarus"
             words = ", ".join(f"{claim} {why}" for claim, why in waiting.items())
             return Observation(Seen.WAITING, f"being deleted: {words}", progress, hint=hint)
-        return Observation(Seen.DONE, f"{len(self.parts)} claims; their volumes are kept", progress)
+        return Observation(Seen.DONE, f"{how_many(len(self.parts), 'claim')}, and what was bound is kept", progress)
 
     async def act(self, context: StepContext) -> None:
         what = f"its claims are being replaced by those of set {self.params['set']}; the old volumes are kept"
@@ -169,7 +170,7 @@ class Create(PivotStep):
             if not self.made(part, claim, context):
                 return self.foreign(part, claim)
             uids[part.claim] = claim["metadata"]["uid"]
-        return Observation(Seen.DONE, f"{len(uids)} claims", facts={"create.uids": uids})
+        return Observation(Seen.DONE, how_many(len(uids), "claim"), facts={"create.uids": uids})
 
     async def act(self, context: StepContext) -> None:
         for part in self.parts:

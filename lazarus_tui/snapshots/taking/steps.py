@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lazarus_tui.model.clock import rfc3339
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.sets import SetAbout, SnapshotSet
 from lazarus_tui.model.snapshots import (
     RETAIN,
@@ -116,7 +117,7 @@ def cut_facts(found: SnapshotSet) -> dict[str, Any]:
 
 def cut_words(found: SnapshotSet) -> str:
     skew = "" if not found.skew else f", {found.skew:.0f} s between the first and the last"
-    return f"{len(found.members)} volumes{skew}"
+    return f"{how_many(len(found.members), 'volume')}{skew}"
 
 
 class Ready(SetStep):

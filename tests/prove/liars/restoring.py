@@ -183,7 +183,7 @@ LIARS = (
     Liar("the restore was Completed, and is Failed", status(RESTORES, phase="Failed"), "is Failed", FAILED, ready),
     Liar("the restore went back to work", status(RESTORES, phase="InProgress"), "is InProgress", FAILED, ready,
          stays=True),
-    Liar("errors come after the end", status(RESTORES, errors=1), "with 1 errors", FAILED, ready),
+    Liar("errors come after the end", status(RESTORES, errors=1), "with 1 error", FAILED, ready),
     Liar("a volume turns to Failed after the end", status(POD_VOLUME_RESTORES, phase="Failed"), "is Failed now",
          FAILED, ready),
     Liar("a volume failed and the restore says Completed", status(POD_VOLUME_RESTORES, phase="Failed", message="EIO"),

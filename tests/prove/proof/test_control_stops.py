@@ -42,7 +42,7 @@ async def test_nothing_runs_also_no_pod_of_nobody(lab: Lab) -> None:
     await step.act(lab)
     assert {(one.verb, one.name) for one in lab.world.writes} == {("merge-patch", "db"), ("delete", "web")}
     seen = await step.observe(lab)
-    assert (seen.seen, seen.detail) == (Seen.WAITING, "1 pods are ending")
+    assert (seen.seen, seen.detail) == (Seen.WAITING, "1 pod is ending")
     ends(lab, "db-0")
     seen = await step.observe(lab)
     assert (seen.seen, seen.facts) == (Seen.DONE, {SABOTAGED: "nothing was started"})

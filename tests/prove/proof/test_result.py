@@ -142,7 +142,7 @@ async def test_volumes_of_their_own_may_be_used(lab: Lab) -> None:
     volume(lab, "pv-1", "new", Q, "data-orders-0")
     volume(lab, "pv-2", "old", "shop", "data-orders-0")
     seen = await lab.run(Identity(wanted(handles=["csi:d:old"])))
-    assert (seen.seen, seen.detail) == (Seen.DONE, "1 volumes are their own, 1 bind when they are used")
+    assert (seen.seen, seen.detail) == (Seen.DONE, "1 volume of their own, 1 bind when they are used")
 
 
 @pytest.mark.parametrize("known", ["by the plan", "in the cluster"])

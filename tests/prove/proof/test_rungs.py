@@ -43,7 +43,7 @@ LIES: list[tuple[str, str, Verdict, str, dict[str, Any]]] = [
     ("a volume list that cannot be read", "complete", INCONCLUSIVE, "unread", {"restore__unread": "unread"}),
     ("partially failed backup", "complete", INCONCLUSIVE, "PartiallyFailed",
      {"prove__point": {"name": "n", "phase": "PartiallyFailed", "errors": 1}}),
-    ("completed backup with errors", "complete", INCONCLUSIVE, "1 errors",
+    ("completed backup with errors", "complete", INCONCLUSIVE, "1 error",
      {"prove__point": {"name": "n", "phase": "Completed", "errors": 1}}),
     ("a volume copy that failed", "intact", FAILED, "disk", {"restore__bad_volumes": ["PodVolumeRestore x: disk"]}),
     ("fewer copies than volumes", "intact", FAILED, "0 of 1", {"restore__copies": 0}),
