@@ -248,6 +248,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     green: bool = False
     words: str = "never proven"
     pending: str = ""  # a newest point whose proof waits or runs
+    refused: str = ""  # a newest point whose proof could not be planned
 
 
 def standing(policy: ProofPolicy, subject: Subject, entries: Iterable[Entry], now: datetime) -> Standing:
@@ -257,9 +258,10 @@ def standing(policy: ProofPolicy, subject: Subject, entries: Iterable[Entry], no
     proofs, controls = [one for one in ended if not one.control], [one for one in ended if one.control]
     proof, control = _deciding(policy, proofs), max(controls, key=_ended, default=None)
     how = _controlled(policy, control, now)
-    pending = _pending(policy, subject, entries)
+    pending, refused = _pending(policy, subject, entries), _refused(policy, subject, entries)
+    at = control.ended if control else ""
     if proof is None:
-        return Standing(subject=subject, control=how, control_at=control.ended if control else "", pending=pending)
+        return Standing(subject=subject, control=how, control_at=at, pending=pending, refused=refused)
     green = proof.verdict is Verdict.PASSED and how in ("", "due", "red")
     words = proof.words
     if proof.verdict is Verdict.PASSED and not green:
@@ -267,15 +269,31 @@ def standing(policy: ProofPolicy, subject: Subject, entries: Iterable[Entry], no
         words += control.words if control and how != "stale" else "the last one is too long ago"
     return Standing(
         subject=subject, verdict=proof.verdict, at=proof.ended, point=proof.point, operation=proof.operation,
-        control=how, control_at=control.ended if control else "", green=green, words=words, pending=pending,
+        control=how, control_at=at, green=green, words=words, pending=pending, refused=refused,
     )  # fmt: skip
+
+
+def _of_newest(policy: ProofPolicy, subject: Subject, entries: Iterable[Entry]) -> list[Entry]:
+    of = (one for one in entries if one.subject == subject and one.policy == policy.name and not one.control)
+    return [one for one in of if policy.chosen_by(one) in _NEWEST]
 
 
 def _pending(policy: ProofPolicy, subject: Subject, entries: Iterable[Entry]) -> str:
     """The point of the last proof in the queue that is of a newest point, "" when none waits or runs."""
-    of = (one for one in entries if one.state.open and one.subject == subject and one.policy == policy.name)
-    newest = (one.point for one in of if not one.control and policy.chosen_by(one) in _NEWEST)
-    return next(reversed(list(newest)), "")
+    of = [one.point for one in _of_newest(policy, subject, entries) if one.state.open]
+    return of[-1] if of else ""
+
+
+def _refused(policy: ProofPolicy, subject: Subject, entries: Iterable[Entry]) -> str:
+    """The point of the last proof of a newest point that could not be planned, "" when a later one was. That an older
+    point is tried once more makes up for nothing."""
+    found = ""
+    for one in _of_newest(policy, subject, entries):
+        if one.state is State.REFUSED:
+            found = one.point
+        elif one.judged and (not one.attempt or one.point == found):
+            found = ""
+    return found
 
 
 def _deciding(policy: ProofPolicy, proofs: Iterable[Entry]) -> Entry | None:

@@ -186,6 +186,26 @@ def test_a_newest_point_whose_proof_has_not_ended_is_said(fields: dict[str, obje
     assert standing(found, SHOP, [waits], NOW).pending == pending
 
 
+@pytest.mark.parametrize(
+    ("later", "refused"),
+    [
+        ((), "b2"),
+        ((entry(3, Verdict.NOT_TESTED, 30, point="b2", state=State.SKIPPED),), "b2"),
+        ((entry(3, Verdict.PASSED, 30, point="b1", attempt=1),), "b2"),
+        ((entry(3, Verdict.PASSED, 30, point="b2", control="flip"),), "b2"),
+        ((entry(3, Verdict.PASSED, 30, point="b2", attempt=1),), ""),
+        ((entry(3, Verdict.FAILED, 30, point="b3"),), ""),
+        ((entry(3, Verdict.PASSED, 30, point="b1", subject=Subject("bank")),), "b2"),
+    ],
+)
+def test_a_newest_point_whose_proof_could_not_be_planned_is_said_until_a_later_one_was(
+    later: tuple[Entry, ...], refused: str
+) -> None:
+    good = entry(1, Verdict.PASSED, 600, point="b1")
+    never = entry(2, Verdict.NOT_TESTED, 60, point="b2", state=State.REFUSED)
+    assert standing(policy(), SHOP, [good, never, *later], NOW).refused == refused
+
+
 @given(st.lists(st.tuples(VERDICTS, st.booleans(), st.integers(0, 40)), max_size=8))
 def test_a_control_is_due_on_the_newest_green_point_and_never_beside_another_one(
     history: list[tuple[Verdict, bool, int]],
