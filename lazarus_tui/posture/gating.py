@@ -147,8 +147,9 @@ def _stands(one: Standing, within: timedelta, now: datetime) -> Gated:
     if age is None or not one.green or old:
         words = f"{one.subject}: {old or one.words}"
         return Gated(code=UNKNOWN, verdict=Verdict.NOT_TESTED, words=words, age_seconds=seconds, **known)
-    if one.pending:
-        words = f"{one.subject}: the proof of {one.pending} has not ended"
+    if one.pending or one.refused:
+        left = f"{one.pending} has not ended" if one.pending else f"{one.refused} could not be planned"
+        words = f"{one.subject}: the proof of {left}"
         return Gated(code=UNKNOWN, verdict=Verdict.NOT_TESTED, words=words, age_seconds=seconds, **known)
     words = f"{one.subject}: {one.words}"
     return Gated(code=OPEN, verdict=Verdict.PASSED, words=words, age_seconds=seconds, **known)

@@ -229,6 +229,7 @@ def stands(name: str, hours: float = 1.0, **fields: Any) -> Standing:
         ((stands("a", control="failed", green=False), stands("b")), 2),
         ((stands("a", control="stale", green=False),), 4),
         ((stands("a", pending="b2"),), 4),
+        ((stands("a", refused="b2"), stands("b")), 4),
         ((stands("a", verdict=Verdict.FAILED, green=False, pending="b2"),), 2),
     ],
 )
