@@ -187,7 +187,8 @@ class ProofCalls:
         entries = self._book.entries(stored.context, policy.name)
         without = self._runs.without(stored)
         subjects = dict.fromkeys([Subject(one.namespace, one.workload) for one in policy.workloads if not one.labels])
-        subjects |= dict.fromkeys(one.subject for one in entries)
+        named = self._runs.named(stored)
+        subjects |= dict.fromkeys(named if named is not None else (one.subject for one in entries))
         following = upcoming(policy, stored.since, 1) if policy.schedule else ()
         return ProofPolicyRow(
             policy=policy, means=tuple(files.words(policy)), stored=stored.at, enabled=stored.runs,

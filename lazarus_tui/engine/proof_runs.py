@@ -27,7 +27,7 @@ from lazarus_tui.model.cron import CronError
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.plan import Danger, Plan, PlanRefused
 from lazarus_tui.model.policies import GRACE
-from lazarus_tui.model.proof_policies import Entry, State, may_begin, proven_already, standing
+from lazarus_tui.model.proof_policies import Entry, State, Subject, may_begin, proven_already, standing
 from lazarus_tui.model.retrying import made_up_for, outside
 
 log = logging.getLogger(__name__)
@@ -318,6 +318,10 @@ class ProofRuns:
     def elsewhere(self, stored: Stored) -> str:
         """Which other engine runs it, in words; "" when this one does."""
         return self._shared.elsewhere(stored.context, stored.policy.name)
+
+    def named(self, stored: Stored) -> list[Subject] | None:
+        """What a policy named when that was looked at last; None where nobody has looked."""
+        return self._watch.named(stored)
 
     def without(self, stored: Stored) -> str:
         """Why it is not known whether another engine runs it too, in words."""

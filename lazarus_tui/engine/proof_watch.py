@@ -252,6 +252,11 @@ class ProofWatch:
             self._matched[key] = (now, stored, found)
         return found
 
+    def named(self, stored: Stored) -> list[Subject] | None:
+        """What a policy named when that was looked at last; None where nobody has looked."""
+        _, of, found = self._matched.get((stored.context, stored.policy.name), (0.0, None, []))
+        return list(dict.fromkeys(one for _, every in found for one in every)) if of is stored else None
+
     async def _now(self, stored: Stored, cluster: Cluster) -> Matched:
         return [
             (one, await _labelled(one, cluster) if one.labels else [Subject(one.namespace, one.workload)])

@@ -251,6 +251,23 @@ async def test_workloads_by_label_are_those_that_have_it_now() -> None:
         assert [str(one.subject) for one in it.entries()][1:] == ["shop/StatefulSet/db", "shop/StatefulSet/new"]
 
 
+async def test_how_a_policy_stands_is_about_the_workloads_that_have_its_labels_now() -> None:
+    async with proofs() as it:
+        for name in ("db", "gone"):
+            it.workloads.append(Workload(metadata=Meta(name=name, namespace="shop", labels={"tier": "gold"})))
+        await it.store(policy(workloads=(Selector(labels={"tier": "gold"}),), at_once=4))
+        it.completed("first")
+        await it.look(8)
+        assert [(one.subject.workload, one.green) for one in it.row().standings] == [
+            ("StatefulSet/db", True), ("StatefulSet/gone", True),
+        ]  # fmt: skip
+        it.workloads[1] = Workload(metadata=Meta(name="new", namespace="shop", labels={"tier": "gold"}))
+        await it.look(8)
+        assert [(one.subject.workload, one.green) for one in it.row().standings] == [
+            ("StatefulSet/db", True), ("StatefulSet/new", False),
+        ], "one that was never proven is not green, and one that is gone keeps nobody from it"  # fmt: skip
+
+
 async def test_a_policy_that_goes_takes_what_waits_along_and_leaves_what_runs() -> None:
     async with proofs() as it:
         stored = await it.store(policy())
