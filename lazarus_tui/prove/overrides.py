@@ -34,11 +34,16 @@ ADMIN = Resource(_NET, "v1alpha1", "adminnetworkpolicies", "AdminNetworkPolicy",
 BASELINE = Resource(_NET, "v1alpha1", "baselineadminnetworkpolicies", "BaselineAdminNetworkPolicy", False)
 CLUSTER = Resource(_NET, "v1alpha2", "clusternetworkpolicies", "ClusterNetworkPolicy", False)
 ANTREA = Resource("crd.antrea.io", "v1beta1", "clusternetworkpolicies", "ClusterNetworkPolicy", False)
+ANTREA_1 = Resource("crd.antrea.io", "v1alpha1", "clusternetworkpolicies", "ClusterNetworkPolicy", False)
+AWS = Resource("networking.k8s.aws", "v1alpha1", "clusternetworkpolicies", "ClusterNetworkPolicy", False)
 # Of namespaces: who makes some in every new one (Kyverno, Capsule) makes them in the quarantine too.
 CILIUM_INSIDE = Resource("cilium.io", "v2", "ciliumnetworkpolicies", "CiliumNetworkPolicy")
 CALICO_INSIDE = Resource("crd.projectcalico.org", "v1", "networkpolicies", "NetworkPolicy")
 CALICO_3_INSIDE = Resource("projectcalico.org", "v3", "networkpolicies", "NetworkPolicy")
 ANTREA_INSIDE = Resource("crd.antrea.io", "v1beta1", "networkpolicies", "NetworkPolicy")
+ANTREA_1_INSIDE = Resource("crd.antrea.io", "v1alpha1", "networkpolicies", "NetworkPolicy")
+AWS_INSIDE = Resource("networking.k8s.aws", "v1alpha1", "applicationnetworkpolicies", "ApplicationNetworkPolicy")
+GKE_INSIDE = Resource("networking.gke.io", "v1alpha1", "fqdnnetworkpolicies", "FQDNNetworkPolicy")
 RULE = "S2"
 EVERY, SOME, PERHAPS = "every pod of it", "pods of it with certain labels, which no probe has", "perhaps pods of it"
 _REFUSING = ("Deny", "Drop", "Reject", "Log")
@@ -143,7 +148,8 @@ async def _read(reader: Reader, space: Space, judges: Mapping[Resource, Judge]) 
             found[kind] = [opening for one in ordered for opening in _of(kind, one, judge(one, space))]
     if stored:
         closed = [kind for kind in closed if kind.group != CALICO_3.group]
-    return Openings(tuple(one for each in found.values() for one in each), tuple(await _served(reader, closed)))
+    told = dict.fromkeys(one for each in found.values() for one in each)  # several versions show the same object
+    return Openings(tuple(told), tuple(dict.fromkeys(await _served(reader, closed))))
 
 
 def _plain(policy: Object) -> str:
@@ -351,9 +357,9 @@ def _at(where: str, ports: Iterable[int]) -> str:
 
 _JUDGES: Mapping[Resource, Judge] = {
     CILIUM: _cilium, CALICO: _calico, CALICO_3: _calico, ADMIN: _admin, CLUSTER: _admin, BASELINE: _nothing,
-    ANTREA: _unknown,
+    ANTREA: _unknown, ANTREA_1: _unknown, AWS: _admin,
 }  # fmt: skip
 _INSIDE: Mapping[Resource, Judge] = {
     CILIUM_INSIDE: _cilium_inside, CALICO_INSIDE: _calico_inside, CALICO_3_INSIDE: _calico_inside,
-    ANTREA_INSIDE: _unknown,
+    ANTREA_INSIDE: _unknown, ANTREA_1_INSIDE: _unknown, AWS_INSIDE: _unknown, GKE_INSIDE: _unknown,
 }  # fmt: skip

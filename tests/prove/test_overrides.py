@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -12,7 +13,10 @@ from lazarus_tui.prove import overrides
 from lazarus_tui.prove.overrides import (
     ADMIN,
     ANTREA,
+    ANTREA_1,
     ANTREA_INSIDE,
+    AWS,
+    AWS_INSIDE,
     BASELINE,
     CALICO,
     CALICO_3,
@@ -22,12 +26,14 @@ from lazarus_tui.prove.overrides import (
     CILIUM_INSIDE,
     CLUSTER,
     EVERY,
+    GKE_INSIDE,
     PERHAPS,
     SOME,
 )
 from lazarus_tui.prove.proof.kinds import Kinds
 from lazarus_tui.prove.quarantine.isolation import _leads_out
 from lazarus_tui.prove.quarantine.targets import opened_by
+from lazarus_tui.prove.rules.table import TABLE
 from lazarus_tui.prove.selectors import evaluate
 from tests.prove.hostile.build import workload
 from tests.prove.site import Site
@@ -96,7 +102,11 @@ CASES: list[tuple[Any, Json, str]] = [
     (CILIUM, cilium({}, {}), ""),
     (CILIUM, cilium({}, egressDeny=[WORLD]), ""),
     (CILIUM, {"nodeSelector": {}, "egress": [WORLD]}, ""),
+    (AWS, {"tier": "Admin", "subject": {"namespaces": {}}, "egress": [{**OUT[0], "action": "Accept"}]}, EVERY),
+    (AWS, {"tier": "Admin", "subject": {"namespaces": {}}, "egress": [{**OUT[0], "action": "Pass"}]}, ""),
+    (AWS, {"tier": "Baseline", "subject": {"namespaces": {}}, "egress": [{**OUT[0], "action": "Accept"}]}, ""),
     (ANTREA, {"egress": [{"action": "Allow"}]}, PERHAPS),
+    (ANTREA_1, {"egress": [{"action": "Allow"}]}, PERHAPS),
     (ANTREA, {"egress": [{"action": "Drop"}]}, ""),
 ]  # fmt: skip
 
@@ -175,6 +185,9 @@ async def test_a_policy_that_is_not_the_stored_one_of_its_name_is_told_too() -> 
         (CALICO_3_INSIDE, "new", {"egress": [{"action": "Allow"}]}, True),
         (CALICO_3_INSIDE, "knp.default.lazarus-inside", {"egress": [{"action": "Allow"}]}, False),
         (ANTREA_INSIDE, "new", {"egress": [{"action": "Allow"}]}, True),
+        (AWS_INSIDE, "new", {"podSelector": {}, "egress": [{"to": [{"domainNames": ["x.example"]}]}]}, True),
+        (AWS_INSIDE, "new", {"podSelector": {}, "policyTypes": ["Egress"]}, False),
+        (GKE_INSIDE, "new", {"podSelector": {}, "egress": [{"matches": [{"name": "x.example"}]}]}, True),
         (ANTREA_INSIDE, "new", {"egress": [{"action": "Drop"}]}, False),
     ],
 )  # fmt: skip
@@ -189,6 +202,12 @@ async def test_a_policy_of_the_cni_that_somebody_makes_in_the_quarantine_may_ope
     assert found.names([]) == [what] * told
     assert overrides.is_one(what)
     assert found.names([what]) == []
+
+
+def test_no_policy_that_could_open_a_quarantine_comes_back_into_it() -> None:
+    (rule,) = [one for one in TABLE if one.id == overrides.RULE]
+    for kind in (*overrides._JUDGES, *overrides._INSIDE):
+        assert any(fnmatchcase(kind.group_resource, glob) for glob in rule.resources), kind.group_resource
 
 
 def test_a_range_of_ports_that_begins_at_53_is_no_way_to_names() -> None:
@@ -252,6 +271,25 @@ async def test_a_policy_that_is_served_twice_is_told_once() -> None:
     site.drop(CALICO, "default.logs")
     (one,) = (await overrides.openings(site, overrides.Space(NAME, LABELS))).found  # type: ignore[arg-type]
     assert one.policy == f"{CALICO_3.group_resource}/logs"
+
+
+async def test_a_policy_that_is_served_in_two_versions_is_told_once() -> None:
+    site = Wide()
+    for kind in (ANTREA, ANTREA_1):
+        site.put(kind, "logs", "", spec={"egress": [{"action": "Allow"}]})
+    site.list = _regardless(site)  # type: ignore[method-assign]
+    found = (await overrides.openings(site, overrides.Space(NAME, LABELS))).found  # type: ignore[arg-type]
+    assert [one.policy for one in found] == [f"{ANTREA.group_resource}/logs"]
+
+
+def _regardless(site: Wide) -> Any:
+    """Each version of Antrea's kind shows the object."""
+
+    async def listed(resource: Any, *args: Any, **more: Any) -> Any:
+        found = await Site.list(site, resource, *args, **more)
+        return found if resource in (ANTREA, ANTREA_1) else []
+
+    return listed
 
 
 async def test_the_plan_says_what_would_be_open_and_lets_stand_what_is_named() -> None:
