@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from lazarus_tui.model.clock import Clock, rfc3339
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.parts import DOWN, RUNNING, SHAKY, Part
 from lazarus_tui.model.topics import Finding
 
@@ -117,7 +118,9 @@ class Supervisor:
         """For the doctor: one line for each part that does not run as it should, else one for all."""
         bad = [one for one in self._parts.values() if one.state != RUNNING]
         if not bad:
-            return [Finding("info", f"all {len(self._parts)} parts that work in the background run")]
+            ago = [f"{one.name} failed {how_many(one.total, 'time')}" for one in self._parts.values() if one.total]
+            before = f"; before that {', '.join(ago)}" if ago else ""
+            return [Finding("info", f"all {len(self._parts)} parts that work in the background run{before}")]
         hint = "look into the engine's log; lazarus engine status says how it stands"
         return [Finding("error" if one.state == DOWN else "warning", one.words, hint) for one in bad]
 

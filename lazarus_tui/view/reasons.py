@@ -188,11 +188,13 @@ def _newest(situation: Situation) -> str | None:
 
 def enabled(situation: Situation) -> str | None:
     """What a policy proves was agreed to when it was enabled; before, nothing of it begins."""
-    from lazarus_tui.view.policies import Stand  # what the console starts with does without
+    from lazarus_tui.view.downtime import IN_SANDBOX, LAZARUS  # what the console starts with does without
+    from lazarus_tui.view.policies import Stand
 
     record = situation.record
     if isinstance(record, Stand) and not record.row.enabled:
-        return f"the policy is not enabled: lazarus policy enable {record.name}"
+        command = IN_SANDBOX if situation.context is not None and situation.context.sandbox else LAZARUS
+        return f"the policy is not enabled: {command} policy enable {record.name}"
     return row(situation)
 
 

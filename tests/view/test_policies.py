@@ -136,14 +136,15 @@ def test_what_waits_of_a_workload_stands_in_its_card_and_what_waits_of_others_do
 
 
 def test_keys_of_a_policy_say_why_they_are_grey():
-    def why(action, found):
-        situation = reasons.Situation("policies", NOW, worlds.context(), True, found)
+    def why(action, found, sandbox=False):
+        situation = reasons.Situation("policies", NOW, worlds.context(sandbox=sandbox), True, found)
         return actions.BY_ID[action].disabled_reason(situation)
 
     found = stands()
     assert why("queue_proof", found["shop shop"]) is None
     off = found["audit shop/StatefulSet/orders"]
     assert why("queue_proof", off) == "the policy is not enabled: lazarus policy enable audit"
+    assert why("queue_proof", off, sandbox=True) == "the policy is not enabled: lazarus --sandbox policy enable audit"
     plainly = policies.Stand(world.row(policy={"control": ""}))
     assert "no negative control" in why("queue_control", plainly)
     assert why("queue_proof", None) == "nothing is selected"
