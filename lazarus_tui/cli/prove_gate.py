@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from lazarus_tui.cli.output import emit, output_option
 from lazarus_tui.cli.session import Refused, Session, say
 from lazarus_tui.link.protocol import Fault
+from lazarus_tui.model.clock import moment
 from lazarus_tui.model.durations import human
 from lazarus_tui.model.proof_policies import ProofPolicyRow
 from lazarus_tui.model.proofs import RUNGS, unknown_rungs
@@ -159,7 +160,7 @@ def _backup(session: Session, name: str) -> PointView | None:
     found = next((one for one in session.records("backups").values() if one.metadata.name == name), None)
     if found is None:
         return None
-    return PointView(name=name, kind=VELERO, start=found.status.start_timestamp or "", usable=None)
+    return PointView(name=name, kind=VELERO, start=moment(found.status.start_timestamp or ""), usable=None)
 
 
 def row_of(session: Session, name: str) -> ProofPolicyRow:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from lazarus_tui.model import clock
 from lazarus_tui.model.clock import parse_rfc3339, rfc3339
 from lazarus_tui.model.durations import human
 from lazarus_tui.model.labels import SCHEDULE_LABEL, label_value
@@ -88,13 +89,18 @@ def holds(spec: BackupSpec, subject: Subject) -> bool:
 
 
 def moment(backup: Backup) -> str:
-    """When it was over; a backup that Velero refused has no times of its own."""
+    """When it was over; a backup that Velero refused has no times of its own. What is no time does not count."""
     status = backup.status
-    return status.completion_timestamp or status.start_timestamp or backup.metadata.creation_timestamp or ""
+    return _first(status.completion_timestamp, status.start_timestamp, backup.metadata.creation_timestamp)
 
 
 def _began(backup: Backup) -> str:
-    return backup.status.start_timestamp or backup.metadata.creation_timestamp or ""
+    return _first(backup.status.start_timestamp, backup.metadata.creation_timestamp)
+
+
+def _first(*given: str | None) -> str:
+    """The first of them that is a time (RFC 3339), "" where none is."""
+    return next((text for text in given if text and clock.moment(text)), "")
 
 
 def arrivals(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from lazarus_tui.model.clock import parse_rfc3339
+from lazarus_tui.model.clock import moment, parse_rfc3339
 from lazarus_tui.model.scope import Wanted
 from lazarus_tui.model.sets import SnapshotSet
 from lazarus_tui.model.topics import PointView, WorkloadRow
@@ -26,7 +26,11 @@ def of_backups(rows: Iterable[WorkloadRow], namespace: str, workload: str) -> Po
         one
         for row in own
         for one in (row.newest, row.backed_up, *row.skipped)
-        if one is not None and one.kind == VELERO and one.usable is not False and one.start and one.name not in lacking
+        if one is not None
+        and one.kind == VELERO
+        and one.usable is not False
+        and moment(one.start)
+        and one.name not in lacking
     ]
     return max(found, key=lambda one: parse_rfc3339(one.start), default=None)
 

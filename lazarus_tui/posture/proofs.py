@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from lazarus_tui.model.clock import parse_rfc3339
+from lazarus_tui.model.clock import moment, parse_rfc3339
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.proofs import ProofView
 from lazarus_tui.model.verdict import Verdict
@@ -44,7 +44,9 @@ class Proof:
         """Whether it is of the point of this name that began then (RFC 3339): a name may be given again."""
         if (self.source, self.backup) != (source, point):
             return False
-        return not self.start or not start or parse_rfc3339(self.start) == parse_rfc3339(start)
+        if not self.start or not start:
+            return True
+        return bool(moment(self.start) and moment(start)) and parse_rfc3339(self.start) == parse_rfc3339(start)
 
 
 def proofs_of(told: Iterable[Operation | ProofView]) -> list[Proof]:
@@ -71,7 +73,7 @@ def newest_judged(proofs: Sequence[Proof], begun: Mapping[str, str]) -> Proof | 
     hide how the newest one stands. ``begun``: when backups began, by their names."""
 
     def start(proof: Proof) -> datetime:
-        return parse_rfc3339(proof.start or begun.get(proof.backup) or proof.at)
+        return parse_rfc3339(moment(proof.start) or moment(begun.get(proof.backup) or "") or proof.at)
 
     return max(proofs, key=start, default=None)
 

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+import pytest
 
-from lazarus_tui.model.arrivals import arrivals
+from lazarus_tui.model.arrivals import arrivals, moment
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.labels import SCHEDULE_LABEL
 from lazarus_tui.model.objects import Backup, BackupSpec, BackupStatus, Meta, Schedule, ScheduleSpec
@@ -76,6 +77,16 @@ def test_a_policy_that_proves_old_points_by_the_clock_waits_for_no_new_ones() ->
     assert keys(backup("a", 400, schedule="nights"), schedules=(schedule("nights"),), of=oldest) == []
     latest = policy(points=("latest",), schedule="0 3 * * *")
     assert keys(backup("a", 400, schedule="nights"), schedules=(schedule("nights"),), of=latest) == ["point/nights"]
+
+
+@pytest.mark.parametrize("odd", ["garbage", "2026-05-31T12:00:00", "0001-01-01T00:00:00+05:00", ""])
+def test_a_backup_whose_times_are_none_keeps_nothing_else_from_being_looked_at(odd: str) -> None:
+    one = backup("odd", 1, schedule="nights")
+    one = msgspec.structs.replace(
+        one, status=BackupStatus(phase="Completed", start_timestamp=odd, completion_timestamp=odd)
+    )
+    assert moment(one) == ""
+    assert keys(one, backup("old", 60, schedule="nights"), schedules=(schedule("nights"),)) == ["point/nights"]
 
 
 def test_only_a_later_proof_makes_up_for_one_that_would_be_tried_again() -> None:

@@ -162,6 +162,9 @@ NEW, OLD = point("new", "2026-06-01T01:00:00Z"), point("old", "2026-05-01T01:00:
         ([workload_row(newest=NEW), workload_row("x", newest=OLD, skipped=(structs.replace(NEW, usable=False),))],
          "", "old"),
         ([workload_row(newest=structs.replace(NEW, kind="snapshots"), backed_up=OLD)], "", "old"),
+        # anybody who may write to a backup may have written its times
+        ([workload_row(newest=OLD, skipped=(structs.replace(NEW, usable=None, start="0001-01-01T00:00:00+05:00"),))],
+         "", "old"),
     ],
 )  # fmt: skip
 def test_the_latest_backup_is_the_newest_that_could_be_restored(

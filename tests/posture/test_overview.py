@@ -203,6 +203,19 @@ def test_a_proof_of_another_namespace_is_not_ours() -> None:
     assert found.newest_proven is None
 
 
+@pytest.mark.parametrize("odd", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00", "yesterday"])
+def test_a_time_that_is_none_keeps_no_row_from_being_made(odd: str) -> None:
+    one = backup("odd", 1.0)
+    one = msgspec.structs.replace(one, status=msgspec.structs.replace(one.status, start_timestamp=odd, expiration=odd))
+    rows = workload_rows(
+        workloads=[workload()], claims=[], backups=[one], schedules=[], locations=None, copies=[], now=START,
+        proofs=[Proof("odd", ("shop",), Verdict.PASSED, rfc3339(START), start=rfc3339(START))],
+    )  # fmt: skip
+    assert rows[0].newest is None
+    assert "it has no start time" in rows[0].skipped[0].reasons
+    assert rows[0].newest_proven is None, "what it is has changed since it was proven"
+
+
 def test_ten_thousand_backups_without_a_usable_one_do_not_stall_the_engine() -> None:
     backups = [backup(f"b{n}", 1 + n / 60, phase="Failed") for n in range(10_000)]
     began = time.process_time()
