@@ -359,7 +359,7 @@ async def follow(
     of another kind. A 403 is such trouble too; rights can come back.
     """
     follower = Follower(cluster, resource, namespace, type, label_selector, field_selector)
-    failures = 0
+    failures, before = 0, None
     while True:
         error: KubeError | None = None
         try:
@@ -369,12 +369,13 @@ async def follow(
         except KubeError as caught:
             error = caught
         failures = 0 if follower.healthy else failures
+        expired, before = isinstance(error, Expired) and (failures == 0 or not isinstance(before, Expired)), error
         if error is None:
             # The ordinary end of a watch; the wait keeps a server that says one word and hangs up from being hammered.
             await cluster.clock.sleep(FIRST_WAIT * cluster.rng())
             continue
         failures += 1
-        if isinstance(error, Expired) and failures == 1:
+        if expired:  # it answers: what was waited for before is over, and a list tells the rest
             continue
         yield Batch("stale", reason=error.message, error=error)
         await cluster.clock.sleep(_wait(error, failures, cluster.rng))

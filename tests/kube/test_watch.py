@@ -237,6 +237,17 @@ async def test_no_api_for_a_minute_then_everything_resumes() -> None:
         assert seen.asked[-1]["resourceVersion"] == "7"
 
 
+async def test_a_server_that_came_back_with_a_shorter_memory_is_listed_at_once() -> None:
+    """As after a restart: it has answered, so what was waited for while it did not is over."""
+    down: list[Stream | Exception] = [ConnectionRefusedError("refused") for _ in range(5)]
+    seen = Watched(listed(5, "a"), listed(900, "b"), streams=[*down, stream(gone()), stream(hang())])
+    async with seen.running():
+        await seen.clock.advance(60)
+        assert seen.stale() == ["refused"] * 5, "that its versions are newer is no trouble of anybody's"
+        listing, watch = seen.asked[-2:]
+        assert ("watch" in listing, watch["resourceVersion"]) == (False, "900")
+
+
 async def test_a_proxy_page_is_staleness_not_events() -> None:
     page = Stream(502, {"content-type": "text/html"}, [b"<html>Bad Gateway</html>"])
     html = Stream(200, {"content-type": "text/html"}, [b"<html>\n<body>\n"])
