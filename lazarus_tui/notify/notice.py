@@ -13,6 +13,7 @@ from lazarus_tui.model.redact import redact_text
 
 # Characters of a title and of a text; receivers cut further (Slack: 3000 a block, PagerDuty: 1024 for the summary).
 MAX_TITLE, MAX_TEXT = 200, 2000
+MAX_NAME = 250  # characters of a key, or of a name
 
 
 class Told(StrEnum):
@@ -88,13 +89,20 @@ def made(
     point: str = "", point_at: str = "", rungs: tuple[str, ...] = (),
 ) -> Notice:  # fmt: skip
     """A notice as the journal keeps it: without secrets, capped; its id follows from key, ``at`` and ``origin``."""
-    key, context, subject, policy, point = (_kept(one, 250) for one in (key, context, subject, policy, point))
+    key = _told_apart(key)
+    context, subject, policy, point = (_kept(one, MAX_NAME) for one in (context, subject, policy, point))
     return Notice(
         id=notice_id(origin, at, told, key), told=told, action=action, severity=severity, key=key, at=at,
         title=_kept(title, MAX_TITLE), text=plain(redact_text(text[: MAX_TEXT * 64].strip(), keys=False), MAX_TEXT),
         context=context, subject=subject, operation=operation, policy=policy, commands=commands, point=point,
         point_at=point_at, rungs=rungs,
     )  # fmt: skip
+
+
+def _told_apart(key: str) -> str:
+    """One that is too long ends with a digest of the whole: two keys never become one, whose ends would be mixed up."""
+    whole = _kept(key, MAX_NAME * 64)
+    return whole if len(whole) <= MAX_NAME else f"{whole[: MAX_NAME - 17]}~{notice_id(whole)}"
 
 
 def _kept(text: str, limit: int) -> str:

@@ -288,6 +288,27 @@ def test_slack_makes_nothing_of_it(text: str) -> None:
     assert body["mrkdwn"] is False
 
 
+def test_what_is_told_under_long_keys_is_not_taken_for_one_thing() -> None:
+    lead = "overdue/" + "arn:aws:eks:eu-central-1:123456789012:cluster/" + "x" * 200
+
+    def key(name: str) -> str:
+        given = (
+            Told.OVERDUE,
+            Action.TRIGGER,
+            Severity.ERROR,
+            f"{lead}/{name}",
+            "2026-01-01T03:00:00Z",
+            "title",
+            "text",
+        )
+        return made(*given).key
+
+    assert key("orders") != key("invoices"), "or the end of one would end the other"
+    assert key("orders") == key("orders")
+    assert len(key("orders")) == 250
+    assert key("orders").startswith(lead[:233])
+
+
 def test_long_keys_are_cut_without_two_becoming_one() -> None:
     one, other = (pagerduty.dedup_key("k" * 400 + end) for end in "ab")
     assert one != other
