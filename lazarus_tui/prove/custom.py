@@ -29,12 +29,15 @@ def standing(contents: Contents, created: Mapping[str, Collection[str]]) -> list
 
 
 def warnings(found: Iterable[Found]) -> list[str]:
-    """What is not removed by itself, said before it is approved."""
+    """What is not removed by itself, or goes along with the quarantine at a risk: said before it is approved."""
+    risky = [one for one in found if one["allowed"] and one["outside"] and not one["keep"]]
+    what = "nothing is known that makes deleting a copy harmless"
+    inside = f"{what}: it goes with the quarantine, and its controller may delete what it stands for (S10)"
+    wide = f"and {what}: one that comes along is told as left behind, and not deleted"
     return [
-        f"{one['plural']}.{one['group']} are of the whole cluster, and nothing is known that makes deleting a copy"
-        " harmless: one that comes along is told as left behind, and not deleted"
-        for one in found
-        if one["allowed"] and not one["namespaced"] and one["outside"] and not one["keep"]
+        f"{one['plural']}.{one['group']}"
+        + (f": {inside}" if one["namespaced"] else f" are of the whole cluster, {wide}")
+        for one in risky
     ]
 
 

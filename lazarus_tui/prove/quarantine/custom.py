@@ -22,7 +22,7 @@ from lazarus_tui.prove.quarantine.names import Custom, Quarantine
 
 Object = dict[str, Any]
 _TRIES, _PAUSE = 3, 1.0
-_ACTIONS = "managementPolicies"
+_ACTIONS, _DESTROYS = "managementPolicies", "destroyResourcesOnDeletion"
 
 
 @dataclass(slots=True)
@@ -107,24 +107,28 @@ async def _kept(context: StepContext, resource: Resource, found: Object, patch: 
 
 def harmless(kind: Custom, found: Object) -> bool:
     """Whether deleting it leaves alone what it stands for, as far as it says so itself."""
-    if _ordered(found):
+    if _orders(found) or (_deletes(found) and not kind.keep):
         return False
     if kind.keep:
         return _holds(found, kind.keep)
-    if _deletes(found):
-        return False
     return kind.resource.namespaced or not kind.outside
 
 
 def _patch(kind: Custom, found: Object) -> Mapping[str, Any]:
     keep = kind.keep or ({"spec": {"deletionPolicy": "Orphan"}} if _deletes(found) else {})
-    return {**keep, "spec": {**keep.get("spec", {}), _ACTIONS: ["Observe"]}} if _ordered(found) else keep
+    orders = _orders(found)
+    return {**keep, "spec": {**keep.get("spec", {}), **orders}} if orders else keep
 
 
-def _ordered(found: Object) -> bool:
-    """Crossplane deletes what its actions name for deletion, whatever ``deletionPolicy`` says (``ShouldDelete`` in
-    crossplane-runtime's policies.go); "*" alone leaves it to that policy."""
-    return "Delete" in ((found.get("spec") or {}).get(_ACTIONS) or ())
+def _orders(found: Object) -> Object:
+    """What has to be said instead of an order to delete that comes before any policy; {} without one.
+
+    Crossplane deletes what its actions name for deletion, whatever ``deletionPolicy`` says ("*" leaves it to that:
+    ``ShouldDelete`` in crossplane-runtime's policies.go); the controllers of Terraform, where their resource says so.
+    """
+    spec = found.get("spec") or {}
+    said: Object = {_ACTIONS: ["Observe"]} if "Delete" in (spec.get(_ACTIONS) or ()) else {}
+    return said | ({_DESTROYS: False} if spec.get(_DESTROYS) is True else {})
 
 
 def _deletes(found: Object) -> bool:

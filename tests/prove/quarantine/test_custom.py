@@ -11,6 +11,7 @@ from lazarus_tui.kube.errors import Forbidden, NotFound, ServerFault
 from lazarus_tui.model.http import HttpRequest, HttpResponse
 from lazarus_tui.model.resources import CLAIMS, CRDS, NAMESPACES, Resource
 from lazarus_tui.model.steps import Outcome, Write, WriteResult
+from lazarus_tui.prove.custom import warnings
 from lazarus_tui.prove.proof.compare import _Look
 from lazarus_tui.prove.proof.kinds import Kinds
 from lazarus_tui.prove.quarantine import names, rights
@@ -114,6 +115,25 @@ async def test_actions_that_name_deletion_come_before_the_policy_to_orphan() -> 
     lab.world.put(BUCKETS, "copy", "", spec={"deletionPolicy": "Orphan", "managementPolicies": ["*"]}, metadata=OURS)
     assert await sweep(lab, wanted) == []  # type: ignore[arg-type]
     assert writes(lab) == [("delete", QUARANTINE), ("delete", "copy")], "all of them leave it to the policy"
+
+
+async def test_what_destroys_with_itself_is_told_not_to_before_the_namespace_goes() -> None:
+    stacks = Resource("infra.contrib.fluxcd.io", "v1alpha2", "terraforms", "Terraform")
+    lab, wanted = lab_with(planned(stacks, {}))
+    lab.world.put(stacks, "network", QUARANTINE, spec={"destroyResourcesOnDeletion": True})
+    lab.world.put(stacks, "other", QUARANTINE, spec={"destroyResourcesOnDeletion": False})
+    assert await sweep(lab, wanted) == []  # type: ignore[arg-type]
+    assert writes(lab) == [("merge-patch", "network"), ("delete", QUARANTINE)]
+    assert lab.world.writes[0].body == {"spec": {"destroyResourcesOnDeletion": False}}
+
+
+def test_what_goes_with_the_quarantine_at_a_risk_is_said_before() -> None:
+    machines = Resource("infrastructure.cluster.x-k8s.io", "v1beta2", "awsclusters", "AWSCluster")
+    (said,) = warnings([planned(machines, {}), planned(machines, {}, allowed=False), planned(TABLES, RETAIN)])
+    assert said == (
+        "awsclusters.infrastructure.cluster.x-k8s.io: nothing is known that makes deleting a copy harmless: it goes"
+        " with the quarantine, and its controller may delete what it stands for (S10)"
+    )
 
 
 async def test_one_in_the_quarantine_holds_it_until_it_has_its_policy() -> None:
