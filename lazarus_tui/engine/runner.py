@@ -100,7 +100,7 @@ class Runner:
             raise Refused(
                 f"operation {holder[:8]} works on {plan.target}: {what}",
                 where=plan.context,
-                hint=f"wait for it, or: lazarus operation undo|resume {holder[:8]}",
+                hint=f"wait for it: lazarus watch {holder[:8]}, or: lazarus undo {holder[:8]}",
             )
         self._targets[key] = op
         try:
