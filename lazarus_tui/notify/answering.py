@@ -38,7 +38,14 @@ def answers(good: Notice, told: Notice) -> bool:
     """Whether ``good`` ends what was ``told`` under the same key. Anything but a proof is ended by what is about it."""
     if good.told is not Told.PROOF_PASSED:
         return True
-    return _as_new(good, told) and set(told.rungs) <= set(good.rungs)
+    return _as_new(good, told) and (set(told.rungs) <= set(good.rungs) or _changed(told, good))
+
+
+def _changed(before: Notice, after: Notice) -> bool:
+    """Whether both are of one policy, which was changed in between: what it does not ask for any more is not owed."""
+    if not before.policy or before.policy != after.policy:
+        return False
+    return "" not in (before.policy_hash, after.policy_hash) and before.policy_hash != after.policy_hash
 
 
 def _as_new(good: Notice, told: Notice) -> bool:
@@ -58,4 +65,7 @@ def together(old: Notice, new: Notice) -> Notice:
     if not {old.told, new.told} <= _ALARMS:
         return new
     later = new if _moment(new) >= _moment(old) else old
-    return msgspec.structs.replace(later, rungs=tuple(dict.fromkeys((*old.rungs, *new.rungs))))
+    if _changed(old, new):
+        return msgspec.structs.replace(later, rungs=new.rungs, policy_hash=new.policy_hash)
+    asked = new.policy_hash if old.policy == new.policy and old.policy_hash == new.policy_hash else ""
+    return msgspec.structs.replace(later, rungs=tuple(dict.fromkeys((*old.rungs, *new.rungs))), policy_hash=asked)

@@ -57,7 +57,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 
     ``subject``: the workload, policy or target; ``commands``: what to type next. Names alone, never data or secrets.
     ``id`` is the same on every sending. ``at`` is RFC 3339: when it happened. Of a proof: its ``point``, when that
-    began (``point_at``, RFC 3339, "" if not known), and the ``rungs`` it has shown, or owes when it did not pass.
+    began (``point_at``, RFC 3339, "" if not known), the ``rungs`` it has shown, or owes when it did not pass, and the
+    hash of its policy as it was when it asked.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     point: str = ""
     point_at: str = ""
     rungs: tuple[str, ...] = ()
+    policy_hash: str = ""
 
 
 def notice_id(*parts: str) -> str:
@@ -86,7 +88,7 @@ def notice_id(*parts: str) -> str:
 def made(
     told: Told, action: Action, severity: Severity, key: str, at: str, title: str, text: str, *, origin: str = "",
     context: str = "", subject: str = "", operation: str = "", policy: str = "", commands: tuple[str, ...] = (),
-    point: str = "", point_at: str = "", rungs: tuple[str, ...] = (),
+    point: str = "", point_at: str = "", rungs: tuple[str, ...] = (), policy_hash: str = "",
 ) -> Notice:  # fmt: skip
     """A notice as the journal keeps it: without secrets, capped; its id follows from key, ``at`` and ``origin``."""
     key = _told_apart(key)
@@ -95,7 +97,7 @@ def made(
         id=notice_id(origin, at, told, key), told=told, action=action, severity=severity, key=key, at=at,
         title=_kept(title, MAX_TITLE), text=plain(redact_text(text[: MAX_TEXT * 64].strip(), keys=False), MAX_TEXT),
         context=context, subject=subject, operation=operation, policy=policy, commands=commands, point=point,
-        point_at=point_at, rungs=rungs,
+        point_at=point_at, rungs=rungs, policy_hash=policy_hash,
     )  # fmt: skip
 
 

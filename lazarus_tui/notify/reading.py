@@ -145,6 +145,7 @@ def _proof(source: Source, operation: Operation, state: str, message: str) -> No
     title = f"{what} {outcome}: {subject}" + (f" from {record.point}" if record.point else "")
     more = {**_about(source, operation), "subject": subject}
     if not record.control:
+        more["policy_hash"] = str(source.params.get("policy_hash") or "")
         more |= {"point": record.point, "point_at": moment(record.point_start), "rungs": rungs(record)}
     action = Action.RESOLVE if passed else Action.TRIGGER
     title += "; a newer point is proven" if newer else ""

@@ -51,6 +51,33 @@ def test_only_a_point_as_new_that_shows_what_was_missing_ends_an_alarm(news: Not
     assert answers(news, told) is ends
 
 
+@pytest.mark.parametrize(
+    ("now", "ends"),
+    [
+        ({"policy": "p", "policy_hash": "v2"}, True),
+        ({"policy": "p", "policy_hash": "v1"}, False),
+        ({"policy": "p"}, False),
+        ({"policy": "q", "policy_hash": "v2"}, False),
+        ({}, False),
+    ],
+)
+def test_a_policy_that_was_changed_owes_no_more_what_it_does_not_ask_for(now: dict[str, str], ends: bool) -> None:
+    told = bad("b2", MIDDLE, "data right", policy="p", policy_hash="v1")
+    assert answers(good("b3", NEW, **now), told) is ends
+    assert not answers(good("b1", OLD, **now), told), "an older point ends it in no case"
+
+
+def test_of_a_changed_policy_the_newer_alarm_says_what_is_owed_and_of_two_policies_both() -> None:
+    first = bad("b1", OLD, "data right", policy="p", policy_hash="v1")
+    second = bad("b2", MIDDLE, "healthy", policy="p", policy_hash="v2")
+    assert answers(good("b3", NEW, policy="p", policy_hash="v2"), together(first, second))
+    other = bad("b2", MIDDLE, "healthy", policy="q", policy_hash="w1")
+    both = together(first, other)
+    assert set(both.rungs) == {"data right", "healthy"}
+    for policy in ("p", "q"):
+        assert not answers(good("b3", NEW, policy=policy, policy_hash="v3"), both)
+
+
 @pytest.mark.parametrize("first_old", [True, False])
 def test_of_two_alarms_the_newer_point_has_to_be_answered_and_what_both_owe(first_old: bool) -> None:
     older, newer = bad("b1", OLD, "data right"), bad("b2", MIDDLE, "healthy")

@@ -288,6 +288,15 @@ def test_slack_makes_nothing_of_it(text: str) -> None:
     assert body["mrkdwn"] is False
 
 
+def test_a_proof_says_with_which_version_of_its_policy_it_was_asked_for() -> None:
+    op = operation(1, OpState.DONE, facts={})
+    body = {"state": "failed", "message": "no storage", "exit_code": 1}
+    found = told("op.ended", body, msgspec.structs.replace(op, kind="prove.run"), policy="nightly", policy_hash="4f")
+    assert [(one.policy, one.policy_hash) for one in found if one.told is Told.PROOF_INCONCLUSIVE] == [
+        ("nightly", "4f")
+    ]
+
+
 def test_what_is_told_under_long_keys_is_not_taken_for_one_thing() -> None:
     lead = "overdue/" + "arn:aws:eks:eu-central-1:123456789012:cluster/" + "x" * 200
 
