@@ -31,8 +31,15 @@ _IDENTITIES: Mapping[str, tuple[str, ...]] = {
     "glusterfs": ("endpoints", "path"),
     "vsphereVolume": ("volumePath",),
     "cinder": ("volumeID",),
-    "fc": ("targetWWNs", "lun"),
+    "fc": ("targetWWNs", "lun", "wwids"),
+    "portworxVolume": ("volumeID",),
+    "flexVolume": ("driver", "options"),
+    "scaleIO": ("gateway", "system", "volumeName"),
+    "storageos": ("volumeNamespace", "volumeName"),
+    "quobyte": ("registry", "volume"),
 }
+# What the API server fills in where nothing is said, and the port of a portal.
+_POOL, _PORTAL = "rbd", ":3260"
 
 
 def identity(spec: Mapping[str, Any]) -> str:
@@ -45,7 +52,7 @@ def identity(spec: Mapping[str, Any]) -> str:
     for source, keys in _IDENTITIES.items():
         found = spec.get(source)
         if isinstance(found, Mapping):
-            parts = [_tidy(key, str(found.get(key) or "")) for key in keys]
+            parts = [_tidy(key, _text(found.get(key))) for key in keys]
             if source in _ON_NODES:
                 parts.insert(0, ",".join(sorted(_nodes(spec))) or _ANY)
             if source in _MIGRATED:
@@ -98,8 +105,17 @@ def _nodes(spec: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(found)
 
 
+def _text(value: Any) -> str:
+    """Monitors and the like are a set: their order says nothing."""
+    return str(sorted(map(str, value))) if isinstance(value, list | tuple) else "" if value is None else str(value)
+
+
 def _tidy(key: str, value: str) -> str:
     """One way to write a path, a server and a disk, where several mean the same."""
+    if key == "pool":
+        return value or _POOL
+    if key == "targetPortal":
+        return value.removesuffix(_PORTAL)
     if key == "path" and value.startswith("/"):
         return posixpath.normpath(value).replace("//", "/")
     if key in ("server", "diskURI"):

@@ -33,6 +33,12 @@ def on(*nodes: str, key: str = "kubernetes.io/hostname") -> Json:
         ({"azureDisk": {"diskURI": "/subscriptions/A/d"}}, "csi:disk.csi.azure.com:/subscriptions/a/d"),
         ({"csi": {"driver": "disk.csi.azure.com", "volumeHandle": "/subscriptions/A/D"}},
          "csi:disk.csi.azure.com:/subscriptions/a/d"),
+        ({"rbd": {"monitors": ["b:6789", "a:6789"], "image": "x"}}, "rbd:['a:6789', 'b:6789']:rbd:x"),
+        ({"iscsi": {"targetPortal": "10.0.0.1:3260", "iqn": "q", "lun": 0}}, "iscsi:10.0.0.1:q:0"),
+        ({"iscsi": {"targetPortal": "10.0.0.1", "iqn": "q", "lun": 0}}, "iscsi:10.0.0.1:q:0"),
+        ({"fc": {"wwids": ["3600508b"]}}, "fc:::['3600508b']"),
+        ({"portworxVolume": {"volumeID": "7"}}, "portworxVolume:7"),
+        ({"flexVolume": {"driver": "d/x", "options": {"id": "7"}}}, "flexVolume:d/x:{'id': '7'}"),
         ({"capacity": {"storage": "1Gi"}}, ""),
     ],
 )  # fmt: skip
