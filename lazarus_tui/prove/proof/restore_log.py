@@ -72,12 +72,20 @@ def excerpt(data: bytes) -> tuple[str, bool]:
     if len(data) <= 2 * _LOOKED:
         first = last = _redacted(data)
     else:
-        first, last = _redacted(data[:_LOOKED]), _redacted(data[-_LOOKED:])
+        first, last = _redacted(data[:_LOOKED]), _redacted(data[_after_keys(data, len(data) - _LOOKED) :])
     if first is last and len(first) <= HEAD + TAIL:
         return first.decode(), False
     head, tail = first[:HEAD].rpartition(b"\n")[0], last[-TAIL:].partition(b"\n")[2]
     left_out = f"\n[about {len(data) - len(head) - len(tail)} of {len(data)} bytes are left out]\n"
     return head.decode("utf-8", "replace") + left_out + tail.decode("utf-8", "replace"), True
+
+
+def _after_keys(data: bytes, start: int) -> int:
+    """Where to begin at ``start`` or behind it: not within a key, which is known by its first line."""
+    if data.rfind(b"-----BEGIN ", 0, start) <= data.rfind(b"-----END ", 0, start):
+        return start
+    end = data.find(b"-----END ", start)
+    return len(data) if end < 0 else end
 
 
 def _redacted(data: bytes) -> bytes:

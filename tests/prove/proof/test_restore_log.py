@@ -111,3 +111,13 @@ async def test_nothing_is_asked_for_where_there_was_no_restore_that_ended() -> N
         context: Any = Context(b"x", **facts)
         assert await capture(context, params) == {}
         assert context.asked == []
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_key_that_begins_before_the_last_part_that_is_looked_at_is_hidden_to_its_end(closed: bool) -> None:
+    key = b"-----BEGIN PRIVATE KEY-----\n" + b"SECRET0123\n" * 60_000
+    end = b"-----END PRIVATE KEY-----\n" + b"restored\n" * 9 if closed else b""
+    text, cut = excerpt(b"line\n" * 240_000 + key + end)
+    assert cut
+    assert "SECRET" not in text
+    assert ("restored" in text) is closed
