@@ -134,6 +134,14 @@ class ProofRecord(msgspec.Struct, frozen=True, kw_only=True):
         return not self.control
 
     @property
+    def noticed_in(self) -> tuple[str, ...]:
+        """Of a control that was noticed: where it shows that checks notice, as ``Kind/name``, "" is the namespace. Of
+        several workloads nobody knows whose check it was."""
+        if self.workload or len(self.ladders) != 1:
+            return (self.workload,)
+        return ("", self.ladders[0].workload.removeprefix(f"{self.namespace}/"))
+
+    @property
     def about(self) -> About:
         return About(
             namespace=self.namespace, workload=self.workload, source=self.source, point=self.point,

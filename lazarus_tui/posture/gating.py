@@ -163,17 +163,23 @@ def _about(views: Iterable[ProofView], namespace: str) -> Iterable[tuple[ProofVi
 
 
 def _unnoticed(told: Iterable[tuple[ProofView, ProofRecord]], one: bool) -> tuple[ProofView, ProofRecord] | None:
-    """The control that did not go red and that no later one of its kind makes good, of proofs newest first: of a whole
-    namespace each part has its own, and a later one of the whole stands for all of them. That checks notice a copy
-    which does not run does not mean that they notice one whose data is spoiled."""
+    """The control that did not go red and that no later one of its kind makes good, of proofs newest first: that of a
+    workload by its own, that of the whole also where only ``one`` is asked about. That checks notice a copy which does
+    not run does not mean that they notice one whose data is spoiled."""
     seen: set[tuple[str, str]] = set()
     for done, record in told:
-        part, kind = "" if one else record.workload, record.control
-        if not kind or not _clear(record.verdict) or {(part, kind), ("", kind)} & seen:
+        kind = record.control
+        if not kind or not _clear(record.verdict):
             continue
-        if record.verdict is Verdict.FAILED:
+        good = {part for part, of in seen if of == kind}
+        if (
+            record.verdict is Verdict.FAILED
+            and record.workload not in good
+            and not (one and good and not record.workload)
+        ):
             return done, record
-        seen.add((part, kind))
+        if record.verdict is Verdict.PASSED:
+            seen |= {(part, kind) for part in record.noticed_in}
     return None
 
 

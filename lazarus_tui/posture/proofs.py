@@ -87,13 +87,18 @@ def _restored(operation: Operation) -> Iterator[Proof]:
 
 
 def _unnoticed(views: Iterable[ProofView]) -> frozenset[str]:
-    """Workloads whose newest control of a kind that came to something stayed green: no green of their checks counts."""
-    last: dict[tuple[str, str], Verdict] = {}
+    """Workloads whose newest control of a kind that came to something stayed green: no green of their checks counts.
+    That of a workload alone is not made good by one of several, of which another one may have been noticed."""
+    last: dict[tuple[str, str, bool], Verdict] = {}
     for seen in sorted(views, key=lambda one: one.ended):
         record = seen.record
         if record is not None and record.control and record.verdict in (Verdict.PASSED, Verdict.FAILED) and seen.ended:
-            last |= {(ladder.workload, record.control): record.verdict for ladder in record.ladders}
-    return frozenset(workload for (workload, _), verdict in last.items() if verdict is Verdict.FAILED)
+            for ladder in record.ladders:
+                alone = len(record.ladders) == 1 or ladder.workload == f"{record.namespace}/{record.workload}"
+                last[(ladder.workload, record.control, alone)] = record.verdict
+                if alone and record.verdict is Verdict.PASSED:
+                    last.pop((ladder.workload, record.control, False), None)
+    return frozenset(workload for (workload, _, _), verdict in last.items() if verdict is Verdict.FAILED)
 
 
 def _proven(seen: ProofView, blind: frozenset[str]) -> Iterator[Proof]:

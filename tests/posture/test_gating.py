@@ -209,6 +209,22 @@ def test_a_proof_that_had_to_pass_less_is_not_green_where_the_usual_rungs_are_as
     assert ask(easy, proof("FAILED", hours=2), usual=True).code == 2
 
 
+@pytest.mark.parametrize("workload", ["", "StatefulSet/db"])
+def test_a_control_of_several_that_was_noticed_does_not_make_up_for_one_of_a_workload_that_was_not(
+    workload: str,
+) -> None:
+    web, db = (Ladder(f"shop/{name}", tuple(Rung(one, Verdict.PASSED) for one in RUNGS))
+               for name in ("Deployment/web", "StatefulSet/db"))  # fmt: skip
+    stayed = proof("FAILED", 0.5, control="flip", workload="StatefulSet/db")
+    both = proof("PASSED", 0.2, control="flip", ladders=(web, db))
+    assert ask(proof(ladders=(web, db)), both, stayed, workload=workload).code == 2, "web may be who noticed"
+    own = proof("PASSED", 0.1, control="flip", workload="StatefulSet/db")
+    assert ask(proof(ladders=(web, db)), own, both, stayed, workload=workload).code == 0
+    whole = proof("FAILED", 0.3, control="flip", ladders=(web, db))
+    assert ask(proof(ladders=(web, db)), both, whole, workload=workload).code == 0
+    assert ask(proof(ladders=(web, db)), own, whole, workload=workload).code == (0 if workload else 2)
+
+
 def row(*standings: Standing) -> ProofPolicyRow:
     policy = ProofPolicy(name="p", workloads=(Selector(namespace="shop"),), points=("latest",))
     return ProofPolicyRow(policy=policy, standings=standings)

@@ -97,6 +97,9 @@ def test_a_green_counts_for_nothing_while_the_newest_control_of_its_workload_was
     assert set(verdicts(green, stayed, noticed).values()) == {Verdict.PASSED}
     other = proof(ladder(orders), control="no-workload", ended="2026-06-01T16:00:00Z")
     assert verdicts(green, stayed, other) == doubted, "that it was noticed which copy does not run says less"
+    both = proof(ladder(orders), ladder(web), control="flip", ended="2026-06-01T15:00:00Z")
+    assert verdicts(green, stayed, both) == doubted, "it may be the other one whose checks noticed"
+    assert set(verdicts(green, stayed, both, noticed).values()) == {Verdict.PASSED}
     red = proof(ladder(orders, "healthy"), verdict=Verdict.FAILED)
     assert verdicts(red, stayed) == {"StatefulSet/orders": Verdict.FAILED}
 
