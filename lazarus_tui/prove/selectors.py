@@ -27,7 +27,7 @@ def evaluate(text: str, labels: Mapping[str, str], *, whole: bool) -> bool | Non
         return True
     try:
         return _Reading(_tokens(text), labels, whole).all()
-    except _Strange:
+    except (_Strange, RecursionError):  # nobody nests that deep
         return None
 
 
