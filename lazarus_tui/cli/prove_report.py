@@ -149,7 +149,7 @@ def _case(where: str, name: str, verdict: Verdict, words: str, seconds: float) -
 
 def _attribute(text: str) -> str:
     """Quoted for XML 1.0, which has no place for control characters; nothing outside ASCII stays as it is."""
-    return quoteattr(_plain(text)).encode("ascii", "xmlcharrefreplace").decode()
+    return quoteattr(_plain(text), {'"': "&quot;"}).encode("ascii", "xmlcharrefreplace").decode()
 
 
 def _text(text: str) -> str:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from lazarus_tui.cli import prove_gate
@@ -16,7 +17,7 @@ from lazarus_tui.cli.prove_report import junit
 from lazarus_tui.link.client import LinkFault
 from lazarus_tui.link.protocol import Fault
 from lazarus_tui.model.clock import rfc3339
-from lazarus_tui.model.operation import Operation
+from lazarus_tui.model.operation import CheckResult, Operation
 from lazarus_tui.model.proof_policies import Entry, ProofPolicy, ProofPolicyRow, QueueRow, Selector, Standing, Subject
 from lazarus_tui.model.topics import ContextRow
 from lazarus_tui.model.verdict import Verdict
@@ -236,3 +237,13 @@ def test_the_report_for_a_pipeline_counts_what_it_holds() -> None:
     assert int(root.attrib["tests"]) == len(cases) == sum(int(one.attrib["tests"]) for one in root)
     assert int(root.attrib["failures"]) == len(list(root.iter("failure"))) > 0
     assert {one.attrib["timestamp"] for one in root} == {proof("FAILED").started[:19]}
+
+
+def test_a_check_may_have_any_name_in_the_report_for_a_pipeline() -> None:
+    names = ['GET /?q=" time="soon"', "<failure ", "both ' and \"", "\x00\x1b\ud800"]
+    checks = tuple(CheckResult(name, "http", Verdict.PASSED, 0.5, "") for name in names)
+    told = msgspec.structs.replace(proof("FAILED"), checks=checks)
+    root = Xml.fromstring(junit(told))
+    [suite] = [one for one in root if one.attrib["name"] == "checks"]
+    assert (suite.attrib["time"], suite.attrib["failures"]) == ("2.000", "0")
+    assert [one.attrib["name"] for one in suite][:3] == names[:3]
