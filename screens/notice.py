@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.view import forms
 from lazarus_tui.view.source import LinkFault
 from lazarus_tui.view.text import BLANK, Line, Tone, line, muted, span, wrap
@@ -52,6 +53,7 @@ def refusal(fault: LinkFault, what: str) -> Notice:
         lines += [BLANK, *wrap(f"→ {found.hint}", 66, Tone.ACCENT, 1)]
     if found.details:
         about = forms.reasons(found.details, 66)
-        more = [line(muted(f"   … and {len(about) - _MOST} more lines"))] if len(about) > _MOST else []
+        left = how_many(len(about) - _MOST, "more line")
+        more = [line(muted(f"   … and {left}"))] if len(about) > _MOST else []
         lines += [BLANK, *about[:_MOST], *more]
     return Notice(f"✗ {what}: refused", lines, "Back", tone=Tone.BAD)

@@ -18,7 +18,7 @@ from lazarus_tui.view.source import TopicState
 from lazarus_tui.view.text import Span, Tone, muted, span
 
 COLUMNS = (
-    Column("policy", "POLICY", 0, 8, 24, key="N"),
+    Column("policy", "POLICY", 0, 8, 40, key="N", middle=True),
     Column("workload", "WORKLOAD", 0, 12, 44),
     Column("stands", "STANDS", 0, 14, 24, key="S"),
     Column("next", "NEXT", 0, 9, 14),

@@ -11,7 +11,7 @@ from lazarus_tui.view import policies, status, times
 from lazarus_tui.view.policies import Stand
 from lazarus_tui.view.proofs import Proven
 from lazarus_tui.view.source import TopicState
-from lazarus_tui.view.text import BLANK, Line, Span, Tone, accent, heading, join, line, muted, span, wrap
+from lazarus_tui.view.text import BLANK, Line, Span, Tone, accent, flow, heading, join, line, muted, span, wrap
 
 # Cells before the words of a summary, and from an entry's edge to what it waits for.
 _LABEL, _INDENT = 10, 5
@@ -76,11 +76,11 @@ def _first_reason(going: Sequence[Entry], width: int) -> list[Line]:
 
 def entry(one: Entry, now: datetime, width: int) -> list[Line]:
     """One proof of the queue: how it stands, what it is about, and why it is so."""
-    head = line("   ", *_state(one, now), f"  {policies.title(one.subject)}", muted(" from "),
-                span(one.point, limit=100), span(f"  control {one.control}" if one.control else "", Tone.ACCENT),
-                muted(f"  {one.operation[:8]}" if one.operation else ""))  # fmt: skip
+    head = flow(["   ", *_state(one, now), f"  {policies.title(one.subject)}", muted(" from "),
+                 span(one.point, limit=100), span(f"  control {one.control}" if one.control else "", Tone.ACCENT),
+                 muted(f"  {one.operation[:8]}" if one.operation else "")], width, _INDENT)  # fmt: skip
     words = one.words if not one.state.open else one.waiting
-    return [head, *wrap(words[:600], width - 1, Tone.MUTED, _INDENT)] if words else [head]
+    return [*head, *wrap(words[:600], width - 1, Tone.MUTED, _INDENT)] if words else head
 
 
 def _state(one: Entry, now: datetime) -> list[Span]:
@@ -118,7 +118,7 @@ def card(found: Stand | None, now: datetime, width: int, room: int) -> list[Line
 def page(found: Stand, now: datetime, width: int) -> list[Line]:
     """All of it: what is wrong first, then how it stands, the queue, what ended, and what the policy means."""
     row = found.row
-    lines = [_headline(found, now)]
+    lines = _headline(found, now, width)
     if row.overdue:
         lines += wrap(f"▲ OVERDUE: {row.overdue}", width - 1, Tone.WARN, 1)
     if row.trouble and row.trouble not in row.overdue:
@@ -137,12 +137,12 @@ def page(found: Stand, now: datetime, width: int) -> list[Line]:
     return [*lines, BLANK, heading(" What it does"), *means] if means else lines
 
 
-def _headline(found: Stand, now: datetime) -> Line:
+def _headline(found: Stand, now: datetime, width: int) -> list[Line]:
     row = found.row
     parts: list[Span | str] = [" ", accent(found.name), muted("  "), span(found.workload or "no workload yet"), "   ",
                                policies.verdict(found.standing, now)]  # fmt: skip
     parts += [muted("   next "), policies.next_run(row, now)]
-    return line(*parts)
+    return flow(parts, width, 3)
 
 
 def _stands(one: Standing, now: datetime, width: int) -> list[Line]:

@@ -92,6 +92,19 @@ def wrap(text: str, width: int, tone: Tone = Tone.PLAIN, indent: int = 0) -> lis
     return [line(" " * indent, span(part, tone, 4000)) for part in found]
 
 
+def flow(parts: Iterable[Span | str], width: int, indent: int) -> list[Line]:
+    """Parts beside each other, and below them, hanging by ``indent``, what ``width`` cells (ASCII) do not hold."""
+    found: list[list[Span]] = [[]]
+    used = 0
+    for part in line(*parts):
+        if used > indent and used + len(part.text) > width:
+            found.append([Span(Safe(" " * indent))])
+            used, part = indent, Span(Safe(part.text.lstrip()), part.tone)
+        found[-1].append(part)
+        used += len(part.text)
+    return [tuple(one) for one in found]
+
+
 def labelled(label: str, *parts: Span | str, width: int = 14) -> Line:
     """``label`` in a muted column of ``width`` cells, then the parts."""
     return line(muted(f" {label:<{width}} "), *parts)

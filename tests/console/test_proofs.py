@@ -135,7 +135,7 @@ async def test_what_is_queued_and_what_proves_by_itself_is_seen_and_asked_for(op
         assert "7 Proofs › policies" in hands.lines[1]
         assert "○ not enabled" in hands.text
         await hands.press("p")
-        assert "lazarus policy enable audit" in hands.lines[-1]
+        assert "lazarus --sandbox policy enable audit" in hands.lines[-1]
         await hands.press("j", "p")
         assert hands.called("proof-policy.run") == [{"context": CONTEXT, "name": "shop", "control": False}]
         assert "a proof of each workload of shop is queued" in hands.lines[-1]

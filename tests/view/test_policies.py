@@ -135,6 +135,19 @@ def test_what_waits_of_a_workload_stands_in_its_card_and_what_waits_of_others_do
     assert queue.of_row(rows["shop/Deployment/web"], topic({web.id: web}), NOW, 80) == []
 
 
+@pytest.mark.parametrize("width", [80, 200])
+def test_no_name_is_so_long_that_it_hides_how_its_workload_stands(width):
+    long = world.row("w" * 63, world.standing(subject=world.ORDERS))
+    one = msgspec.structs.replace(world.entry(1, State.DONE, verdict=Verdict.PASSED, control="withhold"),
+                                  policy="w" * 63, point="before-upgrade-20261121203338-of-every-day")  # fmt: skip
+    found = next(iter(policies.stands([long], [one]).values()))
+    lines = [plain(each) for each in queue.page(found, NOW, width)]
+    assert max(map(len, lines)) <= width
+    text = " ".join(" ".join(lines).split())
+    assert f"{'w' * 63} {found.workload} {cells(found)['stands']} next each backup" in text
+    assert "of-every-day control withhold" in " ".join(" ".join(map(plain, queue.entry(one, NOW, width))).split())
+
+
 def test_keys_of_a_policy_say_why_they_are_grey():
     def why(action, found, sandbox=False):
         situation = reasons.Situation("policies", NOW, worlds.context(sandbox=sandbox), True, found)
