@@ -7,11 +7,12 @@ controller, or with one that is not of Kubernetes' own kinds, are deleted.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Collection
 from typing import Any
 
 from lazarus_tui.kube.errors import Forbidden, NotFound
-from lazarus_tui.model.resources import CRONJOBS, JOBS, PODS, Resource
+from lazarus_tui.model.resources import CRONJOBS, JOBS, PODS, STATEFULSETS, Resource
 from lazarus_tui.model.stepping import carry_out
 from lazarus_tui.model.steps import Halted, Reader, StepContext, StepStopped, Write
 from lazarus_tui.prove.proof import stillness
@@ -33,7 +34,7 @@ async def alive(context: StepContext, namespace: str) -> Things:
     """
     listed = await asyncio.gather(*(_listed(context.reader, kind, namespace) for kind in (*STARTERS, PODS)))
     every = [(kind, one) for kind, found in zip((*STARTERS, PODS), listed, strict=True) for one in found]
-    known = {one["metadata"]["uid"] for kind, one in every if kind != PODS}
+    known = {one["metadata"]["uid"] for kind, one in every if kind != PODS} - _stuck(every)
     return [(kind, one) for kind, one in every if _runs(kind, one, known) and label(one, OPERATION) != context.op]
 
 
@@ -73,6 +74,20 @@ def _runs(kind: Resource, found: Object, known: Collection[str]) -> bool:
         over = any(one.get("type") in _OVER and one.get("status") == "True" for one in status.get("conditions") or ())
         return not spec.get("suspend") and not over
     return stillness.replicas(kind, found) > 0 and _controller(meta) not in known
+
+
+def _stuck(every: Things) -> set[str]:
+    """StatefulSets at zero with several pods that are not ready: one after the other, each waits for ever for those
+    before it (``processCondemned`` of Kubernetes' StatefulSet controller)."""
+    sets = {one["metadata"]["uid"] for kind, one in every if kind == STATEFULSETS and not _runs(kind, one, ())}
+    unready = Counter(_controller(one["metadata"]) for kind, one in every if kind == PODS and _waiting(one))
+    return {uid for uid in sets if unready[uid] > 1}
+
+
+def _waiting(pod: Object) -> bool:
+    status = pod.get("status") or {}
+    ready = any(one.get("type") == "Ready" and one.get("status") == "True" for one in status.get("conditions") or ())
+    return not ready and not pod["metadata"].get("deletionTimestamp") and status.get("phase") not in _ENDED
 
 
 def _controller(meta: Object) -> str:

@@ -74,6 +74,19 @@ async def test_everything_that_runs_or_starts_pods_is_stopped_by_uid(lab: Lab) -
     assert lab.world.at(PODS, "elsewhere", "shop")
 
 
+async def test_pods_of_a_set_at_zero_that_wait_for_each_other_are_deleted() -> None:
+    """A closed network lets no replica become ready; then the set's controller takes none of several away."""
+    world = World()
+    found = {name: world.put(STATEFULSETS, name, Q, spec={"replicas": 0}) for name in ("db", "one", "well")}
+    ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+    for name, status in (("db-0", {}), ("db-1", {}), ("one-0", {}), ("well-0", ready), ("well-1", ready)):
+        owner = by(found[name.partition("-")[0]])
+        world.put(PODS, name, Q, spec={}, metadata=owner, status={"phase": "Running", **status})
+    await halting.stop(Lab(world), Q)  # type: ignore[arg-type]
+    assert [(one.verb, one.name) for one in world.writes] == [("delete", "db-0"), ("delete", "db-1")]
+    assert all(one.uid for one in world.writes)
+
+
 async def test_one_that_may_not_be_stopped_keeps_nobody_from_stopping_the_rest(lab: Lab) -> None:
     lab.world.outcomes = [Outcome.FORBIDDEN]
     with pytest.raises(StepStopped, match="merge-patch cronjobs/invoices was refused"):
