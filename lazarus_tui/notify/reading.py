@@ -11,7 +11,7 @@ import msgspec
 from lazarus_tui.journal import Event
 from lazarus_tui.model.clock import moment, parse_rfc3339
 from lazarus_tui.model.operation import Operation, OpState
-from lazarus_tui.model.proofs import RECORD, REQUIRED, ProofRecord, ProofView
+from lazarus_tui.model.proofs import RECORD, REQUIRED, ProofRecord, ProofView, record_of
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.notify.answering import rungs
 from lazarus_tui.notify.notice import Action, Notice, Severity, Told, commands, made, one_line
@@ -154,10 +154,9 @@ def _proof(source: Source, operation: Operation, state: str, message: str) -> No
 
 def _record(source: Source, operation: Operation, state: str, message: str) -> ProofRecord:
     """What was judged; green is only what came to its end as well."""
-    raw = operation.facts.get(RECORD)
-    if not raw:
+    record = record_of(operation.facts)
+    if record is None:  # it was not judged, or that cannot be read: told all the same, as no verdict
         return _no_record(source, operation, message)
-    record = msgspec.convert(raw, ProofRecord)
     if record.verdict is Verdict.PASSED and state in (OpState.FAILED, OpState.LEFT_CHANGED):
         why = f"it did not come to its end: {message or state}"
         return msgspec.structs.replace(record, verdict=Verdict.INCONCLUSIVE, words=why)

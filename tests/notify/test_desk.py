@@ -13,7 +13,8 @@ from lazarus_tui.model.operation import OpState
 from lazarus_tui.model.proofs import RUNGS, Ladder, ProofRecord, Rung
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.notify import desk as desks
-from lazarus_tui.notify.notice import Action, Severity
+from lazarus_tui.notify.notice import Action, Notice, Severity
+from lazarus_tui.notify.reading import Source
 from tests.engine.world import fast_folder
 from tests.notify.office import DELIVERED, LATER, Office, notice, operation, sink
 
@@ -246,7 +247,24 @@ async def test_a_record_that_cannot_be_read_keeps_nothing_else_from_being_told(o
     broken = operation(1, OpState.DONE, facts={"prove.record": {"verdict": 7}})
     await office.happens(broken, "op.ended", ENDED)
     await office.happens(proof(Verdict.FAILED, 2), "op.ended", ENDED)
-    assert [one.told for one in office.post.notices] == ["proof-failed"]
+    assert [one.told for one in office.post.notices] == ["proof-inconclusive", "proof-failed"]
+
+
+async def test_an_error_of_our_own_in_reading_keeps_nothing_else_from_being_told(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await office.boot()
+    real = desks.reading.read
+
+    def read(source: Source) -> list[Notice]:
+        if source.operation is not None and source.operation.id.endswith("1"):
+            raise RuntimeError("a bug")
+        return real(source)
+
+    monkeypatch.setattr(desks.reading, "read", read)
+    await office.happens(proof(Verdict.FAILED, 1), "op.ended", ENDED)
+    await office.happens(proof(Verdict.FAILED, 2), "op.ended", ENDED)
+    assert [one.operation[-1] for one in office.post.notices] == ["2"]
 
 
 async def test_a_journal_that_cannot_be_written_sends_again_rather_than_not(office: Office) -> None:

@@ -288,6 +288,13 @@ def test_slack_makes_nothing_of_it(text: str) -> None:
     assert body["mrkdwn"] is False
 
 
+def test_a_proof_whose_record_cannot_be_read_is_told_as_one_without_a_verdict() -> None:
+    op = operation(1, OpState.DONE, facts={"prove.record": {"verdict": "PASSED", "point": 3}})
+    body = {"state": "done", "message": "", "exit_code": 0}
+    found = told("op.ended", body, msgspec.structs.replace(op, kind="prove.run"), namespace="shop")
+    assert [one.told for one in found] == [Told.SETTLED, Told.PROOF_INCONCLUSIVE]
+
+
 def test_a_proof_says_with_which_version_of_its_policy_it_was_asked_for() -> None:
     op = operation(1, OpState.DONE, facts={})
     body = {"state": "failed", "message": "no storage", "exit_code": 1}
