@@ -26,7 +26,9 @@ _NO_RUN = ("refused", "failed")
 _BLACKOUT = "blackout"  # runs that were left out as planned
 
 ENDED = "op.ended"
-KINDS = (ENDED, "op.parked", "op.resumed", "op.undoing", "op.closed", POLICY, OVERDUE, CAUGHT_UP)
+# The evidence of a proof was written after its end (engine.late_evidence): what that kept from green is over.
+LATE = "evidence.late"
+KINDS = (ENDED, LATE, "op.parked", "op.resumed", "op.undoing", "op.closed", POLICY, OVERDUE, CAUGHT_UP)
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,12 @@ def _ended(source: Source, operation: Operation) -> list[Notice]:
 
 
 # --- proofs
+
+
+def _late(source: Source, operation: Operation) -> list[Notice]:
+    """Only what is green now is news; what is not was told when it ended."""
+    found = _proof(source, operation, operation.state.value, "")
+    return [found] if found.action is Action.RESOLVE else []
 
 
 def _proof(source: Source, operation: Operation, state: str, message: str) -> Notice:
@@ -246,5 +254,6 @@ def _run(source: Source, body: Mapping[str, Any], *, over: bool) -> Notice:
 
 
 _OPERATIONS: Mapping[str, Callable[[Source, Operation], list[Notice]]] = {
-    ENDED: _ended, "op.parked": _parked, "op.resumed": _taken_up, "op.undoing": _taken_up, "op.closed": _closed,
+    ENDED: _ended, LATE: _late, "op.parked": _parked, "op.resumed": _taken_up, "op.undoing": _taken_up,
+    "op.closed": _closed,
 }  # fmt: skip

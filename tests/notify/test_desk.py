@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from lazarus_tui.engine.late_evidence import WRITTEN
 from lazarus_tui.journal import Journal
 from lazarus_tui.model.operation import OpState
 from lazarus_tui.model.proofs import RUNGS, Ladder, ProofRecord, Rung
@@ -248,6 +249,17 @@ async def test_a_record_that_cannot_be_read_keeps_nothing_else_from_being_told(o
     await office.happens(broken, "op.ended", ENDED)
     await office.happens(proof(Verdict.FAILED, 2), "op.ended", ENDED)
     assert [one.told for one in office.post.notices] == ["proof-inconclusive", "proof-failed"]
+
+
+async def test_evidence_that_is_written_later_ends_what_its_lack_was_told_as(office: Office) -> None:
+    await office.boot()
+    begun = {"point_start": "2026-01-01T00:00:00Z"}
+    await office.happens(proof(Verdict.INCONCLUSIVE, 1, **begun), "op.ended", ENDED)
+    await office.happens(proof(Verdict.FAILED, 2, namespace="bank"), "op.ended", ENDED)
+    await office.happens(proof(Verdict.PASSED, 1, **begun), WRITTEN, {"by": "me"})
+    await office.happens(proof(Verdict.FAILED, 2, namespace="bank"), WRITTEN, {"by": "me"})
+    assert [one.told for one in office.post.notices] == ["proof-inconclusive", "proof-failed", "proof-passed"]
+    assert list(office.desk.outbox.standing) == ["proof/c@u/bank"]
 
 
 async def test_an_error_of_our_own_in_reading_keeps_nothing_else_from_being_told(
