@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from lazarus_tui.model import clock
 from lazarus_tui.model.clock import parse_rfc3339, rfc3339
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.durations import human
 from lazarus_tui.model.labels import SCHEDULE_LABEL, label_value
 from lazarus_tui.model.objects import Backup, BackupSpec, Schedule
@@ -213,7 +214,7 @@ def _reason(backup: Backup) -> str:
     status = backup.status
     said = status.failure_reason or "; ".join(status.validation_errors or ())
     if not said and status.errors:
-        said = f"{status.errors} errors; see: lazarus backup describe {backup.metadata.name}"
+        said = f"{how_many(status.errors, 'error')}; see: lazarus backup describe {backup.metadata.name}"
     return redact(said)[:_MOST_WORDS] or "Velero gives no reason"
 
 

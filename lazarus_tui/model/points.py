@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from lazarus_tui.model import durations
 from lazarus_tui.model.clock import parse_rfc3339
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.labels import LOCATION_LABEL, SCHEDULE_LABEL
 from lazarus_tui.model.objects import Backup, Location
 from lazarus_tui.model.scope import Wanted, missing_resources, takes_labels, takes_namespace
@@ -213,7 +214,7 @@ def _phase(backup: Backup, known: Known, reasons: _Reasons) -> None:
         _start(backup, known, reasons)
     elif phase == "PartiallyFailed":
         if not known.partial:
-            reasons.no(f"PartiallyFailed with {backup.status.errors} errors: usable only on request")
+            reasons.no(f"PartiallyFailed with {how_many(backup.status.errors, 'error')}: usable only on request")
         else:
             _start(backup, known, reasons)
     elif phase in RUNNING_PHASES:

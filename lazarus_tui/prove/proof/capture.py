@@ -99,7 +99,7 @@ class Capture(BaseStep):
 
 
 def _phase(phase: str, errors: int, warnings: int) -> str:
-    return f"{phase} with {errors} errors and {warnings} warnings"
+    return f"{phase} with {how_many(errors, 'error')} and {how_many(warnings, 'warning')}"
 
 
 async def _ready(reader: Reader, namespace: str) -> dict[str, list[int]]:

@@ -212,7 +212,7 @@ def _warned(facts: Mapping[str, Any]) -> list[str]:
     if not warnings:
         return []
     if not texts:
-        return [f"the restore ended with {warnings} warnings that could not be read"]
+        return [f"the restore ended with {how_many(warnings, 'warning')} that could not be read"]
     return [f"the restore warned: {text}" for text in texts if not _EVERYWHERE.search(text)]
 
 
