@@ -106,9 +106,8 @@ class Preflight(BaseStep):
         there = {str(content.status.snapshot_handle) for content in listed if content.status.snapshot_handle}
         name = str(self.params["point"])
         if gone := sorted(wanted - there):
-            return Observation(
-                Seen.FAILED, f"gone from set {name}: {how_many(len(gone), 'snapshot')}", hint="choose another set"
-            )
+            some = how_many(len(gone), f"snapshot of set {name} is gone", f"snapshots of set {name} are gone")
+            return Observation(Seen.FAILED, some, hint="choose another set")
         frozen = sorted(str(v["frozen_at"]) for v in self.params.get("volumes") or () if v.get("frozen_at"))
         now = rfc3339(context.clock.now(), micro=True)
         point = {"name": name, "start": frozen[0] if frozen else "", "phase": "ready", "errors": 0, "at": now}
