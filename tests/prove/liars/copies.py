@@ -158,7 +158,7 @@ LIARS = (
     Liar("probes that see nothing", dead_probes, "isolation", INCONCLUSIVE, after_the_plan),
     Liar("the name of the quarantine is taken", taken, "did not make", INCONCLUSIVE, after_the_plan,
          stays=True),
-    Liar("the set's contents are gone", snapshots_gone, "1 snapshot of set s1 is gone", FAILED, after_the_plan, OF_A_SET, of_a_set),
+    Liar("the set's contents are gone", snapshots_gone, "set s1 is gone", FAILED, after_the_plan, OF_A_SET, of_a_set),
     Liar("the set's snapshots are gone", snapshots_gone, "there is no point", REFUSED, truth=of_a_set,
          params=OF_A_SET),
     Liar("a snapshot of the set is not ready", never_ready, "not ready", REFUSED, truth=of_a_set, params=OF_A_SET),
