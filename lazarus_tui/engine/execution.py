@@ -135,6 +135,8 @@ class Execution:
             for n, step in enumerate(self.steps):
                 if self.ledger.step_view(n).state is not StepState.DONE:
                     await self._step(n, step, context)
+            if self._wanted == "undo":
+                self._safe_point()  # it was asked for during the last step
         except StepStopped as stop:
             if stop.park:
                 if self._wanted == "undo":
@@ -260,8 +262,7 @@ class Execution:
 
     async def _sit_out(self, step: Step, error: Exception, effort: Effort) -> None:
         """Wait before the next look while the API does not answer; that time is not the step's."""
-        clock = self._around.clock
-        before = clock.monotonic()
+        before = (clock := self._around.clock).monotonic()
         if effort.silent_since is None:
             effort.silent_since, effort.backoff = before, 1.0
         silent = before - effort.silent_since
@@ -300,8 +301,7 @@ class Execution:
             raise RightMissing(f"missing right: {error.request} ({error.status}: {error.message})", hint=error.hint)
         if not isinstance(error, _AWAY):
             self.ledger.step(n, state=StepState.FAILED)
-            hint = error.hint if isinstance(error, KubeError) else ""
-            raise StepStopped(f"{step.title}: {_words(error)}", hint=hint)
+            raise StepStopped(f"{step.title}: {_words(error)}", hint=getattr(error, "hint", ""))
         self.ledger.step(n, detail=f"waiting for API: {_words(error)}")
 
     # --- undo

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from lazarus_tui.engine.connection import Meter
-from lazarus_tui.journal import Journal
+from lazarus_tui.journal import Journal, JournalError
 from lazarus_tui.journal.records import log_line
 from lazarus_tui.model.clock import Clock, rfc3339
-from lazarus_tui.model.operation import Figures, Operation, StepView
+from lazarus_tui.model.operation import Figures, Operation, OpState, StepView
 from lazarus_tui.model.topics import LogLine
 
 OnChange = Callable[[Operation], None]
@@ -95,6 +96,14 @@ class Ledger:
         except BaseException:
             self._held = held + self._held
             raise
+
+    async def park_by_defect(self, what: str) -> None:
+        """After an error of our own: it stands where it was, and goes on from there in the direction it had."""
+        was = self.operation.state
+        self.change(state=OpState.PARKED, message=what, hint="look into the engine's log, then resume")
+        with contextlib.suppress(JournalError):
+            await self.save(("op.parked", {"was": was.value, "message": what}))
+        self.publish_now()
 
     def stamp(self) -> None:
         """Bring the durations up to now; the engine's share is what was not spent waiting."""

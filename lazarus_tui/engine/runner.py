@@ -172,11 +172,8 @@ class Runner:
             await execution.run()
         except Exception as error:
             log.exception("operation %s", ledger.operation.id)
-            what = f"unexpected {type(error).__name__} in the engine"
-            ledger.change(state=OpState.PARKED, message=what, hint="look into the engine's log, then resume")
-            with contextlib.suppress(JournalError):
-                await ledger.save(("op.parked", {"was": OpState.RUNNING.value, "message": what}))
-            ledger.publish_now()
+            if ledger.operation.state in (OpState.RUNNING, OpState.UNDOING):
+                await ledger.park_by_defect(f"unexpected {type(error).__name__} in the engine")
         finally:
             self._settled(ledger.operation, execution.plan)
 

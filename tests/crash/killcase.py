@@ -229,12 +229,19 @@ class KillCase:
             if not found.state.open:
                 return found
             if found.state is OpState.PARKED:
+                if found.message.startswith("unexpected"):
+                    self.told.breaches.append(f"a defect: {found.message}: {self._last_words()}")
                 if self.told.parked or not found.message:
                     return found
                 self.told.parked = True
                 await client.call("operation.resume", self._confirmed(), Operation)
             await asyncio.sleep(0.04)
         return None
+
+    def _last_words(self) -> str:
+        """The end of the engine's log: where a defect of its own is told."""
+        root = StateRoot(False, env={"LAZARUS_STATE": str(self.state)})
+        return root.log.read_text(errors="replace")[-3000:] if root.log.exists() else ""
 
     # --- judgement
 
