@@ -256,7 +256,7 @@ def standing(policy: ProofPolicy, subject: Subject, entries: Iterable[Entry], no
     entries = list(entries)
     ended = [one for one in entries if one.policy == policy.name and one.subject == subject and one.judged]
     proofs, controls = [one for one in ended if not one.control], [one for one in ended if one.control]
-    proof, control = _deciding(policy, proofs), max(controls, key=_ended, default=None)
+    proof, control = _deciding(policy, proofs), _telling(controls)
     how = _controlled(policy, control, now)
     pending, refused = _pending(policy, subject, entries), _refused(policy, subject, entries)
     at = control.ended if control else ""
@@ -316,6 +316,13 @@ def _ended(entry: Entry) -> str:
 def _begun(entry: Entry) -> datetime:
     """When its point began; of one that does not say so, not after it ended."""
     return parse_rfc3339(entry.point_start or entry.ended)
+
+
+def _telling(controls: Iterable[Entry]) -> Entry | None:
+    """The control that counts: the newest, but one that was not noticed stands until its own kind is."""
+    newest = {one.control: one for one in sorted(controls, key=_ended)}
+    failed = [one for one in newest.values() if one.verdict is Verdict.FAILED]
+    return max(failed or newest.values(), key=_ended, default=None)
 
 
 def _controlled(policy: ProofPolicy, control: Entry | None, now: datetime) -> str:

@@ -143,6 +143,20 @@ def test_green_needs_a_passed_proof_and_never_stands_over_a_control_that_did_not
     assert stands.verdict == (proofs[-1].verdict if proofs else Verdict.NOT_TESTED)
 
 
+def test_a_control_that_was_not_noticed_stands_until_one_of_its_kind_is() -> None:
+    found = policy(control="withhold", control_seconds=7 * 86400.0)
+    good = entry(1, Verdict.PASSED, 900)
+    history = [
+        good,
+        entry(2, Verdict.FAILED, 600, control="drop-table"),
+        entry(3, Verdict.PASSED, 60, control="withhold"),
+    ]
+    stands = standing(found, SHOP, history, NOW)
+    assert (stands.control, stands.green) == ("failed", False)
+    stands = standing(found, SHOP, [*history, entry(4, Verdict.PASSED, 30, control="drop-table")], NOW)
+    assert (stands.control, stands.green) == ("red", True)
+
+
 def test_that_an_old_point_is_good_does_not_make_up_for_the_newest_one() -> None:
     found = policy(points=("latest", "oldest"))
     bad = entry(1, Verdict.FAILED, 600, params={"point": "latest"}, point="new")
