@@ -16,6 +16,7 @@ from lazarus_tui.model.quantities import parse as quantity
 from lazarus_tui.prove import overrides
 from lazarus_tui.prove.definitions import SANDBOX_CONTEXT, SHOP
 from lazarus_tui.prove.rules import Allowed, allowed
+from lazarus_tui.prove.rules.placement import Nodes
 from lazarus_tui.prove.rules.table import TABLE
 
 SOURCES = ("velero", "snapshots")
@@ -30,8 +31,8 @@ _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """``workload``: "" (all of the namespace) or ``Kind/name``. Times in seconds; ``keep_minutes``: how long the
     quarantine stays after the checks; ``require``: rungs that must pass, () for the usual ones; ``placeholders``: globs
-    over NAME/KEY of Secrets that come without their values; ``ingress``: "" leaves Ingresses out, "rewrite" brings them
-    under names that nobody has."""
+    over NAME/KEY of Secrets that come without their values; ``nodes``: where the copy may run; ``ingress``: "" leaves
+    Ingresses out, "rewrite" brings them under names that nobody has."""
 
     namespace: str = ""
     source: str = "velero"
@@ -55,6 +56,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     alertmanagers: tuple[str, ...] = ()  # in which alerts about the quarantine are silenced
     allow: tuple[Allowed, ...] = ()
     placeholders: tuple[str, ...] = ()
+    nodes: Nodes = Nodes()
     ingress: str = ""
 
 
@@ -98,6 +100,7 @@ def _check(found: Asked) -> None:
     for one in found.placeholders:
         if one.count("/") != 1 or not all(one.split("/")):
             raise PlanRefused(f"{one!r} is no key of a Secret", where="placeholders", hint="NAME/KEY, globs are fine")
+    found.nodes.check()
     for rung in found.require:
         _one_of("require", rung, RUNGS[:-1])
     for key, value in found.limits.items():

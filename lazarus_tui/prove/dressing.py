@@ -18,6 +18,7 @@ from lazarus_tui.prove.points import Contents, Item, PointVolume
 from lazarus_tui.prove.quarantine.names import quarantine
 from lazarus_tui.prove.rules import Options, judge, wishes
 from lazarus_tui.prove.rules.options import allowed_before
+from lazarus_tui.prove.rules.placement import nodes
 
 KINDS: Mapping[str, Resource] = {
     one.group_resource: one for one in (SERVICEACCOUNTS, CONFIGMAPS, SECRETS, SERVICES, STATEFULSETS)
@@ -96,4 +97,5 @@ class Dress(BaseStep):
             allow=allowed_before(self.params.get("allow")),
             placeholders=tuple(self.params.get("placeholders") or ()),
             priority=str((self.params.get("priority") or {}).get("name") or ""),
+            nodes=nodes(self.params),
         )

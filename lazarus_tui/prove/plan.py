@@ -68,6 +68,7 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
         placeholders=wanted.placeholders,
         routes=wanted.ingress == "rewrite",
         priority=priority.name,
+        nodes=wanted.nodes,
     )
     ruling = judge(contents, options)
     _refuse_blocked(ruling, wanted)
@@ -172,6 +173,7 @@ def _frozen(
         "control": wanted.control,
         "allow": [msgspec.to_builtins(one) for one in wanted.allow],
         "placeholders": list(wanted.placeholders),
+        "nodes": wanted.nodes.plain,
         "ingress": wanted.ingress,
         "policy": wanted.policy,
         "policy_hash": wanted.policy_hash,

@@ -109,6 +109,7 @@ def _proving(written: PolicyFile, now: datetime) -> dict[str, Any]:
         "stabilise_seconds": seconds(written.stabilise or "0", "stabilise"),
         "keep_minutes": seconds(written.keep or "0", "keep") / 60,
         "network": dict(written.network),
+        "nodes": written.nodes.plain,
         "allow": list(written.allow),
     }
     found = {key: value for key, value in found.items() if value}

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta, field
 
+from lazarus_tui.prove.rules.placement import Nodes
 from lazarus_tui.prove.wanted import Port, Value, Written
 
 Label: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
@@ -69,6 +70,7 @@ class PolicyFile(Written, frozen=True, kw_only=True):
     stabilise: str = ""
     keep: str = ""
     network: dict[str, bool] = field(default_factory=dict)
+    nodes: Nodes = Nodes()
     allow: tuple[dict[str, Any], ...] = ()
     control: Controls | None = None
     notify: tuple[Label, ...] = ()

@@ -130,6 +130,10 @@ def _pod(wanted: Quarantine, name: str, role: str, command: list[str], ports: li
     }
     if wanted.priority:
         spec["priorityClassName"] = wanted.priority
+    if wanted.nodes.labels:
+        spec["nodeSelector"] = dict(wanted.nodes.labels)
+    if wanted.nodes.tolerations:
+        spec["tolerations"] = wanted.nodes.tolerated
     return _made(PODS, wanted, name, {}, {names.PROBE: role}) | {"spec": spec}
 
 

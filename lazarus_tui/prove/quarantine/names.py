@@ -11,6 +11,7 @@ from typing import Any
 from lazarus_tui.model.resources import Resource
 from lazarus_tui.prove import overrides
 from lazarus_tui.prove.rules.options import allowed_before
+from lazarus_tui.prove.rules.placement import Nodes, nodes
 
 QUARANTINE = "lazarus.io/quarantine"
 """Label of the namespace: "true"."""
@@ -87,7 +88,7 @@ class Quarantine:
     of live storage that nothing in the quarantine may be; ``points`` the snapshots the proof restores from. ``inside``
     lets its pods talk to each other, ``dns`` lets them ask the cluster's name server; both are closed to the outside.
     ``beside``: globs of policies of the whole cluster that the plan lets stand (see ``prove.overrides``).
-    ``priority``: the class of its own pods, as of the copy's (S18).
+    ``priority`` and ``nodes``: the class of its own pods and where they run, as of the copy's (S18).
     """
 
     op: str
@@ -108,6 +109,7 @@ class Quarantine:
     custom: tuple[Custom, ...] = ()
     beside: tuple[str, ...] = ()
     priority: str = ""
+    nodes: Nodes = field(default_factory=Nodes)
 
     @property
     def labels(self) -> dict[str, str]:
@@ -149,6 +151,7 @@ def quarantine(params: Mapping[str, Any]) -> Quarantine:
         custom=tuple(_custom(one) for one in params.get("custom") or ()),
         beside=tuple(overrides.allowed(allowed_before(params.get("allow")))),
         priority=str((params.get("priority") or {}).get("name") or ""),
+        nodes=nodes(params),
     )
 
 

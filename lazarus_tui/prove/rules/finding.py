@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from lazarus_tui.prove.points import Contents, Item
+from lazarus_tui.prove.rules.placement import Nodes
 
 Patch = Mapping[str, Any]
 
@@ -52,6 +53,7 @@ class Scene:
     pods: bool = True  # whether pods are restored themselves
     native: bool = False  # whether PersistentVolumes are restored from the backup
     placeholders: Collection[str] = ()  # globs over NAME/KEY of Secrets
+    nodes: Nodes = field(default_factory=Nodes)  # those that are set aside for copies
     priority: str = ""  # the priority class of copies; "": pods come without one
     routes: bool = False  # whether Ingresses come under names that nobody has
 

@@ -81,6 +81,7 @@ def _scene(contents: Contents, options: Options) -> Scene:
         placeholders=options.placeholders,
         routes=options.routes,
         priority=options.priority,
+        nodes=options.nodes,
         native=any(v.method == NATIVE and v.held is Held.CAPTURED for v in contents.volumes),
     )
 

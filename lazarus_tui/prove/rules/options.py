@@ -13,6 +13,7 @@ from lazarus_tui.model.clock import parse_rfc3339
 from lazarus_tui.model.plan import PlanRefused
 from lazarus_tui.prove.points import Item
 from lazarus_tui.prove.rules.finding import Rule
+from lazarus_tui.prove.rules.placement import Nodes
 
 
 class Allowed(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +33,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """``target``: the quarantine. ``workload`` "" means the whole namespace, else ``Kind/name``.
 
     ``placeholders``: globs over ``name/key`` of Secrets whose values stay out of the copy. ``routes``: Ingresses are
-    restored, under names that nobody has, instead of being left out. ``priority``: the class of copies, "" for none.
+    restored, under names that nobody has, instead of being left out. ``priority``: the class of copies, "" for none;
+    ``nodes``: where they run.
     """
 
     target: str = ""
@@ -41,6 +43,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     placeholders: tuple[str, ...] = ()
     routes: bool = False
     priority: str = ""
+    nodes: Nodes = Nodes()
 
 
 def allowed(given: Any, now: datetime) -> tuple[Allowed, ...]:

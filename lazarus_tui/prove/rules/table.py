@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lazarus_tui.prove.points import Item
-from lazarus_tui.prove.rules import foreign, identities, podspecs, traffic, volumes
+from lazarus_tui.prove.rules import foreign, identities, nodes, podspecs, traffic, volumes
 from lazarus_tui.prove.rules.finding import Finding, Rule, Scene, Verb, skipping
 
 _SPACE = Rule("S4", "the namespace itself", ("namespaces",), skipping("the quarantine exists before, with our labels"))
@@ -25,7 +25,8 @@ def _bound(item: Item, scene: Scene) -> Iterable[Finding]:
 _FINALIZERS = Rule("S20", "finalizers", ("*",), _bound, stern=True)
 
 TABLE: tuple[Rule, ...] = (
-    _SPACE, *traffic.RULES, *foreign.RULES, *identities.RULES, *podspecs.RULES, *volumes.RULES, _FINALIZERS,
+    _SPACE, *traffic.RULES, *foreign.RULES, *identities.RULES, *podspecs.RULES, *nodes.RULES, *volumes.RULES,
+    _FINALIZERS,
 )  # fmt: skip
 
 # Left out whether or not the point was seen to hold any: what is read of a point is not trusted to be all of it.
