@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,6 +33,9 @@ def asking(command: F) -> F:
         ),
         click.option(
             "--placeholder", multiple=True, metavar="SECRET/KEY", help="Bring this key without its value. Repeatable."
+        ),
+        click.option(
+            "--node", multiple=True, metavar="LABEL=VALUE", help="Let the copy run on such nodes only. Repeatable."
         ),
         click.option(
             "--rewrite-ingress", is_flag=True, help="Bring Ingresses too, under names that nobody serves."
@@ -70,10 +73,20 @@ def chosen(given: dict[str, Any]) -> dict[str, Any]:
         "checks": _wanted(file) if file else None,
         "allow": [_exception(one) for one in given.pop("allow")],
         "placeholders": list(given.pop("placeholder")),
+        "nodes": _nodes(given.pop("node")),
         "ingress": "rewrite" if given.pop("rewrite_ingress") else None,
         "network": {"dns": True} if given.pop("dns") else None,
     }
     return {key: value for key, value in found.items() if value}
+
+
+def _nodes(written: Sequence[str]) -> dict[str, Any]:
+    """``tier=test`` as the planner's ``nodes``; {} for none."""
+    for one in written:
+        if "=" not in one:
+            raise Refused(Fault("usage", f"{one!r} is no label of a node", "--node", "LABEL=VALUE"))
+    labels = dict(one.split("=", 1) for one in written)
+    return {"labels": labels} if labels else {}
 
 
 def _exception(written: str) -> dict[str, str]:

@@ -271,12 +271,13 @@ def test_checks_and_exceptions_reach_the_planner_as_data(monkeypatch: pytest.Mon
     file.write_text("readySeconds: 20\nchecks:\n- {kind: tcp, service: db, port: 5432}\n", "utf-8")
     until = "2027-01-31T00:00:00Z"
     words = ["--allow", f"S10:x.example.com:{until}:not here: really", "--placeholder", "pay/*", "--rewrite-ingress"]
-    run(desk, "--workload", "db", "--checks", str(file), *words)
+    run(desk, "--workload", "db", "--checks", str(file), *words, "--node", "tier=test", "--node", "a/b=")
     assert desk.asked[0][1]["params"] == {
         "namespace": "db",
         "checks": {"readySeconds": 20, "checks": [{"kind": "tcp", "service": "db", "port": 5432}]},
         "allow": [{"rule": "S10", "what": "x.example.com", "expires": until, "reason": "not here: really"}],
         "placeholders": ["pay/*"],
+        "nodes": {"labels": {"tier": "test", "a/b": ""}},
         "ingress": "rewrite",
     }
 

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from lazarus_tui.model.plan import PlanRefused
+from lazarus_tui.model.proof_policies import ProofPolicy
 from lazarus_tui.prove.policies import read
+from lazarus_tui.prove.policies.wording import words
 from lazarus_tui.prove.quarantine.bodies import probes
 from lazarus_tui.prove.quarantine.names import quarantine
 from tests.prove.hostile.build import bare_pod, workload
@@ -65,7 +67,7 @@ async def test_without_nodes_the_original_s_choice_stays() -> None:
 
 
 @pytest.mark.parametrize(
-    ("nodes", "words"),
+    ("nodes", "why"),
     [
         ({"labels": {"a b": "c"}}, "a b=c is no label of a node"), ({"labels": {"a": "-"}}, "is no label"),
         ({"tolerations": [{"key": "a", "value": "b c"}]}, "is no taint"), ({"label": {}}, "unknown field"),
@@ -74,17 +76,19 @@ async def test_without_nodes_the_original_s_choice_stays() -> None:
         ({"labels": {f"a{n}": "b" for n in range(21)}}, "21 are too many"),
     ],
 )  # fmt: skip
-async def test_what_is_no_label_of_a_node_is_refused(nodes: dict[str, Any], words: str) -> None:
+async def test_what_is_no_label_of_a_node_is_refused(nodes: dict[str, Any], why: str) -> None:
     site = Site()
     site.backup("full", [workload()])
     with pytest.raises(PlanRefused) as refused:
         await site.plan(nodes=nodes)
-    assert words in refused.value.what
+    assert why in refused.value.what
 
 
 def test_a_policy_names_them() -> None:
     found = read(POLICY)
+    assert isinstance(found, ProofPolicy)
     assert found.prove["nodes"] == {"labels": {"tier": "test"}, "tolerations": [TAINT]}
+    assert "copies run only on nodes with tier=test" in words(found)
     with pytest.raises(PlanRefused) as refused:
         read(POLICY.replace(b"tier: test", b"'t er': test"))
     assert "is no label of a node" in refused.value.what

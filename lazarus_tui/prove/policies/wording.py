@@ -25,6 +25,8 @@ def words(policy: ProofPolicy) -> list[str]:
         after = ", ".join(durations.human(spacing(n + 1)) for n in range(policy.retries))
         said.append(f"one that came to no verdict for a reason outside of its point is tried again after {after}")
     said.append(f"at most {policy.at_once} at once; Velero restores one after the other")
+    if labels := policy.prove.get("nodes", {}).get("labels"):
+        said.append(f"copies run only on nodes with {', '.join(f'{key}={value}' for key, value in labels.items())}")
     said += [f"only from {_opens(policy, one.begins)} on for {_human(one.lasts)}" for one in policy.windows]
     rule = "waits until it is over" if policy.in_blackout == DEFER else "is left out"
     for one in policy.blackout:
