@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.prove.soak.flat import slope
+from tests.prove.soak.flat import growth
 from tests.prove.soak.inside import soak
 
 
@@ -15,6 +15,7 @@ async def test_proofs_in_a_row_and_at_once_leave_nothing() -> None:
 
 
 def test_what_grows_is_told_from_what_warms_up() -> None:
-    assert slope([0, 100, 200, 300, 300, 300, 300, 300]) == 0
-    assert slope([5, 5, 5, 5, 10, 20, 30, 40]) == pytest.approx(10)
-    assert slope([1, 2, 3]) == 0
+    assert growth([0, 100, 200, 300, 300, 300, 300, 300]) == 0
+    assert growth([5, 5, 5, 5, 10, 20, 30, 40]) == pytest.approx(10)
+    assert growth([9, 9, 9, 9, 10, 30, 20, 10, 20, 30, 10, 20]) == 0
+    assert growth([1, 2, 3]) == 0

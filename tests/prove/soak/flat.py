@@ -1,4 +1,4 @@
-"""Whether a series of samples grows."""
+"""Whether a series of samples grows, and what is sampled."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def slope(samples: Sequence[float]) -> float:
-    """Of the straight line through the second half, per sample (the first may still warm up); 0 for fewer than 4."""
-    kept = samples[len(samples) // 2 :]
+def growth(samples: Sequence[float]) -> float:
+    """By how much the floor rises with each sample: between the third quarter and the last (before that it may still
+    warm up). What goes up and comes down again is no growth. 0 for fewer than 4."""
     if len(samples) < 4:
         return 0.0
-    middle, mean = (len(kept) - 1) / 2, sum(kept) / len(kept)
-    spread = sum((x - middle) ** 2 for x in range(len(kept)))
-    return sum((x - middle) * (y - mean) for x, y in enumerate(kept)) / spread
+    late = samples[len(samples) // 2 :]
+    third, last = late[: len(late) // 2], late[len(late) // 2 :]
+    return (min(last) - min(third)) / (len(late) / 2)
 
 
 def rss(pid: int) -> int:
