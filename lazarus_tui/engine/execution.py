@@ -178,11 +178,11 @@ class Execution:
         now, verdict = rfc3339(self._around.clock.now()), self.ledger.operation.verdict
         if state in (OpState.FAILED, OpState.LEFT_CHANGED) and verdict is Verdict.PASSED:
             verdict = Verdict.INCONCLUSIVE  # a part of it held; the whole was never reached, so nothing is proven
-        self.ledger.change(
-            verdict=verdict, state=state, message=redact(message), hint=hint, ended=now, exit_code=code, can_undo=undo
-        )  # fmt: skip
         fp("runner.before_end")
-        await self.ledger.save(("op.ended", {"state": state.value, "message": redact(message), "exit_code": code}))
+        await self.ledger.conclude(
+            ("op.ended", {"state": state.value, "message": redact(message), "exit_code": code}), verdict=verdict,
+            state=state, message=redact(message), hint=hint, ended=now, exit_code=code, can_undo=undo,
+        )  # fmt: skip
         fp("runner.after_end")
 
     async def _park(self, message: str, hint: str) -> None:

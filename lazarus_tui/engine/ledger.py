@@ -90,9 +90,18 @@ class Ledger:
     async def save(self, *entries: tuple[str, Mapping[str, Any]]) -> None:
         """Events and the record as it is now, in one transaction; raises ``JournalError``."""
         self.stamp()
+        await self._keep(self.operation, *entries)
+
+    async def conclude(self, entry: tuple[str, Mapping[str, Any]], **fields: Any) -> None:
+        """The same for an end: nobody is told one that the journal does not have."""
+        self.stamp()
+        await self._keep(msgspec.structs.replace(self.operation, **fields), entry)
+        self.change(**fields)
+
+    async def _keep(self, operation: Operation, *entries: tuple[str, Mapping[str, Any]]) -> None:
         held, self._held = self._held, []
         try:
-            await self._journal.save(self.operation, *entries, lines=held)
+            await self._journal.save(operation, *entries, lines=held)
         except BaseException:
             self._held = held + self._held
             raise
