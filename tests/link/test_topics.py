@@ -147,7 +147,7 @@ async def test_a_connection_refused_every_time_is_tried_ever_more_slowly(socket_
         clock=Counting(),
     )
     task = asyncio.create_task(topics.run())
-    while len(pauses) < 6:
+    while len(pauses) < 6 and not task.done():
         await asyncio.sleep(0.001)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
