@@ -17,8 +17,8 @@ from lazarus_tui.sandbox.api.store import HISTORY
 from tests.prove.soak.flat import descriptors, growth, rss, threads
 
 # KiB that a proof may add to a process for good: the engine keeps the records of the newest 400 operations, no more.
-# What is seen of a short run is the warming up, and an allocator that takes and gives back ten MiB at a time.
-MOST_GROWTH, SHORT_GROWTH, SHORT = 512.0, 4096.0, 40
+# In a short run the interpreter's own warming up is in it.
+MOST_GROWTH, SHORT_GROWTH, SHORT = 512.0, 1536.0, 40
 # KiB that the sandbox keeps of a change, as long as its history of them for watches is not full.
 EVENT = 6.0
 # Moments that are looked at after each proof, and seconds between them.
