@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import resource
-import sys
 from collections import deque
 
 # Seconds between two beats, and how many beats the recent maximum looks back on (one minute).
@@ -39,13 +36,3 @@ class Heartbeat:
     def reset(self) -> None:
         self._recent.clear()
         self.worst = 0.0
-
-
-def rss_bytes() -> int:
-    """Resident memory now; the peak where the system does not say (macOS, in bytes there)."""
-    try:
-        with open("/proc/self/statm", "rb") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from lazarus_tui import __version__, config
-from lazarus_tui.engine import late_evidence, silencing, subjects
+from lazarus_tui.engine import late_evidence, memory, silencing, subjects
 from lazarus_tui.engine.artefacts import Artefacts
 from lazarus_tui.engine.context import Surroundings
 from lazarus_tui.engine.contexts import SANDBOX_CONTEXT, Connection, Contexts, Opener
@@ -21,7 +21,7 @@ from lazarus_tui.engine.download import download
 from lazarus_tui.engine.evidence_calls import EvidenceCalls
 from lazarus_tui.engine.following import Following
 from lazarus_tui.engine.gate import Gate
-from lazarus_tui.engine.heartbeat import Heartbeat, rss_bytes
+from lazarus_tui.engine.heartbeat import Heartbeat
 from lazarus_tui.engine.hub import Hub
 from lazarus_tui.engine.identity import identify
 from lazarus_tui.engine.idle import IdleWatch, idle_seconds
@@ -376,8 +376,8 @@ class House:
     async def _log(self, op: str) -> None:
         await self._topics.fetch(self.runner, op)
 
-    def stats(self) -> dict[str, Any]:
-        """Figures of this process; times in seconds unless the name says otherwise."""
+    def stats(self, collect: bool = False) -> dict[str, Any]:
+        """Figures of this process, times in seconds unless the name says otherwise; ``collect``: its garbage first."""
         return {
             "pid": os.getpid(),
             "version": __version__,
@@ -385,7 +385,7 @@ class House:
             "sandbox": self._options.sandbox,
             "clients": len(self.server.peers),
             "calls": self.server.calls,
-            "rss_bytes": rss_bytes(),
+            **memory.figures(collect=collect),
             "loop_lag_max_ms": round(self.heartbeat.worst * 1000, 1),
             "loop_lag_recent_ms": round(self.heartbeat.recent * 1000, 1),
             "beats": self.heartbeat.beats,

@@ -17,14 +17,13 @@ import sys
 import threading
 from collections.abc import Sequence
 
+from lazarus_tui.engine import memory
+
 # Exit codes: 0 ended as asked or idle · 1 could not start · 75 (EX_TEMPFAIL) another engine does this work already.
 OK, FAILED, ALREADY = 0, 1, 75
 
 # Seconds after those that running work gets to stop, until the process is gone, whatever hangs.
 LET_GO = 5.0
-# Bytes from which on a block of memory is large; the parameters' numbers are those of malloc.h.
-LARGE = 128 * 1024
-_MMAP_THRESHOLD, _ARENA_MAX = -3, -8
 
 log = logging.getLogger("lazarus_tui.engine")
 
@@ -46,22 +45,6 @@ def harden() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-
-
-def tidy_memory() -> None:
-    """Large blocks go back to the system when they are freed, and the threads share two arenas (glibc; else nothing).
-
-    Left to itself glibc learns from the first large block that is freed to keep all of that size, and the buffers of
-    passing TLS connections (256 KiB each) leave holes between what stays.
-    """
-    if sys.platform != "linux":
-        return
-    import ctypes
-
-    with contextlib.suppress(OSError, AttributeError):
-        libc = ctypes.CDLL(None)
-        libc.mallopt(_MMAP_THRESHOLD, LARGE)
-        libc.mallopt(_ARENA_MAX, 2)
 
 
 async def run(options: argparse.Namespace) -> int:
@@ -107,7 +90,7 @@ def _next(error: Exception) -> str:
 def main(words: Sequence[str] | None = None) -> int:
     options = arguments(words)
     harden()
-    tidy_memory()
+    memory.tidy()
     from lazarus_tui.config import SettingsRefused
     from lazarus_tui.engine.logfile import log_to
     from lazarus_tui.journal.errors import JournalError, JournalInUse

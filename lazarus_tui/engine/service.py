@@ -154,6 +154,10 @@ class StopParams(msgspec.Struct):
     park: bool = False
 
 
+class StatsParams(msgspec.Struct):
+    collect: bool = False
+
+
 class NoParams(msgspec.Struct):
     pass
 
@@ -186,7 +190,7 @@ class Service:
         evidence: Evidence,
         reads: Reads,
         *,
-        stats: Callable[[], dict[str, Any]],
+        stats: Callable[[bool], dict[str, Any]],
         stop: Callable[[bool], Awaitable[None]],
         others: Callable[[Any], Sequence[Peer]],
         more: Mapping[str, tuple[type[Any], Callable[[Any, Any], Awaitable[Any]]]] = {},
@@ -211,7 +215,7 @@ class Service:
             "doctor": (UseParams, self._doctor),
             "evidence.list": (NoParams, self._evidence_list),
             "evidence.get": (IdParams, self._evidence_get),
-            "stats": (NoParams, self._statistics),
+            "stats": (StatsParams, self._statistics),
             "engine.stop": (StopParams, self._engine_stop),
             **more,
         }
@@ -284,8 +288,8 @@ class Service:
             if peer.pull is task:
                 peer.pull = None
 
-    async def _statistics(self, peer: Peer, wanted: NoParams) -> dict[str, Any]:
-        return self._stats()
+    async def _statistics(self, peer: Peer, wanted: StatsParams) -> dict[str, Any]:
+        return self._stats(wanted.collect)
 
     async def _engine_stop(self, peer: Peer, wanted: StopParams) -> dict[str, Any]:
         against = refusal(self._operations.open, datetime.now(UTC), park=wanted.park, sandbox=self._about.sandbox)

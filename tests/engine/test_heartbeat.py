@@ -8,7 +8,7 @@ import time
 import pytest
 
 from lazarus_tui.engine import heartbeat
-from lazarus_tui.engine.heartbeat import Heartbeat, rss_bytes
+from lazarus_tui.engine.heartbeat import Heartbeat
 
 
 async def test_a_blocked_loop_is_seen_and_forgotten_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,7 +29,3 @@ async def test_a_blocked_loop_is_seen_and_forgotten_on_request(monkeypatch: pyte
     assert beat.recent == beat.worst
     beat.reset()
     assert beat.worst == beat.recent == 0.0
-
-
-def test_memory_is_measured_in_bytes() -> None:
-    assert 5_000_000 < rss_bytes() < 10_000_000_000

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from lazarus_tui.engine import memory
+
 # A block of 300 KiB is freed, which teaches glibc to keep blocks of that size; then: how many of eight are its own.
 _LEARNT = """
 import ctypes
@@ -16,8 +18,8 @@ class Info(ctypes.Structure):
 libc = ctypes.CDLL(None)
 libc.mallinfo2.restype = Info
 if {tidy}:
-    from lazarus_tui.engine.process import tidy_memory
-    tidy_memory()
+    from lazarus_tui.engine import memory
+    memory.tidy()
 bytearray(300 * 1024)
 before = libc.mallinfo2().hblks
 kept = [bytearray(256 * 1024) for _ in range(8)]
@@ -38,3 +40,30 @@ def _own_blocks(tidy: bool) -> int:
 @pytest.mark.parametrize(("tidy", "own"), [(True, 8), (False, 0)], ids=["engine", "left to itself"])
 def test_buffers_of_connections_leave_no_holes(tidy: bool, own: int) -> None:
     assert _own_blocks(tidy) == own
+
+
+def test_memory_is_measured_in_bytes() -> None:
+    assert 5_000_000 < memory.resident() < 10_000_000_000
+
+
+class Knot:
+    """Garbage that only the collector sees."""
+
+    def __init__(self) -> None:
+        self.knot = self
+
+
+def test_what_is_kept_is_told_from_what_was_in_use() -> None:
+    before = memory.figures(collect=True)
+    kept = [bytes(2000) for _ in range(1000)], [object() for _ in range(20_000)]
+    more = memory.figures(collect=True)
+    assert more["python_blocks"] - before["python_blocks"] == pytest.approx(21_000, rel=0.02)  # type: ignore[operator]
+    if before["malloc_bytes"] is not None:  # no glibc: it cannot say
+        assert more["malloc_bytes"] - before["malloc_bytes"] == pytest.approx(2_000_000, rel=0.2)  # type: ignore[operator]
+    del kept
+    knots = [Knot() for _ in range(20_000)]
+    del knots
+    after = memory.figures(collect=True)
+    assert after["python_blocks"] - before["python_blocks"] < 1000  # type: ignore[operator]
+    if before["malloc_bytes"] is not None:
+        assert after["malloc_bytes"] - before["malloc_bytes"] < 200_000  # type: ignore[operator]

@@ -6,6 +6,7 @@ import pytest
 
 from tests.prove.soak.flat import growth
 from tests.prove.soak.inside import soak
+from tests.prove.soak.outside import grown
 
 
 async def test_proofs_in_a_row_and_at_once_leave_nothing() -> None:
@@ -19,3 +20,33 @@ def test_what_grows_is_told_from_what_warms_up() -> None:
     assert growth([5, 5, 5, 5, 10, 20, 30, 40]) == pytest.approx(10)
     assert growth([9, 9, 9, 9, 10, 30, 20, 10, 20, 30, 10, 20]) == 0
     assert growth([1, 2, 3]) == 0
+
+
+def _sizes(**more: float) -> dict[str, dict[str, float]]:
+    still = {"used_per_proof": 0.0, "rss_per_proof": 0.0, "descriptors_per_proof": 0.0, "threads_per_proof": 0.0}
+    engine, cluster = dict(still), dict(still)
+    for what, value in more.items():
+        name, _, figure = what.partition("_")
+        {"engine": engine, "sandbox": cluster}[name][f"{figure}_per_proof"] = value
+    return {"engine": engine, "sandbox": cluster}
+
+
+@pytest.mark.parametrize("rows", [10, 100])
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({}, []),
+        ({"engine_used": 500.0, "sandbox_rss": 500.0, "engine_descriptors": 0.4}, []),
+        ({"engine_used": 600.0}, ["engine holds 600.0 KiB more with each proof"]),
+        ({"sandbox_rss": 4000.0}, ["sandbox takes 4000.0 KiB more with each proof"]),
+        ({"engine_descriptors": 1.0}, ["descriptors of engine grow"]),
+        ({"sandbox_threads": 1.0}, ["threads of sandbox grow"]),
+    ],
+)
+def test_what_is_kept_for_good_is_a_breach(rows: int, more: dict[str, float], told: list[str]) -> None:
+    assert grown(_sizes(**more), rows, 200) == told
+
+
+def test_holes_are_judged_over_a_hundred_proofs() -> None:
+    assert grown(_sizes(engine_rss=600.0), 100, 200) == ["engine takes 600.0 KiB more with each proof"]
+    assert grown(_sizes(engine_rss=600.0), 10, 200) == []

@@ -11,8 +11,9 @@ import msgspec
 
 from lazarus_tui import __version__
 from lazarus_tui.config import MetricsSettings
+from lazarus_tui.engine import memory
 from lazarus_tui.engine.contexts import Contexts
-from lazarus_tui.engine.heartbeat import Heartbeat, rss_bytes
+from lazarus_tui.engine.heartbeat import Heartbeat
 from lazarus_tui.engine.hub import Hub
 from lazarus_tui.engine.metrics.tally import Tally
 from lazarus_tui.journal import Journal, JournalError
@@ -100,7 +101,7 @@ class Metrics:
         return families(
             Sight(
                 now=self._clock.now(), started=self._started, version=__version__, lag=self._heartbeat.recent,
-                memory=rss_bytes(), contexts={name: one.row.state for name, one in self._contexts.in_use.items()},
+                memory=memory.resident(), contexts={name: one.row.state for name, one in self._contexts.in_use.items()},
                 operations=self._known(), proofs=tally.proofs, checks=tally.checks, folded=len(tally.folded),
                 rows=self._rows(), clusters=self._clusters(), queued=self._queued(), outbox=self._outbox(),
             )
