@@ -64,8 +64,9 @@ async def look(reader: Reader, contents: Contents, ruling: Ruling, wanted: Asked
         found.warnings += _tested((await versions(reader, wanted.velero))["velero"])
     await _classes(reader, contents, altered)
     found.warnings += spare.warnings(volumes, contents, ruling.created.get("persistentvolumeclaims", ()), altered)
-    found.warnings += await room.shortage(reader, need)
-    meta = bodies.namespace(quarantine({"op": op}), now)["metadata"]
+    own = quarantine({"op": op})
+    found.warnings += await room.shortage(reader, need, len(bodies.probes(own)))
+    meta = bodies.namespace(own, now)["metadata"]
     labels = {**meta["labels"], **bodies.marks(op), "kubernetes.io/metadata.name": meta["name"]}
     kinds = {*ruling.created, "networkpolicies.networking.k8s.io"}
     found.warnings += await admission.seen_by(reader, labels, kinds)

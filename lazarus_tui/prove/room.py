@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -129,8 +130,11 @@ def within_limits(need: Need, limits: Mapping[str, str]) -> None:
             )
 
 
-async def shortage(reader: Reader, need: Need) -> list[str]:
-    """What the nodes do not have left now, in words. A node may come by itself, so this is no refusal."""
+async def shortage(reader: Reader, need: Need, beside: int = 0) -> list[str]:
+    """What the nodes do not have left now, in words; ``beside``: pods of the quarantine itself, next to the copy's.
+
+    A node may come by itself, so this is no refusal.
+    """
     try:
         nodes = [one for one in await reader.list(NODES, type=_Node) if not one.spec.unschedulable]
         pods = await reader.list(PODS, type=_Pod)
@@ -138,23 +142,34 @@ async def shortage(reader: Reader, need: Need) -> list[str]:
         return ["whether the nodes have room is not known: nodes or pods may not be listed"]
     if not nodes or not need.pods:
         return []
-    used: dict[str, list[Mapping[str, str]]] = {}
+    used: dict[str, list[list[Mapping[str, str]]]] = {}
     for pod in pods:
         if pod.spec.node_name and pod.status.phase not in _ENDED:
-            asked = [one.resources.requests or {} for one in pod.spec.containers or ()]
-            used.setdefault(pod.spec.node_name, []).extend(asked)
+            asked: list[Mapping[str, str]] = [one.resources.requests or {} for one in pod.spec.containers or ()]
+            used.setdefault(pod.spec.node_name, []).append(asked)
     found = []
     for key, whole, largest in (
         ("cpu", need.cpu, need.largest_cpu),
         ("memory", need.memory, need.largest_memory),
     ):
-        free = [_free(node, used.get(node.metadata.name, ()), key) for node in nodes]
+        free = [_free(node, chain.from_iterable(used.get(node.metadata.name, ())), key) for node in nodes]
         left = sum(free, Decimal(0))
         if whole > left:
             found.append(f"the nodes have {_shown(key, left)} {key} left, the copy asks for {_shown(key, whole)}")
         elif largest > max(free):
             found.append(f"no node has {_shown(key, largest)} {key} left for the largest pod of the copy")
-    return found
+    return found + _places(nodes, used, need.pods + beside)
+
+
+def _places(nodes: Iterable[_Node], used: Mapping[str, Sequence[Any]], wanted: int) -> list[str]:
+    """A node takes so many pods, whatever they ask for; unknown where a node does not say how many."""
+    limits = {one.metadata.name: (one.status.allocatable or {}).get("pods") for one in nodes}
+    if None in limits.values():
+        return []
+    left = sum(max(0, int(_amount({"pods": most}, "pods")) - len(used.get(name, ()))) for name, most in limits.items())
+    if wanted <= left:
+        return []
+    return [f"the nodes take {how_many(left, 'more pod')}, the copy and its probes are {wanted}"]
 
 
 def _free(node: _Node, used: Iterable[Mapping[str, str]], key: str) -> Decimal:

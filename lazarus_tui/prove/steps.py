@@ -16,10 +16,10 @@ import msgspec
 from lazarus_tui.model.clock import parse_rfc3339, rfc3339
 from lazarus_tui.model.operation import CheckResult
 from lazarus_tui.model.stepping import BaseStep
-from lazarus_tui.model.steps import Observation, Seen, StepContext
+from lazarus_tui.model.steps import Observation, Seen, StepContext, StepStopped
 from lazarus_tui.model.verdict import Verdict, worst
 from lazarus_tui.prove import figures, loss
-from lazarus_tui.prove.checks import hopeless, readiness, watermark
+from lazarus_tui.prove.checks import hopeless, readiness, unplaced, watermark
 from lazarus_tui.prove.checks.looking import look_of
 from lazarus_tui.prove.checks.outcome import Attempt, CouldNot, Found
 from lazarus_tui.prove.checks.readiness import Readiness
@@ -35,7 +35,7 @@ _AGAIN = 5.0
 
 class Ready(BaseStep):
     """Every workload of the namespaces has its replicas ready, twice in a row; too late is a verdict, not an error,
-    and so is a copy that can never get there."""
+    and so is a copy that can never get there. What no node has room for is no verdict: it stops the step."""
 
     name, title = "checks.ready", "Wait until the workloads are ready"
     poll = 0.5
@@ -63,9 +63,17 @@ class Ready(BaseStep):
         if never := await self._never(context, found, now):
             return await self._end(context, Verdict.FAILED, f"never ready: {never}", "", now)
         if now - self._began >= self.wanted.ready_seconds:
-            words = f"not ready within {self.wanted.ready_seconds:.0f} s: {found.words()}"
-            return await self._end(context, Verdict.FAILED, words, "", now)
+            return await self._late(context, found, now)
         return Observation(Seen.WAITING, found.words())
+
+    async def _late(self, context: StepContext, found: Readiness, now: float) -> Observation:
+        """Time is up. Raises ``StepStopped`` where it was for want of room."""
+        words = f"not ready within {self.wanted.ready_seconds:.0f} s: {found.words()}"
+        full = await unplaced.look(context.reader, sorted(self.wanted.sources))
+        if not full:
+            return await self._end(context, Verdict.FAILED, words, "", now)
+        await self._told(context, Verdict.INCONCLUSIVE, f"{full}; {words}", now)
+        raise StepStopped(f"{full}; {found.words()}", hint="make room, ask for less, or fewer at once; then try again")
 
     async def _never(self, context: StepContext, found: Readiness, now: float) -> str:
         """Why waiting longer is of no use, once it was seen in two looks that are some seconds apart."""
@@ -76,10 +84,12 @@ class Ready(BaseStep):
         return self._hopeless if before else ""
 
     async def _end(self, context: StepContext, verdict: Verdict, words: str, at: str, now: float) -> Observation:
-        took = 0.0 if self._began is None else now - self._began
-        result = CheckResult("workloads ready", "readiness", verdict, took, words)
-        await context.checked(result)
+        await self._told(context, verdict, words, now)
         return Observation(Seen.DONE, words, facts={"checks.t10": at, "checks.ready": str(verdict)})
+
+    async def _told(self, context: StepContext, verdict: Verdict, words: str, now: float) -> None:
+        took = 0.0 if self._began is None else now - self._began
+        await context.checked(CheckResult("workloads ready", "readiness", verdict, took, words))
 
 
 class Run(BaseStep):

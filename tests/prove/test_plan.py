@@ -11,7 +11,7 @@ import pytest
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.plan import Plan, PlanRefused
-from lazarus_tui.model.resources import CONFIGMAPS, LOCATIONS, PODS, RESTORES, VOLUMES, Resource
+from lazarus_tui.model.resources import CONFIGMAPS, LOCATIONS, NODES, PODS, RESTORES, VOLUMES, Resource
 from lazarus_tui.model.verdict import Verdict
 from tests.prove.hostile import APPLICATIONS, Application
 from tests.prove.hostile.build import bare_pod, claim, mounting, service, thing, workload
@@ -204,6 +204,13 @@ async def test_room_is_counted_for_a_second_copy(site: Site) -> None:
     assert "the nodes have 0.5 cpu left, the copy asks for 1.5" in (await site.plan()).warnings
     site.node("other", "1.2", "8Gi")
     assert "no node has 1.5 cpu left for the largest pod of the copy" in (await site.plan()).warnings
+    site.at(NODES, "small")["status"]["allocatable"]["pods"] = "3"
+    assert not any("more pod" in warning for warning in (await site.plan()).warnings), "the other does not say"
+    site.at(NODES, "other")["status"]["allocatable"]["pods"] = "2"
+    assert not any("more pod" in warning for warning in (await site.plan()).warnings), "2 of 3 and 2 are room for 4"
+    site.at(NODES, "other")["status"]["allocatable"]["pods"] = "1"
+    words = "the nodes take 3 more pods, the copy and its probes are 4"
+    assert words in (await site.plan()).warnings
     error = await refused(site, limits={"cpu": "1"})
     assert "2 pods, 1.5 CPU, 1.0 GiB memory, 1.0 GiB storage" in error.what
     assert "pods" in (await refused(site, limits={"pods": "1"})).what

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 NODE = "sandbox-node"
 """The one node's name."""
 
-MAX_PODS = 30
-"""Pods the node takes: each is a process of 13 to 20 MB on somebody's laptop."""
+MAX_PODS = 60
+"""Pods the node takes, each a process of 13 to 20 MB on somebody's laptop: ten proofs of shop at once are fifty."""
 
 # A real node reports its status every 5 minutes when nothing changes (nodeStatusReportFrequency).
 _HEARTBEAT_SECONDS = 300.0

@@ -93,6 +93,11 @@ def no_service(ground: Shop) -> None:
 # --- the quarantine
 
 
+def full(ground: Shop) -> None:
+    """The node takes no pod more."""
+    ground.patch.setattr("lazarus_tui.sandbox.controllers.node_fit.MAX_PODS", 0)
+
+
 def opens(ground: Shop) -> None:
     """The network keeps to no policy any more."""
     ground.ways.heed = False
@@ -153,6 +158,8 @@ LIARS = (
     Liar("it answers no count", says("stats", 200, {}), "orders counted", FAILED, settled),
     Liar("the service leads to the original", leads_out, "no pods of it", FAILED, knows("prove.identity")),
     Liar("the service is gone", no_service, "v1/Service/db", FAILED, settled),
+    Liar("no node has room for the copy", full, "no node has room for pod db-0 (Too many pods)", INCONCLUSIVE,
+         knows("restore.uid")),
     Liar("a network without policies", opens, "isolation not enforced", INCONCLUSIVE, after_the_plan),
     Liar("a network that forgets its policies", opens, "isolation", INCONCLUSIVE, knows("restore.uid")),
     Liar("probes that see nothing", dead_probes, "isolation", INCONCLUSIVE, after_the_plan),

@@ -19,6 +19,7 @@ from lazarus_tui.model.resources import (
     Resource,
 )
 from lazarus_tui.sandbox.api.errors import ApiError
+from lazarus_tui.sandbox.controllers.nodes import MAX_PODS
 from lazarus_tui.sandbox.controllers.pods import owner_reference
 
 TREES = Resource("shop.example", "v1", "trees", "Tree")
@@ -216,11 +217,11 @@ async def test_a_cordoned_node_takes_no_pod_until_it_is_opened(rig):
     assert rig.get(PODS, "lonely")["status"]["phase"] == "Running"
 
 
-async def test_the_node_takes_thirty_pods_and_the_next_one_waits_for_room(rig):
-    deployment(rig, replicas=31)
+async def test_the_node_takes_so_many_pods_and_the_next_one_waits_for_room(rig):
+    deployment(rig, replicas=MAX_PODS + 1)
     await rig.settle()
     phases = {name: rig.get(PODS, name)["status"]["phase"] for name in rig.names(PODS)}
-    assert sorted(phases.values()) == ["Pending"] + ["Running"] * 30
+    assert sorted(phases.values()) == ["Pending"] + ["Running"] * MAX_PODS
     (waiting,) = (name for name, phase in phases.items() if phase == "Pending")
     assert "Too many pods" in rig.get(PODS, waiting)["status"]["conditions"][0]["message"]
     rig.pod("later")

@@ -1,0 +1,87 @@
+"""Late because no node has room is no verdict about the copy; late for any other reason is."""
+
+from __future__ import annotations
+
+import pytest
+
+from lazarus_tui.model.resources import DEPLOYMENTS, PODS, STATEFULSETS
+from lazarus_tui.model.steps import Seen
+from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.prove.definitions import Checks
+from lazarus_tui.prove.steps import Ready
+from tests.velero.lab import Lab, World
+
+SPACE = "shop"
+ONE = "0/1 nodes are available: 1 {}. preemption: 0/1 nodes are available: 1 No preemption victims found."
+
+
+def unplaced(world: World, name: str, message: str, reason: str = "Unschedulable") -> None:
+    condition = {"type": "PodScheduled", "status": "False", "reason": reason, "message": message}
+    world.put(PODS, name, SPACE, status={"phase": "Pending", "conditions": [condition]})
+
+
+@pytest.fixture
+def lab() -> Lab:
+    found = Lab(World())
+    status = {"readyReplicas": 0, "observedGeneration": 1}
+    for kind, name in ((STATEFULSETS, "db"), (DEPLOYMENTS, "web")):
+        found.world.put(kind, name, SPACE, metadata={"generation": 1}, spec={"replicas": 1}, status=status)
+    return found
+
+
+def ready() -> Ready:
+    return Ready(Checks(sources={SPACE: SPACE}, ready_seconds=20.0))
+
+
+FULL = {
+    "pods": (ONE.format("Too many pods"), "Too many pods"),
+    "memory": (ONE.format("Insufficient memory"), "Insufficient memory"),
+    "a device": (ONE.format("Insufficient example.com/gpu"), "Insufficient example.com/gpu"),
+    "some nodes are tainted, the others full": (
+        "0/3 nodes are available: 1 node(s) had untolerated taint {a: b}, 2 Insufficient cpu.",
+        "Insufficient cpu",
+    ),
+}
+
+
+@pytest.mark.parametrize(("message", "told"), FULL.values(), ids=FULL)
+async def test_what_no_node_has_room_for_is_no_verdict(lab: Lab, message: str, told: str) -> None:
+    unplaced(lab.world, "db-0", message)
+    unplaced(lab.world, "web-1", message)
+    stopped = await lab.stopped(ready())
+    assert stopped.what.startswith(f"no node has room for pod db-0 ({told}) and 1 more; 0 of 2 replicas ready")
+    assert "make room" in stopped.hint
+    (check,) = lab.checks
+    assert check.verdict is Verdict.INCONCLUSIVE
+    assert told in check.summary
+    assert "not ready within 20 s" in check.summary
+    assert "checks.ready" not in lab.facts
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.",
+        "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.",
+        "an annotation says Insufficient memory",
+        "",
+    ],
+)
+async def test_another_reason_is_a_verdict(lab: Lab, message: str) -> None:
+    unplaced(lab.world, "db-0", message)
+    seen = await lab.run(ready())
+    assert seen.seen is Seen.DONE
+    assert lab.facts["checks.ready"] == Verdict.FAILED
+    assert lab.checks[0].summary.startswith("not ready within 20 s: 0 of 2 replicas ready")
+
+
+async def test_room_that_comes_in_time_is_no_matter(lab: Lab) -> None:
+    unplaced(lab.world, "db-0", ONE.format("Too many pods"))
+    status = {"readyReplicas": 1, "observedGeneration": 1}
+
+    def placed() -> None:
+        for kind, name in ((STATEFULSETS, "db"), (DEPLOYMENTS, "web")):
+            lab.world.put(kind, name, SPACE, metadata={"generation": 1}, spec={"replicas": 1}, status=status)
+
+    await lab.run(ready(), placed)
+    assert lab.facts["checks.ready"] == Verdict.PASSED
