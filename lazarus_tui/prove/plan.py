@@ -275,6 +275,8 @@ async def _restoring(
 def _spec(spec: Mapping[str, Any], names: Names, ruling: Ruling) -> dict[str, Any]:
     """One namespace, mapped to the quarantine, and never onto what exists (S5)."""
     found = {**spec, "preserveNodePorts": False}
+    if ruling.without_cluster:
+        found["includeClusterResources"] = False
     if ruling.modifiers:
         found["resourceModifier"] = {"kind": "configmap", "name": names.modifiers}
     return found

@@ -93,7 +93,11 @@ async def test_workloads_wait_for_the_look_but_for_those_whose_volumes_velero_fi
     assert held == {"web", "db"}
     files = await site.plan(point="files")
     assert {one["name"] for one in files.params["held"]} == {"web"}
-    assert "pods" not in files.params["restore"]["spec"]["excludedResources"]
+    spec = files.params["restore"]["spec"]
+    assert not {"pods", "persistentvolumes"} & set(spec["excludedResources"]), "Velero would fill nothing"
+    assert spec["includeClusterResources"] is False
+    by_snapshots = (await site.plan(point="csi")).params["restore"]["spec"]
+    assert "includeClusterResources" not in by_snapshots, "contents of snapshots are of the cluster"
     assert not any(e["name"] == "db" and e["pointer"] == "/spec/replicas" for e in files.params["expected"])
 
 

@@ -116,6 +116,33 @@ def test_claims_get_volumes_of_their_own_but_for_disks_that_velero_restores_itse
     assert "nfs:nas:/orders" in both.blocked[0]
 
 
+def test_volumes_by_files_need_their_kind_so_that_all_of_the_cluster_stays_out() -> None:
+    nfs = {"nfs": {"server": "nas", "path": "/orders"}}
+    shared = claim("share", "pv-2"), volume("pv-2", "share", nfs, "Retain")
+    found = ruled(claim(), volume("pv-1", "data", nfs, "Retain"), *shared, volumes=(FILES,))
+    assert found.without_cluster
+    assert not {"persistentvolumes", "persistentvolumeclaims"} & set(found.excluded)
+    assert found.blocked == ()
+    assert "persistentvolumes" not in found.created
+    made = found.apply(here(claim("share", "pv-2")))
+    assert made is not None
+    assert "volumeName" not in made["spec"], "it would be the original's"
+    doubtful = PointVolume("data", Held.UNKNOWN, "ended before its last byte", method="PodVolumeBackup")
+    unsure = ruled(
+        workload("StatefulSet", "db", volumes=mounting("data")), owned(bare_pod("db-0"), "StatefulSet", "db"), claim(),
+        volume("pv-1", "data", nfs, "Retain"), volumes=(doubtful,), filled=("db-0",),
+    )  # fmt: skip
+    assert unsure.without_cluster, "Velero fills what we doubt, too"
+    assert "persistentvolumes" not in unsure.excluded
+    for other in (DISK, CSI):
+        beside = PointVolume("other", Held.CAPTURED, method=other.method, reclaim_policy="Delete")
+        mixed = ruled(claim(), volume("pv-1", "data", nfs, "Retain"), *shared, volumes=(FILES, beside))
+        assert not mixed.without_cluster, "snapshots come back through objects of the cluster"
+        assert "persistentvolumes" not in mixed.excluded
+        assert says(mixed, "persistentvolumes/pv-1") == {("S9", "skip")}
+        assert "pv-2" in mixed.blocked[0]
+
+
 def test_modifiers_match_the_original_namespace_exact_names_and_one_kind_of_patch() -> None:
     names = ["web", "web-2", "a.b"]
     found = ruled(*(workload(name=name, hostNetwork=True) for name in names))

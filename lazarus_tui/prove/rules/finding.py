@@ -52,6 +52,8 @@ class Scene:
     busy: Collection[str] = frozenset()
     pods: bool = True  # whether pods are restored themselves
     native: bool = False  # whether PersistentVolumes are restored from the backup
+    by_files: bool = False  # whether Velero fills volumes by files, which it does only where that kind is not excluded
+    listed: bool = False  # whether it gets to see PersistentVolumes, then: all of them
     placeholders: Collection[str] = ()  # globs over NAME/KEY of Secrets
     nodes: Nodes = field(default_factory=Nodes)  # those that are set aside for copies
     priority: str = ""  # the priority class of copies; "": pods come without one

@@ -9,7 +9,7 @@ from typing import Any
 from lazarus_tui.model.resources import Resource
 from lazarus_tui.model.volumes import Held
 from lazarus_tui.prove.points import NATIVE, Contents, Item
-from lazarus_tui.prove.rules import foreign, modifiers, notes, podspecs
+from lazarus_tui.prove.rules import foreign, modifiers, notes, podspecs, volumes
 from lazarus_tui.prove.rules.finding import Finding, Rule, Scene, Verb
 from lazarus_tui.prove.rules.options import Options
 from lazarus_tui.prove.rules.owners import Owners
@@ -32,7 +32,7 @@ def judge(contents: Contents, options: Options) -> Ruling:
     scene = _scene(contents, options)
     every = [*contents.items, *contents.cluster]
     said = {id(item): _freed(item, scene, options) for item in every}
-    out = _excluded(every, said, options)
+    out = _excluded(every, said, options, scene)
     created: dict[str, list[str]] = defaultdict(list)
     for item in every:
         if item.resource not in out and not any(found.verb in _ENDS for _, found in said[id(item)]):
@@ -41,6 +41,7 @@ def judge(contents: Contents, options: Options) -> Ruling:
         lines=tuple(Line(r.id, f.verb, i.resource, i.name, f.words) for i in every for r, f in said[id(i)]),
         created={resource: tuple(sorted(names)) for resource, names in sorted(created.items())},
         excluded=tuple(sorted(out)),
+        without_cluster=scene.by_files and not scene.listed,
         modifiers=modifiers.rules(contents.namespace, _changes(every, said)),
         expected=tuple(_expected(every, said)),
         forbidden=tuple(_forbidden(every, said)),
@@ -71,6 +72,8 @@ def _scene(contents: Contents, options: Options) -> Scene:
         "/".join(("ReplicaSet", item.name)) for item in contents.of("replicasets.apps") if "/".join(item.owner) in held
     }
     parked = {pod.name for pod in contents.of("pods") if owners.root(pod.name) in held}
+    methods = {v.method for v in contents.volumes if v.held is Held.CAPTURED}
+    native, by_files = NATIVE in methods, bool(filled) or any(v.by_files for v in contents.volumes)
     return Scene(
         contents=contents,
         target=options.target,
@@ -82,7 +85,9 @@ def _scene(contents: Contents, options: Options) -> Scene:
         routes=options.routes,
         priority=options.priority,
         nodes=options.nodes,
-        native=any(v.method == NATIVE and v.held is Held.CAPTURED for v in contents.volumes),
+        native=native,
+        by_files=by_files,
+        listed=native or (by_files and any(method.startswith("CSISnapshot") for method in methods)),
     )
 
 
@@ -101,11 +106,16 @@ def _freed(item: Item, scene: Scene, options: Options) -> list[Said]:
     return result
 
 
-def _excluded(every: Iterable[Item], said: Mapping[int, list[Said]], options: Options) -> set[str]:
-    """Kinds that stay out as a whole: Velero can leave out kinds, not objects."""
+def _excluded(every: Iterable[Item], said: Mapping[int, list[Said]], options: Options, scene: Scene) -> set[str]:
+    """Kinds that stay out as a whole: Velero can leave out kinds, not objects.
+
+    It makes no PodVolumeRestore where PersistentVolumes are among them (pkg/restore/restore.go, since 1.9), and pods
+    would wait for their volumes for ever: then they stay out with all that is of the cluster (``without_cluster``).
+    """
     found = {item.resource for item in every if any(f.verb is Verb.SKIP for _, f in said[id(item)])} - {"namespaces"}
     free = {item.resource for item in every if any(f.verb is Verb.KEEP for _, f in said[id(item)])}
-    return found | ALWAYS_OUT - free - ({INGRESSES} if options.routes else set())
+    found |= ALWAYS_OUT - free - ({INGRESSES} if options.routes else set())
+    return found - {volumes.PERSISTENT} if scene.by_files or scene.listed else found
 
 
 def _changes(every: Iterable[Item], said: Mapping[int, list[Said]]) -> Iterable[tuple[str, Item, Finding]]:

@@ -35,6 +35,7 @@ class Ruling:
     lines: tuple[Line, ...]
     created: Mapping[str, tuple[str, ...]]  # names by plural.group
     excluded: tuple[str, ...]
+    without_cluster: bool  # whether Velero has to leave out all that is of the cluster (includeClusterResources)
     modifiers: tuple[Mapping[str, Any], ...]
     expected: tuple[Mapping[str, Any], ...]
     forbidden: tuple[Mapping[str, str], ...]

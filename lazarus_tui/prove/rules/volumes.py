@@ -7,7 +7,7 @@ from typing import Any
 
 from lazarus_tui.model.volumes import Held
 from lazarus_tui.prove.places import identity
-from lazarus_tui.prove.points import Contents, Item, PointVolume
+from lazarus_tui.prove.points import NATIVE, Contents, Item, PointVolume
 from lazarus_tui.prove.rules import podspecs
 from lazarus_tui.prove.rules.finding import Finding, Rule, Scene, Verb
 from lazarus_tui.prove.rules.patching import at, nested, pointer
@@ -61,8 +61,9 @@ def volume_of(contents: Contents, claim: str) -> PointVolume:
 
 def _persistent(item: Item, scene: Scene) -> Iterable[Finding]:
     claim = str((item.spec.get("claimRef") or {}).get("name") or "")
-    captured = volume_of(scene.contents, claim).held is Held.CAPTURED
-    if not scene.native:
+    volume = volume_of(scene.contents, claim)
+    captured = volume.held is Held.CAPTURED
+    if not scene.listed or (captured and volume.method != NATIVE):
         yield Finding(Verb.SKIP, "every claim gets a volume of its own")
     elif not captured and item.spec.get("persistentVolumeReclaimPolicy") != "Delete":
         where = identity(item.spec) or "storage"

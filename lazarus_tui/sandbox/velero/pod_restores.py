@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from lazarus_tui.model.labels import RESTORE_NAME_LABEL, RESTORE_UID_LABEL, label_value
-from lazarus_tui.model.resources import CLAIMS, POD_VOLUME_RESTORES, PODS
+from lazarus_tui.model.resources import CLAIMS, POD_VOLUME_RESTORES, PODS, VOLUMES
 from lazarus_tui.sandbox.bucket import Bucket
 from lazarus_tui.sandbox.velero import layout
+from lazarus_tui.sandbox.velero.filters import filters_of
 from lazarus_tui.sandbox.velero.installation import Installation, Json, meta, owner, phase
 from lazarus_tui.sandbox.velero.layout import Item
 from lazarus_tui.sandbox.velero.podvolumes import FINALIZER, FINISHED, claim_of
@@ -21,6 +22,7 @@ class RestoreVolumes:
 
     def __init__(self, site: Installation, restore: Json, backup: Json, bucket: Bucket, log: RunLog) -> None:
         self._site, self._restore, self._backup, self._log = site, restore, backup, log
+        self._resources = filters_of(restore["spec"], site.resolve).resources
         self._copies = self._stored(bucket)
         self._made: list[str] = []
 
@@ -55,7 +57,10 @@ class RestoreVolumes:
         )
 
     def request(self, pod: Json, source_namespace: str, copies: Mapping[str, Json]) -> None:
-        """Ask the node agent to fill the volumes of a pod this restore has created."""
+        """Ask the node agent to fill the volumes of a pod this restore has created; nobody is asked where claims or
+        volumes are excluded, and the pod waits for ever (pkg/restore/restore.go)."""
+        if not all(self._resources.takes(kind.group_resource) for kind in (CLAIMS, VOLUMES)):
+            return
         for volume, copy in sorted(copies.items()):
             self._made.append(self._create(pod, source_namespace, volume, copy))
 

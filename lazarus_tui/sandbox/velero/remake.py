@@ -107,7 +107,6 @@ def _pod(body: Json, _mapping: Mapping[str, str]) -> None:
 
 
 def _claim(body: Json, _mapping: Mapping[str, str]) -> None:
-    body["spec"].pop("volumeName", None)
     marks = body["metadata"].get("annotations")
     if marks:
         body["metadata"]["annotations"] = {key: value for key, value in marks.items() if key not in _CLAIM_MARKS}

@@ -38,6 +38,7 @@ class RestoreRun:
         self._items: list[Item] = []
         self._listed: dict[str, list[str]] = {}
         self._spaces: set[str] = set()
+        self._anew: set[str] = set()  # PersistentVolumes that are not restored: their claims get new ones
         self._volumes = RestoreVolumes(site, restore, backup, self.bucket, log)
         self._hooks = RestoreHooks(site, restore["spec"], log)
         self._reported = float("-inf")
@@ -103,8 +104,10 @@ class RestoreRun:
 
     async def _restore_item(self, item: Item) -> None:
         target = self.mapping.get(item.namespace, item.namespace)
-        reason = remake.skip_reason(item) or self._dynamic(item)
+        anew = self._dynamic(item)
+        reason = remake.skip_reason(item) or anew
         if reason:
+            self._anew |= {item.name} if anew else set()
             self.log.info(f"Skipping restore of {item.kind} {item.name}: {reason}", namespace=item.namespace)
             self._list(item, target, "skipped")
             return
@@ -112,6 +115,8 @@ class RestoreRun:
             self._list(item, target, "failed")
             return
         body = remake.remade(item, target, self.mapping, bool(self.spec.get("preserveNodePorts")))
+        if item.group_resource == CLAIMS.group_resource and body["spec"].get("volumeName") in self._anew:
+            body["spec"].pop("volumeName")
         body, errors = modifiers.apply(self._rules, item.group_resource, item.namespace, body)
         for error in errors:
             self.log.error(

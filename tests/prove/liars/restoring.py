@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 from lazarus_tui.model.clock import rfc3339
@@ -18,6 +19,7 @@ from lazarus_tui.model.resources import (
     VOLUMES,
     Resource,
 )
+from lazarus_tui.sandbox.velero import modifiers
 from lazarus_tui.sandbox.velero.requests import Downloads
 from tests.prove.liars.liar import (
     FAILED,
@@ -114,9 +116,16 @@ def again_and_again(ground: Shop) -> None:
     ground.refusals.append(met)
 
 
-def unmodified(ground: Shop) -> None:
-    """Velero's modifiers fail open: objects come back as they were."""
-    ground.patch.setattr("lazarus_tui.sandbox.velero.modifiers.apply", lambda rules, kind, space, body: (body, []))
+def unmodified(*but: str) -> Callable[[Shop], None]:
+    """Velero's modifiers fail open: objects come back as they were, those of some kinds aside."""
+
+    def apply(rules: Any, kind: str, space: str, body: Json) -> Any:
+        return modifiers.apply(rules, kind, space, body) if kind in but else (body, [])
+
+    def lie(ground: Shop) -> None:
+        ground.patch.setattr("lazarus_tui.sandbox.velero.restore_run.modifiers", SimpleNamespace(apply=apply))
+
+    return lie
 
 
 def made(resource: Resource, body: Json, **labels: str) -> Callable[[Shop], None]:
@@ -193,7 +202,10 @@ LIARS = (
     Liar("a volume ended before its last byte", status(POD_VOLUME_RESTORES, **_LATE), "10 of 4096 bytes",
          INCONCLUSIVE, restored),
     Liar("the restore was replaced by a better one", replaced, "replaced", FAILED, ready),
-    Liar("rules were not applied", unmodified, "S6: cronjobs/invoices", INCONCLUSIVE, after_the_plan),
+    Liar("rules were not applied", unmodified(CLAIMS.group_resource), "S6: cronjobs/invoices", INCONCLUSIVE,
+         after_the_plan),
+    Liar("rules were not applied, not even to claims", unmodified(), "not finished within", INCONCLUSIVE,
+         after_the_plan),
     Liar("what the plan keeps out came back", made(INGRESSES, _WEB), "ingresses/web was restored",
          INCONCLUSIVE, restored),
     Liar("something of the whole cluster came back", made(ROLES, {"metadata": {"name": "all"}, "rules": []}),

@@ -289,6 +289,32 @@ async def test_without_volume_data_the_claim_comes_back_empty(lab: Any) -> None:
     assert lab.bytes_of() == {}
 
 
+@pytest.mark.parametrize("kind", ["persistentvolumes", "persistentvolumeclaims"])
+async def test_nobody_fills_volumes_where_their_kind_is_excluded_and_the_pod_waits(lab: Any, kind: str) -> None:
+    await lab.backup("b")
+    await lab.lose()
+    restore = await lab.restore("r", "b", excludedResources=[kind])
+    await lab.pass_(30)
+
+    assert restore["status"]["phase"] == "Completed"
+    assert lab.api.list(POD_VOLUME_RESTORES, "velero") == []
+    pod = lab.api.get(PODS, "orders-0", "shop")
+    assert pod["spec"]["initContainers"][0]["name"] == "restore-wait"
+    assert phase(pod) == "Pending"
+
+
+async def test_without_what_is_of_the_cluster_volumes_are_filled_and_claims_keep_their_volumes_name(lab: Any) -> None:
+    await lab.backup("b")
+    was = lab.api.get(CLAIMS, "data-orders-0", "shop")["spec"]["volumeName"]
+    lab.create(RESTORES, "r", {"backupName": "b", "includeClusterResources": False,
+                               "namespaceMapping": {"shop": "copy"}})  # fmt: skip
+    for _ in range(8):
+        await lab.turn(1)
+
+    assert lab.api.get(CLAIMS, "data-orders-0", "copy")["spec"]["volumeName"] == was  # only a modifier takes it off
+    assert len(lab.api.list(POD_VOLUME_RESTORES, "velero")) == 1
+
+
 async def test_restore_pvs_false_brings_no_data(lab: Any) -> None:
     await lab.backup("b")
     await lab.restore("r", "b", restorePVs=False, namespaceMapping={"shop": "bare"})
