@@ -23,7 +23,7 @@ def test_what_grows_is_told_from_what_warms_up() -> None:
 
 
 def _sizes(**more: float) -> dict[str, dict[str, float]]:
-    still = {"used_per_proof": 0.0, "rss_per_proof": 0.0, "descriptors_per_proof": 0.0, "threads_per_proof": 0.0}
+    still = {"objects_per_proof": 0.0, "rss_per_proof": 0.0, "descriptors_per_proof": 0.0, "threads_per_proof": 0.0}
     engine, cluster = dict(still), dict(still)
     for what, value in more.items():
         name, _, figure = what.partition("_")
@@ -36,8 +36,8 @@ def _sizes(**more: float) -> dict[str, dict[str, float]]:
     ("more", "told"),
     [
         ({}, []),
-        ({"engine_used": 500.0, "sandbox_rss": 500.0, "engine_descriptors": 0.4}, []),
-        ({"engine_used": 600.0}, ["engine holds 600.0 KiB more with each proof"]),
+        ({"engine_objects": 500.0, "sandbox_rss": 500.0, "engine_descriptors": 0.4}, []),
+        ({"engine_objects": 600.0}, ["engine holds 600.0 KiB more with each proof"]),
         ({"sandbox_rss": 4000.0}, ["sandbox takes 4000.0 KiB more with each proof"]),
         ({"engine_descriptors": 1.0}, ["descriptors of engine grow"]),
         ({"sandbox_threads": 1.0}, ["threads of sandbox grow"]),
@@ -47,6 +47,8 @@ def test_what_is_kept_for_good_is_a_breach(rows: int, more: dict[str, float], to
     assert grown(_sizes(**more), rows, 200) == told
 
 
-def test_holes_are_judged_over_a_hundred_proofs() -> None:
-    assert grown(_sizes(engine_rss=600.0), 100, 200) == ["engine takes 600.0 KiB more with each proof"]
+def test_in_a_short_run_caches_fill() -> None:
+    told = ["engine takes 600.0 KiB more with each proof"]
+    assert grown(_sizes(engine_rss=600.0), 100, 200) == told
     assert grown(_sizes(engine_rss=600.0), 10, 200) == []
+    assert grown(_sizes(engine_rss=1600.0), 10, 200) == ["engine takes 1600.0 KiB more with each proof"]
