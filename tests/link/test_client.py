@@ -54,6 +54,15 @@ async def test_a_refusal_carries_what_where_and_next(socket_path: Path) -> None:
     assert caught.value.fault.what == "no method nonsense"
 
 
+async def test_whoever_is_cancelled_while_it_closes_stays_cancelled(socket_path: Path) -> None:
+    client = await Client.connect(socket_path)
+    closing = asyncio.create_task(client.close())
+    await asyncio.sleep(0)  # it waits for its reader now
+    closing.cancel()
+    await asyncio.wait({closing})
+    assert closing.cancelled()
+
+
 def test_nobody_listening_is_one_sentence(short_dir: Path) -> None:
     with pytest.raises(LinkLost, match="no engine listens at"):
         SyncClient.connect(short_dir / "none.sock")

@@ -150,9 +150,26 @@ async def test_a_connection_refused_every_time_is_tried_ever_more_slowly(socket_
     while len(pauses) < 6 and not task.done():
         await asyncio.sleep(0.001)
     task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    await asyncio.wait({task}, timeout=30)
+    assert task.cancelled(), "it ends when it is told to, whatever it is at"
     assert pauses[:6] == [0.1, 0.25, 0.5, 1.0, 1.0, 1.0]
     assert "no such context" in links
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_follower_ends_when_it_is_told_to_whatever_it_is_at(
+    console: Console, hub: Hub, server: LinkServer, turns: int
+) -> None:
+    """Also in the moment in which it drops a pull because somebody wants something else."""
+    hub.publish("one", {"a": {}})
+    console.topics.want(["one"])
+    await console.until(lambda: server.calls == 3)  # hello, the pull with news, and one that is held
+    console.topics.want(["two"])
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    console.task.cancel()
+    await asyncio.wait({console.task}, timeout=10)
+    assert console.task.cancelled()
 
 
 async def test_calls_share_the_connection(console: Console, server: LinkServer) -> None:

@@ -101,10 +101,9 @@ class Client:
         self._writer.close()
 
     async def close(self) -> None:
-        """Close; calls under way raise ``LinkLost``."""
+        """Close; calls under way raise ``LinkLost``. Whoever is cancelled while it waits here stays cancelled."""
         self._lose("the link was closed")
         self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await self._task
+        await asyncio.gather(self._task, return_exceptions=True)
         with contextlib.suppress(OSError):
             await self._writer.wait_closed()

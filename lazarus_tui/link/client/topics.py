@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -183,8 +182,7 @@ class Topics:
                 self._apply(pull.result())
         finally:
             pull.cancel()
-            with contextlib.suppress(asyncio.CancelledError, LinkLost, LinkFault):
-                await pull
+            await asyncio.gather(pull, return_exceptions=True)  # its end is not ours: who cancels us is heard
 
     def _apply(self, result: PullResult) -> None:
         changed = set()
