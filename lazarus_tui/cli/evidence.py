@@ -10,6 +10,7 @@ import click
 
 from lazarus_tui.cli.output import emit, grid, output_option
 from lazarus_tui.cli.session import Session
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.operation import Operation
 
 # Seconds an export may take.
@@ -85,21 +86,23 @@ def _exported(found: dict[str, Any]) -> list[str]:
     if found["unsigned"]:
         lines.append(f"NOT SIGNED: {found['unsigned']}")
     elif found["unsigned_records"]:
-        lines.append(f"{found['unsigned_records']} records were not signed when they were written")
+        unsigned = how_many(found["unsigned_records"], "record was", "records were")
+        lines.append(f"{unsigned} not signed when written")
     return lines
 
 
 @evidence.command("verify")
 @click.argument("folder", metavar="DIR")
 @click.option("--signers", metavar="FILE", help="An allowed_signers file that did not come with the bundle.")
-@click.option("--head", default="", metavar="SHA256", help="A record that the chain must have.")
+@click.option("--head", metavar="SHA256", help="A record that the chain must have.")
 @click.option("--allow-unsigned", is_flag=True, help="0 instead of 4 when something is not signed.")
-def verify_evidence(folder: str, signers: str | None, head: str, allow_unsigned: bool) -> None:
+def verify_evidence(folder: str, signers: str | None, head: str | None, allow_unsigned: bool) -> None:
     """Check a bundle without an engine: 0 intact and signed, 2 changed or cut, 4 unsigned.
 
     It runs this program's own checks, never the verify.py that came with the bundle.
     """
     from lazarus_tui.evidence import verifier
 
-    words = [folder, *(["--signers", signers] if signers else []), *(["--head", head] if head else [])]
+    given = {"--signers": signers, "--head": head}
+    words = [folder, *(word for name, value in given.items() if value is not None for word in (name, value))]
     sys.exit(verifier.main(words + (["--allow-unsigned"] if allow_unsigned else [])))

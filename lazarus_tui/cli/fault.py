@@ -10,6 +10,7 @@ import click
 from lazarus_tui.cli.output import emit, grid, output_option
 from lazarus_tui.cli.session import Refused, say_error
 from lazarus_tui.link.protocol import Fault as Failure
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.paths import StateRoot
 
 if TYPE_CHECKING:
@@ -206,7 +207,7 @@ def _target(one: Fault) -> str:
 
 def _limits(one: Fault) -> str:
     parts = [f"rate {one.probability:g}"] if one.probability < 1 else []
-    parts += [f"{one.times} times"] if one.times is not None else []
+    parts += [how_many(one.times, "time")] if one.times is not None else []
     parts += [f"until {one.until}"] if one.until else []
     return ", ".join(parts) or "-"
 

@@ -8,6 +8,7 @@ import click
 
 from lazarus_tui.cli.output import emit, grid, output_option
 from lazarus_tui.cli.session import Session
+from lazarus_tui.model.counting import how_many
 
 _GLYPHS = {"delivered": "✓ delivered", "later": "! not now", "refused": "✗ refused", "never": "✗ refused"}
 
@@ -44,6 +45,6 @@ def list_notices(session: Session, sink: str, output: str) -> None:
 def _row(one: dict[str, Any]) -> tuple[str, ...]:
     state = str(one["state"])
     if state == "waiting" and one.get("tries"):
-        state = f"waiting, {one['tries']} tries, next in {one['next_seconds'] or 0:.0f} s"
+        state = f"waiting, {how_many(one['tries'], 'try', 'tries')}, next in {one['next_seconds'] or 0:.0f} s"
     weight = one["severity"] if one["action"] == "trigger" else f"{one['action']}s"
     return (one["id"], one["sink"], state, weight, one["queued"], one["title"], one.get("why", ""))

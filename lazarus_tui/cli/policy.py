@@ -1,190 +1,126 @@
-"""``lazarus snapshot apply|check|policy``: files that say when sets are taken, of what, and what is kept."""
+"""``lazarus policy``: what is proven by itself, how it stands, and what waits in the queue."""
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from lazarus_tui.cli.output import emit, grid, output_option
-from lazarus_tui.cli.running import OperationOptions, operation_options, plan_text, run
+from lazarus_tui.cli.policy_file import MOST, file_option, meaning_text, next_runs, writes_option
+from lazarus_tui.cli.prove_file import meaning
 from lazarus_tui.cli.session import Refused, Session, say
 from lazarus_tui.link.protocol import Fault
-from lazarus_tui.model.clock import rfc3339
-from lazarus_tui.model.policies import PolicyRow, SnapshotPolicy, upcoming
-from lazarus_tui.model.sets import sets
+from lazarus_tui.model.durations import human
+from lazarus_tui.model.proof_policies import Entry, ProofPolicy, ProofPolicyRow, QueueRow, Standing, State
 
 if TYPE_CHECKING:
-    from lazarus_tui.snapshots.policies import RestoreWish
-
-# One byte more than a policy may have, so that too long a file is known as one.
-_READ = 256 * 1024 + 1
-RUNS_SHOWN = 5
-
-_file = click.option("-f", "--file", "source", type=click.File("rb"), required=True, help="The file; - is stdin.")
-
-
-def _meaning(text: bytes) -> SnapshotPolicy | RestoreWish:
-    from lazarus_tui.model.plan import PlanRefused
-    from lazarus_tui.snapshots.policies import read
-
-    try:
-        return read(text)
-    except PlanRefused as error:
-        raise Refused(Fault(error.code, error.what, error.where, error.hint)) from None
-
-
-# --- what a file means
-
-
-@click.command()
-@_file
-@output_option
-def check(source: Any, output: str) -> None:
-    """Say what a policy file means and when it would run next; no cluster is asked."""
-    found = _meaning(source.read(_READ))
-    told = _told(found)
-    emit(told, output, names=[told["name"]], table=lambda: _check_text(told))
-
-
-def _told(found: SnapshotPolicy | RestoreWish) -> dict[str, Any]:
-    if not isinstance(found, SnapshotPolicy):
-        target = f"{found.namespace}/{found.statefulset}"
-        means = [f"restores {target} in place from {_which(found)}; applying it shows the plan and asks"]
-        return {"kind": "StatefulSetRestore", "name": found.name, "target": target, "means": means,
-                "notes": list(found.notes), "next": []}  # fmt: skip
-    from lazarus_tui.snapshots.policies import words
-
-    following = upcoming(found, datetime.now(UTC), RUNS_SHOWN)
-    return {"kind": found.kind, "name": found.name, "target": found.target, "means": words(found),
-            "notes": list(found.notes), "next": [rfc3339(moment) for moment in following]}  # fmt: skip
-
-
-def _which(wish: RestoreWish) -> str:
-    if wish.snapshots:
-        return f"the set with the snapshots {', '.join(wish.snapshots)}"
-    return f"the newest usable set of {wish.backup}" if wish.backup else "the newest usable set"
-
-
-def _check_text(told: dict[str, Any]) -> str:
-    lines = [f"{told['kind']} {told['name']}", *(f"  {sentence}" for sentence in told["means"])]
-    lines += [f"  ! {note}" for note in told["notes"]]
-    return "\n".join(lines + [f"  next {moment}" for moment in told["next"]])
-
-
-# --- carrying it out
-
-
-@click.command()
-@_file
-@click.option("--writes", type=click.Choice(["schedules"]), help="Agree that its runs write although nobody armed.")
-@click.option("--hold", is_flag=True, help="For a restore: agree that whoever would scale it up again is held.")
-@operation_options
-@click.pass_obj
-def apply(session: Session, /, source: Any, writes: str | None, hold: bool, options: OperationOptions) -> int:
-    """Take the one set, store the schedule, or plan the restore that a file asks for."""
-    text = source.read(_READ)
-    found = _meaning(text)
-    for note in found.notes:
-        say(f"note: {note}")
-    if not isinstance(found, SnapshotPolicy):
-        params = {"namespace": found.namespace, "statefulset": found.statefulset, **_chosen(session, found)}
-        params |= {"hold": True} if hold else {}
-        # An object that a cluster gave is told how its restore goes, and is never restored a second time.
-        params |= {"object": found.uid} if found.uid else {}
-        return run(session, "snapshots.restore-in-place", params, options)
-    if found.schedule:
-        return _store(session, text, found, writes, options)
-    code = run(session, "snapshots.create", found.taking(), options)
-    if code == 0 and found.retention and not options.dry_run and not options.no_wait:
-        _tell_retention(session, found)
-    return code
-
-
-def _store(session: Session, text: bytes, found: SnapshotPolicy, writes: str | None, options: OperationOptions) -> int:
-    if options.dry_run:
-        told = _told(found)
-        emit(told, options.output, names=[found.key], table=lambda: _check_text(told))
-        return 0
-    request = {"context": session.context(), "text": text.decode(errors="replace"), "writes": writes or ""}
-    row = session.call("policy.apply", request, PolicyRow)
-    emit(row, options.output, names=[f"{row.namespace}/{row.name}"], table=lambda: _text(row))
-    return 0
-
-
-def _tell_retention(session: Session, found: SnapshotPolicy) -> None:
-    """What the file's retention would remove now; a set that was asked for once removes nothing by itself."""
-    from lazarus_tui.link.client import LinkFault
-    from lazarus_tui.model.plan import Plan
-
-    request = {"kind": "snapshots.prune", "context": session.context(), "params": found.pruning()}
-    try:
-        plan = session.call("plan.make", request, Plan)
-    except LinkFault as error:
-        if error.fault.code != "nothing":
-            say(f"its retention was not looked at: {error.fault.what}")
-        return
-    keeps = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in found.retention.items()
-                     if name.startswith("keep_"))  # fmt: skip
-    say(plan_text(plan))
-    say(f"next: nothing was removed; to do it: lazarus snapshot prune {found.target} --policy {found.name} {keeps}")
-
-
-def _chosen(session: Session, wish: RestoreWish) -> dict[str, Any]:
-    """Parameters that name the set, and narrow the restore where only one claim is asked for."""
-    from lazarus_tui.model.plan import PlanRefused
-    from lazarus_tui.snapshots.policies import chosen
-
-    if wish.latest:
-        return {}
-    every = sets(session.records("snapshots").values(), session.records("snapshot-contents").values())
-    try:
-        return chosen(every, wish)
-    except PlanRefused as error:
-        raise Refused(Fault(error.code, error.what, error.where, error.hint)) from None
-
-
-# --- what is stored
+    from lazarus_tui.prove.policies import ProofWish
 
 
 @click.group()
 def policy() -> None:
-    """Stored schedules of snapshot sets, and the cluster's own StatefulSetBackup objects."""
+    """Proofs by themselves: which workloads, which points, when, and how it stands."""
 
 
-def _rows(session: Session) -> list[PolicyRow]:
-    return session.call("policy.list", {"context": session.context()}, list[PolicyRow])
+# --- files
+
+
+@policy.command("check")
+@file_option
+@click.option("--fix", is_flag=True, help="Write a corrected copy beside a file whose kind is misspelt.")
+@output_option
+def check(source: Any, fix: bool, output: str) -> int:
+    """Say what a file means and when it would run next; no cluster is asked."""
+    text = source.read(MOST)
+    if fix and (made := _fixed(Path(source.name), text)) is not None:
+        say(f"wrote {made[0]}: it says LazarusRestoreTest, and nothing else is changed")
+        text = made[1]
+    found = meaning(text)
+    told = _told(found)
+    emit(told, output, names=[found.name], table=lambda: meaning_text(told))
+    return 0
+
+
+def _fixed(path: Path, text: bytes) -> tuple[Path, bytes] | None:
+    """Beside the file, never over it, nor over another one."""
+    from lazarus_tui.prove.policies import repaired
+
+    right = repaired(text)
+    if right is None:
+        return None
+    beside = path.with_name(f"{path.stem}.fixed{path.suffix or '.yaml'}")
+    if path.name in ("-", "<stdin>"):
+        raise Refused(Fault("usage", "there is no file to write a copy beside", "--fix", "give it as -f FILE"))
+    try:
+        with beside.open("xb") as file:
+            file.write(right)
+    except OSError as error:
+        what = f"{beside.name} is there already" if beside.exists() else f"{beside} cannot be written: {error.strerror}"
+        raise Refused(Fault("refused", what, str(beside))) from None
+    return beside, right
+
+
+def _told(found: ProofPolicy | ProofWish) -> dict[str, Any]:
+    from lazarus_tui.prove.policies import words
+
+    if isinstance(found, ProofPolicy):
+        told = {"kind": "ProofPolicy", "name": found.name, "means": words(found), "notes": []}
+        return {**told, "next": next_runs(found)}
+    what = found.namespace or "the namespace that it holds"
+    checks = (found.prove.get("checks") or {}).get("checks") or []
+    means = [f"proves {what} from backup {found.backup}, once; run it by: lazarus prove run -f FILE"]
+    means += [f"asks {one['kind']} {one.get('name') or one.get('url') or ''}" for one in checks]
+    return {"kind": "LazarusRestoreTest", "name": found.name, "means": means, "notes": list(found.notes), "next": []}
+
+
+@policy.command("apply")
+@file_option
+@writes_option
+@output_option
+@click.pass_obj
+def apply(session: Session, source: Any, writes: str | None, output: str) -> int:
+    """Store a ProofPolicy, or run the LazarusRestoreTest of a file once."""
+    text = source.read(MOST)
+    found = meaning(text)
+    if not isinstance(found, ProofPolicy):
+        from lazarus_tui.cli.prove_file import wanted
+        from lazarus_tui.cli.prove_run import prove
+
+        return prove(session, wanted(session, text), output=output)
+    request = {"context": session.context(), "text": text.decode(errors="replace"), "writes": writes or ""}
+    _show(session.call("proof-policy.apply", request, ProofPolicyRow), output)
+    return 0
+
+
+# --- what is stored
 
 
 @policy.command("list")
 @output_option
 @click.pass_obj
 def list_policies(session: Session, output: str) -> None:
-    """List policies: what the engine runs, and what stands in the cluster."""
-    found = _rows(session)
-    header = ["POLICY", "WORKLOAD", "SOURCE", "MEANS", "NEXT", "LAST", "OUTCOME", "MISSED", "TROUBLE"]
-    names = [f"{row.namespace}/{row.name}" for row in found]
-    emit(found, output, names=names, table=lambda: grid(header, [_cells(row) for row in found]))
+    """List policies with how each workload stands."""
+    rows = session.call("proof-policy.list", {"context": session.context()}, list[ProofPolicyRow])
+    header = ["POLICY", "WORKLOAD", "STANDS", "PROVEN", "CONTROL", "QUEUE", "NEXT", "TROUBLE"]
+    cells = [line for row in rows for line in _cells(row)]
+    emit(rows, output, names=[row.policy.name for row in rows], table=lambda: grid(header, cells))
 
 
-def _cells(row: PolicyRow) -> tuple[str, ...]:
-    return (
-        f"{row.namespace}/{row.name}", row.policy.target if row.policy else "?", row.source, row.means or "-",
-        row.next or "-", row.last or "-", row.last_outcome or "-", str(row.missed), row.trouble or "-",
-    )  # fmt: skip
+def _cells(row: ProofPolicyRow) -> list[tuple[str, ...]]:
+    queue = f"{row.running} run, {row.waiting} wait" if row.running or row.waiting else "-"
+    end = (queue, row.next or "-", "; ".join((row.overdue or row.trouble, *row.unknown)).removeprefix("; ") or "-")
+    found: list[tuple[str, ...]] = [
+        (row.policy.name, str(one.subject), _stands(one), one.at or "-", one.control or "-", *end)
+        for one in row.standings
+    ]
+    return found or [(row.policy.name, "-", "NOT TESTED", "-", "-", *end)]
 
 
-def _one(session: Session, name: str) -> PolicyRow:
-    """By ``NAMESPACE/NAME``, or a name that is the only one; what the engine runs comes before a cluster's object."""
-    found = [row for row in _rows(session) if name in (row.name, f"{row.namespace}/{row.name}")]
-    ours = [row for row in found if row.source == "engine"] or found
-    if len(ours) != 1:
-        what = f"several policies are called {name}" if ours else f"there is no policy {name}"
-        hint = ", ".join(f"{row.namespace}/{row.name}" for row in ours) or "lazarus snapshot policy list"
-        raise Refused(Fault("not-found", what, hint=hint))
-    return ours[0]
+def _stands(one: Standing) -> str:
+    return str(one.verdict) if one.green or one.verdict != "PASSED" else f"not green ({one.words})"
 
 
 @policy.command("describe")
@@ -192,24 +128,50 @@ def _one(session: Session, name: str) -> PolicyRow:
 @output_option
 @click.pass_obj
 def describe(session: Session, name: str, output: str) -> None:
-    """Show one policy: what it does, how its runs ended, and what its retention waits for."""
-    row = _one(session, name)
-    emit(row, output, names=[f"{row.namespace}/{row.name}"], table=lambda: _text(row))
+    """Show one policy: what it does, how its workloads stand, what keeps it."""
+    from lazarus_tui.cli.prove_gate import row_of
+
+    _show(row_of(session, name), output)
 
 
-def _text(row: PolicyRow) -> str:
-    lines = [f"{row.namespace}/{row.name}  {row.source}"]
-    if row.policy is not None:
-        told = _told(row.policy)
-        lines += [f"  {sentence}" for sentence in told["means"]] + [f"  ! {note}" for note in told["notes"]]
-    elif row.means:
-        lines.append(f"  {row.means}{f': {row.last_outcome}' if row.last_outcome else ''}")
-    if row.source == "engine":
-        lines.append(f"  next {row.next or 'never'}; last {row.last or 'none'} {row.last_outcome}".rstrip())
-        lines.append(f"  missed {row.missed}, failed in a row {row.failures}")
-        lines.append(f"  retention: {row.kept_by}")
-    lines += [f"  would remove: {name}" for name in row.would_remove]
-    return "\n".join([*lines, *([f"  ! {row.trouble}"] if row.trouble else [])])
+def _show(row: ProofPolicyRow, output: str) -> None:
+    emit(row, output, names=[row.policy.name], table=lambda: _text(row))
+
+
+def _text(row: ProofPolicyRow) -> str:
+    lines = [f"{row.policy.name}  {'enabled' if row.enabled else 'not enabled'}"]
+    lines += [f"  {sentence}" for sentence in row.means]
+    lines.append(f"  next {row.next or 'by the clock: never'}; {row.running} run, {row.waiting} wait")
+    for one in row.standings:
+        at = f" at {one.at[:19]}Z from {one.point}" if one.at else ""
+        control = f"; control {one.control}" if one.control else ""
+        lines.append(f"  {one.subject}: {_stands(one)}{at}{control}")
+    lines += [f"  {one}" for one in row.expects] + [f"  unknown: {one}" for one in row.unknown]
+    lines += [f"  OVERDUE: {row.overdue}"] if row.overdue else []
+    return "\n".join(lines + ([f"  ! {row.trouble}"] if row.trouble else []))
+
+
+@policy.command("enable")
+@click.argument("name")
+@output_option
+@click.pass_obj
+def enable(session: Session, name: str, output: str) -> None:
+    """Let a policy run by itself, also in a context nobody armed; `shop` comes along for the sandbox."""
+    _set_enabled(session, name, output, enabled=True)
+
+
+@policy.command("disable")
+@click.argument("name")
+@output_option
+@click.pass_obj
+def disable(session: Session, name: str, output: str) -> None:
+    """Begin nothing more of a policy; what runs goes on."""
+    _set_enabled(session, name, output, enabled=False)
+
+
+def _set_enabled(session: Session, name: str, output: str, *, enabled: bool) -> None:
+    request = {"context": session.context(), "name": name, "enabled": enabled}
+    _show(session.call("proof-policy.enable", request, ProofPolicyRow), output)
 
 
 @policy.command("delete")
@@ -217,44 +179,42 @@ def _text(row: PolicyRow) -> str:
 @output_option
 @click.pass_obj
 def delete(session: Session, name: str, output: str) -> None:
-    """Forget a stored policy; its sets stay."""
-    row = session.call("policy.delete", {"context": session.context(), "name": name}, PolicyRow)
-    emit(row, output, names=[f"{row.namespace}/{row.name}"], table=lambda: f"{row.namespace}/{row.name} is forgotten")
+    """Forget a policy, with what waits of it; what it proved stays proven."""
+    row = session.call("proof-policy.delete", {"context": session.context(), "name": name}, ProofPolicyRow)
+    emit(row, output, names=[name], table=lambda: f"{name} is forgotten")
 
 
 @policy.command("run")
 @click.argument("name")
-@operation_options
-@click.pass_obj
-def run_now(session: Session, name: str, options: OperationOptions) -> int:
-    """Take a set by a policy now, beside its schedule."""
-    row = _one(session, name)
-    if row.policy is None:
-        what = f"{name} is no policy: it {row.means}" if row.means else f"{name} cannot be read: {row.trouble}"
-        raise Refused(Fault("refused", what))
-    return run(session, "snapshots.create", row.policy.taking(), options)
-
-
-@policy.command("accept")
-@click.argument("name")
-@click.option("--confirm", metavar="NAME", help="The policy's NAMESPACE/NAME, instead of typing it at a prompt.")
+@click.option("--control", is_flag=True, help="Its negative control instead: break a copy, and see that it goes red.")
 @output_option
 @click.pass_obj
-def accept(session: Session, name: str, confirm: str | None, output: str) -> None:
-    """Agree to what a retention would remove; from then on it is applied after each run."""
-    row = _one(session, name)
-    key = f"{row.namespace}/{row.name}"
-    if not row.dry_run:
-        raise Refused(Fault("refused", f"nothing waits for an agreement: {row.kept_by or 'it is not run here'}", key))
-    say(_text(row))
-    typed = confirm
-    if typed is None:
-        if not sys.stdin.isatty():
-            hint = f"add --confirm {key} after reading what would be removed"
-            raise Refused(Fault("refused", "this needs a confirmation and there is no terminal to ask at", key, hint))
-        typed = str(click.prompt(f"Type {key} to go on", default="", show_default=False, err=True))
-    if typed != key:
-        raise Refused(Fault("refused", "not confirmed; nothing was changed", key))
-    request = {"context": session.context(), "name": key, "dry_run": row.dry_run}
-    agreed = session.call("policy.accept", request, PolicyRow)
-    emit(agreed, output, names=[key], table=lambda: f"{key}: {agreed.kept_by}")
+def run_now(session: Session, name: str, control: bool, output: str) -> None:
+    """Put a proof of each workload of a policy into the queue now, also of a point that was proven already."""
+    request = {"context": session.context(), "name": name, "control": control}
+    made = session.call("proof-policy.run", request, list[Entry])
+    lines = [f"{one.subject} from {one.point} is queued; see: lazarus policy queue" for one in made]
+    emit(made, output, names=[one.id for one in made], table=lambda: "\n".join(lines) or "no workload has its labels")
+
+
+@policy.command("queue")
+@output_option
+@click.pass_obj
+def queue(session: Session, output: str) -> None:
+    """Show the queue of proofs: what runs, what waits and for what, what ended or was left out and why."""
+    found = session.call("proof.queue", {"context": session.context()}, QueueRow)
+    header = ["PROOF", "POLICY", "WORKLOAD", "POINT", "STATE", "SINCE", "WHY"]
+    now = datetime.now(UTC)
+    rows = [_line(one, now) for one in found.entries]
+    emit(found, output, names=[one.id for one in found.entries], table=lambda: grid(header, rows))
+
+
+def _line(one: Entry, now: datetime) -> tuple[str, ...]:
+    from lazarus_tui.model.clock import parse_rfc3339
+
+    since = one.ended or one.begun or one.queued
+    state = f"control {one.state}" if one.control else str(one.state)
+    said = str(one.verdict) if one.state is State.DONE else state
+    words = one.words or one.waiting or one.why
+    age = human(now - parse_rfc3339(since))
+    return (one.operation[:8] or "-", one.policy or "-", str(one.subject), one.point, said, age, words)

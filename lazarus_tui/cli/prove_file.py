@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lazarus_tui.cli.policy_file import understood
 from lazarus_tui.cli.session import Refused, Session, say
 from lazarus_tui.link.protocol import Fault
 from lazarus_tui.model.proof_policies import ProofPolicy
@@ -11,19 +12,12 @@ from lazarus_tui.model.proof_policies import ProofPolicy
 if TYPE_CHECKING:
     from lazarus_tui.prove.policies import ProofWish
 
-# One byte more than a file may have, so that too long a one is known as one.
-MOST = 256 * 1024 + 1
-
 
 def meaning(text: bytes) -> ProofPolicy | ProofWish:
     """What a file means; raises ``Refused``."""
-    from lazarus_tui.model.plan import PlanRefused
     from lazarus_tui.prove.policies import read
 
-    try:
-        return read(text)
-    except PlanRefused as error:
-        raise Refused(Fault(error.code, error.what, error.where, error.hint)) from None
+    return understood(read, text)
 
 
 def wanted(session: Session, text: bytes) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def wait(session: Session, /, output: str, timeout: str, **given: Any) -> int:
 
     until = time.monotonic() + _duration(timeout, "--timeout").total_seconds()
     told: str | None = None
-    while (found := _asked(session, given)).code == UNKNOWN and time.monotonic() < until:
+    while (found := _asked_again(session, given)).code == UNKNOWN and time.monotonic() < until:
         if found.operation != told:
             say(clean(f"waiting: {found.words}", LINE_LIMIT))
         told = found.operation
@@ -83,7 +83,32 @@ def wait(session: Session, /, output: str, timeout: str, **given: Any) -> int:
     return found.code
 
 
+def _asked_again(session: Session, given: dict[str, Any]) -> Gated:
+    """As ``_asked``; an engine that went away is started again with the next question."""
+    from lazarus_tui.link.client import LinkLost
+    from lazarus_tui.posture.gating import nothing
+
+    session.refresh()
+    try:
+        return _asked(session, given)
+    except LinkLost as lost:
+        session.refresh(link=True)
+        return nothing(f"the engine went away: {lost}")
+
+
 def _asked(session: Session, given: dict[str, Any]) -> Gated:
+    """The answer; what cannot be seen now opens no gate. Raises ``Refused`` for what is not meant."""
+    from lazarus_tui.posture.gating import nothing
+
+    try:
+        return _answer(session, given)
+    except Refused as error:
+        if error.fault.code != "unreachable":
+            raise
+        return nothing(f"it is not seen now: {error.fault.what}")
+
+
+def _answer(session: Session, given: dict[str, Any]) -> Gated:
     from lazarus_tui.posture.gating import gate as gated
     from lazarus_tui.posture.gating import gate_policy, nothing
     from lazarus_tui.posture.latest import passed_over
@@ -119,7 +144,7 @@ def _asked(session: Session, given: dict[str, Any]) -> Gated:
         found = gated(views, namespace, rest, point, latest=latest, within=within, now=now, require=rungs, usual=usual)
     if not latest or given["source"] not in (None, VELERO):
         return found
-    over = passed_over(session.records("overview").values(), namespace, rest, point)
+    over = passed_over(session.records("overview", fresh=True).values(), namespace, rest, point)
     return replace(found, passed_over=over)
 
 
@@ -145,11 +170,12 @@ def _point(
         return _backup(session, wanted), f"there is no backup {wanted} now"
     if source != VELERO and not workload:
         raise Refused(Fault("usage", "a snapshot set is of a StatefulSet", "--workload", "NAMESPACE/StatefulSet/NAME"))
-    rows: list[WorkloadRow] = list(session.records("overview").values())
+    rows: list[WorkloadRow] = list(session.records("overview", fresh=True).values())
     what = f"{namespace}/{workload}" if workload else namespace
     if source == VELERO:
         return latest.of_backups(rows, namespace, workload), f"there is no usable backup of {what} now"
-    found = sets(session.records("snapshots").values(), session.records("snapshot-contents").values())
+    contents = session.records("snapshot-contents", fresh=True)
+    found = sets(session.records("snapshots", fresh=True).values(), contents.values())
     if wanted != LATEST:
         found = [one for one in found if one.id == wanted]
     return latest.of_sets(found, rows, namespace, workload), f"there is no usable snapshot set of {what} now"
@@ -157,7 +183,8 @@ def _point(
 
 def _backup(session: Session, name: str) -> PointView | None:
     """One by its name; whether it can be used is what its proof says."""
-    found = next((one for one in session.records("backups").values() if one.metadata.name == name), None)
+    every = session.records("backups", fresh=True).values()
+    found = next((one for one in every if one.metadata.name == name), None)
     if found is None:
         return None
     return PointView(name=name, kind=VELERO, start=moment(found.status.start_timestamp or ""), usable=None)

@@ -15,15 +15,16 @@ import click
 import msgspec
 
 from lazarus_tui.cli.output import emit, grid, output_option
-from lazarus_tui.cli.prove_file import MOST, wanted
+from lazarus_tui.cli.policy_file import MOST
+from lazarus_tui.cli.prove_file import wanted
 from lazarus_tui.cli.prove_options import asking, chosen, subject
 from lazarus_tui.cli.prove_report import junit, proof_text
 from lazarus_tui.cli.running import follow
-from lazarus_tui.cli.session import Refused, Session, say
+from lazarus_tui.cli.session import Refused, Session, say, say_error
 from lazarus_tui.link.protocol import Fault
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.plan import Plan
-from lazarus_tui.model.proofs import KIND, RUNGS, UNKEPT, ProofView, record_of, unknown_rungs, view
+from lazarus_tui.model.proofs import KIND, REQUIRED, RUNGS, UNKEPT, ProofView, record_of, unknown_rungs, view
 from lazarus_tui.model.verdict import Verdict
 
 # Engines that may be lost under one proof before the command gives up.
@@ -49,10 +50,25 @@ def run(session: Session, /, backup_first: bool, junit_file: str | None, output:
 
     Progress goes to stderr, the outcome to stdout. Nothing outside the quarantine is changed, so nothing is asked.
     """
+    if backup_first and (given["point"] or given["file"] or given["source"] not in (None, "velero")):
+        what = "it proves the backup that is taken now, so no other point can be asked for"
+        raise Refused(Fault("usage", what, "--backup-first", "leave out --point, --source and -f, or --backup-first"))
     params = _params(session, given)
+    if junit_file:
+        _clear(Path(junit_file))
     if backup_first:
         params["point"] = _backed_up(session, str(params["namespace"]))
     return prove(session, params, junit_file, output)
+
+
+def _clear(report: Path) -> None:
+    """Known before the proof: that it can be written; and that of an earlier run does not stand there if this one is
+    killed. Raises ``Refused``."""
+    try:
+        report.write_bytes(b"")
+    except OSError as error:
+        what = f"the report cannot be written: {error.strerror or error}"
+        raise Refused(Fault("refused", what, str(report), "name a file in a folder that is there and yours")) from None
 
 
 def prove(session: Session, params: dict[str, Any], junit_file: str | None = None, output: str = "table") -> int:
@@ -65,9 +81,14 @@ def prove(session: Session, params: dict[str, Any], junit_file: str | None = Non
     started = session.call("operation.start", consent, Operation)
     _tell(f"{started.title}, in {plan.target} (operation {started.id})")
     ended = _followed(session, started.id)
-    if junit_file:
-        Path(junit_file).write_text(junit(ended), encoding="utf-8")
     _print(ended, output)
+    if junit_file:
+        try:
+            Path(junit_file).write_text(junit(ended), encoding="utf-8")
+        except OSError as error:
+            say_error(f"the report was not written: {error.strerror or error} ({junit_file})")
+            say_error(f"next: lazarus prove show {ended.id[:8]} -o junit")
+            return code(ended) or 1
     return code(ended)
 
 
@@ -103,6 +124,9 @@ def _chosen(given: dict[str, Any]) -> dict[str, Any]:
     if unknown := unknown_rungs(rungs):
         hint = f"PASSED, or any of {', '.join(RUNGS[:-1])}"
         raise Refused(Fault("usage", f"there is no rung {', '.join(unknown)}", "--require", hint))
+    if len(rungs) < len(names):  # PASSED beside others: those come on top of the usual ones
+        more = [name for name in dict.fromkeys(rungs) if name not in REQUIRED]
+        rungs = [*REQUIRED, *more] if more else []
     found = {**chosen(given), "require": rungs or None, "control": given["control"], "keep_minutes": given["keep"]}
     return {key: value for key, value in found.items() if value}
 

@@ -25,7 +25,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "operation": ("operation", "operation", "List operations, show one, close a parked one."),
     "overview": ("overview", "overview", "What would be lost now, per workload."),
     "park": ("operation", "park", "Stop an operation at its next safe step."),
-    "policy": ("prove_policy", "policy", "Proofs by themselves: policies, how they stand, their queue."),
+    "policy": ("policy", "policy", "Proofs by themselves: policies, how they stand, their queue."),
     "prove": ("prove", "prove", "Restore a point in quarantine, check it, judge it."),
     "rehearse": ("rehearse", "rehearse", "Lose the sandbox's shop, bring it back, measure."),
     "release": ("snapshot", "release", "Delete the old volumes that a restore in place kept."),

@@ -97,8 +97,17 @@ class Session:
             raise Refused(Fault("unreachable", what, row.server, row.hint or "lazarus doctor says what is wrong"))
         return name
 
-    def records(self, name: str) -> dict[str, Any]:
-        """Every record of topic ``name`` for this context by key, once the first list is complete."""
+    def refresh(self, *, link: bool = False) -> None:
+        """With the next question ask anew how the context answers; ``link``: of another engine, this one is gone."""
+        self._context = None
+        if link:
+            self._client = None
+
+    def records(self, name: str, *, fresh: bool = False) -> dict[str, Any]:
+        """Every record of topic ``name`` for this context by key, once the first list is complete.
+
+        ``fresh``: what is not all seen now is refused; else it is said on stderr.
+        """
         import msgspec
 
         from lazarus_tui.link.protocol import PullResult
@@ -117,7 +126,7 @@ class Session:
                 held.update(zip(update.keys, map(bytes, update.upserts), strict=True))
                 for key in update.removed:
                     held.pop(key, None)
-                if update.state == "failed":
+                if update.state == "failed" or (fresh and update.state == "stale"):
                     what = update.reason or f"{name} cannot be listed"
                     raise Refused(Fault("unreachable", what, topic, update.hint))
                 if update.state == "stale":

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from lazarus_tui.cli import policy
+from lazarus_tui.cli import snapshot_policy
 from lazarus_tui.cli.hooks import hook_options, hook_params
 from lazarus_tui.cli.output import emit, grid, output_option
 from lazarus_tui.cli.running import OperationOptions, operation_options, run
@@ -25,9 +25,9 @@ def snapshot() -> None:
     """Snapshot sets: all volumes of all replicas of a StatefulSet, under one id."""
 
 
-snapshot.add_command(policy.apply)
-snapshot.add_command(policy.check)
-snapshot.add_command(policy.policy)
+snapshot.add_command(snapshot_policy.apply)
+snapshot.add_command(snapshot_policy.check)
+snapshot.add_command(snapshot_policy.policy)
 
 
 def split_workload(text: str) -> tuple[str, str]:

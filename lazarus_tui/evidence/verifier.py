@@ -222,7 +222,7 @@ class Bundle:
         if head and head not in hashes.values():
             raise Wrong(f"the chain does not have the record with the hash {plain(head)}")
         self.records({row["id"]: row for row in rows})
-        self.report.said.append(f"chain: {len(rows)} records, head {previous}")
+        self.report.said.append(f"chain: {len(rows)} record{'' if len(rows) == 1 else 's'}, head {previous}")
 
     def records(self, rows: dict[str, dict[str, Any]]) -> None:
         there, said = [name[8:-5] for name in self.own], self.manifest.get("records")
@@ -257,7 +257,7 @@ def verify(folder: str, signers: bytes | None = None, head: str = "") -> Report:
 def lines(report: Report, allow_unsigned: bool = False) -> list[str]:
     """The report for a person, the verdict last."""
     found = list(report.said)
-    found += [f"signed by {key}: {count} files" for key, count in sorted(report.keys.items())]
+    found += [f"signed by {key}: {count} file{'' if count == 1 else 's'}" for key, count in sorted(report.keys.items())]
     found += [f"CHANGED: {text}" for text in report.wrong]
     found += [f"unsigned: {text}" for text in report.unsigned]
     found += [f"not checked: {text}" for text in report.unchecked]
@@ -276,12 +276,14 @@ def main(words: list[str] | None = None) -> int:
     here = os.path.dirname(os.path.abspath(__file__))
     parser.add_argument("folder", nargs="?", default=here, help="the bundle (default: the folder of this file)")
     parser.add_argument("--signers", help="an allowed_signers file that did not come with the bundle")
-    parser.add_argument("--head", default="", help="sha256 of a record that the chain must have")
+    parser.add_argument("--head", help="sha256 of a record that the chain must have")
     parser.add_argument("--allow-unsigned", action="store_true", help="0 instead of 4 when something is not signed")
     signers = None
     try:
         wanted = parser.parse_args(words)
-        if wanted.signers:
+        if wanted.head == "":
+            parser.error("--head is empty: name the sha256 that the chain must have, or leave it out")
+        if wanted.signers is not None:
             with open(wanted.signers, "rb") as file:
                 signers = file.read()
     except SystemExit as ended:
@@ -289,7 +291,7 @@ def main(words: list[str] | None = None) -> int:
     except OSError as error:
         sys.stderr.write(f"{error.filename}: {error.strerror}\n")
         return USAGE
-    report = verify(wanted.folder, signers, wanted.head)
+    report = verify(wanted.folder, signers, wanted.head or "")
     sys.stdout.write("\n".join(lines(report, wanted.allow_unsigned)) + "\n")
     return report.code(wanted.allow_unsigned)
 

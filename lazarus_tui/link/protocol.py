@@ -89,6 +89,10 @@ EXIT_CODES = {
     "inconclusive": 4,
     "refused": 5,
     "blocked": 5,
+    "nothing": 5,  # to be done: what is asked for is so already
+    "consent": 5,
+    "right": 5,
+    "elsewhere": 5,  # another engine does it
     "not-found": 5,
     "read-only": 5,
     "unreachable": 4,

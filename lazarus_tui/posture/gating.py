@@ -130,10 +130,15 @@ def _aged(age: timedelta, within: timedelta) -> str:
 
 
 def gate_policy(row: ProofPolicyRow, *, within: timedelta, now: datetime) -> Gated:
-    """Every workload of a policy has to stand green by a proof that is new enough; the worst of them decides."""
+    """Every workload of a policy has to stand green by a proof that is new enough; the worst of them decides. Of one
+    that is kept from looking nobody knows whether there is a newer point."""
     if not row.standings:
         return Gated(code=UNKNOWN, verdict=Verdict.NOT_TESTED, words="it has proven nothing yet")
-    return max((_stands(one, within, now) for one in row.standings), key=lambda one: (one.code == RED, one.code))
+    worst = max((_stands(one, within, now) for one in row.standings), key=lambda one: (one.code == RED, one.code))
+    if worst.code == OPEN and row.trouble:
+        words = f"whether there is a newer point is not known: {row.trouble}"
+        return msgspec.structs.replace(worst, code=UNKNOWN, verdict=Verdict.NOT_TESTED, words=words)
+    return worst
 
 
 def _stands(one: Standing, within: timedelta, now: datetime) -> Gated:

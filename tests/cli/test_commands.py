@@ -1,4 +1,6 @@
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -8,7 +10,7 @@ import yaml
 from lazarus_tui.cli.main import console_session, hoist
 from lazarus_tui.cli.root import VERBS, root
 from lazarus_tui.link.client import LinkFault
-from lazarus_tui.link.protocol import Fault
+from lazarus_tui.link.protocol import EXIT_CODES, Fault
 from lazarus_tui.model.objects import Backup, BackupStatus, Meta
 from lazarus_tui.model.operation import Operation, OpState, StepState, StepView
 from lazarus_tui.model.plan import Danger, Effect, Plan
@@ -118,7 +120,30 @@ def test_the_exit_code_is_the_operations_own(lazarus: Any, code: int) -> None:
     assert result.exit_code == code
 
 
-@pytest.mark.parametrize(("code", "expected"), [("refused", 5), ("read-only", 5), ("unexpected", 1), ("failed", 2)])
+# Codes of faults: as keyword of what is raised, or first in a Fault.
+RAISED = re.compile(r'Refused\((?:[^()]|\([^()]*\))*?code="([a-z-]+)"|\bFault\(\s*"([a-z-]+)"')
+
+
+def test_every_code_that_is_raised_has_an_exit_code() -> None:
+    found = {
+        next(filter(None, codes))
+        for file in (Path(__file__).parents[2] / "lazarus_tui").rglob("*.py")
+        if "sandbox" not in file.parts  # its faults are others
+        for codes in RAISED.findall(file.read_text(encoding="utf-8"))
+    }
+    assert {"usage", "not-found", "nothing", "elsewhere", "right", "unreachable"} <= found, (
+        "they are looked for rightly"
+    )
+    assert found <= EXIT_CODES.keys()
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("refused", 5), ("read-only", 5), ("nothing", 5), ("consent", 5), ("right", 5), ("elsewhere", 5),
+        ("unreachable", 4), ("unexpected", 1), ("failed", 2),
+    ],
+)  # fmt: skip
 def test_faults_map_to_exit_codes(lazarus: Any, code: str, expected: int) -> None:
     fault = LinkFault(Fault(code, "the engine says no", "here", "do that"))
     result, _ = lazarus({"plan.make": fault}, "schedule", "run", "hourly")

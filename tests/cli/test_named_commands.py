@@ -19,7 +19,8 @@ def test_every_command_that_a_text_names_is_there() -> None:
     groups = {verb: found for verb in VERBS if isinstance(found := root.get_command(context, verb), click.Group)}
     there = {(verb, name) for verb, group in groups.items() for name in group.list_commands(context)}
     named: dict[tuple[str, str], str] = {}
-    for file in (one for top in ("lazarus_tui", "screens", "widgets") for one in (HERE / top).rglob("*.py")):
+    tops = {"lazarus_tui": "*.py", "screens": "*.py", "widgets": "*.py", "deploy": "*.yaml"}
+    for file in (one for top, name in tops.items() for one in (HERE / top).rglob(name)):
         for verb, words in COMMAND.findall(file.read_text(encoding="utf-8")):
             named.update({(verb, word): file.name for word in words.split("|") if verb in groups})
     assert len(named) > 20, "they are looked for where they are"

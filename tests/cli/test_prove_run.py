@@ -18,6 +18,7 @@ from lazarus_tui.cli.session import Refused, Session
 from lazarus_tui.link.client import LinkLost
 from lazarus_tui.model.operation import CheckResult, Figures, Operation, OpState, Phase
 from lazarus_tui.model.plan import Danger, Plan
+from lazarus_tui.model.proofs import REQUIRED
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.prove.proof.verdict import judge
 from tests.prove.proof.facts import check, ended, evidence
@@ -237,7 +238,8 @@ def test_what_is_asked_for_is_the_plans(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert desk.asked[0] == (
         "plan.make",
         {"kind": "prove.run", "context": "c", "params": {
-            "namespace": "shop", "workload": "StatefulSet/orders", "point": "nightly", "require": ["data right"],
+            "namespace": "shop", "workload": "StatefulSet/orders", "point": "nightly",
+            "require": [*REQUIRED, "data right"],
             "control": "flip", "keep_minutes": 5.0, "network": {"dns": True},
         }},
     )  # fmt: skip
@@ -263,6 +265,64 @@ def test_what_is_not_meant_is_a_usage_error_before_anything_is_asked(
     found = run(desk, *words)
     assert isinstance(found.exception, Refused)
     assert found.exception.fault.code == "usage"
+    assert desk.asked == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "required"),
+    [
+        ("PASSED", None), ("passed,exists", None), ("exists,healthy", ["exists", "healthy"]),
+        ("data right,PASSED", [*REQUIRED, "data right"]),
+    ],
+)  # fmt: skip
+def test_passed_is_never_less_than_the_usual_rungs(
+    monkeypatch: pytest.MonkeyPatch, asked: str, required: list[str] | None
+) -> None:
+    desk = Desk().prepare(operation(), monkeypatch)
+    run(desk, "--workload", "shop", "--require", asked)
+    assert desk.asked[0][1]["params"].get("require") == required
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_anything_is_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    desk, report = Desk().prepare(operation(), monkeypatch), tmp_path / "nowhere" / "j.xml"
+    found = run(desk, "--workload", "shop", "--junit", str(report))
+    assert isinstance(found.exception, Refused)
+    assert (found.exception.fault.code, found.exception.fault.where) == ("refused", str(report))
+    assert desk.asked == []
+
+
+def test_no_report_of_an_earlier_run_stays_when_a_proof_does_not_end(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    desk, report = Desk().prepare(operation(), monkeypatch, lose=9), tmp_path / "j.xml"
+    report.write_text("<testsuites tests='1' failures='0'/>")
+    assert isinstance(run(desk, "--workload", "shop", "--junit", str(report)).exception, LinkLost)
+    assert report.read_text() == ""
+
+
+@pytest.mark.parametrize(("facts", "code"), [({}, 1), ({"prove__flipped": "it is Failed now"}, 2)])
+def test_a_report_that_could_not_be_written_at_the_end_takes_no_verdict_away(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any, facts: dict[str, Any], code: int
+) -> None:
+    desk, report = Desk().prepare(operation(**facts), monkeypatch), tmp_path / "j.xml"
+    monkeypatch.setattr(prove_run, "follow", lambda session, op: (report.unlink(), report.mkdir(), desk.done)[2])
+    found = run(desk, "--workload", "shop", "--junit", str(report))
+    assert found.return_value == code
+    assert desk.done.verdict in found.stdout
+    assert "the report was not written: Is a directory" in found.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("--point", "b"), ("--source", "snapshots"), ("-f", "pyproject.toml")], ids=["point", "source", "file"]
+)
+def test_a_backup_that_is_taken_first_is_the_point(monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]) -> None:
+    desk = Desk().prepare(operation(), monkeypatch)
+    given = () if words[0] == "-f" else ("--workload", "shop")
+    found = run(desk, *given, "--backup-first", *words)
+    assert isinstance(found.exception, Refused)
+    assert (found.exception.fault.code, found.exception.fault.where) == ("usage", "--backup-first")
     assert desk.asked == []
 
 

@@ -254,3 +254,12 @@ def stands(name: str, hours: float = 1.0, **fields: Any) -> Standing:
 )
 def test_of_a_policy_every_workload_has_to_stand_green(standings: tuple[Standing, ...], code: int) -> None:
     assert gate_policy(row(*standings), within=DAY, now=NOW).code == code
+
+
+def test_a_policy_that_is_kept_from_looking_opens_nothing_and_stays_red() -> None:
+    why = "whether a backup completed is not known: backups.velero.io is forbidden"
+    held_up = msgspec.structs.replace(row(stands("a")), trouble=why)
+    found = gate_policy(held_up, within=DAY, now=NOW)
+    assert (found.code, found.verdict, why in found.words) == (4, Verdict.NOT_TESTED, True)
+    red = msgspec.structs.replace(held_up, standings=(stands("a", verdict=Verdict.FAILED, green=False),))
+    assert gate_policy(red, within=DAY, now=NOW).code == 2
