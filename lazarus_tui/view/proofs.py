@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import cached_property
+from itertools import islice
 from typing import Any
 
-from lazarus_tui.model.clock import parse_rfc3339
 from lazarus_tui.model.proofs import About, Ladder, ProofRecord, ProofView, Reached, Target
 from lazarus_tui.model.topics import WorkloadRow
 from lazarus_tui.model.verdict import Verdict
@@ -21,6 +22,7 @@ from lazarus_tui.view.text import Span, Tone, muted, span
 
 # How many of the last verdicts stand in a row.
 _LAST = 5
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 COLUMNS = (
     Column("workload", "WORKLOAD", 0, 12, 44, key="N"),
@@ -67,6 +69,14 @@ class Run:
             return Verdict.NOT_TESTED if self.open else self.view.verdict
         return record.verdict if record.control or self.ladder is None else record.verdict_of(self.ladder)
 
+    @property
+    def alone(self) -> bool:
+        """Whether it was about this workload and no other one."""
+        record, own = self.record, self.ladder
+        if record is None or own is None:
+            return False
+        return len(record.ladders) == 1 or own.workload == f"{record.namespace}/{record.workload}"
+
     def target(self, name: str) -> Target | None:
         return self.record.target(name) if self.record and not self.about.control else None
 
@@ -79,9 +89,12 @@ class Run:
         return None if self.about.control else self.view.rpa_seconds
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Proven:
-    """A row. ``workload``: ``Kind/name``, "" for a namespace as a whole. All runs newest first."""
+    """A row. ``workload``: ``Kind/name``, "" for a namespace as a whole. All runs newest first.
+
+    It is made anew with every news, so what follows from its runs, of which there may be a thousand, is found once.
+    """
 
     namespace: str
     workload: str
@@ -92,34 +105,42 @@ class Proven:
     def key(self) -> str:
         return f"{self.namespace}/{self.workload}" if self.workload else self.namespace
 
-    @property
+    @cached_property
     def last(self) -> Run | None:
         """The newest judged proof of the newest point that was proven: an older point that passed or failed since does
         not hide how the newest one stands."""
         judged = (run for run in self.runs if run.counts and not run.about.control)
         return max(judged, key=_point_of, default=None)
 
-    @property
+    @cached_property
     def control(self) -> Run | None:
-        """The newest control that was judged."""
-        return next((run for run in self.runs if run.counts and run.about.control), None)
+        """The control that counts: the newest that was judged, but one that was not noticed stands until its own kind
+        is."""
+        return self._unnoticed or next((run for run in self.runs if run.counts and run.about.control), None)
 
     @property
     def unnoticed(self) -> bool:
-        """Whether the newest control of a kind that came to something was not noticed: then no green of its checks
-        counts."""
-        newest: dict[str, Verdict] = {}
-        for run in self.runs:
-            if run.counts and run.about.control and run.verdict in (Verdict.PASSED, Verdict.FAILED):
-                newest.setdefault(run.about.control, run.verdict)
-        return Verdict.FAILED in newest.values()
+        """Whether a control that was not noticed stands: then no green of its checks counts."""
+        return self._unnoticed is not None
 
-    @property
+    @cached_property
+    def _unnoticed(self) -> Run | None:
+        """Of the controls that came to something and were not noticed the newest; of each kind the last one counts.
+        That of the workload alone is not made good by one of several, of which another one may have been noticed."""
+        last: dict[tuple[str, bool], Run] = {}
+        tried = [run for run in self.runs if run.counts and run.about.control and run.verdict in _SAID]
+        for run in sorted(tried, key=_ended):
+            last[run.about.control, run.alone] = run
+            if run.alone and run.verdict is Verdict.PASSED:
+                last.pop((run.about.control, False), None)
+        return max((run for run in last.values() if run.verdict is Verdict.FAILED), key=_ended, default=None)
+
+    @cached_property
     def elsewhere(self) -> bool:
         """Whether it was proven, but in another cluster, or in one that was not recorded."""
         return self.last is None and any(run.record is not None and not run.about.control for run in self.runs)
 
-    @property
+    @cached_property
     def open(self) -> Run | None:
         return next((run for run in self.runs if run.open), None)
 
@@ -128,10 +149,18 @@ class Proven:
         return f"{self.namespace}/{self.workload.rpartition('/')[2]}" if self.workload else self.namespace
 
 
+# What a control comes to when the copy could be broken.
+_SAID = (Verdict.PASSED, Verdict.FAILED)
+
+
+def _ended(run: Run) -> str:
+    return run.view.ended
+
+
 def _point_of(run: Run) -> datetime:
     """When its point began; where that was not recorded, it began before the proof did."""
     begun = run.record.point_start if run.record is not None else ""
-    return parse_rfc3339(begun or run.view.started)
+    return times.moment(begun) or times.moment(run.view.started) or _LONG_AGO
 
 
 def runs_of(found: ProofView) -> list[tuple[str, Run]]:
@@ -218,7 +247,7 @@ def control(found: Proven, now: datetime) -> Span:
 
 def last_verdicts(found: Proven) -> Span:
     """Glyphs of the last proofs, the newest on the right."""
-    judged = [run for run in found.runs if run.counts and not run.about.control][:_LAST]
+    judged = list(islice((run for run in found.runs if run.counts and not run.about.control), _LAST))
     marks = "".join(status.verdict(run.verdict).text[0] for run in reversed(judged))
     return span(marks or "-", Tone.PLAIN if judged else Tone.MUTED)
 

@@ -18,7 +18,7 @@ from tests.view.payloads import PAYLOADS
 TEXTS = [text.encode("utf-8", "replace").decode() for text in PAYLOADS]
 GROUPS = [TEXTS[at::4] for at in range(4)]
 # Facts a program decides by; everything else in a record may be anybody's text.
-KEPT = {"verdict", "lastVerdict", "proven", "state", "danger", "last_verdict", "kind", "digest", "result"}
+KEPT = {"verdict", "lastVerdict", "proven", "state", "danger", "last_verdict", "kind", "digest", "result", "control"}
 
 
 def spoil(value: Any, texts: list[str], key: str = "") -> Any:

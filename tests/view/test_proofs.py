@@ -10,6 +10,7 @@ import pytest
 from lazarus_tui.model.operation import OpState, Phase, StepState
 from lazarus_tui.model.proofs import RUNGS, Trouble, located
 from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.posture.proofs import proofs_of
 from lazarus_tui.view import (
     actions,
     ladder,
@@ -98,6 +99,24 @@ def test_a_control_that_nobody_noticed_is_worth_a_look_and_said():
     assert proofs.proof(gathered(green, missed, noticed)[world.ORDERS], worlds.NOW).tone is Tone.GOOD
     shown = "\n".join(map(plain, proof_card.card(found, worlds.NOW, 100, 30)))
     assert f"✗ negative control 2h00m ago: {words}" in shown
+
+
+@pytest.mark.parametrize("noticed", [{"control": "flip"}, {"control": "withhold", "together": True}])
+def test_a_control_that_nobody_noticed_stands_until_one_of_its_kind_and_of_this_workload_alone_is(noticed):
+    both = (world.ladder(world.ORDERS, 6), world.ladder("shop/Deployment/web", 5))
+    green = world.proof("aa" * 8, 0.5)
+    words = "the copy was broken (withhold: …), and no check noticed"
+    missed = world.proof("bb" * 8, 5.0, control="withhold", verdict=Verdict.FAILED, words=words)
+    later = world.proof("cc" * 8, 1.0, *(both if noticed.get("together") else ()), control=noticed["control"])
+    found = gathered(green, missed, later)[world.ORDERS]
+    assert (cells(found)["proof"], cells(found)["control"]) == ("▲ INCONCLUSIVE 30m", "✗ 5h")
+    assert proofs.worth_a_look(found)
+    assert words in "\n".join(map(plain, proof_card.card(found, worlds.NOW, 100, 30)))
+    views = world.views(green, missed, later).values()
+    (told,) = [one for one in proofs_of(views) if one.about("shop", "StatefulSet/orders")]
+    assert told.verdict is Verdict.INCONCLUSIVE, "the Overview says the same"
+    alone = world.proof("dd" * 8, 0.2, control="withhold")
+    assert not gathered(green, missed, later, alone)[world.ORDERS].unnoticed
 
 
 def test_what_can_never_be_green_is_not_green_for_any_of_its_workloads():
