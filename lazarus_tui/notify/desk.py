@@ -13,10 +13,10 @@ from lazarus_tui.config import SinkSettings
 from lazarus_tui.journal import Event, Journal, JournalError
 from lazarus_tui.model.clock import Clock, parse_rfc3339
 from lazarus_tui.model.proofs import ProofView
-from lazarus_tui.notify import reading
+from lazarus_tui.notify import formerly, reading
 from lazarus_tui.notify.answering import answers
 from lazarus_tui.notify.courier import Courier
-from lazarus_tui.notify.notice import Action, Notice
+from lazarus_tui.notify.notice import Action, Notice, notice_id
 from lazarus_tui.notify.outbox import EXPIRES, Outbox, Parcel
 from lazarus_tui.notify.outgoing import Answer, Outcome
 
@@ -109,9 +109,32 @@ class Desk:
     async def _queue(self, notices: Sequence[Notice], upto: int) -> None:
         """As one transaction: after a crash all of an event are there, or it is read again."""
         found = [self._addressed(notice) for notice in notices]
+        for notice in notices:
+            found += await self._formerly(notice)
         await self.outbox.queue(found, upto)
         for sink in {name for _, sinks in found for name in sinks}:
             self._mail[sink].set()
+
+    async def _formerly(self, good: Notice) -> list[tuple[Notice, Collection[str]]]:
+        """The ends of what an older Lazarus told under other keys, where ``good`` answers all of that."""
+        found: list[tuple[Notice, Collection[str]]] = []
+        for key in formerly.keys(good):
+            stands = self.outbox.standing.get(key)
+            if stands is None or not formerly.answered(good, await self._told_today(key)):
+                continue
+            more = {"id": notice_id(good.id, key), "key": key, "severity": stands.told.severity}
+            notice = msgspec.structs.replace(good, incident=stands.told.incident, **more)
+            found.append((notice, stands.sinks & self.sinks.keys()))
+        return found
+
+    async def _told_today(self, key: str) -> list[Notice]:
+        """What was told under a key and is not ended, as it would be told now; where that is not known, as it was."""
+        found: list[Notice] = []
+        for told in await self.outbox.alarms(key):
+            events = await self._journal.events(told.operation, reading.ENDED) if told.operation else []
+            again = [one for event in events[-1:] for one in await self._found(event)]
+            found += [one for one in again if one.key.startswith(formerly.PREFIXES)] or [told]
+        return found
 
     async def _source(self, event: Event) -> reading.Source:
         found = await self._journal.find(event.op) if event.op else []
@@ -124,13 +147,16 @@ class Desk:
 
     def _addressed(self, notice: Notice) -> tuple[Notice, Collection[str]]:
         """Who is told: by the sinks' settings; of what follows on something told, those who were told of it."""
+        stands = self.outbox.standing.get(notice.key)
         if notice.action is Action.TRIGGER:
             old = self._clock.now() - parse_rfc3339(notice.at) > EXPIRES
+            incident = stands.told.incident if stands is not None else notice.id
+            notice = msgspec.structs.replace(notice, incident=incident)
             return notice, () if old else {name for name, sink in self.sinks.items() if wants(sink, notice)}
-        stands = self.outbox.standing.get(notice.key)
         if stands is None or (notice.action is Action.RESOLVE and not answers(notice, stands.told)):
             return notice, ()
-        return msgspec.structs.replace(notice, severity=stands.told.severity), stands.sinks & self.sinks.keys()
+        told = {"severity": stands.told.severity, "incident": stands.told.incident}
+        return msgspec.structs.replace(notice, **told), stands.sinks & self.sinks.keys()
 
     # --- sending
 
@@ -194,6 +220,7 @@ class Desk:
         stands = self.outbox.standing.get(notice.key)
         waiting = {one.sink for one in self.outbox.waiting if one.notice.key == notice.key}
         told = (stands.sinks if stands else set()) - waiting
+        notice = msgspec.structs.replace(notice, incident=stands.told.incident) if stands else notice
         sinks = [sink for sink in self.sinks.values() if sink.name in told and sink.kind == "webhook"]
         await asyncio.gather(*(self._courier.send(sink, notice) for sink in sinks))
 

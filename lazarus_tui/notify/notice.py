@@ -58,7 +58,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     ``subject``: the workload, policy or target; ``commands``: what to type next. Names alone, never data or secrets.
     ``id`` is the same on every sending. ``at`` is RFC 3339: when it happened. Of a proof: its ``point``, when that
     began (``point_at``, RFC 3339, "" if not known), the ``rungs`` it has shown, or owes when it did not pass, and the
-    hash of its policy as it was when it asked.
+    hash of its policy as it was when it asked. ``incident``: id of the notice that began what this one belongs to: it
+    keeps that apart from what another engine tells under the same key; "" where an older Lazarus began it.
     """
 
     id: str
@@ -78,6 +79,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     point_at: str = ""
     rungs: tuple[str, ...] = ()
     policy_hash: str = ""
+    incident: str = ""
 
 
 def notice_id(*parts: str) -> str:

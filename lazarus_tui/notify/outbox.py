@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -25,6 +26,9 @@ QUEUED, SENT, GIVEN_UP, READ = "notice.queued", "notice.sent", "notice.given-up"
 KINDS = (QUEUED, SENT, GIVEN_UP, READ)
 # Waiting at most; ended ones that are remembered for lists.
 MOST, REMEMBERED = 1000, 200
+# Notices whose ids are remembered beside those that wait: only what was read after the newest mark can come again after
+# a crash.
+KNOWN = 4 * MOST
 # After this long nobody is helped by hearing it.
 EXPIRES = timedelta(hours=24)
 WAITING, WAS_SENT, WAS_GIVEN_UP = "waiting", "sent", "given up"
@@ -67,7 +71,7 @@ class Outbox:
         self._journal, self._clock = journal, clock
         self._waiting: dict[tuple[str, str], Parcel] = {}  # by notice and sink, oldest first
         self._ended: deque[Parcel] = deque(maxlen=REMEMBERED)
-        self._known: set[str] = set()
+        self._known: dict[str, None] = {}  # ids, oldest first
         self._number = 0
         self.standing: dict[str, Standing] = {}
         self.upto: int | None = None  # how far the journal was read; None: never
@@ -87,7 +91,7 @@ class Outbox:
         return sorted((*self._ended, *self._waiting.values()), key=lambda one: one.number, reverse=True)
 
     def knows(self, notice: Notice) -> bool:
-        return notice.id in self._known
+        return notice.id in self._known or any(id == notice.id for id, _ in self._waiting)
 
     def next(self, sink: str) -> Parcel | None:
         """What goes to a sink next: of each key the oldest, of those that are due the worst, else the first to be."""
@@ -128,6 +132,15 @@ class Outbox:
         why = f"more than {MOST} were waiting"
         return [(GIVEN_UP, _named(one, why=why)) for one in ranked[: max(0, over)]]
 
+    async def alarms(self, key: str) -> list[Notice]:
+        """What was told of a key since that last ended, read from the journal."""
+        found: list[Notice] = []
+        for event in await self._journal.events_after(0, QUEUED):
+            if event.body["notice"]["key"] == key:
+                notice = msgspec.convert(event.body["notice"], Notice)
+                found = [] if notice.action is Action.RESOLVE else [*found, notice]
+        return [one for one in found if one.action is Action.TRIGGER]
+
     async def sent(self, parcel: Parcel) -> None:
         await self._append((SENT, _named(parcel, tries=parcel.tries)))
 
@@ -162,7 +175,9 @@ class Outbox:
     def _queued(self, at: str, body: Mapping[str, Any]) -> None:
         notice = msgspec.convert(body["notice"], Notice)
         sinks = [str(one) for one in body["sinks"]]
-        self._known.add(notice.id)
+        self._known[notice.id] = None
+        for old in list(islice(self._known, max(0, len(self._known) - KNOWN))):
+            del self._known[old]
         for sink in sinks:
             self._number += 1
             self._waiting[(notice.id, sink)] = Parcel(self._number, notice, sink, parse_rfc3339(at))

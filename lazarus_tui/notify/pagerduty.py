@@ -20,8 +20,8 @@ _BAD_KEY = "routing_key"
 
 def compose(notice: Notice, url: str, routing_key: str) -> Outgoing:
     body: dict[str, Any] = {
-        "routing_key": routing_key, "event_action": str(notice.action), "dedup_key": dedup_key(notice.key),
-        "client": "Lazarus",
+        "routing_key": routing_key, "event_action": str(notice.action), "client": "Lazarus",
+        "dedup_key": dedup_key(notice.key, notice.incident),
     }  # fmt: skip
     if notice.action is Action.TRIGGER:
         body["payload"] = {
@@ -39,9 +39,9 @@ def compose(notice: Notice, url: str, routing_key: str) -> Outgoing:
     return Outgoing(url or ADDRESS, msgspec.json.encode(body), {"content-type": "application/json"})
 
 
-def dedup_key(key: str) -> str:
-    """As it is, or cut with a digest of the whole: two long keys never become one."""
-    whole = f"lazarus/{key}"
+def dedup_key(key: str, incident: str = "") -> str:
+    """As it is, or cut with a digest of the whole: two long keys never become one, nor do two incidents."""
+    whole = f"lazarus/{key}/{incident}" if incident else f"lazarus/{key}"
     if len(whole) <= MAX_KEY:
         return whole
     return f"{whole[:200]}~{hashlib.sha256(whole.encode('utf-8', 'replace')).hexdigest()[:16]}"
