@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from lazarus_tui.model import clock
+from lazarus_tui.model import clock, durations
 from lazarus_tui.model.clock import parse_rfc3339, rfc3339
 from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.durations import human
@@ -32,6 +32,10 @@ _MOST_WORDS = 300  # characters of what Velero says about a failure
 _LEVEL = "latest"
 _OF_LABELS = "labels/"  # how the keys of selectors begin, which no schedule has to do with
 _PATTERN = frozenset("*?[{")  # what makes a pattern of a namespace's name
+# What Velero keeps a backup for where its Schedule does not say it (velero server --default-backup-ttl).
+_KEPT = timedelta(hours=720)
+# A backup begins after its Schedule noted that it made one; this much before is a clock that differs.
+_SLACK = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,8 @@ class Lack:
 @dataclass(frozen=True, slots=True)
 class Arrivals:
     """``expects``: what comes by when, in words; ``unknown``: of what that cannot be told, and why. ``coming``: keys of
-    what only a backup that still runs keeps from lacking; ``blind``: the schedules are not known."""
+    what only a backup that still runs keeps from lacking, or of which nothing is left to look at; ``blind``: the
+    schedules are not known."""
 
     lacks: tuple[Lack, ...] = ()
     expects: tuple[str, ...] = ()
@@ -125,6 +130,8 @@ def arrivals(
         found = _of_schedule(policy, one, line, since, now, rule)
         if line.running:
             coming |= _key(_of_schedule(policy, one, replace(line, running=""), since, now, rule))
+        if _gone(one, line, now):  # it came, and nobody can see any more whether it was good
+            coming |= {f"point/{one.metadata.name}", f"backup/{label_value(one.metadata.name)}"}
         if isinstance(found, str):
             (expects if found.startswith("by ") else unknown).append(found)
         else:
@@ -226,18 +233,39 @@ def _of_schedule(
     if cron is None or one.status.phase == "FailedValidation":
         why = "; ".join(one.status.validation_errors or ()) or f"{one.spec.schedule!r} is no cron line"
         return Lack(f"schedule/{name}", f"schedule {name} never runs: {redact(why)[:_MOST_WORDS]}")
-    made = "" if line.good else one.metadata.creation_timestamp  # made anew, it owes what it owed before
-    marks = (line.good, line.running, made, one.status.last_skipped)
+    gone = _gone(one, line, now)
+    said = f"the last one, of {gone[:16]}Z, was kept for {human(_kept(one))} and is gone" if gone else ""
+    made = "" if line.good or gone else one.metadata.creation_timestamp  # made anew, it owes what it owed before
+    marks = (line.good, line.running, gone, made, one.status.last_skipped)
     due = cron.next(max([since, *(parse_rfc3339(mark) for mark in marks if mark)]))
     if due is None:
         return Lack(f"schedule/{name}", f"schedule {name} never runs: {one.spec.schedule!r} never comes")
     until = due + timedelta(seconds=policy.late_seconds)
     if now <= until:
         paused = ", but it is paused" if one.spec.paused else ""
-        return f"by {until:%Y-%m-%d %H:%M} UTC a point of schedule {name}{paused}"
+        return f"by {until:%Y-%m-%d %H:%M} UTC a point of schedule {name}{paused}{said and f'; {said}'}"
     last = f"the newest is of {line.good[:16]}Z" if line.good else "there was none"
-    why = f"no new point came by schedule {name}{' (it is paused)' if one.spec.paused else ''}; {last}"
+    why = f"no new point came by schedule {name}{' (it is paused)' if one.spec.paused else ''}; {said or last}"
     return Lack(f"point/{name}", why, rfc3339(due))
+
+
+def _gone(one: Schedule, line: _Line, now: datetime) -> str:
+    """When the last backup of a schedule began, where that has expired and nothing is left of it; "" where that is
+    not so. A Schedule notes when it made its last backup, but not those that a person made from it."""
+    last, kept = _first(one.status.last_backup), _kept(one)
+    if not last or kept <= timedelta(0) or parse_rfc3339(last) + kept > now:
+        return ""
+    seen = (line.good, line.running, _began(line.failed) if line.failed is not None else "")
+    after = parse_rfc3339(last) - _SLACK
+    return "" if any(parse_rfc3339(mark) >= after for mark in seen if mark) else last
+
+
+def _kept(one: Schedule) -> timedelta:
+    """How long Velero keeps a backup of a schedule, from its begin; zero where that cannot be read."""
+    try:
+        return durations.parse(one.spec.template.ttl or "0") or _KEPT
+    except durations.DurationError:
+        return timedelta(0)
 
 
 def _no_such(policy: ProofPolicy, schedules: Iterable[Schedule], lines: dict[str, _Line]) -> list[Lack]:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from lazarus_tui.model.arrivals import arrivals, moment
+from lazarus_tui.model.arrivals import Arrivals, arrivals, moment
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.labels import SCHEDULE_LABEL
 from lazarus_tui.model.objects import Backup, BackupSpec, BackupStatus, Meta, Schedule, ScheduleSpec
@@ -103,3 +103,48 @@ def test_only_a_later_proof_makes_up_for_one_that_would_be_tried_again() -> None
     other = msgspec.structs.replace(entry("after", 9, Verdict.PASSED), subject=MAIL)
     assert not made_up_for(policy(), [one, other], one)
     assert not made_up_for(policy(), [one, entry("again", 9, Verdict.PASSED, first="one")], one)
+
+
+def kept(ttl: str, made: float, **fields: Any) -> Schedule:
+    """A nightly Schedule that made its last backup so many hours ago, and keeps them for ``ttl``."""
+    one = schedule("nights", **fields)
+    spec = msgspec.structs.replace(one.spec, template=msgspec.structs.replace(one.spec.template, ttl=ttl))
+    status = msgspec.structs.replace(one.status, last_backup=rfc3339(NOW - timedelta(hours=made)))
+    return msgspec.structs.replace(one, spec=spec, status=status)
+
+
+def seen(one: Schedule, *backups: Backup, days: int = 30) -> Arrivals:
+    return arrivals(policy(), (SHOP,), backups, (one,), NOW - timedelta(days=days), NOW)
+
+
+def test_a_point_that_is_kept_for_less_than_passes_until_the_next_one_came_all_the_same() -> None:
+    found = seen(kept("6h0m0s", 12))
+    said = "the last one, of 2026-06-01T00:00Z, was kept for 6h and is gone"
+    assert found.lacks == ()
+    assert found.expects == (f"by 2026-06-02 01:00 UTC a point of schedule nights; {said}",)
+    [lack] = seen(kept("6h0m0s", 36)).lacks
+    said = "the last one, of 2026-05-31T00:00Z, was kept for 6h and is gone"
+    assert (lack.key, lack.due) == ("point/nights", "2026-06-01T00:00:00Z"), "last night's did not come"
+    assert lack.why == f"no new point came by schedule nights; {said}"
+
+
+@pytest.mark.parametrize("ttl", ["720h0m0s", "0s", "", "a day"])
+def test_one_that_cannot_have_expired_yet_is_missed(ttl: str) -> None:
+    assert [one.key for one in seen(kept(ttl, 12)).lacks] == ["point/nights"]
+
+
+def test_velero_keeps_for_thirty_days_what_says_nothing_else() -> None:
+    quarterly = kept("", 61 * 24 + 12, line="0 0 1 */3 *")
+    assert seen(quarterly, days=80).lacks == ()
+
+
+def test_a_failure_of_which_nothing_is_left_is_no_all_clear_and_one_that_is_there_is_told() -> None:
+    failed = backup("b", 12, "Failed", "nights")
+    assert [one.key for one in seen(kept("6h", 12), failed).lacks] == ["backup/nights", "point/nights"]
+    gone = seen(kept("6h", 12))
+    assert not gone.over("backup/nights")
+    assert not gone.over("point/nights")
+    assert gone.over("nothing/shop")
+    good = seen(kept("6h", 12), backup("c", 11, schedule="nights"))
+    assert good.over("backup/nights")
+    assert good.over("point/nights")
