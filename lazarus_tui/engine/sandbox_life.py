@@ -14,13 +14,18 @@ log = logging.getLogger(__name__)
 # can go on, and the next engine takes it up from the journal.
 LOOK, LOST = 2.0, 60.0
 HINT = "lazarus sandbox up starts it again, with all it held"
+# In the command line of every process of a sandbox; after "--root" comes its folder (sandbox.process).
+_COMMAND, _ROOT = "lazarus_tui.sandbox.process", "--root"
 
 
 class SandboxLife:
-    """``folder`` is the sandbox's; its ``serve.pid`` names the process. Without that file nothing is known of it."""
+    """``folder`` is the sandbox's; its ``serve.pid`` names the process. Without that file nothing is known of it.
+
+    A pid may be another process's by the time it is looked at, so what that one runs is looked at as well.
+    """
 
     def __init__(self, folder: Path, clock: Clock) -> None:
-        self._pid, self._clock = folder / "serve.pid", clock
+        self._folder, self._pid, self._clock = folder, folder / "serve.pid", clock
         self._since: float | None = None
 
     @property
@@ -31,7 +36,7 @@ class SandboxLife:
     def trouble(self) -> str:
         """That it is gone, in words; "" while it is there, or not known not to be."""
         pid = self._named()
-        return f"the sandbox is not running: its process {pid} is gone" if pid and not there(pid) else ""
+        return f"the sandbox is not running: its process {pid} is gone" if pid and not self._serves(pid) else ""
 
     def words(self, reason: str, hint: str) -> tuple[str, str]:
         """Why its API does not answer and what to do: ``reason`` and ``hint``, unless there is nothing to answer."""
@@ -49,6 +54,22 @@ class SandboxLife:
                 self._since = None
                 log.info("the sandbox runs again")
             await self._clock.sleep(LOOK)
+
+    def _serves(self, pid: int) -> bool:
+        """Whether a process lives and is not known to be another one."""
+        if not there(pid):
+            return False
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "surrogateescape").split("\0")
+        except OSError:
+            return True  # no /proc, or not ours to read
+        if _COMMAND not in words:
+            return False
+        at = words.index(_ROOT) + 1 if _ROOT in words else 0
+        try:
+            return not at or os.path.samefile(words[at], self._folder)
+        except OSError:
+            return True
 
     def _named(self) -> int:
         try:

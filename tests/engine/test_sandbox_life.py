@@ -17,9 +17,18 @@ from lazarus_tui.sandbox.clock import VirtualClock
 from tests.engine.scene import SANDBOX, Scene
 
 
+def started(*words: str) -> subprocess.Popen[bytes]:
+    """A process that waits, with such a command line as a sandbox of ``words`` has."""
+    return subprocess.Popen([sys.executable, "-I", "-S", "-c", "input()", *words], stdin=subprocess.PIPE)
+
+
+def serving(folder: Path) -> subprocess.Popen[bytes]:
+    return started("-m", "lazarus_tui.sandbox.process", "serve", "--root", str(folder))
+
+
 @pytest.fixture
-def process() -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen([sys.executable, "-I", "-S", "-c", "input()"], stdin=subprocess.PIPE) as found:
+def process(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with serving(tmp_path) as found:
         yield found
         found.kill()
 
@@ -55,12 +64,30 @@ async def test_nobody_waits_for_ever_for_one_that_is_gone(tmp_path: Path, proces
     assert life.lost
     pid.write_text(str(os.getpid()))
     await clock.advance(LOOK)
-    assert (life.lost, life.trouble()) == (False, "")
+    assert life.lost, "its pid is that of another process now"
+    with serving(tmp_path) as again:
+        pid.write_text(str(again.pid))
+        await clock.advance(LOOK)
+        assert (life.lost, life.trouble()) == (False, "")
+        again.kill()
     for unreadable in ("", "x"):
         pid.write_text(unreadable)
         assert life.trouble() == "", "one that starts is not gone"
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
+
+
+def test_a_sandbox_of_another_folder_is_not_this_one(tmp_path: Path) -> None:
+    own, other = tmp_path / "own", tmp_path / "other"
+    for folder in (own, other):
+        folder.mkdir()
+    (tmp_path / "link").symlink_to(own)
+    life = SandboxLife(own, VirtualClock())
+    for folder, is_ours in ((own, True), (tmp_path / "link", True), (other, False), (tmp_path / "gone", True)):
+        with serving(folder) as found:
+            (own / "serve.pid").write_text(str(found.pid))
+            assert (life.trouble() == "") is is_ours, folder
+            found.kill()
 
 
 async def test_the_console_is_told_that_the_sandbox_is_gone_and_what_to_do(scene: Scene) -> None:
