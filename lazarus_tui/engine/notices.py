@@ -81,7 +81,7 @@ class Notices:
         known: Callable[[], Sequence[Operation]], mirrors: Mapping[str, Mirror], find: Resolve = resolve,
         proofs: Callable[[str], Sequence[ProofView]] = lambda context: (),
     ) -> None:  # fmt: skip
-        self._clock, self._sandbox = clock, sandbox
+        self._journal, self._clock, self._sandbox = journal, clock, sandbox
         self._known, self._mirrors = known, mirrors
         self.outside = Outside(contexts, sandbox=sandbox, find=find)
         self._courier = Courier(clock, self._addresses, self.outside.secrets, find=find)
@@ -136,11 +136,12 @@ class Notices:
 
     async def look(self) -> list[Notice]:
         """Tell what came to zero and what is back; what stands at zero now."""
-        newest = {_key(each): each for each in self._known() if each.kind == IN_PLACE}
-        rows = {key: self._row(each) for key, each in newest.items()}
         standing = {
             key: stands.told for key, stands in self.desk.outbox.standing.items() if stands.told.told is Told.AT_ZERO
         }
+        newest = await self._told_of(standing)
+        newest |= {_key(each): each for each in self._known() if each.kind == IN_PLACE}
+        rows = {key: self._row(each) for key, each in newest.items()}
         news: list[Notice] = []
         down: list[Notice] = []
         for key, each in newest.items():
@@ -157,6 +158,13 @@ class Notices:
         if news:
             await self.desk.tell(news)
         return down
+
+    async def _told_of(self, standing: Mapping[str, Notice]) -> dict[str, Operation]:
+        """The operations of what was told and stands: they are looked at for as long, however many are newer."""
+        known = {each.id for each in self._known()}
+        ids = {told.operation for told in standing.values()} - known
+        found = [each for id in ids for each in await self._journal.find(id) if each.id == id]
+        return {_key(each): each for each in found}
 
     def _row(self, operation: Operation) -> WorkloadRow | None:
         """The workload as the cluster shows it, None where that is not known."""

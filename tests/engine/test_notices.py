@@ -177,6 +177,22 @@ async def test_left_changed_counts_by_what_the_cluster_shows(watch: Watch) -> No
     assert watch.told[2:] == [("back-from-zero", "resolve")] * 2
 
 
+async def test_one_that_is_older_than_all_that_is_listed_is_looked_at_for_as_long_as_it_stands(watch: Watch) -> None:
+    await watch.boot()
+    left = restore("create", OpState.LEFT_CHANGED)
+    watch.seen["prod/db"] = (0, 0)
+    await watch.happens(left, "op.closed", {})
+    watch.post.notices.clear()
+    await watch.changes(left)
+    assert [told for told in watch.told if told[0] == "at-zero"] == [("at-zero", "trigger")] * 2
+    await watch.changes()
+    await watch.pass_(2 * BEAT)
+    assert len([told for told in watch.told if told[0] == "at-zero"]) == 4, "newer operations do not end its beat"
+    watch.seen["prod/db"] = (0, 3)
+    await watch.changes()
+    assert watch.told[-2:] == [("back-from-zero", "resolve")] * 2
+
+
 async def test_without_a_sink_nothing_runs_and_nothing_is_kept(watch: Watch) -> None:
     watch.sinks = ()
     await watch.boot()
