@@ -8,6 +8,7 @@ from lazarus_tui.model.objects import Backup
 from lazarus_tui.model.sets import SnapshotSet
 from lazarus_tui.model.topics import WorkloadRow
 from lazarus_tui.view.proofs import Proven
+from lazarus_tui.view.reasons import of_a_set
 from screens.operating import Operating
 
 KIND = "prove.run"
@@ -59,7 +60,8 @@ def wanted(record: Backup | SnapshotSet | WorkloadRow | Proven) -> dict[str, Any
         return {
             "namespace": record.namespace, "workload": f"StatefulSet/{name}", "source": "snapshots", "point": record.id,
         }  # fmt: skip
+    source = {"source": "snapshots"} if of_a_set(record) else {}
     if isinstance(record, Proven):
-        return {"namespace": record.namespace, "workload": record.workload, "point": "latest"}
+        return {"namespace": record.namespace, "workload": record.workload, "point": "latest", **source}
     point = record.newest.name if record.newest else "latest"
-    return {"namespace": record.namespace, "workload": f"{record.kind}/{record.name}", "point": point}
+    return {"namespace": record.namespace, "workload": f"{record.kind}/{record.name}", "point": point, **source}

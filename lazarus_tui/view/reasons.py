@@ -166,11 +166,19 @@ _MAKES = (
 )  # fmt: skip
 
 
+def of_a_set(record: Any) -> bool:
+    """Whether the newest usable point of this workload is a snapshot set."""
+    row = record.row if isinstance(record, Proven) else record
+    return isinstance(row, WorkloadRow) and row.newest is not None and row.newest.kind == "snapshots"
+
+
 def provable(situation: Situation) -> str | None:
     """A proof needs a usable point, Velero where the point is Velero's, and the right to make a quarantine."""
     record, context = situation.record, situation.context
     if isinstance(record, SnapshotSet):
         found = usable(situation)
+    elif of_a_set(record):
+        found = _newest(situation)
     else:
         found = velero(situation) or allowed("create restores.velero.io")(situation) or _newest(situation)
     denied = context.denied if context is not None else ()

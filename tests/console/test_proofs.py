@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from lazarus_tui.model.objects import BackupSpec
@@ -72,6 +73,22 @@ async def test_one_key_proves_what_is_selected_and_cancel_is_the_default(opened,
         await hands.press("right", "enter")
         assert hands.called("operation.start")[0]["confirm"] == ""
         assert "operation feed0123feed0123 is not in the journal yet" in hands.text
+
+
+@pytest.mark.parametrize("keys", [("1",), ("7",), ("7", "enter")])
+async def test_a_workload_whose_newest_point_is_a_set_is_proven_from_that_set(opened, proven, keys):
+    proven.answers["plan.make"] = refused("stop here")
+    rows = worlds.overview()
+    of_set = msgspec.structs.replace(rows[proofs.ORDERS].newest, kind="snapshots", name="orders-0400")
+    rows[proofs.ORDERS] = msgspec.structs.replace(rows[proofs.ORDERS], newest=of_set)
+    proven.put(f"overview/{CONTEXT}", {proofs.ORDERS: rows[proofs.ORDERS]})
+    proven.put("contexts", {CONTEXT: worlds.context(velero_namespace="", velero=())})
+    async with opened() as hands:
+        await hands.press(*keys, "p")
+        point = "orders-0400" if keys == ("1",) else "latest"
+        assert hands.called("plan.make")[-1]["params"] == {
+            "namespace": "shop", "workload": "StatefulSet/orders", "point": point, "source": "snapshots",
+        }  # fmt: skip
 
 
 async def test_a_set_is_proven_as_a_set_and_a_broken_one_is_not(opened, proven):
