@@ -153,7 +153,8 @@ class Scheduler:
             log.warning("policy %s in %s: a run was refused, it has no consent to write", held.policy.key, held.context)
             return False
         if found.dark:
-            log.warning("policy %s in %s: %d runs fell into a blackout", held.policy.key, held.context, found.dark)
+            dark = how_many(found.dark, "run")
+            log.warning("policy %s in %s: %s fell into a blackout", held.policy.key, held.context, dark)
         if not found.runs:
             runs = how_many(found.missed, "run was", "runs were")
             why = f"{runs} missed while nothing could run: left out (catchUp: skip)"
