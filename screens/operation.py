@@ -9,6 +9,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.topics import LogLine
 from lazarus_tui.view import downtime, freezes, operations, proof_run, times
@@ -117,7 +118,7 @@ class OperationScreen(Operating, Reading):
         now = self.host.now()
         shown = [line(muted(f" {times.clock(each.at, now)}  "), span(each.text, limit=2000)) for each in lines]
         log.show_log(shown, total=total)
-        self.query_one("#log-title", LineBlock).show([line(muted(f" log  {total} lines"))])
+        self.query_one("#log-title", LineBlock).show([line(muted(f" log  {how_many(total, 'line')}"))])
 
     def as_text(self) -> str:
         return self.pager.text() + "\n" + self.query_one("#log", LogPager).text()

@@ -10,6 +10,7 @@ from typing import Any
 
 from lazarus_tui.drill import orders
 from lazarus_tui.model.clock import parse_rfc3339, rfc3339
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.objects import Backup, Claim, Namespace
 from lazarus_tui.model.operation import CheckResult, Figures, StageProgress
 from lazarus_tui.model.resources import BACKUPS, CLAIMS, NAMESPACES
@@ -124,7 +125,7 @@ class MoreOrders(BaseStep):
             return Observation(Seen.WAITING, str(error))
         came = found.last_id - base
         stages = (StageProgress("orders", min(came, self.more), self.more, "orders"),)
-        return Observation(Seen.DONE if came >= self.more else Seen.WAITING, f"{came} more orders", stages)
+        return Observation(Seen.DONE if came >= self.more else Seen.WAITING, how_many(came, "more order"), stages)
 
 
 class Lose(BaseStep):

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from lazarus_tui.journal import Event
 from lazarus_tui.model.clock import parse_rfc3339
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.plan import Plan
 from lazarus_tui.model.steps import Outcome, Step
@@ -85,7 +86,7 @@ def mismatch(plan: Plan, steps: Sequence[Step]) -> str:
     for (name, version), other in zip(wanted, found, strict=False):
         if (name, version) != other:
             return f"step {name!r} (version {version}) is {other[0]!r} (version {other[1]}) in this Lazarus"
-    return f"the plan has {len(wanted)} steps, this Lazarus makes {len(found)}"
+    return f"the plan has {how_many(len(wanted), 'step')}, this Lazarus makes {len(found)}"
 
 
 def written(events: Iterable[Event]) -> set[str]:

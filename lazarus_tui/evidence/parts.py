@@ -7,6 +7,7 @@ from typing import Any
 
 from lazarus_tui.evidence.markup import Markup, element, join, listing, pairs, table, text, verdict
 from lazarus_tui.model.clock import parse_rfc3339
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.durations import human
 
 Record = Mapping[str, Any]
@@ -240,7 +241,13 @@ def restore_log(record: Record) -> Markup:
         ]
     )
     lines = str(found.get("text") or "").splitlines()[-LOG_LINES:]
-    return join([known, element("p", f"Its last {len(lines)} lines:"), listing(element("code", one) for one in lines)])
+    return join(
+        [
+            known,
+            element("p", f"Its last {how_many(len(lines), 'line')}:"),
+            listing(element("code", one) for one in lines),
+        ]
+    )
 
 
 def steps(record: Record) -> Markup:

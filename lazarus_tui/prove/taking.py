@@ -9,6 +9,7 @@ import msgspec
 
 from lazarus_tui.kube.errors import KubeError
 from lazarus_tui.model.clock import Clock, rfc3339
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.plan import Danger, Params, Plan, PlanRefused
 from lazarus_tui.model.stepping import BaseStep
 from lazarus_tui.model.steps import Catalog, Observation, Reader, Seen, Step, StepContext, StepStopped
@@ -67,7 +68,7 @@ class Take(BaseStep):
         path = context.facts.get("manifest")
         if not path:
             return Observation(Seen.ABSENT)
-        return Observation(Seen.DONE, f"{context.facts.get('manifest.tables')} tables; {path}")
+        return Observation(Seen.DONE, f"{how_many(int(context.facts.get('manifest.tables') or 0), 'table')}; {path}")
 
     async def act(self, context: StepContext) -> None:
         began = rfc3339(context.clock.now(), micro=True)

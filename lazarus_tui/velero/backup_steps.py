@@ -275,7 +275,9 @@ class Verify(BackupStep):
             groups = [g for g in explain.grouped(artefacts.decode(data, "BackupResults")) if g.severity == "error"]
         except artefacts.ArtefactError as error:
             await context.say(f"the list of errors could not be read: {error.what}")
-        said = "; ".join(group.words() for group in groups[:3]) or f"{context.facts.get('backup.errors')} errors"
+        said = "; ".join(group.words() for group in groups[:3]) or how_many(
+            int(context.facts.get("backup.errors") or 0), "error"
+        )
         return {
             "backup.verdict": str(Verdict.FAILED),
             "backup.words": f"PartiallyFailed: {said}",

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from lazarus_tui.model.clock import Clock, rfc3339
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.objects import Backup, Claim, Location, Namespace, Restore
 from lazarus_tui.model.plan import Danger, Effect, Params, Plan, PlanRefused
 from lazarus_tui.model.points import Known, location_name, usability
@@ -182,7 +183,8 @@ async def _hazards(
     """What can go wrong although everything works as designed (reference: velero §4.3–4.5)."""
     warnings = []
     if backup.status.phase == "PartiallyFailed":
-        warnings.append(f"the backup is PartiallyFailed ({backup.status.errors} errors): parts of it are missing")
+        errors = how_many(backup.status.errors, "error")
+        warnings.append(f"the backup is PartiallyFailed ({errors}): parts of it are missing")
     for volume in held.volumes.values():
         if volume.claim.partition("/")[0] not in sources or volume.held is not Held.ABSENT:
             continue
@@ -207,12 +209,14 @@ def _about_existing(kept: Sequence[effects.Item], existing: Mapping[str, bool], 
         there = [name for name, found in existing.items() if found]
         return [f"namespace {name} exists: objects already in it are left as they are" for name in there if not update]
     if kept and not update:
-        return [f"{len(kept)} objects exist already and are left as they are"]
+        many = ("object exists already and is left as it is", "objects exist already and are left as they are")
+        return [how_many(len(kept), *many)]
     return []
 
 
 def _losses(kept: Sequence[effects.Item]) -> tuple[str, ...]:
-    return (f"{len(kept)} existing objects are patched back to their state in the backup",)
+    many = ("existing object is patched back to its state", "existing objects are patched back to their state")
+    return (f"{how_many(len(kept), *many)} in the backup",)
 
 
 def _undo(targets: Sequence[str], existing: Mapping[str, bool]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.downtime import Rows, at_zero, replicas, wanted
 from lazarus_tui.model.downtime import concerns as concerns
 from lazarus_tui.model.downtime import recorded as recorded
@@ -102,7 +103,8 @@ def banner(
     down.sort(key=lambda each: (operations.moves(each), each.started))
     lines = [part for each in down[:_SHOWN] for part in _warning(each, here, now, width, command)]
     if len(down) > _SHOWN:
-        lines.append(line(span(f" ▲ and {len(down) - _SHOWN} more workloads are at 0: 5 shows them", Tone.BAD)))
+        more = how_many(len(down) - _SHOWN, "more workload is", "more workloads are")
+        lines.append(line(span(f" ▲ and {more} at 0: 5 shows them", Tone.BAD)))
     return lines
 
 

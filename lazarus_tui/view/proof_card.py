@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.proofs import ProofRecord, Reached, Trouble
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.view import ladder, proofs, status, times, trend, waterfall
@@ -105,7 +106,7 @@ def card(
     lines = next((way for way in ways if len(way) <= room), None)
     if lines is None:
         hidden = len(ways[-1]) - room + 1
-        return [*ways[-1][: room - 1], line(muted(f"   … {hidden} more lines: enter shows all of it"))]
+        return [*ways[-1][: room - 1], line(muted(f"   … {how_many(hidden, 'more line')}: enter shows all of it"))]
     spent = _spent(found, width)
     return lines + (spent if len(lines) + len(spent) <= room else [])
 

@@ -10,6 +10,8 @@ import unicodedata
 from collections.abc import Iterator
 from typing import NewType
 
+from lazarus_tui.model.counting import how_many
+
 Safe = NewType("Safe", str)
 
 NAME_LIMIT = 253  # the longest name the API accepts
@@ -40,7 +42,7 @@ def clean_lines(value: object, *, limit: int = LINE_LIMIT, lines: int = 10_000) 
     parts = ("" if value is None else str(value)).split("\n")
     shown = [clean(part.removesuffix("\r").expandtabs(4), limit) for part in parts[:lines]]
     if len(parts) > lines:
-        shown.append(Safe(f"{ELLIPSIS} {len(parts) - lines} more lines are not shown"))
+        shown.append(Safe(f"{ELLIPSIS} {how_many(len(parts) - lines, 'more line is', 'more lines are')} not shown"))
     return shown
 
 

@@ -183,6 +183,15 @@ async def test_partially_failed_lists_the_reasons(lab: Lab) -> None:
     assert "copying a volume failed" in seen.detail
 
 
+@pytest.mark.parametrize(("errors", "words"), [(1, "PartiallyFailed: 1 error"), (2, "PartiallyFailed: 2 errors")])
+async def test_partially_failed_without_the_reasons_says_how_many_there_were(lab: Lab, errors: int, words: str) -> None:
+    await created(lab)
+    phase(lab.world, "PartiallyFailed", errors=errors)()
+    await lab.run(Settle(PARAMS))
+    lab.world.artefacts[("BackupVolumeInfos", "b1")] = packed([GOOD])
+    assert (await lab.run(Verify(PARAMS))).detail == words
+
+
 @pytest.mark.parametrize(
     ("trouble", "word"),
     [

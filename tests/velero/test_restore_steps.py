@@ -269,6 +269,7 @@ async def test_a_plan_over_something_says_what_is_left_as_it_is(source: Source) 
     assert "create 1 Deployment in shop" in lines
     assert "skip 1 Deployment in shop" in lines
     assert "volume shop/data-orders-0 exists: its data is NOT overwritten" in plan.warnings
+    assert "2 objects exist already and are left as they are" in plan.warnings
     assert plan.undo == ""
 
 
@@ -279,7 +280,7 @@ async def test_overwriting_destroys_and_says_what_is_lost(source: Source) -> Non
     plan = await restore.plan(source, params, source.clock)
     assert plan.danger == "destroys"
     assert plan.target == "shop"
-    assert "patched back" in plan.losses[0]
+    assert plan.losses == ("1 existing object is patched back to its state in the backup",)
 
 
 async def test_hazards_are_named_before_the_start(source: Source) -> None:
@@ -293,6 +294,13 @@ async def test_hazards_are_named_before_the_start(source: Source) -> None:
     assert "ORIGINAL storage" in text
     assert "comes back EMPTY" in text
     assert "restore busy comes first" in text
+
+
+@pytest.mark.parametrize(("errors", "words"), [(1, "PartiallyFailed (1 error):"), (2, "PartiallyFailed (2 errors):")])
+async def test_a_backup_of_which_a_part_failed_says_how_much(source: Source, errors: int, words: str) -> None:
+    merge(source.at(BACKUPS, "b1"), {"status": {"phase": "PartiallyFailed", "errors": errors}})
+    plan = await restore.plan(source, {"backup": "b1", "namespaces": ["shop"]}, source.clock)
+    assert words in " ".join(plan.warnings)
 
 
 async def test_velero_itself_stays_out_unless_it_is_named(source: Source) -> None:

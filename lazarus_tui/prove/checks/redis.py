@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.prove.checks.bridge import LOOPBACK
 from lazarus_tui.prove.checks.database import CONNECT, About, Address, absent, refused
 from lazarus_tui.prove.checks.outcome import CouldNot, Wrong
@@ -104,7 +105,7 @@ class RedisDatabase:
         keys = await self._ask("DBSIZE")
         found.evidence["keys"] = keys
         if isinstance(check, RedisCheck) and check.min_keys is not None and keys < check.min_keys:
-            found.wrong.append(f"it has {keys} keys, fewer than {check.min_keys}")
+            found.wrong.append(f"it has {how_many(keys, 'key')}, fewer than {check.min_keys}")
         return found
 
     def _lag(self, most: float, said: dict[str, Any], found: About) -> None:

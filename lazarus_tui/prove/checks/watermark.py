@@ -13,6 +13,7 @@ from typing import Any
 
 from lazarus_tui.kube.errors import KubeError
 from lazarus_tui.model.clock import Clock, rfc3339
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.steps import Reader, StepContext
 from lazarus_tui.prove.checks import newest
 from lazarus_tui.prove.checks.outcome import Attempt, CouldNot, Found, Wrong
@@ -59,7 +60,7 @@ async def look(
     if found.at > until:
         words = "the newest data was written after the restore began: what was restored cannot be told from it"
         raise CouldNot(words)
-    records = f", {found.count} records" if found.count is not None else ""
+    records = f", {how_many(found.count, 'record')}" if found.count is not None else ""
     evidence = {"watermark": rfc3339(found.at, milli=True), "records": found.count}
     return Found(f"newest data of {rfc3339(found.at, milli=True)}{records}", evidence), found
 

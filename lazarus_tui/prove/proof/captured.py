@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.prove.proof.restore_log import LOG
 
 
@@ -32,7 +33,8 @@ def _restore(facts: Mapping[str, Any]) -> list[str]:
     log = facts.get(LOG) or {"unread": "it was not come to"}
     missing = [f"Velero's log of the restore: {log['unread']}"] if log["unread"] else []
     if facts.get("restore.words") is None or (count and not facts.get("restore.messages")):
-        missing.append(f"Velero's list of {count} errors and warnings of the restore: it could not be read")
+        listed = how_many(count, "error or warning", "errors and warnings")
+        missing.append(f"Velero's list of {listed} of the restore: it could not be read")
     if facts.get("restore.unread"):
         missing.append(str(facts["restore.unread"]))
     return missing

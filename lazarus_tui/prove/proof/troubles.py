@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lazarus_tui.kube.errors import KubeError
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.redact import redact, redact_text
 from lazarus_tui.model.resources import CLAIMS, EVENTS
 from lazarus_tui.model.steps import Reader
@@ -85,7 +86,7 @@ def _container(one: Mapping[str, Any]) -> str:
     if ended and ended.get("exitCode"):
         return f"{name} {_end(ended)}"
     if before and before.get("exitCode") and not one.get("ready"):
-        return f"{name} restarted {one.get('restartCount')} times, {_end(before)}"
+        return f"{name} restarted {how_many(int(one.get('restartCount') or 0), 'time')}, {_end(before)}"
     return ""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lazarus_tui.model.clock import Clock, rfc3339
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.objects import Namespace
 from lazarus_tui.model.plan import Danger, Effect, Params, Plan, PlanRefused
 from lazarus_tui.model.quantities import QuantityError, parse, size
@@ -130,7 +131,7 @@ def _effects(params: Mapping[str, Any], free: str) -> list[Effect]:
         room = size(int(parse(part["size"])))
         effects.append(Effect("create", f"claim {into}/{part['claim']}", f"from the set, {room}"))
     every = size(int(sum(parse(part["size"]) for part in params["parts"])))
-    effects.append(Effect("create", f"{len(params['parts'])} volumes", f"{every} in all; free: {free}"))
+    effects.append(Effect("create", how_many(len(params["parts"]), "volume"), f"{every} in all; free: {free}"))
     if params["copy"]:
         effects.append(Effect("create", f"statefulset {into}/{params['copy']['metadata']['name']}", "a stripped copy"))
     return effects

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lazarus_tui.model.clock import rfc3339
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.resources import CONFIGMAPS, STATEFULSETS, Resource
 from lazarus_tui.model.steps import Observation, Seen, StepContext, Write
 from lazarus_tui.snapshots import capsule
@@ -97,7 +98,7 @@ class Beacon(RestoreStep):
         found = await self.read(context)
         holder = annotation(found, OP)
         if holder == context.op[:8]:
-            return Observation(Seen.DONE, f"to get {self.replicas} replicas back")
+            return Observation(Seen.DONE, f"to get {how_many(self.replicas, 'replica')} back")
         if holder:
             since, who = annotation(found, SINCE), annotation(found, OWNER)
             return Observation(

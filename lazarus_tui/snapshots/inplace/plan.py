@@ -169,7 +169,8 @@ def _replicas(found: StatefulSet, params: Params) -> int:
             f"{found.metadata.name} is at 0 replicas, so the number to start is not known", hint="say it: --replicas N"
         )
     if wanted and found.replicas not in (0, int(wanted)):
-        raise PlanRefused(f"{found.metadata.name} has {found.replicas} replicas, not {wanted}", where="replicas")
+        has = how_many(found.replicas, "replica")
+        raise PlanRefused(f"{found.metadata.name} has {has}, not {wanted}", where="replicas")
     return int(wanted or found.replicas)
 
 

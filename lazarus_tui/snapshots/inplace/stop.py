@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from lazarus_tui.model.clock import rfc3339
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.resources import PODS, STATEFULSETS
 from lazarus_tui.model.steps import Observation, Seen, StepContext, StepStopped, Write
 from lazarus_tui.snapshots.inplace.events import warn
@@ -27,7 +28,7 @@ async def scale(step: RestoreStep, context: StepContext, count: int, among: Coll
     meddled(step, found, among)
     write = Write(
         "merge-patch", STATEFULSETS, step.namespace, step.workload, {"spec": {"replicas": count}}, subresource="scale",
-        expect=f"{count} replicas are wanted", undo={"replicas": wanted_replicas(found)}, **preconditions(found),
+        expect=_wanted(count), undo={"replicas": wanted_replicas(found)}, **preconditions(found),
     )  # fmt: skip
     await step.change(context, write)
 
@@ -39,7 +40,7 @@ def meddled(step: RestoreStep, found: Mapping[str, Any], among: Collection[int] 
         return
     raise StepStopped(
         f"somebody{last_writer(found)} scaled {step.namespace}/{step.workload} to {wanted}; the plan knows"
-        f" {step.replicas} replicas",
+        f" {how_many(step.replicas, 'replica')}",
         hint=f"scale it to {step.replicas} or 0, then go on", park=park,
     )  # fmt: skip
 
@@ -48,11 +49,15 @@ async def empty(step: RestoreStep, context: StepContext) -> str:
     """What keeps the workload from being at rest at 0, in words; "" when it is."""
     found = await step.read(context)
     if wanted_replicas(found) != 0:
-        return f"{wanted_replicas(found)} replicas are wanted"
+        return _wanted(wanted_replicas(found))
     status, meta = found.get("status") or {}, found["metadata"]
     if int(status.get("observedGeneration") or 0) < int(meta.get("generation") or 0):
         return "the controller has not seen the change yet"
     return await step.busy(context)
+
+
+def _wanted(count: int) -> str:
+    return how_many(count, "replica is wanted", "replicas are wanted")
 
 
 async def stop_again(step: RestoreStep, context: StepContext) -> None:
@@ -83,7 +88,7 @@ class Stop(RestoreStep):
         if wanted != self.replicas:
             return Observation(
                 Seen.DIVERGED,
-                f"the plan knows {self.replicas} replicas, now {wanted} are wanted",
+                f"the plan knows {how_many(self.replicas, 'replica')}, now {_wanted(wanted)}",
                 hint="undo, and make a new plan",
             )
         return Observation(Seen.ABSENT)
@@ -107,7 +112,7 @@ class Stop(RestoreStep):
 
         async def look() -> str:
             wanted = wanted_replicas(await self.read(context))
-            return "" if self._running(wanted) else f"{wanted} replicas are wanted instead of {self.replicas}"
+            return "" if self._running(wanted) else f"{_wanted(wanted)} instead of {self.replicas}"
 
         async def act() -> None:
             await scale(self, context, self.replicas)
