@@ -279,7 +279,9 @@ class Console(App[int]):
     def ask_to_detach(self) -> None:
         from screens.leaving import detach_notice
 
-        notice = detach_notice(self._open_operations(), self.now(), linked=self.link is LinkState.CONNECTED)
+        known = self.topic("operations").state in ("ready", "stale")
+        linked = self.link is LinkState.CONNECTED
+        notice = detach_notice(self._open_operations(), self.now(), linked=linked, known=known and linked)
         self.push_screen(notice, lambda word: self.exit(0) if word == "Detach" else None)
 
     def _fatal_error(self) -> None:

@@ -14,16 +14,20 @@ from screens.notice import Notice
 _WIDTH = 66
 
 
-def detach_notice(running: Sequence[Operation], now: datetime, *, linked: bool = True) -> Notice:
-    """``running``: open operations; ``linked``: the engine answers."""
+def detach_notice(running: Sequence[Operation], now: datetime, *, linked: bool = True, known: bool = True) -> Notice:
+    """``running``: open operations, as last told; ``linked``: the engine answers; ``known``: that is all of them."""
     lines: list[Line] = []
     for each in freezes.frozen(running)[:3]:
         lines += freezes.lines(each, now, _WIDTH, linked=linked)
     frozen = bool(lines)
     lines += [BLANK] if frozen else []
     lines += [line("   ", status.operation_state(each.state), "  ", span(each.title, limit=52)) for each in running[:5]]
-    if running:
+    if running and known:
         lines.append(line(muted(" They go on in the engine; the next lazarus shows them again.")))
+    elif running:
+        lines.append(line(muted(" That was told last; the next lazarus takes up what is open.")))
+    elif not known:
+        lines.append(line(muted(" What runs is not known now; it goes on without a console.")))
     else:
         lines.append(line(muted(" Nothing runs. The engine ends by itself when it is idle.")))
     return Notice("Leave the console?", lines, "Stay", "Detach", tone=Tone.WARN if frozen else Tone.ACCENT)

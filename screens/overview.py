@@ -36,7 +36,7 @@ class OverviewScreen(Proving, SetDeeds, Deeds):
         around: list[Line] = []
         if rows:
             around = [*overview.storage(host.topic("locations"), now),
-                      *overview.running(host.topic("operations").records.values(), now)]  # fmt: skip
+                      *overview.running(host.topic("operations"), now)]  # fmt: skip
         # Four lines of frame; the list keeps at least three rows, the card takes what is left.
         room = self.size.height - 4 - len(around) - min(rows, max(3, self.size.height // 4)) - self._banner_lines()
         passed_over = 3 if self.size.height >= 30 else 1

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lazarus_tui.view import policies, queue
+from lazarus_tui.view import policies, queue, trouble
 from lazarus_tui.view.policies import Stand
 from lazarus_tui.view.reasons import Situation
 from lazarus_tui.view.source import TopicState
-from lazarus_tui.view.text import BLANK, line, muted
+from lazarus_tui.view.text import BLANK
 from screens.policies import Queueing
 from screens.reading import Reading
 
@@ -22,7 +22,7 @@ class PolicyScreen(Queueing, Reading):
     def __init__(self, key: str) -> None:
         super().__init__()
         self.key = key
-        self.trail = ("policies", *key.split(" ", 1))
+        self.trail = ("policies", *key.split())
         self._gathered = policies.Gathered()
 
     def topics(self) -> set[str]:
@@ -46,6 +46,7 @@ class PolicyScreen(Queueing, Reading):
     def renew_body(self) -> None:
         found = self.found
         if found is None:
-            self.pager.show([BLANK, line(muted("  this policy is gone, or has another workload now"))])
+            gone = "this policy is gone, or has another workload now"
+            self.pager.show(trouble.absent(self.main_topic(), gone, self.size.width - 1))
         else:
             self.pager.show([BLANK, *queue.page(found, self.host.now(), self.size.width - 1)])

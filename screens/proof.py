@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from textual.widget import Widget
 
-from lazarus_tui.view import proof_card, proofs
+from lazarus_tui.view import proof_card, proofs, trouble
 from lazarus_tui.view.proofs import Proven
 from lazarus_tui.view.reasons import Situation
 from lazarus_tui.view.source import TopicState
-from lazarus_tui.view.text import BLANK, line, muted
+from lazarus_tui.view.text import BLANK
 from screens.deeds import Deeds
 from screens.proving import Proving
 from widgets.line_block import LineBlock
@@ -44,10 +44,13 @@ class ProofScreen(Proving, Deeds):
     def topics(self) -> set[str]:
         return {"overview", "proofs"}
 
+    def _known(self) -> TopicState:
+        """All workloads with their proofs."""
+        return self._gathered(self.host.topic("overview"), self.host.topic("proofs"))
+
     @property
     def found(self) -> Proven | None:
-        state = self._gathered(self.host.topic("overview"), self.host.topic("proofs"))
-        found: Proven | None = state.records.get(self.key)
+        found: Proven | None = self._known().records.get(self.key)
         return found
 
     def main_topic(self) -> TopicState:
@@ -71,7 +74,8 @@ class ProofScreen(Proving, Deeds):
         found, height = self.found, self.size.height
         room = height - 4 - min(_ROWS, max(1, self.table.counts[1])) - len(self.banner()) - 1
         if found is None:
-            lines = [line(muted("  this workload is gone, and nothing of it was proven"))]
+            gone = "this workload is gone, and nothing of it was proven"
+            lines = trouble.absent(self._known(), gone, self.size.width - 1)[1:]
         else:
             lines = proof_card.top(found, self.host.now(), self.size.width, room)
         self.query_one("#card", LineBlock).show([*lines, BLANK])

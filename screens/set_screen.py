@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lazarus_tui.model.sets import SnapshotSet
-from lazarus_tui.view import set_card, snapshots
+from lazarus_tui.view import set_card, snapshots, trouble
 from lazarus_tui.view.reasons import Situation
 from lazarus_tui.view.source import TopicState
-from lazarus_tui.view.text import BLANK, line, muted
 from screens.proving import Proving
 from screens.reading import Reading
 from screens.set_deeds import SetDeeds
@@ -43,8 +42,7 @@ class SetScreen(Proving, SetDeeds, Reading):
         found = self.found
         self.trail = (self.key.rpartition("/")[2],)
         if found is None:
-            loading = self.main_topic().state == "loading"
-            self.pager.show([BLANK, line(muted("  loading …" if loading else "  this set is gone"))])
+            self.pager.show(trouble.absent(self.main_topic(), "this set is gone", self.size.width - 1))
             return
         every = self.host.topic("operations").records.values()
         operations = [each for each in every if each.context == self.host.context_name]

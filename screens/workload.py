@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from lazarus_tui.model.topics import WorkloadRow
-from lazarus_tui.view import overview
+from lazarus_tui.view import overview, trouble
 from lazarus_tui.view.source import TopicState
-from lazarus_tui.view.text import BLANK, line, muted
+from lazarus_tui.view.text import BLANK
 from screens.reading import Reading
 
 
@@ -28,7 +28,7 @@ class WorkloadScreen(Reading):
     def renew_body(self) -> None:
         row: WorkloadRow | None = self.main_topic().records.get(self.key)
         if row is None:
-            self.pager.show([BLANK, line(muted("  this workload is gone"))])
+            self.pager.show(trouble.absent(self.main_topic(), "this workload is gone", self.size.width - 1))
             return
         self.trail = (overview.title(row), "describe")
         lines = overview.card(row, self.host.now(), self.size.width - 1, passed_over=len(row.skipped))

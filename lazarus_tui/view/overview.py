@@ -128,8 +128,10 @@ def _back(row: WorkloadRow, now: datetime) -> list[Line]:
     if row.last_verdict is Verdict.NOT_TESTED:
         tried = "  nobody has tried yet" + (": p proves it" if row.newest is not None else "")
         return [_question(2, "Can we get it back?", span("○ NOT TESTED", Tone.MUTED), muted(tried))]
-    gone = row.last_verdict is Verdict.PASSED
-    why = "  but the point it was about is gone" if gone else "  no point of it stands proven"
+    gone = "but the point it was about is gone"
+    if not row.listed("backups"):
+        gone = "whether its point is still there is not known"
+    why = f"  {gone}" if row.last_verdict is Verdict.PASSED else "  no point of it stands proven"
     return [_question(2, "Can we get it back?", proof(row, now), muted(why))]
 
 
@@ -143,8 +145,10 @@ def _next(row: WorkloadRow, now: datetime, width: int) -> list[Line]:
     if row.next_run:
         when = times.age(row.next_run, now)
         words: list[Span | str] = [f"next backup {when}", muted(f"  {row.next_schedule}")]
-    else:
+    elif row.listed("schedules"):
         words = [span("▲ no backup is due", Tone.WARN)]
+    else:
+        words = [span("? not known: schedules cannot be listed", Tone.WARN)]
     found = [_question(4, "What do we do next?", *words)]
     for finding in row.findings:
         tone, mark = status.severity_tone(finding.severity), status.severity_mark(finding.severity).text
@@ -197,9 +201,15 @@ def storage(topic: TopicState, now: datetime) -> list[Line]:
     return lines
 
 
-def running(found: Iterable[Operation], now: datetime) -> list[Line]:
+def running(topic: TopicState, now: datetime) -> list[Line]:
     """Open operations first; else how the newest one ended."""
+    found: Iterable[Operation] = topic.records.values()
     listed = sorted(found, key=lambda each: each.started, reverse=True)
+    if not listed and topic.state == "loading":
+        return [line(muted(" running   asking …"))]
+    if not listed and topic.state == "failed":
+        why = topic.reason or "no reason was given"
+        return [line(muted(" running   "), span("? not known: ", Tone.WARN), span(why, Tone.MUTED, 300))]
     active = [each for each in listed if each.state.open]
     if active:
         return [_running(each, now, " running   " if not at else "           ") for at, each in enumerate(active[:3])]

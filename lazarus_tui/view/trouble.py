@@ -55,6 +55,16 @@ def nothing(
     return [BLANK, *wrap(empty, width, Tone.MUTED, 2)]
 
 
+def absent(state: TopicState, gone: str, width: int = 76) -> list[Line]:
+    """Where one thing was shown that is not in ``state``: it is ``gone`` only when all there is is known."""
+    if state.state == "loading":
+        return [BLANK, line(muted("  loading …"))]
+    if state.state == "failed":
+        hint = wrap(f"→ {state.hint}", width, Tone.ACCENT, 2) if state.hint else []
+        return [BLANK, *wrap(f"? not known: {state.reason or 'no reason was given'}", width, Tone.WARN, 2), *hint]
+    return [BLANK, line(muted(f"  {gone}"))]
+
+
 def filtered(shown: str, total: int) -> list[Line]:
     return [BLANK, line(muted(f"  none of {total} match "), span(shown, Tone.STRONG), muted("   esc shows all"))]
 

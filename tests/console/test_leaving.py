@@ -65,6 +65,21 @@ async def test_what_stays_frozen_is_shown_over_every_pane_and_while_the_engine_i
         assert "the engine does not answer: if it died, the next one thaws it first thing" in asked(hands)
 
 
+async def test_without_the_engine_nobody_says_that_nothing_runs(opened, link):
+    link.put("operations", {})
+    async with opened(size=(80, 24)) as hands:
+        await hands.press("ctrl+c")
+        assert "Nothing runs." in asked(hands)
+        await hands.press("escape")
+        link.lose()
+        await hands.press("ctrl+c")
+        assert "What runs is not known now; it goes on without a console." in asked(hands)
+        await hands.press("escape")
+        link.put("operations", {"1": holding()})
+        await hands.press("ctrl+c")
+        assert "the next lazarus takes up what is open." in asked(hands)
+
+
 @pytest.mark.parametrize("facts", [{}, {"held": {}}, {"held": "db-0"}])
 def test_nothing_held_is_nothing_said(facts):
     one = msgspec.structs.replace(holding(), facts=facts)

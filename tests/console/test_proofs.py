@@ -182,3 +182,26 @@ async def test_an_engine_without_policies_says_so_and_the_list_of_proofs_stays(o
         assert "shop/orders" in hands.text
         await hands.press("P")
         assert "the engine has no topic policies" in hands.text
+
+
+@pytest.mark.parametrize(("topic", "keys"), [
+    (f"proofs/{CONTEXT}", ("7", "j", "enter")), (f"policies/{CONTEXT}", ("7", "P", "enter")),
+    (f"overview/{CONTEXT}", ("1", "d")), (f"snapshots/{CONTEXT}", ("6", "enter")),
+])  # fmt: skip
+async def test_what_is_not_known_any_more_is_not_called_gone(opened, proven, topic, keys):
+    async with opened() as hands:
+        await hands.press(*keys)
+        proven.put(topic, {}, state="loading")
+        hands.app.screen.renew()
+        await hands.settle()
+        assert "loading" in hands.text
+        assert "gone" not in hands.text
+        proven.put(topic, {}, state="failed", reason="the engine has no such topic", hint="look at the engine")
+        hands.app.screen.renew()
+        await hands.settle()
+        assert "? not known: the engine has no such topic" in hands.text
+        assert "gone" not in hands.text
+        proven.put(topic, {})
+        hands.app.screen.renew()
+        await hands.settle()
+        assert "gone" in hands.text or "nothing of it was proven yet" in hands.text

@@ -39,3 +39,16 @@ def test_points_that_may_not_be_listed_are_not_called_lost():
     card = words(overview.card(hidden, worlds.NOW, 80))
     assert "backups cannot be listed" in card
     assert "no usable point" not in card
+    assert "no backup is due" not in card
+    assert "? not known: schedules cannot be listed" in card
+    proven = msgspec.structs.replace(hidden, newest_proven=None, last_verdict=Verdict.PASSED)
+    card = words(overview.card(proven, worlds.NOW, 80))
+    assert "whether its point is still there is not known" in card
+    assert "is gone" not in card
+
+
+def test_that_nothing_runs_is_said_only_when_it_is_known():
+    assert "asking" in words(overview.running(TopicState(), worlds.NOW))
+    failed = TopicState(1, "failed", reason="the engine's records are not understood")
+    assert "? not known: the engine's records are not understood" in words(overview.running(failed, worlds.NOW))
+    assert words(overview.running(TopicState(1, "ready"), worlds.NOW)) == " running   nothing"
