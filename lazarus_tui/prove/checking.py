@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -57,7 +58,10 @@ def _placed(check: Any, sources: Mapping[str, str]) -> Any:
 
 
 def _look(check: Check, sources: Mapping[str, str]) -> None:
-    for pattern in _patterns(check):
+    for part in _parts(check):
+        if isinstance(part, float) and not math.isfinite(part):
+            raise _wrong(check, f"{part} is no number that anything could be compared with")
+        pattern = part.matches if isinstance(part, Expect | HttpCheck | TcpCheck) else ""
         try:
             re.compile(pattern)
         except re.error as error:
@@ -90,6 +94,10 @@ def _data(check: DataCheck) -> None:
     _by_reference(check, check.credentials)
     if check.manifest and check.against:
         raise _wrong(check, "manifest and against are two ways to say one thing")
+    if check.against is not None and not check.against.tables:
+        raise _wrong(check, "against names no table: nothing would be compared")
+    if check.tables and isinstance(check, RedisCheck):
+        raise _wrong(check, "Redis has no tables", "keys, and minKeys; a manifest has the number of its keys")
     if check.manifest and not check.tables and not isinstance(check, RedisCheck):
         raise _wrong(check, "a manifest records the tables of its check, and there are none")
 
@@ -134,7 +142,7 @@ def _http(check: HttpCheck, sources: Mapping[str, str]) -> None:
     for name, value in check.headers.items():
         if not _HEADER.fullmatch(name) or not _printable(value.replace(" ", "")):
             raise _wrong(check, f"header {name[:32]!r} cannot be sent")
-    _no_secrets(check, check.headers)
+    _no_secrets(check, {**check.headers, "path": check.path, "url": check.url.partition("://")[2]})
     if check.host and not _printable(check.host):
         raise _wrong(check, "host cannot be sent")
 
@@ -174,13 +182,12 @@ def service_of(url: str, namespace: str, sources: Mapping[str, str]) -> tuple[st
     return parts.scheme, service, port, path
 
 
-def _patterns(check: Check) -> Iterable[str]:
-    """Every regular expression in it, however deep."""
+def _parts(check: Check) -> Iterable[Any]:
+    """Itself and everything in it, however deep."""
     todo: list[Any] = [check]
     while todo:
         one = todo.pop()
-        if isinstance(one, Expect | HttpCheck | TcpCheck):
-            yield one.matches
+        yield one
         if isinstance(one, msgspec.Struct):
             todo += msgspec.structs.astuple(one)
         elif isinstance(one, tuple | list):

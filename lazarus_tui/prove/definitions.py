@@ -37,6 +37,9 @@ AnyCheck: TypeAlias = (
 )
 
 
+Waiting: TypeAlias = Annotated[float, Meta(ge=0, le=86400)]
+
+
 class Checks(Written, frozen=True, kw_only=True):
     """Everything to be checked in the target namespaces (``sources``: target → the namespace it comes from)."""
 
@@ -44,9 +47,9 @@ class Checks(Written, frozen=True, kw_only=True):
     checks: tuple[AnyCheck, ...] = ()
     watermark: AnyWatermark | None = None
     readiness: bool = True
-    stable_seconds: float = 1.0  # between the two looks that have to agree
-    ready_seconds: float = 300.0  # to become ready
-    check_seconds: float = 60.0  # for the checks to pass once everything is ready
+    stable_seconds: Waiting = 1.0  # between the two looks that have to agree
+    ready_seconds: Waiting = 300.0  # to become ready
+    check_seconds: Waiting = 60.0  # for the checks to pass once everything is ready
     parallel: Annotated[int, Meta(ge=1, le=32)] = 4
     evidence: bool = True  # whether this writes the evidence record, or a drill does later
 

@@ -12,6 +12,7 @@ import pytest
 from lazarus_tui.model.operation import CheckResult
 from lazarus_tui.model.resources import SECRETS
 from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.prove.checks import database, mysql
 from lazarus_tui.prove.steps import Run
 
 from .checking import Context, verdict, written
@@ -255,3 +256,34 @@ async def test_a_server_that_is_gone_and_one_that_is_another(house: House) -> No
     closed = {**{k: v for k, v in PG.items() if k != "service"}, "pod": "pg-0", "port": 5999}
     result = await verdict(house.cluster, **closed)
     assert (result.verdict, "takes no connections" in result.summary) == (FAILED, True), result.summary
+
+
+async def test_a_table_that_may_not_be_read_says_nothing_and_leaves_the_others_to_be_seen(house: House) -> None:
+    """An error ends a transaction of PostgreSQL: without a point to come back to, what comes after it would be red."""
+    await told(house, POSTGRESQL, *_BOOK, "drop table if exists hidden", "create table hidden (n int)",
+               "revoke all on hidden from app")  # fmt: skip
+    seen = await verdict(house.cluster, **PG, tables=["hidden", "checked"])
+    assert (seen.verdict, seen.summary) == (INCONCLUSIVE, "hidden: app may not read it (42501)")
+    wrong = [{"name": "hidden", "fingerprint": "0"}, {"name": "checked", "fingerprint": "0"}]
+    told_of = await verdict(house.cluster, **PG, tables=wrong)
+    assert told_of.verdict is FAILED
+    assert "the fingerprint of checked is not the expected one; hidden: app may not read it (42501)" in told_of.summary
+    await told(house, POSTGRESQL, "drop table hidden")
+
+
+async def test_a_query_that_reads_a_whole_table_takes_two_rows_of_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await told(house, MARIADB, *_BOOK)
+    taken: list[int] = []
+
+    def single(name: str, rows: Any) -> Any:
+        taken.append(len(rows))
+        return database.single(name, rows)
+
+    monkeypatch.setattr(mysql, "single", single)
+    queries = [{"sql": "select seq from seq_1_to_50000"}, {"sql": "select count(*) from checked", "equals": 3}]
+    result = await verdict(house.cluster, **MARIA, queries=queries)
+    assert (result.verdict, "query 1: it must read exactly one value" in result.summary) == (FAILED, True)
+    assert "query 2" not in result.summary
+    assert taken == [2, 1]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import yaml
+from msgspec import inspect
 
-from lazarus_tui.prove.definitions import AnyCheck, parse
+from lazarus_tui.prove.definitions import AnyCheck, Checks, parse
 from lazarus_tui.prove.wanted_data import AnyWatermark, MysqlCheck
 
 PAGE = (Path(__file__).parents[2] / "docs" / "checks.md").read_text(encoding="utf-8")
@@ -31,7 +32,22 @@ def test_every_kind_is_shown() -> None:
     assert all(f"`{kind.__struct_config__.tag}`" in table for kind in get_args(AnyWatermark))
 
 
-def test_every_field_is_told() -> None:
-    fields = {name for kind in get_args(AnyCheck) for name in kind.__struct_encode_fields__}
-    told = set(re.findall(r"[A-Za-z]+", PAGE))
-    assert fields - told == set()
+def _fields(kind: Any) -> set[str]:
+    """The names of every field that may be written, however deep."""
+    if isinstance(kind, inspect.StructType):
+        return {name for one in kind.fields for name in ({one.encode_name} | _fields(one.type))}
+    if isinstance(kind, inspect.UnionType):
+        return {name for one in kind.types for name in _fields(one)}
+    if isinstance(kind, inspect.DictType):
+        return _fields(kind.value_type)
+    return _fields(kind.item_type) if isinstance(kind, inspect.VarTupleType) else set()
+
+
+def test_every_field_is_told_and_every_field_that_is_told_is_one() -> None:
+    known = _fields(inspect.type_info(Checks)) - {"sources"}
+    assert {"minRows", "usernameKey", "daysLeft", "fingerprints", "countField", "evidence"} <= known
+    code = " ".join([*re.findall(r"`([^`\n]+)`", PAGE), *EXAMPLES])
+    assert known - set(re.findall(r"[A-Za-z]+", code)) == set()
+    rows = "".join(re.findall(r"^\| field .*\n\|[-|]+\n((?:\|.*\n)+)", PAGE, re.M))
+    first = {name for row in rows.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    assert {"tier", "looks", "maxLag"} <= first <= known

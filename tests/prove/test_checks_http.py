@@ -141,7 +141,10 @@ async def test_the_request_is_what_the_check_says(doors: Doors) -> None:
     assert b"Host: shop.example\r\n" in heard[1]
 
 
-DOCUMENT = b'{"orders": {"list": [{"id": 7, "state": "paid"}, {"id": 8}], "total": 12.5}, "ok": true, "none": null}'
+DOCUMENT = (
+    b'{"orders": {"list": [{"id": 7, "state": "paid"}, {"id": 8}], "total": 12.5}, "ok": true, "none": null,'
+    b' "nobody": []}'
+)
 
 
 @pytest.mark.parametrize(
@@ -154,6 +157,8 @@ DOCUMENT = b'{"orders": {"list": [{"id": 7, "state": "paid"}, {"id": 8}], "total
         ([{"path": "ok", "equals": 1}], "ok is not 1"),
         ([{"path": "orders.list", "count": True, "above": 2}], "orders.list is not above 2 (it is 2)"),
         ([{"path": "orders.list[2].id"}], "has no orders.list[2].id"),
+        ([{"path": "orders.list", "count": True}, {"path": "none"}], ""),
+        ([{"path": "nobody", "count": True}], "nobody is not above 0 (it is 0)"),
         ([{"path": "orders.list[0].state", "matches": "^op"}], "does not match '^op'"),
         ([{"path": "orders.total", "below": 3}], "orders.total is not below 3"),
         ([{"path": "orders.list[0].state", "atLeast": 1}], "is not a number"),
@@ -231,11 +236,13 @@ async def test_tcp(doors: Doors) -> None:
     async with doors.serving("web", _hang):
         assert (await said(doors, **TCP)).verdict is PASSED, "open and silent"
         assert (await said(doors, **TCP, matches="x")).verdict is FAILED
+        assert (await said(doors, **TCP, matches=".*")).verdict is FAILED, "silence matches nothing"
     async with doors.serving("web", _shut):
         assert "closes the connection at once" in (await said(doors, **TCP)).summary
     doors.ports.clear()
-    refused = await said(doors, **TCP)
-    assert (refused.verdict, "takes no connections" in refused.summary) == (FAILED, True)
+    for pattern in ("", "^$|PONG"):
+        refused = await said(doors, **TCP, matches=pattern)
+        assert (refused.verdict, "takes no connections" in refused.summary) == (FAILED, True), pattern
 
 
 # --- resolving a service

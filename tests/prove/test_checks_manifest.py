@@ -124,3 +124,33 @@ async def test_documents_are_private_whole_and_named_safely(tmp_path: Path) -> N
     path.write_text("[]")
     with pytest.raises(ValueError, match="Expected"):
         await documents.get(name)
+
+
+async def test_what_the_manifest_does_not_tell_is_not_passed_over(lab: Lab, server: MongoWire) -> None:
+    """A check that grew since, or a manifest without fingerprints: nothing was compared, and nothing is green."""
+    manifest = await taken(lab)
+    server.collections["customers"] = [{"_id": 1}]
+    verdict, words = await proven(lab, tables=["orders", "customers"])
+    assert (verdict, "customers: the manifest has nothing of it" in words) == (Verdict.INCONCLUSIVE, True)
+    table = manifest["checks"]["mongodb mongo"]["tables"]["orders"]
+    lab.documents["daily-1.lab"]["checks"]["mongodb mongo"]["tables"]["orders"] = {"rows": table["rows"]}
+    verdict, words = await proven(lab)
+    assert (verdict, "orders: the manifest has no fingerprint of it" in words) == (Verdict.INCONCLUSIVE, True)
+    assert (await proven(lab, manifest={"fingerprints": False}))[0] is Verdict.PASSED
+    server.collections["orders"].pop()
+    assert (await proven(lab))[0] is Verdict.FAILED, "what is known to be wrong is told all the same"
+
+
+@pytest.mark.parametrize("whose", [{"backup": "daily"}, {"context": "1.lab"}])
+async def test_another_manifest_under_the_same_name_is_not_compared_with(lab: Lab, whose: dict[str, str]) -> None:
+    """daily-1 in context lab, and daily in context 1.lab, would be kept under names that are alike."""
+    await taken(lab)
+    lab.documents["daily-1.lab"] |= whose
+    verdict, words = await proven(lab)
+    assert (verdict, "what is kept as the manifest of daily-1 is that of" in words) == (Verdict.INCONCLUSIVE, True)
+
+
+async def test_a_manifest_without_tables_compares_nothing(lab: Lab) -> None:
+    await taken(lab)
+    lab.documents["daily-1.lab"]["checks"]["mongodb mongo"]["tables"] = {}
+    assert (await proven(lab))[0] is Verdict.INCONCLUSIVE

@@ -57,6 +57,10 @@ async def test_what_is_right_is_green_and_only_reads(doors: Doors, server: Mongo
             {"queries": [{"collection": "orders", "filter": {"state": "lost"}, "atLeast": 1}]},
             "not at least 1 (it is 0)",
         ),
+        (
+            {"queries": [{"collection": "orders", "filter": {"state": "lost"}}]},
+            "documents of orders is not above 0 (it is 0)",
+        ),
         ({"role": "replica"}, "it is a primary, not a replica"),
         ({"tables": [{"name": "orders", "fingerprint": "0" * 16}]}, "fingerprint of orders"),
         ({"against": {"tables": {"orders": {"rows": 3}}}}, "orders has 2 rows, the manifest 3"),

@@ -84,6 +84,12 @@ def test_shapes(check: dict[str, Any], what: str, where: str, hint: str) -> None
         ({"kind": "job", "job": "a", "image": "b"}, "either a restored one"),
         ({"kind": "redis", "service": "r", "tls": {}}, "cannot ask for a name"),
         ({"kind": "postgresql", "service": "r", "tls": {"daysLeft": 3}}, "daysLeft belongs to http"),
+        ({"kind": "postgresql", "service": "r", "against": {"tables": {}}}, "nothing would be compared"),
+        ({"kind": "redis", "service": "r", "tables": ["orders"]}, "Redis has no tables"),
+        ({"kind": "redis", "service": "r", "keys": [{"key": "k", "size": True, "atLeast": float("nan")}]}, "no number"),
+        ({**HTTP, "json": [{"path": "a", "between": [0, float("inf")]}]}, "inf is no number"),
+        ({**HTTP, "path": "/orders?token=hunter2hunter2"}, "path holds what looks like a password"),
+        ({"kind": "http", "url": "http://web.shop/a?password=hunter2"}, "url holds what looks like a password"),
     ],
 )
 def test_meanings(check: dict[str, Any], what: str) -> None:
@@ -251,3 +257,34 @@ def test_a_password_itself_is_refused_and_not_repeated(literal: str, place: str)
     assert "credentials.env.password names a variable of the container" in refused.value.what
     assert "a password never stands here" in refused.value.hint
     assert literal not in f"{refused.value.what} {refused.value.hint} {refused.value.where}"
+
+
+@pytest.mark.parametrize("field", ["readySeconds", "checkSeconds", "stableSeconds"])
+@pytest.mark.parametrize("seconds", [-1.0, 90000.0, float("nan")])
+def test_times_that_nobody_can_wait_for_are_refused(field: str, seconds: float) -> None:
+    with pytest.raises(PlanRefused) as refused:
+        read(HTTP, **{field: seconds})
+    assert field in refused.value.where + refused.value.what
+
+
+@pytest.mark.parametrize(
+    ("value", "count", "words"),
+    [
+        (3, True, ""),
+        (0, False, ""),
+        (0, True, "is not above 0"),
+        (Decimal(0), True, "is not above 0"),
+        (None, True, "is null"),
+    ],
+)
+def test_where_nothing_is_said_a_value_is_there_and_a_count_counts_something(
+    value: Any, count: bool, words: str
+) -> None:
+    assert compare.lacking(Expect(), value, count=count) == words
+    assert compare.lacking(Expect(at_least=0), value, count=count) == ""
+
+
+@pytest.mark.parametrize(("value", "told"), [(7, " (it is 7)"), ("a row", ""), (b"a row", ""), (True, ""), (None, "")])
+def test_only_a_number_is_told_as_a_count(value: Any, told: str) -> None:
+    assert compare.shown(value, count=True) == told
+    assert compare.shown(value) == ""

@@ -28,6 +28,20 @@ def empty(expect: Expect) -> bool:
     return not asked and all(one is None for one in given) and not expect.contains and not expect.matches
 
 
+def lacking(expect: Expect, value: Any, *, count: bool = False) -> str:
+    """What is wrong with a value of which nothing is expected: it has to be there, and a number of things above 0."""
+    if not empty(expect):
+        return ""
+    if value is None:
+        return "is null"
+    return "is not above 0" if count and value == 0 else ""
+
+
+def shown(value: Any, *, count: bool = False) -> str:
+    """A count as it is told beside what is wrong with it; of anything else nothing."""
+    return f" (it is {value})" if count and isinstance(value, int | Decimal) and not isinstance(value, bool) else ""
+
+
 def _equal(expect: Expect, value: Any) -> str:
     if expect.equals is not UNSET and not same(expect.equals, value):
         return f"is not {expect.equals!r}"

@@ -112,6 +112,8 @@ async def _table(
     recorded = check.against.tables.get(name) if check.against else None
     if recorded is not None and check.against is not None:
         _counted(name, rows, recorded, check.against.rows, report)
+    if unrecorded := manifests.lacks(check, recorded):
+        report.unknown.append(f"{name}: {unrecorded}")
     if (wanted and wanted.fingerprint) or (recorded and recorded.fingerprint and check.fingerprints):
         seen["fingerprint"], method = await database.fingerprint(name, wanted.without if wanted else ())
         _compared(name, seen["fingerprint"], method, wanted, recorded if check.fingerprints else None, report)
@@ -156,11 +158,8 @@ async def _values(database: Database, check: DataCheck, report: Report) -> None:
             report.wrong.append(str(wrong))
             continue
         seen[name or f"query {number}"] = compare.evidence_of(value, count=count)
-        if wrong_words := compare.wrong(expect, value):
-            shown = f" (it is {value})" if count else ""
-            report.wrong.append(f"{name} {wrong_words}{shown}")
-        elif compare.empty(expect) and value is None:
-            report.wrong.append(f"{name} is null")
+        if wrong_words := compare.wrong(expect, value) or compare.lacking(expect, value, count=count):
+            report.wrong.append(f"{name} {wrong_words}{compare.shown(value, count=count)}")
     if seen:
         report.evidence["values"] = seen
 

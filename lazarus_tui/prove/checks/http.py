@@ -119,5 +119,6 @@ def _value(document: Any, expect: JsonExpect) -> str:
             return f"{expect.path} has no members to count"
         value = len(value)
     wrong = compare.wrong(expect, value)
-    shown = f" (it is {value})" if wrong and expect.count else ""
-    return f"{expect.path} {wrong}{shown}" if wrong else ""
+    if expect.count:
+        wrong = wrong or compare.lacking(expect, value, count=True)
+    return f"{expect.path} {wrong}{compare.shown(value, count=expect.count)}" if wrong else ""

@@ -13,7 +13,7 @@ import msgspec
 from lazarus_tui.model.plan import digest
 from lazarus_tui.model.steps import StepContext
 from lazarus_tui.prove.checks.outcome import CouldNot
-from lazarus_tui.prove.wanted_data import Against, DataCheck, Recorded
+from lazarus_tui.prove.wanted_data import Against, DataCheck, Recorded, RedisCheck
 
 SCHEMA = 1
 
@@ -56,6 +56,9 @@ async def read(context: StepContext, backup: str) -> Manifest | None:
         raise CouldNot(f"the manifest of {backup} cannot be read ({type(error).__name__})", final=True) from None
     if manifest is not None and manifest.schema != SCHEMA:
         raise CouldNot(f"the manifest of {backup} has schema {manifest.schema}, not {SCHEMA}", final=True)
+    if manifest is not None and (manifest.backup, manifest.context) != (backup, context.plan.context):
+        whose = f"{manifest.backup} in context {manifest.context}"
+        raise CouldNot(f"what is kept as the manifest of {backup} is that of {whose}", final=True)
     return manifest
 
 
@@ -64,7 +67,7 @@ async def recalled(context: StepContext, check: DataCheck, evidence: dict[str, A
     backup = backup_of(context)
     manifest = await read(context, backup) if backup else None
     taken = manifest.checks.get(check.title) if manifest else None
-    if manifest is None or taken is None:
+    if manifest is None or taken is None or not taken.tables:
         what = "this is about no backup" if not backup else f"backup {backup} has no manifest of {check.title}"
         raise CouldNot(f"{what}: nothing to compare with", final=True)
     if taken.kind != check.kind:
@@ -74,3 +77,13 @@ async def recalled(context: StepContext, check: DataCheck, evidence: dict[str, A
     assert wanted is not None
     against = Against(tables=taken.tables, rows=wanted.rows, fingerprints=wanted.fingerprints)
     return msgspec.structs.replace(check, against=against)
+
+
+def lacks(check: DataCheck, recorded: Recorded | None) -> str:
+    """What the point's manifest does not tell of a table that is to be compared with it; "" for figures written out."""
+    if check.manifest is None:
+        return ""
+    if recorded is None:
+        return "the manifest has nothing of it"
+    bare = check.fingerprints and not recorded.fingerprint and not isinstance(check, RedisCheck)
+    return "the manifest has no fingerprint of it" if bare else ""

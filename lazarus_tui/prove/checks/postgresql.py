@@ -128,9 +128,22 @@ class Postgresql:
 
     async def rows(self, table: str) -> int | None:
         with _told(self._where, table):
-            if await self._oid(table) is None:
-                return None
-            return int(await self._session.fetchval(f"select count(*) from {quoted(table)}"))
+            async with self._apart():
+                if await self._oid(table) is None:
+                    return None
+                return int(await self._session.fetchval(f"select count(*) from {quoted(table)}"))
+
+    @asynccontextmanager
+    async def _apart(self) -> AsyncIterator[None]:
+        """A point to come back to: an error would end the transaction, and every later answer with it."""
+        await self._session.execute("savepoint asked")
+        try:
+            yield
+        except Exception:
+            if not self._session.is_closed():
+                await self._session.execute("rollback to savepoint asked")
+            raise
+        await self._session.execute("rollback to savepoint asked")
 
     async def _oid(self, table: str) -> int | None:
         found: int | None = await self._session.fetchval("select to_regclass($1)::oid", quoted(table))
@@ -140,28 +153,22 @@ class Postgresql:
         """Sum of the first 64 bits of each row's SHA-256: duplicates count, their order does not, and
         versions agree (a server in FIPS mode refuses MD5)."""
         with _told(self._where, table):
-            columns = await self._session.fetch(_COLUMNS, await self._oid(table))
-            kept = [(str(name), str(kind)) for name, kind in columns if name not in without]
-            row = ", ".join(f"{_name(name)}::text" for name, _ in kept)
-            digest = f"encode(sha256(convert_to(row({row})::text, 'UTF8')), 'hex')"
-            half = f"('x' || left({digest}, 16))::bit(64)::bigint::numeric"
-            total = await self._session.fetchval(f"select coalesce(sum({half}), 0)::text from {quoted(table)}")
+            async with self._apart():
+                columns = await self._session.fetch(_COLUMNS, await self._oid(table))
+                kept = [(str(name), str(kind)) for name, kind in columns if name not in without]
+                row = ", ".join(f"{_name(name)}::text" for name, _ in kept)
+                digest = f"encode(sha256(convert_to(row({row})::text, 'UTF8')), 'hex')"
+                half = f"('x' || left({digest}, 16))::bit(64)::bigint::numeric"
+                total = await self._session.fetchval(f"select coalesce(sum({half}), 0)::text from {quoted(table)}")
         return hashed(f"{kept} {total}"), METHOD
 
     async def value(self, query: Any) -> Any:
         """``query`` is (name, statement): one statement, because the extended protocol takes no more."""
         name, statement = query
         with _told(self._where, name):
-            # A point to come back to: an error would end the transaction, and every later answer with it.
-            await self._session.execute("savepoint asked")
-            try:
+            async with self._apart():
                 cursor = await self._session.cursor(statement)
                 rows = await cursor.fetch(2)
-            except Exception:
-                if not self._session.is_closed():
-                    await self._session.execute("rollback to savepoint asked")
-                raise
-            await self._session.execute("rollback to savepoint asked")
         return single(name, [tuple(row) for row in rows])
 
 

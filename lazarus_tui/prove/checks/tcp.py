@@ -53,4 +53,5 @@ async def _listen(streams: Streams, check: TcpCheck) -> tuple[bytes, bool]:
 
 
 def _said(check: TcpCheck, heard: bytes | bytearray) -> bool:
-    return re.search(check.matches, heard.decode("utf-8", "replace")) is not None
+    """Silence says nothing, whatever the pattern: a connection that is refused is silent too."""
+    return bool(heard) and re.search(check.matches, heard.decode("utf-8", "replace")) is not None
