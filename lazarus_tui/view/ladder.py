@@ -46,14 +46,16 @@ def _rung(rung: Rung, required: bool, now: datetime, width: int, whole: bool) ->
 
 
 _DATA = "checks.run"  # asks what runs about its data too
-# Steps of the end: they keep, remove and judge.
-_ENDS = frozenset({"prove.capture", "clean", "shown-clean", "prove.judge", "prove.evidence"})
+# Steps that say nothing about the point: they keep, remove and judge, and silence alerts.
+_BESIDE = frozenset(
+    {"prove.capture", "clean", "shown-clean", "prove.judge", "prove.evidence", "prove.silence", "prove.unsilenced"}
+)
 
 
 def _steps(operation: Operation, rung: str) -> list[StepView]:
     if rung == "data right":
         return [step for step in operation.steps if step.name == _DATA]
-    return [step for step in operation.steps if step.name not in _ENDS and rung_of_step(step.name) == rung]
+    return [step for step in operation.steps if step.name not in _BESIDE and rung_of_step(step.name) == rung]
 
 
 def live(operation: Operation) -> Line:

@@ -72,11 +72,27 @@ def _between(start: str, end: str) -> float:
 
 
 def current(operation: Operation) -> tuple[int, StepView] | None:
-    """The step that runs or stopped (1-based number and step), None when all are done."""
+    """The step that runs or stopped (1-based number and step), None when all are done and between two steps.
+
+    While an operation goes on, a step that fell and that it outlived is not it: a proof cleans up after any fault.
+    """
+    begun = _begun(operation)
     for number, step in enumerate(operation.steps, 1):
-        if step.state in (StepState.RUNNING, StepState.UNKNOWN, StepState.FAILED):
+        outlived = step.state is StepState.FAILED and operation.state.open and number < begun
+        if step.state in (StepState.RUNNING, StepState.UNKNOWN, StepState.FAILED) and not outlived:
             return number, step
     return None
+
+
+def _begun(operation: Operation) -> int:
+    """The number of the last step that is more than planned, 0 when none is."""
+    return max((n for n, step in enumerate(operation.steps, 1) if step.state is not StepState.PLANNED), default=0)
+
+
+def followed(operation: Operation) -> Operation:
+    """Only the steps up to the one a watcher wants to see: the current one, and between two steps the one before."""
+    found = current(operation)
+    return msgspec.structs.replace(operation, steps=operation.steps[: found[0] if found else _begun(operation)])
 
 
 def step_words(operation: Operation) -> str:
@@ -216,10 +232,7 @@ def checklist(operation: Operation, now: datetime, width: int) -> list[Line]:
 
 def at_work(operation: Operation, now: datetime, width: int) -> int:
     """The line of the body that a watcher wants to see: the last one of the step that runs."""
-    found = current(operation)
-    if found is None:
-        return 0
-    return len(checklist(msgspec.structs.replace(operation, steps=operation.steps[: found[0]]), now, width)) - 1
+    return max(0, len(checklist(followed(operation), now, width)) - 1)
 
 
 def figure(label: str, value: str, definition: str, tone: Tone = Tone.STRONG) -> Line:

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from lazarus_tui.model.operation import CheckResult, Figures, Operation, StepState, StepView
 from lazarus_tui.model.proofs import KIND, ProofRecord, Reached, record_of
 from lazarus_tui.model.verdict import Verdict
@@ -96,10 +94,7 @@ def _step(operation: Operation, step: StepView, now: datetime, width: int) -> li
 
 def at_work(operation: Operation, now: datetime, width: int) -> int:
     """The line that a watcher wants to see: the last one of the step that runs."""
-    found = operations.current(operation)
-    if found is None:
-        return 0
-    return len(checklist(msgspec.structs.replace(operation, steps=operation.steps[: found[0]]), now, width)) - 1
+    return max(0, len(checklist(operations.followed(operation), now, width)) - 1)
 
 
 def _checks(checks: Sequence[CheckResult], width: int) -> list[Line]:

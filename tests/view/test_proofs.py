@@ -7,13 +7,14 @@ import unicodedata
 import msgspec
 import pytest
 
-from lazarus_tui.model.operation import OpState, Phase, StepState
+from lazarus_tui.model.operation import OpState, Phase, StepState, StepView
 from lazarus_tui.model.proofs import RUNGS, Trouble, located
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.posture.proofs import proofs_of
 from lazarus_tui.view import (
     actions,
     ladder,
+    operations,
     plans,
     proof_card,
     proof_forms,
@@ -205,6 +206,27 @@ def test_a_step_that_fell_is_red_in_the_live_ladder():
     )
     fallen = msgspec.structs.replace(operation, steps=steps)
     assert "✗ intact" in plain(ladder.live(fallen))
+
+
+def test_a_step_that_the_proof_outlives_hides_neither_the_one_at_work_nor_a_rung():
+    operation = world.running("restore.volumes")
+    silence = StepView("prove.silence", "Silence alerts", StepState.FAILED)
+    going = msgspec.structs.replace(operation, steps=(silence, *operation.steps))
+    assert operations.step_words(going) == "8/18 Restore the volumes"
+    assert "▶ restores" in plain(ladder.live(going))
+    lines = [plain(part) for part in proof_run.body(going, worlds.NOW, 79)]
+    assert "Restore the volumes" in lines[proof_run.at_work(going, worlds.NOW, 79)]
+    done = tuple(
+        msgspec.structs.replace(step, state=StepState.DONE) if step.state is StepState.RUNNING else step
+        for step in going.steps
+    )
+    between = msgspec.structs.replace(going, steps=done)
+    assert operations.current(between) is None
+    assert proof_run.at_work(between, worlds.NOW, 79) == 7, "between two steps nothing jumps to the top"
+    ended = msgspec.structs.replace(going, state=OpState.DONE)
+    assert operations.step_words(ended) == "1/18 Silence alerts", "of what is over it says what went wrong"
+    stuck = msgspec.structs.replace(operation, state=OpState.PARKED, steps=(*operation.steps[:3], silence))
+    assert operations.step_words(stuck) == "4/4 Silence alerts"
 
 
 def test_what_stopped_it_stays_in_sight_while_it_cleans_up():
