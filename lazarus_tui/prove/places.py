@@ -1,13 +1,18 @@
-"""Where the bytes of a volume lie, as its spec says it: two volumes at one place are the same bytes (S9)."""
+"""Where the bytes of a volume lie, as its spec says it: two volumes at one place are the same bytes (S9), and so is a
+directory in another one."""
 
 from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 _ANY, _HOST = "*", "kubernetes.io/hostname"
 _ON_NODES = frozenset({"hostPath", "local"})
+# Whose path is a directory of a server's tree.
+_OF_SERVERS = frozenset({"nfs", "cephfs"})
+_NFS_DRIVER = "nfs.csi.k8s.io"
 # Volume plugins of the kubelet that a CSI driver has taken over, with its name; the handle is the same, for AWS
 # without the zone before it.
 _MIGRATED = {
@@ -47,8 +52,10 @@ def identity(spec: Mapping[str, Any]) -> str:
 
     Two volumes with the same identity are the same bytes, whatever their names (requirements S9). A directory of a node
     is ``local:NODES:/path`` with the names of the nodes it can be on, ``*`` for any: see ``same``. Disks that a CSI
-    driver has taken over from the kubelet are named as the driver names them.
+    driver has taken over from the kubelet are named as the driver names them, and what csi-driver-nfs mounts as NFS is.
     """
+    if exported := _exported(spec.get("csi")):
+        return exported
     for source, keys in _IDENTITIES.items():
         found = spec.get(source)
         if isinstance(found, Mapping):
@@ -61,32 +68,67 @@ def identity(spec: Mapping[str, Any]) -> str:
     return ""
 
 
-def same(what: str, live: Iterable[str]) -> str:
+def same(what: str, live: Iterable[str], *, made: bool = False) -> str:
     """The identity among ``live`` that is, or may be, the same bytes as ``what``; "" when none is.
 
-    The same directory of two volumes is the same only if a node can have both.
+    A directory in another one is part of its bytes, whichever of the two is live; one of a node only if a node can have
+    both. ``made``: a provisioner made it for its claim, which it does inside a directory that others may have as a
+    whole: only what lies in it counts.
     """
     if not what:
         return ""
     mine = _place(what)
-    return next((one for one in live if one == what or (mine is not None and _overlap(mine, _place(one)))), "")
+    return next((one for one in live if one == what or (mine is not None and _overlap(mine, _place(one), made))), "")
 
 
-def _overlap(one: tuple[str, frozenset[str]], other: tuple[str, frozenset[str]] | None) -> bool:
-    if other is None or one[0] != other[0]:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A directory; ``root`` says of which server, "" for nodes, and ``nodes`` on which it can be, none for any."""
+
+    root: str
+    path: str
+    nodes: frozenset[str] = frozenset()
+
+    def holds(self, other: _Place) -> bool:
+        """Whether the other one is this directory, or lies in it."""
+        return other.path == self.path or other.path.startswith(self.path.rstrip("/") + "/")
+
+
+def _overlap(mine: _Place, other: _Place | None, made: bool) -> bool:
+    if other is None or mine.root != other.root:
         return False
-    return not one[1] or not other[1] or bool(one[1] & other[1])
+    if mine.nodes and other.nodes and not mine.nodes & other.nodes:
+        return False
+    return mine.holds(other) or (not made and other.holds(mine))
 
 
-def _place(what: str) -> tuple[str, frozenset[str]] | None:
-    """A directory and the nodes it can be on, none for any; None for what is no directory of a node."""
+def _place(what: str) -> _Place | None:
+    """None for what is no directory."""
     source, _, rest = what.partition(":")
+    if source in _OF_SERVERS:
+        server, found, path = rest.partition(":/")
+        return _Place(f"{source}:{server}", f"/{path}") if found else None
     if source not in _ON_NODES:
         return None
     if rest.startswith("/"):  # without nodes
-        return rest, frozenset()
+        return _Place("", rest)
     nodes, _, path = rest.partition(":")
-    return path, frozenset() if nodes == _ANY else frozenset(nodes.split(","))
+    return _Place("", path, frozenset() if nodes == _ANY else frozenset(nodes.split(",")))
+
+
+def _exported(csi: Any) -> str:
+    """What csi-driver-nfs mounts of a server, "" for another driver: the share and the directory in it that its
+    attributes name, whatever the handle says (``NodePublishVolume`` of its nodeserver.go). A name that the driver fills
+    in when it mounts is not known: then it is the directory around."""
+    if not isinstance(csi, Mapping) or csi.get("driver") != _NFS_DRIVER:
+        return ""
+    given = {str(key).lower(): str(value) for key, value in (csi.get("volumeAttributes") or {}).items()}
+    server, share, inside = (given.get(key, "") for key in ("server", "share", "subdir"))
+    if not server or not share:
+        return ""
+    if "${" in inside:
+        inside = inside.partition("${")[0].rpartition("/")[0]
+    return f"nfs:{_tidy('server', server)}:{_tidy('path', f'/{share}/{inside}')}"
 
 
 def _nodes(spec: Mapping[str, Any]) -> frozenset[str]:
@@ -116,10 +158,12 @@ def _tidy(key: str, value: str) -> str:
         return value or _POOL
     if key == "targetPortal":
         return value.removesuffix(_PORTAL)
+    if key == "path" and not value:
+        return "/"  # all of it, which cephfs takes where none is said
     if key == "path" and value.startswith("/"):
         return posixpath.normpath(value).replace("//", "/")
     if key in ("server", "diskURI"):
-        return value.lower().rstrip(".")
+        return value.lower().rstrip(".").strip("[]")
     if key == "volumeHandle" and value.lower().startswith("/subscriptions/"):
         return value.lower()  # Azure does not mind the case
     return value

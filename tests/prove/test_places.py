@@ -21,6 +21,10 @@ def on(*nodes: str, key: str = "kubernetes.io/hostname") -> Json:
     return {"nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [one]}]}}}
 
 
+def nfs_csi(**attributes: str) -> Json:
+    return {"csi": {"driver": "nfs.csi.k8s.io", "volumeHandle": "h", "volumeAttributes": attributes}}
+
+
 @pytest.mark.parametrize(
     ("spec", "what"),
     [
@@ -39,6 +43,11 @@ def on(*nodes: str, key: str = "kubernetes.io/hostname") -> Json:
         ({"fc": {"wwids": ["3600508b"]}}, "fc:::['3600508b']"),
         ({"portworxVolume": {"volumeID": "7"}}, "portworxVolume:7"),
         ({"flexVolume": {"driver": "d/x", "options": {"id": "7"}}}, "flexVolume:d/x:{'id': '7'}"),
+        ({"cephfs": {"monitors": ["a:6789"]}}, "cephfs:['a:6789']:/"),
+        (nfs_csi(server="NAS", share="/x/"), "nfs:nas:/x"),
+        (nfs_csi(Server="nas", share="/", subDir="a/b"), "nfs:nas:/a/b"),
+        (nfs_csi(server="[fd00::1]", share="/x", subdir="t/${pvc.metadata.name}/u"), "nfs:fd00::1:/x/t"),
+        (nfs_csi(server="nas"), "csi:nfs.csi.k8s.io:h"),
         ({"capacity": {"storage": "1Gi"}}, ""),
     ],
 )  # fmt: skip
@@ -62,6 +71,11 @@ def test_a_node_is_chosen_by_any_term_and_by_all_parts_of_one() -> None:
         ("local:a,b:/x", "local:b,c:/x", True), ("local:*:/x", "local:b:/x", True),
         ("hostPath:*:/x", "local:a:/x", True),
         ("hostPath:/x", "hostPath:a:/x", True), ("csi:d:/x", "hostPath:*:/x", False), ("csi:d:h", "csi:d:h", True),
+        ("nfs:nas:/x", "nfs:nas:/x/a", True), ("nfs:nas:/", "nfs:nas:/x", True), ("nfs:nas:/x", "nfs:nas:/xa", False),
+        ("nfs:nas:/x", "nfs:other:/x/a", False), ("nfs:fd00::1:/x", "nfs:fd00::1:/x/a", True),
+        ("nfs:nas:/x", "cephfs:nas:/x/a", False), ("cephfs:['a']:/", "cephfs:['a']:/x", True),
+        ("hostPath:*:/srv", "local:a:/srv/data", True), ("local:a:/srv", "local:b:/srv/data", False),
+        ("nfs:nas:/x", "hostPath:*:/x", False),
         ("", "", False),
     ],
 )  # fmt: skip
@@ -85,6 +99,50 @@ async def test_a_restored_volume_is_a_live_one_only_on_its_node() -> None:
     assert told == "claim data is local:a:/mnt/disks/ssd0, volume live of shop/data"
     old = {"awsElasticBlockStore": {"volumeID": "vol-1"}}
     assert await found_same(old, {"csi": {"driver": "ebs.csi.aws.com", "volumeHandle": "vol-1"}})
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "words"),
+    [
+        ("/exports/a", "/exports", "claim data is nfs:nas:/exports/a, in or around nfs:nas:/exports"),
+        ("/exports", "/exports/a", "claim data is nfs:nas:/exports, in or around nfs:nas:/exports/a"),
+        ("/exports/a", "/exports/b", ""),
+    ],
+)  # fmt: skip
+async def test_a_directory_in_or_around_a_live_one_is_not_its_own(mine: str, theirs: str, words: str) -> None:
+    told = await found_same({"nfs": {"server": "nas", "path": mine}}, nfs_csi(server="nas", share=theirs))
+    assert told == ([f"{words}, volume live of shop/data"] if words else [])
+
+
+async def of_a_copy(path: str, *, name: str = "pvc-{uid}", provisioned: bool = True) -> list[str]:
+    """Production has a volume of all that the server exports, and one in it."""
+    world = World()
+    uid = world.put(CLAIMS, "data", "q")["metadata"]["uid"]
+    notes = {"annotations": {"pv.kubernetes.io/provisioned-by": "nfs"}} if provisioned else {}
+    bound = {"namespace": "q", "name": "data", "uid": uid}
+    world.put(VOLUMES, name.format(uid=uid), "", metadata=notes,
+              spec={"nfs": {"server": "nas", "path": path}, "claimRef": bound})  # fmt: skip
+    for what, place in (("root", "/exports"), ("live", "/exports/live")):
+        spec = {"nfs": {"server": "nas", "path": place}, "claimRef": {"namespace": "shop", "name": what}}
+        world.put(VOLUMES, what, "", spec=spec)
+    return list((await compared(world, "q", ()))["same"])
+
+
+async def test_what_a_provisioner_made_for_the_claim_lies_in_what_it_serves_from() -> None:
+    assert await of_a_copy("/exports/pvc-new") == []
+    for wrong in ("/exports/live", "/exports", "/"):
+        assert await of_a_copy(wrong), wrong
+    assert await of_a_copy("/exports/pvc-new", name="pv-by-hand"), "a volume of any other name was not made for it"
+    assert await of_a_copy("/exports/pvc-new", provisioned=False)
+
+
+async def test_no_volume_of_a_claim_hides_another_one_of_it() -> None:
+    world = World()
+    world.put(CLAIMS, "data", "q")
+    for name, path in (("a-restored", "/exports"), ("b-new", "/elsewhere")):
+        bound = {"namespace": "q", "name": "data"}
+        world.put(VOLUMES, name, "", spec={"nfs": {"server": "nas", "path": path}, "claimRef": bound})
+    assert len((await compared(world, "q", ["nfs:nas:/exports"]))["same"]) == 1
 
 
 FREE = {

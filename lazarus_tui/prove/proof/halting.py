@@ -1,7 +1,8 @@
 """Stopping a copy that must not run: everything in the quarantine that runs or starts pods, whoever owns it (S1, S9).
 
 Taking workloads to zero is for what is started again afterwards; this is for what never may be. Pods without a
-controller, or with one that is not of Kubernetes' own kinds, are deleted.
+controller, or with one that is not of Kubernetes' own kinds, are deleted. A pod that was told to end is not stopped
+before it has: it is waited for, and told when it takes too long.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from typing import Any
 from lazarus_tui.kube.errors import Forbidden, NotFound
 from lazarus_tui.model.resources import CRONJOBS, JOBS, PODS, STATEFULSETS, Resource
 from lazarus_tui.model.stepping import carry_out
-from lazarus_tui.model.steps import Halted, Reader, StepContext, StepStopped, Write
+from lazarus_tui.model.steps import Halted, Observation, Reader, Seen, StepContext, StepStopped, Write
 from lazarus_tui.prove.proof import stillness
+from lazarus_tui.prove.quarantine import ending
 from lazarus_tui.prove.quarantine.names import OPERATION, label
 from lazarus_tui.prove.quarantine.sweep import STARTERS
 
@@ -25,6 +27,35 @@ Things = list[tuple[Resource, Object]]
 _BATCH = (CRONJOBS, JOBS)
 _OVER = ("Complete", "Failed")  # conditions of a Job that starts nothing more
 _ENDED = ("Succeeded", "Failed")
+# Seconds that pods get to end before it is said that they have not; most are given 30.
+ENDS = 60.0
+
+
+class Stopping:
+    """Whether what was stopped has ended. ``left`` says what has not, or is not known to have, when it is waited for no
+    longer; "" when all has."""
+
+    def __init__(self, namespace: str) -> None:
+        self._namespace = namespace
+        self._since: float | None = None
+        self.left = ""
+
+    async def look(self, context: StepContext) -> Observation | None:
+        """ABSENT while something has to be stopped, WAITING while pods end, None when there is no more to wait for."""
+        if await alive(context, self._namespace):
+            return Observation(Seen.ABSENT, "taking the copy to zero")
+        now = context.clock.monotonic()
+        self._since = now if self._since is None else self._since
+        try:
+            every: list[Object] = await context.reader.list(PODS, self._namespace, type=dict)
+        except Forbidden as error:
+            self.left = f"; whether its pods have ended is not known (missing right: list pods: {error.message})"
+            return None
+        pods = [one for one in ending.ending(every) if label(one, OPERATION) != context.op]
+        self.left = f"; its pods have not all ended: {ending.words(pods)}" if pods else ""
+        if pods and now - self._since < ENDS:
+            return Observation(Seen.WAITING, f"pods of it are ending: {ending.words(pods)}")
+        return None
 
 
 async def alive(context: StepContext, namespace: str) -> Things:

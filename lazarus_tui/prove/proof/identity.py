@@ -6,6 +6,7 @@ Facts: ``prove.identity`` {same, compared, unbound, anew}.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from lazarus_tui.model.counting import how_many
@@ -14,6 +15,7 @@ from lazarus_tui.model.stepping import BaseStep
 from lazarus_tui.model.steps import Observation, Reader, Seen, StepContext
 from lazarus_tui.prove.places import identity, same
 from lazarus_tui.prove.proof import halting
+from lazarus_tui.prove.quarantine import storage
 
 IDENTITY = "prove.identity"
 
@@ -30,16 +32,17 @@ class Identity(BaseStep):
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         self.params, self.quarantine = params, str(params["quarantine"])
+        self._stopping = halting.Stopping(self.quarantine)
 
     async def observe(self, context: StepContext) -> Observation:
         found = context.facts.get(IDENTITY)
         if found is None:
             return Observation(Seen.ABSENT)
         if found["same"]:
-            if await halting.alive(context, self.quarantine):
-                return Observation(Seen.ABSENT, "a volume is a live one: taking the copy to zero")
+            if (seen := await self._stopping.look(context)) is not None:
+                return replace(seen, detail=f"a volume is a live one: {seen.detail}")
             hint = "the point holds no data of this volume: its own storage would be used; back it up with its data"
-            return Observation(Seen.FAILED, f"S9: {'; '.join(found['same'])}", hint=hint)
+            return Observation(Seen.FAILED, f"S9: {'; '.join(found['same'])}{self._stopping.left}", hint=hint)
         later = f", {len(found['unbound'])} bind when they are used" if found["unbound"] else ""
         return Observation(Seen.DONE, f"{how_many(found['compared'], 'volume')} of their own{later}")
 
@@ -56,20 +59,29 @@ async def compared(reader: Reader, quarantine: str, planned: Any) -> dict[str, A
     """Volumes of the quarantine against ``planned`` identities and those of every other volume of the cluster."""
     volumes = await reader.list(VOLUMES, type=dict)
     claims = {claim["metadata"]["name"]: claim for claim in await reader.list(CLAIMS, quarantine, type=dict)}
-    ours: dict[str, str] = {}
+    uids = {claim["metadata"]["uid"] for claim in claims.values()}
+    ours: list[tuple[str, str, bool]] = []
     live = {str(one): "the plan's live volumes" for one in planned}
     for volume in volumes:
         spec, name = volume.get("spec") or {}, str(volume["metadata"]["name"])
         bound = spec.get("claimRef") or {}
         what = identity(spec)
         if bound.get("namespace") == quarantine:
-            ours[str(bound.get("name"))] = what
+            made = bound.get("uid") in uids and storage.made_for_its_claim(volume)
+            ours.append((str(bound.get("name")), what, made))
         elif what:
             live[what] = f"volume {name} of {bound.get('namespace') or 'nobody'}/{bound.get('name') or '-'}"
     anew = sorted(name for name, claim in claims.items() if _made_anew(claim))
-    found = [(claim, what, live[one]) for claim, what in sorted(ours.items()) if (one := same(what, live))]
-    alike = [f"claim {claim} is {what}, {whose}" for claim, what, whose in found]
-    return {"same": alike, "compared": len(ours), "unbound": sorted(claims.keys() - ours.keys()), "anew": anew}
+    found = [(claim, what, one) for claim, what, made in sorted(ours) if (one := same(what, live, made=made))]
+    alike = [f"claim {claim} is {what}, {_whose(what, one, live[one])}" for claim, what, one in found]
+    unbound = sorted(claims.keys() - {claim for claim, _, _ in ours})
+    return {"same": alike, "compared": len(ours), "unbound": unbound, "anew": anew}
+
+
+def _whose(what: str, live: str, words: str) -> str:
+    """One directory in another is said to be that."""
+    nested = what.rpartition(":")[2] != live.rpartition(":")[2]
+    return f"in or around {live}, {words}" if nested else words
 
 
 def _made_anew(claim: Mapping[str, Any]) -> bool:

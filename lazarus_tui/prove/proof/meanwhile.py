@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from lazarus_tui.model.steps import Observation, Seen, Step, StepContext
@@ -36,6 +37,7 @@ class StillClosed(Isolation):
     def __init__(self, params: Mapping[str, Any]) -> None:
         super().__init__(params, again=True)
         self.mutates = True
+        self._stopping = halting.Stopping(self.wanted.name)
 
     def begin(self, context: StepContext) -> Look:
         """Begun once in a run; without it having been done in an earlier one."""
@@ -62,9 +64,12 @@ class StillClosed(Isolation):
 
     async def observe(self, context: StepContext) -> Observation:
         found = context.facts.get(self.key)
-        if found and not found["closed"] and await halting.alive(context, self.wanted.name):
-            return Observation(Seen.ABSENT, "not shown closed: taking the copy to zero")
-        return await super().observe(context)
+        if not found or found["closed"]:
+            return await super().observe(context)
+        if (seen := await self._stopping.look(context)) is not None:
+            return replace(seen, detail=f"not shown closed: {seen.detail}")
+        said = await super().observe(context)
+        return replace(said, detail=said.detail + self._stopping.left)
 
     async def act(self, context: StepContext) -> None:
         found = context.facts.get(self.key)

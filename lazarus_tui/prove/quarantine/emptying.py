@@ -9,7 +9,7 @@ from lazarus_tui.model.resources import CLAIMS, PODS, Resource
 from lazarus_tui.model.steps import StepContext
 from lazarus_tui.prove.quarantine import census
 from lazarus_tui.prove.quarantine.names import Quarantine, label
-from lazarus_tui.prove.quarantine.sweep import CLAIMS_GO, PODS_END, REST_GOES, Sweep, Things
+from lazarus_tui.prove.quarantine.sweep import CLAIMS_GO, REST_GOES, Sweep, Things
 
 
 async def emptied(context: StepContext, wanted: Quarantine, restore: str, kinds: Iterable[Resource]) -> list[str]:
@@ -26,7 +26,7 @@ class Emptying(Sweep):
         self._value, self._kinds = label_value(restore), [kind for kind in kinds if kind not in (PODS, CLAIMS)]
 
     async def run(self) -> list[str]:
-        await self._gone(self._running, PODS_END)
+        await self._gone(self._running, await self._patience())
         if await self._secured() and await self._let_go(space=True):
             await self._gone(self._claims, CLAIMS_GO)
             await self._gone(self._snapshots, REST_GOES)

@@ -138,11 +138,14 @@ class _Look:
 
 
 def _told(context: StepContext, wanted: Quarantine, resource: Resource, found: Object) -> Object:
-    meta = found["metadata"]
+    meta, why = found["metadata"], held_by(found)
+    notes = (context.facts.get("prove.clean") or {}).get("notes") or ()
+    if resource is NAMESPACES and notes and not meta.get("deletionTimestamp"):
+        why = f"{why}: {'; '.join(notes)}"
     made = meta.get("creationTimestamp")
     age = (context.clock.now() - parse_rfc3339(made)).total_seconds() if made else 0.0
     return {
         "kind": resource.kind, "name": meta["name"], "namespace": meta.get("namespace", ""), "owner": wanted.op,
-        "age": round(max(0.0, age), 1), "why": held_by(found),
+        "age": round(max(0.0, age), 1), "why": why,
         "going": bool(meta.get("deletionTimestamp")),
     }  # fmt: skip

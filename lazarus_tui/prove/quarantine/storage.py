@@ -23,15 +23,19 @@ def policy_for(volume: Mapping[str, Any], live: Collection[str], *, made_here: b
     with it. ``made_here``: the restore made it, or it was provisioned while the quarantine was there: its policy stays
     as it is. Nobody knows of the rest whose it is: it is kept.
     """
-    spec, meta = volume["spec"], volume["metadata"]
-    if same(identity(spec), live):
+    spec, made = volume["spec"], made_for_its_claim(volume)
+    if same(identity(spec), live, made=made):
         return RETAIN
-    claim = str((spec.get("claimRef") or {}).get("uid") or "")
-    if (
-        claim and provisioned(volume) and meta["name"].endswith(claim)
-    ):  # external-provisioner: PREFIX-<uid of the claim>
+    if made:
         return DELETE
     return str(spec.get("persistentVolumeReclaimPolicy") or RETAIN) if made_here else RETAIN
+
+
+def made_for_its_claim(volume: Mapping[str, Any]) -> bool:
+    """Whether it was provisioned for the very claim it belongs to: external-provisioner calls it PREFIX-<uid of the
+    claim>, and who makes volumes by hand does not know that."""
+    claim = str(((volume.get("spec") or {}).get("claimRef") or {}).get("uid") or "")
+    return bool(claim) and provisioned(volume) and str(volume["metadata"]["name"]).endswith(claim)
 
 
 def provisioned(volume: Mapping[str, Any]) -> bool:

@@ -1,8 +1,8 @@
 """Taking a quarantine down in the one order that loses nothing (data §1.4, requirements.md S20, reliability V6).
 
-The Restore has ended; then workloads; then whatever storage is not the copy's own is made to stay, and read back; only
-then claims, snapshots and the namespace go. Everything is found by labels and deleted by uid, so whoever begins again
-after a crash finds what is left. What does not go is told, never forced.
+The Restore has ended; then workloads, until their pods have; then whatever storage is not the copy's own is made to
+stay, and read back; only then claims, snapshots and the namespace go. Everything is found by labels and deleted by uid,
+so whoever begins again after a crash finds what is left. What does not go is told, never forced.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from lazarus_tui.model.snapshots import CONTENTS, SNAPSHOTS
 from lazarus_tui.model.stepping import carry_out
 from lazarus_tui.model.steps import Halted, Outcome, StepContext, StepStopped, Write
 from lazarus_tui.prove.places import identity, same
-from lazarus_tui.prove.quarantine import census, custom, storage
+from lazarus_tui.prove.quarantine import census, custom, ending, storage
 from lazarus_tui.prove.quarantine.cancelling import cancel
 from lazarus_tui.prove.quarantine.names import OPERATION, Quarantine
 
@@ -42,6 +42,8 @@ Things = list[tuple[Resource, Object]]
 
 # Seconds that each part gets to go before the next one is begun.
 RESTORE_ENDS, PODS_END, CLAIMS_GO, SPACE_GOES, REST_GOES = 600.0, 180.0, 180.0, 300.0, 90.0
+# Pods that may take longer to end get what they were promised and this much more, up to a limit.
+PODS_MORE, PODS_LAST = 30.0, 900.0
 PAUSE = 1.0
 # Phases of a Restore after which Velero makes nothing more (velero §1.3).
 _ENDED = frozenset({"Completed", "PartiallyFailed", "Failed", "FailedValidation"})
@@ -93,8 +95,8 @@ class Sweep:
         space = await census.namespace(self.reader, self.wanted)
         self._space_uid = str(space["metadata"]["uid"]) if space is not None else ""
         if space is not None:
-            await self._gone(self._workloads, PODS_END, needed=False)
-            if not await self._secured() or not await self._let_go(space=True):
+            await self._gone(self._workloads, await self._patience(), needed=False)
+            if not await self._ended() or not await self._secured() or not await self._let_go(space=True):
                 return self.notes
             await self._gone(self._claims, CLAIMS_GO, needed=False)
             await self._gone(self._snapshots, REST_GOES, needed=False)
@@ -111,6 +113,24 @@ class Sweep:
     async def _workloads(self) -> Things:
         kinds = (*STARTERS, PODS) if await self._still_ours() else ()
         return [thing for kind in kinds for thing in await self._inside(kind)]
+
+    async def _pods(self) -> list[Object]:
+        """Those of the copy, not the probes."""
+        found = await self._inside(PODS) if await self._still_ours() else []
+        return [one for _, one in found if not self.wanted.owns(one)]
+
+    async def _patience(self) -> float:
+        """As long as pods may take to end, by what they say themselves."""
+        return min(max(PODS_END, ending.promised(await self._pods()) + PODS_MORE), PODS_LAST)
+
+    async def _ended(self) -> bool:
+        """A namespace's policies can go before its pods (CVE-2024-7598; in order only from Kubernetes 1.34, KEP-5080):
+        what runs on in it would be let out."""
+        left = ending.ending(await self._pods())
+        if left:
+            told = f"{self.wanted.name} stays, closed, until pods have ended that may run still: {ending.words(left)}"
+            self._note(f"{told}; see kubectl -n {self.wanted.name} get pods, and whether their nodes answer")
+        return not left
 
     async def _still_ours(self) -> bool:
         """Whether the namespace is the one that was found: objects in another one of its name are somebody else's."""

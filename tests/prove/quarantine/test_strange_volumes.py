@@ -125,6 +125,27 @@ async def test_a_directory_of_another_node_is_not_the_live_one() -> None:
         assert lab.world.writes[0].body["spec"] == {"persistentVolumeReclaimPolicy": policy}, node
 
 
+@pytest.mark.parametrize(
+    ("live", "path", "made", "policy"),
+    [
+        ("/exports", "/exports/a", False, "Retain"), ("/exports/live", "/exports", True, "Retain"),
+        ("/exports", "/exports/pvc-x", True, "Delete"), ("/exports", "/other", False, "Delete"),
+    ],
+)  # fmt: skip
+async def test_a_directory_in_or_around_a_live_one_keeps_its_bytes(
+    live: str, path: str, made: bool, policy: str
+) -> None:
+    """One that was made for the claim, inside what its provisioner serves from, takes nothing along."""
+    lab = Lab(World())
+    found = strange(lab, persistentVolumeReclaimPolicy="Delete", nfs={"server": "nas", "path": path})
+    del found["spec"]["csi"], lab.world.objects[(VOLUMES.plural, "", "static")]
+    name = f"pvc-{found['spec']['claimRef']['uid']}" if made else "static"
+    found["metadata"] |= {"name": name, "annotations": {"pv.kubernetes.io/provisioned-by": "nfs"}}
+    lab.world.objects[(VOLUMES.plural, "", name)] = found
+    await sweep(lab, names.quarantine({"op": OP, "handles": [f"nfs:nas:{live}"]}))  # type: ignore[arg-type]
+    assert lab.world.writes[0].body["spec"] == {"persistentVolumeReclaimPolicy": policy}
+
+
 async def test_what_its_driver_removes_is_left_to_the_driver() -> None:
     lab = Lab(World())
     found = strange(lab, persistentVolumeReclaimPolicy="Delete")

@@ -1,0 +1,146 @@
+"""Pods that were told to end run on until they have: nothing that closes the quarantine goes before them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lazarus_tui.kube.errors import Forbidden
+from lazarus_tui.model.clock import rfc3339
+from lazarus_tui.model.resources import CLAIMS, NAMESPACES, PODS
+from lazarus_tui.model.steps import Seen
+from lazarus_tui.prove.proof import halting
+from lazarus_tui.prove.proof.identity import IDENTITY, Identity
+from lazarus_tui.prove.proof.meanwhile import StillClosed
+from lazarus_tui.prove.quarantine import ending, names
+from lazarus_tui.prove.quarantine.leftovers import leftovers
+from lazarus_tui.prove.quarantine.sweep import PODS_END, PODS_LAST, sweep
+from tests.prove.quarantine.grounds import OP, QUARANTINE
+from tests.velero.lab import Lab, World
+
+Object = dict[str, Any]
+WANTED = names.quarantine({"op": OP})
+
+
+def pod(grace: int | None = None, **more: Any) -> Object:
+    spec = {"nodeName": "a"} | ({} if grace is None else {"terminationGracePeriodSeconds": grace})
+    return {"spec": spec, "status": {"phase": "Running"}, **more}
+
+
+def slow(*, grace: int, ends: float) -> Lab:
+    """A quarantine with a claim and a pod that is gone ``ends`` seconds after it was told to end."""
+    lab = Lab(World())
+    world = lab.world
+    world.put(NAMESPACES, QUARANTINE, "", metadata={"labels": {names.OPERATION: OP}})
+    world.put(CLAIMS, "data", QUARANTINE)
+    found = world.put(PODS, "db-0", QUARANTINE, **pod(grace))
+    asked: list[float] = []
+
+    def told(write: Any) -> None:
+        if write.resource is PODS and not asked:
+            asked.append(world.clock.seconds)
+            found["metadata"] |= {"deletionTimestamp": rfc3339(world.clock.now()), "deletionGracePeriodSeconds": grace}
+            world.objects[(PODS.plural, QUARANTINE, "db-0")] = found
+
+    rest = world.clock.sleep
+
+    async def sleep(seconds: float) -> None:
+        await rest(seconds)
+        if asked and world.clock.seconds - asked[0] >= ends:
+            world.objects.pop((PODS.plural, QUARANTINE, "db-0"), None)
+
+    world.after_write, world.clock.sleep = told, sleep  # type: ignore[method-assign]
+    return lab
+
+
+def deleted(lab: Lab) -> list[str]:
+    return [one.resource.plural for one in lab.world.writes if one.verb == "delete"]
+
+
+async def test_a_pod_gets_as_long_as_it_was_promised() -> None:
+    lab = slow(grace=600, ends=500)
+    assert await sweep(lab, WANTED) == []  # type: ignore[arg-type]
+    assert deleted(lab) == ["pods", "persistentvolumeclaims", "namespaces"]
+    assert lab.clock.seconds >= 500
+
+
+@pytest.mark.parametrize(("grace", "patience"), [(30, PODS_END), (400, 430.0), (86400, PODS_LAST)])
+async def test_what_still_ends_keeps_the_namespace_with_the_policies_that_close_it(grace: int, patience: float) -> None:
+    lab = slow(grace=grace, ends=1e9)
+    notes = await sweep(lab, WANTED)  # type: ignore[arg-type]
+    assert deleted(lab) == ["pods"], "neither its claims nor the namespace"
+    assert patience <= lab.clock.seconds < patience + 5
+    assert notes[-1].startswith(
+        f"{QUARANTINE} stays, closed, until pods have ended that may run still: db-0 ({grace} s); see kubectl"
+    )
+    await lab.remember(**{"prove.clean": {"kept_until": "", "notes": notes}})
+    (told,) = [one for one in (await leftovers(lab, WANTED)).found if one["kind"] == "Namespace"]  # type: ignore[arg-type]
+    assert "may run still: db-0" in told["why"], "what is left behind says why"
+
+
+DONE: Object = {"state": {"terminated": {"exitCode": 0}}}
+
+
+def leaving(**more: Any) -> Object:
+    return {"metadata": {"name": "p", "deletionTimestamp": "2026-06-01T12:00:00Z"}, **pod(**more)}
+
+
+@pytest.mark.parametrize(
+    ("found", "runs"),
+    [
+        (leaving(), True), ({**leaving(), "metadata": {"name": "p"}}, False),
+        ({**leaving(), "status": {"phase": "Failed"}}, False), ({**leaving(), "spec": {}}, False),
+        ({**leaving(), "status": {"phase": "Running", "containerStatuses": [DONE]}}, False),
+        ({**leaving(), "status": {"initContainerStatuses": [{"state": {"running": {}}}], "containerStatuses": [DONE]}},
+         True),
+    ],
+)  # fmt: skip
+def test_what_may_run_still(found: Object, runs: bool) -> None:
+    assert bool(ending.ending([found])) is runs
+
+
+def test_as_long_as_the_one_that_may_take_longest() -> None:
+    assert ending.promised([pod(), pod(5)]) == 30.0
+    assert ending.promised([pod(5), pod(600)]) == 600.0
+    assert ending.promised([]) == 0.0
+
+
+STEPS: list[tuple[Any, Object, str]] = [
+    (Identity, {IDENTITY: {"same": ["claim data is nfs:nas:/x"], "compared": 1, "unbound": [], "anew": []}},
+     "S9: claim data is nfs:nas:/x"),
+    (StillClosed, {"prove.isolation_after": {"closed": False, "words": "a hole"}},
+     "isolation not enforced: a hole"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("step", "facts", "words"), STEPS)
+async def test_a_copy_that_must_not_run_is_stopped_when_it_has_ended(step: Any, facts: Object, words: str) -> None:
+    lab = Lab(World())
+    lab.facts |= facts
+    found = lab.world.put(PODS, "db-0", QUARANTINE, **pod(600))
+    found["metadata"] |= {"deletionTimestamp": "2026-06-01T12:00:00Z", "deletionGracePeriodSeconds": 600}
+    one = step({"op": OP, "quarantine": QUARANTINE})
+    first = await one.observe(lab)
+    assert (first.seen, "pods of it are ending: db-0 (600 s)" in first.detail) == (Seen.WAITING, True)
+    seen = await lab.run(one, looks=int(halting.ENDS) + 5)
+    assert (seen.seen, seen.detail) == (Seen.FAILED, f"{words}; its pods have not all ended: db-0 (600 s)")
+    assert lab.clock.seconds == halting.ENDS
+    lab.world.drop(PODS, "db-0", QUARANTINE)
+    seen = await one.observe(lab)
+    assert (seen.seen, seen.detail) == (Seen.FAILED, words), "gone is stopped"
+
+
+async def test_who_may_not_look_does_not_say_that_it_is_stopped() -> None:
+    class Blind(World):
+        async def list(self, resource: Any, *args: Any, **more: Any) -> Any:
+            if resource is PODS:
+                raise Forbidden("no", status=403)
+            return await super().list(resource, *args, **more)
+
+    lab = Lab(Blind())
+    step, facts, words = STEPS[1]
+    lab.facts |= facts
+    seen = await lab.run(step({"op": OP, "quarantine": QUARANTINE}))
+    assert seen.seen is Seen.FAILED
+    assert seen.detail == f"{words}; whether its pods have ended is not known (missing right: list pods: no)"
