@@ -13,6 +13,7 @@ from lazarus_tui.model.resources import NAMESPACES
 from lazarus_tui.model.steps import Catalog, Reader, Step
 from lazarus_tui.prove.checks.launched import Launch, Tidy, launched
 from lazarus_tui.prove.definitions import Checks, parse
+from lazarus_tui.prove.rules.placement import placement
 from lazarus_tui.prove.steps import Judge, Ready, Run
 from lazarus_tui.prove.wanted import ExecCheck, JobCheck, PodCheck
 
@@ -64,7 +65,7 @@ def steps(plan: Plan, catalog: Catalog) -> Sequence[Step]:
     made = bool(launched(wanted))
     return (
         Ready(wanted),
-        *([Launch(wanted)] if made else []),
+        *([Launch(wanted, placement(plan.params))] if made else []),
         Run(wanted),
         *([Tidy(wanted)] if made else []),
         Judge(wanted),

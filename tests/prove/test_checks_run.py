@@ -222,6 +222,35 @@ async def test_a_pod_of_the_checkers_own(doors: Doors) -> None:
     assert ("pods", NAMESPACE, name) not in doors.objects
 
 
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        ({"reason": "Evicted", "phase": "Failed"}, "Evicted"),
+        ({"conditions": [{"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler"}]},
+         "PreemptionByScheduler"),
+        ({"reason": "DeadlineExceeded", "conditions": [{"type": "DisruptionTarget", "status": "False"}]}, ""),
+    ],
+)  # fmt: skip
+async def test_a_pod_that_the_cluster_ended_says_nothing_about_the_copy(
+    doors: Doors, status: dict[str, Any], why: str
+) -> None:
+    lab, wanted = Lab(doors), launching(POD)
+    await lab.run(Launch(wanted))
+    name = name_of(lab.op, wanted.checks[0])  # type: ignore[arg-type]
+    ended(doors, name, 137)
+    doors.at(PODS, name, NAMESPACE)["status"] |= status
+    await lab.run(Run(wanted))
+    words = f"pod {name} was ended by the cluster, not by itself: {why}" if why else "exit code 137 instead of 0"
+    assert (lab.checks[0].verdict, lab.checks[0].summary) == (INCONCLUSIVE if why else FAILED, words)
+
+
+async def test_in_a_namespace_that_is_no_quarantine_nothing_is_said_of_nodes_and_class(doors: Doors) -> None:
+    lab, wanted = Lab(doors), launching(POD)
+    await lab.run(Launch(wanted))
+    spec = doors.at(PODS, name_of(lab.op, wanted.checks[0]), NAMESPACE)["spec"]  # type: ignore[arg-type]
+    assert not {"priorityClassName", "nodeSelector", "tolerations"} & spec.keys()
+
+
 async def test_restored_jobs_are_let_run_and_given_ones_made(doors: Doors) -> None:
     doors.put(JOBS, "nightly", NAMESPACE, spec={"suspend": True})
     wanted = launching({"kind": "job", "job": "nightly"}, {"kind": "job", "image": "check:1", "name": "mine"})

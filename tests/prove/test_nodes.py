@@ -9,6 +9,7 @@ import pytest
 
 from lazarus_tui.model.plan import PlanRefused
 from lazarus_tui.model.proof_policies import ProofPolicy
+from lazarus_tui.prove.checks import launched
 from lazarus_tui.prove.policies import read
 from lazarus_tui.prove.policies.wording import words
 from lazarus_tui.prove.quarantine.bodies import probes
@@ -19,6 +20,7 @@ from tests.prove.site import Site
 TAINT: dict[str, Any] = {"key": "dr", "operator": "Exists", "effect": "NoSchedule"}
 WANTED: dict[str, Any] = {"labels": {"tier": "test", "node.example/pool": "dr"}, "tolerations": [TAINT]}
 OWN: dict[str, Any] = {
+    "nodeName": "prod-7",
     "nodeSelector": {"disk": "ssd", "tier": "prod"}, "tolerations": [{"key": "own", "operator": "Exists"}],
     "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {}}, "podAntiAffinity": {}},
 }  # fmt: skip
@@ -49,12 +51,37 @@ async def test_every_pod_of_a_copy_and_both_probes_go_to_the_named_nodes() -> No
         assert spec["nodeSelector"] == {"disk": None, **WANTED["labels"]}
         assert spec["affinity"] == {"nodeAffinity": None}, "what is about other pods stays as it is"
         assert spec["tolerations"] == [{"key": "own", "operator": "Exists"}, TAINT]
+        assert spec["nodeName"] is None, "the scheduler chooses"
     asked = [one for one in plan.params["expected"] if "nodeSelector" in one["pointer"]]
     assert {one["pointer"].rpartition("/")[2] for one in asked} == {"tier", "node.example~1pool"}
     assert len(asked) == 4
     for body in probes(quarantine(plan.params)):
         assert body["spec"]["nodeSelector"] == WANTED["labels"]
         assert body["spec"]["tolerations"] == [TAINT]
+
+
+async def test_what_checks_and_a_control_start_runs_there_too_and_pushes_as_little_away() -> None:
+    site = Site()
+    site.backup("full", [workload(), bare_pod()])
+    own: list[dict[str, Any]] = [
+        {"kind": "pod", "name": "p", "image": "i:1"},
+        {"kind": "job", "name": "j", "image": "i:1"},
+    ]
+    plan = await site.plan(nodes=WANTED, control="flip", checks={"checks": own})
+    steps = {step.name: getattr(step, "inner", step) for step in site.registry.steps(plan.kind, plan)}
+    launch: Any = steps["checks.launch"]
+    made = [spec_of(launched.body(check, "n", launch.placed)["spec"]) for check in launch.wanted]
+    made.append(steps["prove.sabotage"]._pod(["data"])["spec"])  # type: ignore[attr-defined]
+    assert len(made) == 3
+    for spec in made:
+        assert spec["priorityClassName"] == "lazarus-quarantine"
+        assert spec["nodeSelector"] == WANTED["labels"]
+        assert spec["tolerations"] == [TAINT]
+    plain = await site.plan(checks={"checks": own})
+    launch = {step.name: getattr(step, "inner", step) for step in site.registry.steps(plain.kind, plain)}[
+        "checks.launch"
+    ]
+    assert launch.placed.fields == {"priorityClassName": "lazarus-quarantine"}
 
 
 async def test_without_nodes_the_original_s_choice_stays() -> None:

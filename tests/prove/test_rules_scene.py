@@ -143,6 +143,12 @@ def test_volumes_by_files_need_their_kind_so_that_all_of_the_cluster_stays_out()
         assert "pv-2" in mixed.blocked[0]
 
 
+def test_an_image_as_a_volume_is_pulled_again_and_no_data() -> None:
+    found = ruled(workload(volumes=[{"name": "model", "image": {"reference": "models/small:1"}}]))
+    assert ("S9", "empty") not in says(found, "deployments.apps/web")
+    assert found.not_green == ()
+
+
 def test_modifiers_match_the_original_namespace_exact_names_and_one_kind_of_patch() -> None:
     names = ["web", "web-2", "a.b"]
     found = ruled(*(workload(name=name, hostNetwork=True) for name in names))

@@ -6,7 +6,8 @@ from lazarus_tui.model.resources import PODS
 from lazarus_tui.model.steps import Exec, Outcome, StepContext, Write
 from lazarus_tui.prove.checks import compare
 from lazarus_tui.prove.checks.outcome import Attempt, Found, Wrong, hashed
-from lazarus_tui.prove.checks.place import SeenPod, pod_of
+from lazarus_tui.prove.checks.place import pod_of
+from lazarus_tui.prove.checks.seen import SeenPod
 from lazarus_tui.prove.wanted import ExecCheck
 
 _MARGIN = 5.0  # seconds the connection may outlive the check, whose own limit is the one that counts

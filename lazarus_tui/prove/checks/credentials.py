@@ -9,7 +9,8 @@ from typing import Any
 from lazarus_tui.model.resources import CONFIGMAPS
 from lazarus_tui.model.steps import Reader
 from lazarus_tui.prove.checks.outcome import CouldNot
-from lazarus_tui.prove.checks.place import Place, SeenPod, pod_of
+from lazarus_tui.prove.checks.place import Place, pod_of
+from lazarus_tui.prove.checks.seen import SeenPod
 from lazarus_tui.prove.wanted_data import Credentials
 
 

@@ -1,6 +1,7 @@
 """Pods and Jobs of the checker's own, and restored Jobs that are let run: made by a step, looked at by the check.
 
-They have no token, no rights and no privileges, and stay in the namespace under the names the plan gives them.
+They have no token, no rights and no privileges, run where copies do and push as little away (S18), and stay in the
+namespace under the names the plan gives them.
 """
 
 from __future__ import annotations
@@ -8,69 +9,22 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-import msgspec
-
-from lazarus_tui.model.objects import Meta, Wire
-from lazarus_tui.model.resources import JOBS, PODS, Resource
+from lazarus_tui.model.objects import Meta
+from lazarus_tui.model.resources import JOBS, PODS
 from lazarus_tui.model.stepping import OPERATION_LABEL, BaseStep, carry_out
 from lazarus_tui.model.steps import Observation, Reader, Seen, StepContext, Write
 from lazarus_tui.prove.checks import compare
 from lazarus_tui.prove.checks.outcome import Attempt, CouldNot, Found, Wrong, hashed
+from lazarus_tui.prove.checks.seen import SeenJob, SeenPod
 from lazarus_tui.prove.definitions import Checks
+from lazarus_tui.prove.rules.placement import SMALL, UNPLACED, Placement
 from lazarus_tui.prove.wanted import JobCheck, PodCheck
 
 CHECK_LABEL = "lazarus.io/check"
 Launched = PodCheck | JobCheck
 # A checker is small; a namespace with a quota takes no pod that says nothing.
-_RESOURCES = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"cpu": "500m", "memory": "256Mi"}}
+_RESOURCES = {"requests": SMALL, "limits": {"cpu": "500m", "memory": "256Mi"}}
 _USER = 65534  # nobody
-
-
-class _Terminated(Wire, frozen=True):
-    exit_code: int = 0
-    message: str = ""
-
-
-class _State(Wire, frozen=True):
-    terminated: _Terminated | None = None
-    waiting: dict[str, Any] | None = None
-
-
-class _Container(Wire, frozen=True):
-    state: _State = msgspec.field(default_factory=_State)
-
-
-class _PodStatus(Wire, frozen=True):
-    phase: str = ""
-    reason: str = ""
-    container_statuses: list[_Container] | None = None
-
-
-class _Pod(Wire, frozen=True):
-    metadata: Meta = msgspec.field(default_factory=Meta)
-    status: _PodStatus = msgspec.field(default_factory=_PodStatus)
-
-
-class _JobCondition(Wire, frozen=True):
-    type: str = ""
-    status: str = ""
-    reason: str = ""
-
-
-class _JobSpec(Wire, frozen=True):
-    suspend: bool | None = None
-
-
-class _JobStatus(Wire, frozen=True):
-    conditions: list[_JobCondition] | None = None
-    succeeded: int = 0
-    failed: int = 0
-
-
-class _Job(Wire, frozen=True):
-    metadata: Meta = msgspec.field(default_factory=Meta)
-    spec: _JobSpec = msgspec.field(default_factory=_JobSpec)
-    status: _JobStatus = msgspec.field(default_factory=_JobStatus)
 
 
 def name_of(op: str, check: Launched) -> str:
@@ -89,8 +43,8 @@ class Launch(BaseStep):
 
     name, title, mutates = "checks.launch", "Start the checks' pods and Jobs", True
 
-    def __init__(self, wanted: Checks) -> None:
-        self.wanted = launched(wanted)
+    def __init__(self, wanted: Checks, placed: Placement = UNPLACED) -> None:
+        self.wanted, self.placed = launched(wanted), placed
 
     async def observe(self, context: StepContext) -> Observation:
         missing = [check for check in self.wanted if await self._write(context, check) is not None]
@@ -107,17 +61,22 @@ class Launch(BaseStep):
         """What is still to be done for a check; None when nothing is, or when there is no Job to let run."""
         name, resource = name_of(context.op, check), PODS if isinstance(check, PodCheck) else JOBS
         if isinstance(check, JobCheck):
-            found = await context.reader.get(JOBS, name, check.namespace, type=_Job)
+            found = await context.reader.get(JOBS, name, check.namespace, type=SeenJob)
             if check.job:
                 return _release(check, found) if found is not None and found.spec.suspend else None
             meta = found.metadata if found else None
         else:
-            pod = await context.reader.get(PODS, name, check.namespace, type=_Pod)
+            pod = await context.reader.get(PODS, name, check.namespace, type=SeenPod)
             meta = pod.metadata if pod else None
         if meta is not None:
             return None
         return Write(
-            "create", resource, check.namespace, name, body(check, name, context.op), expect=f"check {check.title} runs"
+            "create",
+            resource,
+            check.namespace,
+            name,
+            body(check, name, self.placed),
+            expect=f"check {check.title} runs",
         )
 
 
@@ -149,12 +108,16 @@ class Tidy(BaseStep):
 
 async def _meta(context: StepContext, check: Launched) -> Meta | None:
     """Of ours alone: what has the name and not the label is somebody else's."""
-    resource: Resource = PODS if isinstance(check, PodCheck) else JOBS
-    found = await context.reader.get(resource, name_of(context.op, check), check.namespace, type=_Pod)
+    reader, name = context.reader, name_of(context.op, check)
+    found: SeenPod | SeenJob | None
+    if isinstance(check, PodCheck):
+        found = await reader.get(PODS, name, check.namespace, type=SeenPod)
+    else:
+        found = await reader.get(JOBS, name, check.namespace, type=SeenJob)
     return found.metadata if found and found.metadata.label(OPERATION_LABEL) == context.op[:8] else None
 
 
-def _release(check: JobCheck, found: _Job) -> Write:
+def _release(check: JobCheck, found: SeenJob) -> Write:
     change = {"spec": {"suspend": False}}
     return Write(
         "merge-patch", JOBS, check.namespace, check.job, change, uid=found.metadata.uid,
@@ -162,7 +125,7 @@ def _release(check: JobCheck, found: _Job) -> Write:
     )  # fmt: skip
 
 
-def body(check: Launched, name: str, op: str) -> dict[str, Any]:
+def body(check: Launched, name: str, placed: Placement) -> dict[str, Any]:
     """The Pod or Job as it is made."""
     container: dict[str, Any] = {
         "name": "check", "image": check.image, "resources": _RESOURCES,
@@ -174,6 +137,7 @@ def body(check: Launched, name: str, op: str) -> dict[str, Any]:
         "restartPolicy": "Never", "automountServiceAccountToken": False, "enableServiceLinks": False,
         "containers": [container], "terminationGracePeriodSeconds": 5,
         "securityContext": {"runAsNonRoot": True, "runAsUser": _USER, "seccompProfile": {"type": "RuntimeDefault"}},
+        **placed.fields,
     }  # fmt: skip
     if isinstance(check, PodCheck):
         container |= {"env": [{"name": key, "value": value} for key, value in check.env.items()]} if check.env else {}
@@ -199,9 +163,11 @@ async def look(context: StepContext, check: Launched, attempt: Attempt) -> Found
 
 
 async def _pod(reader: Reader, check: Any, name: str) -> Found:
-    found = await reader.get(PODS, name, check.namespace, type=_Pod)
+    found = await reader.get(PODS, name, check.namespace, type=SeenPod)
     if found is None:
         raise CouldNot(f"pod {name} is not there")
+    if why := found.disrupted:
+        raise CouldNot(f"pod {name} was ended by the cluster, not by itself: {why}", final=True)
     states = [one.state for one in found.status.container_statuses or ()]
     ended = states[0].terminated if states else None
     if ended is None:
@@ -218,7 +184,7 @@ async def _pod(reader: Reader, check: Any, name: str) -> Found:
 
 
 async def _job(reader: Reader, check: Any, name: str) -> Found:
-    found = await reader.get(JOBS, name, check.namespace, type=_Job)
+    found = await reader.get(JOBS, name, check.namespace, type=SeenJob)
     if found is None:
         if check.job:
             raise Wrong(f"there is no job {name} in {check.namespace}")

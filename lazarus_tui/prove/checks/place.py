@@ -8,96 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-import msgspec
-
-from lazarus_tui.model.objects import Meta, Wire
 from lazarus_tui.model.resources import DAEMONSETS, DEPLOYMENTS, PODS, SERVICES, SLICES, STATEFULSETS
 from lazarus_tui.model.steps import Reader
 from lazarus_tui.prove.checks.outcome import Wrong
+from lazarus_tui.prove.checks.seen import Endpoint, Port, SeenPod, SeenService, SeenWorkload, Slice
 
 SERVICE_NAME = "kubernetes.io/service-name"  # the label that ties a slice to its service
 _WORKLOADS = {one.kind: one for one in (STATEFULSETS, DEPLOYMENTS, DAEMONSETS)}
-
-
-class _Port(Wire, frozen=True):
-    name: str = ""
-    port: int = 0
-    container_port: int = 0
-
-
-class _ServiceSpec(Wire, frozen=True):
-    type: str = ""
-    ports: list[_Port] | None = None
-
-
-class _Service(Wire, frozen=True):
-    spec: _ServiceSpec = msgspec.field(default_factory=_ServiceSpec)
-
-
-class _Ref(Wire, frozen=True):
-    kind: str = ""
-    name: str = ""
-    namespace: str = ""
-
-
-class _Conditions(Wire, frozen=True):
-    ready: bool | None = None
-
-
-class _Endpoint(Wire, frozen=True):
-    conditions: _Conditions = msgspec.field(default_factory=_Conditions)
-    target_ref: _Ref | None = None
-
-
-class _Slice(Wire, frozen=True):
-    endpoints: list[_Endpoint] | None = None
-    ports: list[_Port] | None = None
-
-
-class _Container(Wire, frozen=True):
-    name: str = ""
-    ports: list[_Port] | None = None
-    env: list[dict[str, Any]] | None = None
-    env_from: list[dict[str, Any]] | None = None
-
-
-class _PodSpec(Wire, frozen=True):
-    containers: list[_Container] | None = None
-
-
-class _Condition(Wire, frozen=True):
-    type: str = ""
-    status: str = ""
-
-
-class _PodStatus(Wire, frozen=True):
-    phase: str = ""
-    conditions: list[_Condition] | None = None
-
-
-class SeenPod(Wire, frozen=True):
-    metadata: Meta = msgspec.field(default_factory=Meta)
-    spec: _PodSpec = msgspec.field(default_factory=_PodSpec)
-    status: _PodStatus = msgspec.field(default_factory=_PodStatus)
-
-    @property
-    def ready(self) -> bool:
-        told = {one.type: one.status for one in self.status.conditions or ()}
-        return self.status.phase == "Running" and told.get("Ready") == "True" and not self.metadata.deletion_timestamp
-
-
-class _Selector(Wire, frozen=True):
-    match_labels: dict[str, str] | None = None
-
-
-class _WorkloadSpec(Wire, frozen=True):
-    selector: _Selector = msgspec.field(default_factory=_Selector)
-
-
-class _Workload(Wire, frozen=True):
-    spec: _WorkloadSpec = msgspec.field(default_factory=_WorkloadSpec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +49,7 @@ async def pod_of(reader: Reader, namespace: str, *, service: str = "", pod: str 
             raise Wrong(f"there is no pod {pod} in {namespace}")
         return found
     kind, _, name = workload.partition("/")
-    owner = await reader.get(_WORKLOADS[kind], name, namespace, type=_Workload)
+    owner = await reader.get(_WORKLOADS[kind], name, namespace, type=SeenWorkload)
     labels = (owner.spec.selector.match_labels if owner else None) or {}
     if not labels:
         raise Wrong(f"there is no {workload} in {namespace}")
@@ -144,7 +62,7 @@ async def pod_of(reader: Reader, namespace: str, *, service: str = "", pod: str 
 
 
 async def _of_service(reader: Reader, namespace: str, service: str, port: int | str | None) -> Place:
-    found = await reader.get(SERVICES, service, namespace, type=_Service)
+    found = await reader.get(SERVICES, service, namespace, type=SeenService)
     if found is None:
         raise Wrong(f"there is no service {service} in {namespace}")
     if found.spec.type == "ExternalName":
@@ -154,7 +72,7 @@ async def _of_service(reader: Reader, namespace: str, service: str, port: int | 
     if port is not None and ports and wanted is None:
         known = ", ".join(f"{one.name or '-'} {one.port}" for one in ports)
         raise Wrong(f"service {service} has no port {port} (it has {known})")
-    slices = await reader.list(SLICES, namespace, type=_Slice, label_selector=f"{SERVICE_NAME}={service}")
+    slices = await reader.list(SLICES, namespace, type=Slice, label_selector=f"{SERVICE_NAME}={service}")
     places = sorted(_places(slices, namespace, wanted, port), key=lambda place: place.pod)
     if not places:
         outside = any(not _inside(one, namespace) for part in slices for one in part.endpoints or ())
@@ -163,7 +81,7 @@ async def _of_service(reader: Reader, namespace: str, service: str, port: int | 
     return places[0]
 
 
-def _places(slices: Iterable[_Slice], namespace: str, wanted: _Port | None, port: int | str | None) -> Iterable[Place]:
+def _places(slices: Iterable[Slice], namespace: str, wanted: Port | None, port: int | str | None) -> Iterable[Place]:
     """The ready pods behind a service. A slice names ports as the service does and has the numbers of the pods."""
     for part in slices:
         numbers = {one.name: one.port for one in part.ports or ()}
@@ -177,7 +95,7 @@ def _places(slices: Iterable[_Slice], namespace: str, wanted: _Port | None, port
                 yield Place(namespace, one.target_ref.name, number, asked)
 
 
-def _inside(endpoint: _Endpoint, namespace: str) -> bool:
+def _inside(endpoint: Endpoint, namespace: str) -> bool:
     ref = endpoint.target_ref
     return ref is not None and ref.kind == "Pod" and ref.namespace in ("", namespace)
 

@@ -102,6 +102,7 @@ def _checks(plan: Plan, catalog: Catalog) -> list[Step]:
     params = plan.params
     sources = {params["quarantine"]: params["namespace"]}
     values = {"sources": sources, "checks": params.get("checks") or {}, "evidence": False}
+    values |= {key: params[key] for key in ("priority", "nodes") if params.get(key)}
     return [step for step in _part(plan, catalog, _CHECKS, values) if step.name != _JUDGE_OF_CHECKS]
 
 

@@ -192,10 +192,8 @@ class Flip(ControlStep):
         meta = {"name": POD, "namespace": self.quarantine, "labels": self.wanted.labels}
         spec = {
             "restartPolicy": "Never", "terminationGracePeriodSeconds": 0, "automountServiceAccountToken": False,
-            "containers": [container], "volumes": volumes,
+            "containers": [container], "volumes": volumes, **self.wanted.placement.fields,
         }  # fmt: skip
-        if self.wanted.priority:
-            spec["priorityClassName"] = self.wanted.priority
         return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
 
 

@@ -12,6 +12,7 @@ from lazarus_tui.model.resources import LIMIT_RANGES, NAMESPACES, NETWORKPOLICIE
 from lazarus_tui.model.stepping import OPERATION_LABEL
 from lazarus_tui.prove.quarantine import names
 from lazarus_tui.prove.quarantine.names import Quarantine
+from lazarus_tui.prove.rules.placement import SMALL
 
 Object = dict[str, Any]
 
@@ -20,8 +21,7 @@ _NO_MESH_LABELS = {"istio-injection": "disabled", "kuma.io/sidecar-injection": "
 _NO_MESH_NOTES = {"linkerd.io/inject": "disabled"}
 # What a container that asks for nothing is counted as: it gets no limit, which would change how it behaves.
 _UNSAID = {"cpu": "10m", "memory": "16Mi"}
-# The probe pair comes on top of what the plan allows.
-_PROBE_PODS = 2
+_PROBE_PODS, _PROBE_ASKS = 2, {"cpu": "5m", "memory": "8Mi"}
 _NOBODY = 65534
 
 
@@ -43,12 +43,18 @@ def marks(op: str) -> Object:
 
 
 def quota(wanted: Quarantine) -> Object:
-    """No load balancers and no node ports, whatever a restore brings (S7); requests as the plan limits them (S18)."""
+    """No load balancers and no node ports, whatever a restore brings (S7); requests as the plan limits them (S18). What
+    the proof itself starts beside the copy comes on top: a copy that fits must not be refused for it."""
     hard = {"services.loadbalancers": "0", "services.nodeports": "0"}
     limits = wanted.limits
-    hard |= {f"requests.{key}": limits[key] for key in ("cpu", "memory", "storage") if key in limits}
+    if "storage" in limits:
+        hard["requests.storage"] = limits["storage"]
+    for key in _PROBE_ASKS:
+        if key in limits:
+            own = _PROBE_PODS * parse(_PROBE_ASKS[key]) + wanted.helpers * parse(SMALL[key])
+            hard[f"requests.{key}"] = f"{parse(limits[key]) + own:f}"
     if "pods" in limits:
-        hard["pods"] = str(int(parse(limits["pods"])) + _PROBE_PODS)
+        hard["pods"] = str(int(parse(limits["pods"])) + _PROBE_PODS + wanted.helpers)
     return _made(QUOTAS, wanted, names.QUOTA) | {"spec": {"hard": hard}}
 
 
@@ -62,7 +68,11 @@ def defaults(wanted: Quarantine) -> Object | None:
 
 
 def policies(wanted: Quarantine) -> list[Object]:
-    """Nothing goes in or out, names included (S1); what is open beside that is open within the quarantine alone."""
+    """Nothing goes in or out, names included (S1); what is open beside that is open within the quarantine alone.
+
+    One probe may ask for names: that it is answered is what makes the silence of the other one show something. No pod
+    of a copy has the label with the proof's id by which it is selected.
+    """
     listener, dialer = {names.PROBE: "listener"}, {names.PROBE: "dialer"}
     port = {"protocol": "TCP", "port": names.PORT}
     made = [
@@ -73,14 +83,18 @@ def policies(wanted: Quarantine) -> list[Object]:
     if wanted.inside:
         ways: Object = {"ingress": [{"from": [_pods({})]}], "egress": [{"to": [_pods({})]}]}
         made.append(_policy(wanted, names.INSIDE, {}, ("Ingress", "Egress"), **ways))
-    if wanted.dns:
-        server = {
-            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
-            "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
-        }
-        ports = [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
-        made.append(_policy(wanted, names.NAMES, {}, ("Egress",), egress=[{"to": [server], "ports": ports}]))
+    name, who = (names.NAMES, {}) if wanted.dns else (names.PROBE_NAMES, {**listener, **wanted.labels})
+    made.append(_policy(wanted, name, who, ("Egress",), egress=[_asking()]))
     return made
+
+
+def _asking() -> Object:
+    """The way to the cluster's name server, by the labels that distributions give it."""
+    server = {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+        "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+    }
+    return {"to": [server], "ports": [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]}
 
 
 def probes(wanted: Quarantine) -> list[Object]:
@@ -105,7 +119,7 @@ def _pod(wanted: Quarantine, name: str, role: str, command: list[str], ports: li
         "image": wanted.image,
         "command": command,
         "resources": {
-            "requests": {"cpu": "5m", "memory": "8Mi", "ephemeral-storage": "1Mi"},
+            "requests": {**_PROBE_ASKS, "ephemeral-storage": "1Mi"},
             "limits": {"cpu": "100m", "memory": "32Mi", "ephemeral-storage": "16Mi"},
         },
         "securityContext": {
@@ -127,13 +141,8 @@ def _pod(wanted: Quarantine, name: str, role: str, command: list[str], ports: li
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [container],
+        **wanted.placement.fields,
     }
-    if wanted.priority:
-        spec["priorityClassName"] = wanted.priority
-    if wanted.nodes.labels:
-        spec["nodeSelector"] = dict(wanted.nodes.labels)
-    if wanted.nodes.tolerations:
-        spec["tolerations"] = wanted.nodes.tolerated
     return _made(PODS, wanted, name, {}, {names.PROBE: role}) | {"spec": spec}
 
 

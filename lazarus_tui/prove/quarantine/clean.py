@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from lazarus_tui.kube.errors import Forbidden
+from lazarus_tui.kube.errors import Ambiguous, Forbidden, KubeError, NotSent, Pushback
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.resources import NAMESPACES
 from lazarus_tui.model.stepping import BaseStep, carry_out
 from lazarus_tui.model.steps import Observation, Seen, StepContext, Write
 from lazarus_tui.prove.quarantine import census, names
+from lazarus_tui.prove.quarantine.isolation import AFTER, BEFORE, Isolation
 from lazarus_tui.prove.quarantine.leftovers import Left, leftovers
 from lazarus_tui.prove.quarantine.sweep import sweep
 
@@ -28,7 +29,7 @@ class Clean(BaseStep):
     poll, limit = 2.0, 1800.0
 
     def __init__(self, params: Mapping[str, Any]) -> None:
-        self.wanted = names.quarantine(params)
+        self.params, self.wanted = params, names.quarantine(params)
 
     async def observe(self, context: StepContext) -> Observation:
         done = context.facts.get("prove.clean")
@@ -41,10 +42,23 @@ class Clean(BaseStep):
     async def act(self, context: StepContext) -> None:
         if "prove.points" not in context.facts:
             await context.remember(**{"prove.points": await _points(context, self.wanted)})
-        harm = unsafe(context.facts) if self.wanted.keep_minutes else ""
+        harm = await self._harm(context) if self.wanted.keep_minutes else ""
         until = await self._kept(context) if self.wanted.keep_minutes and not harm else ""
         notes = [] if until else [*([f"not kept: {harm}"] if harm else []), *await sweep(context, self.wanted)]
         await context.remember(**{"prove.clean": {"kept_until": until, "notes": notes}})
+
+    async def _harm(self, context: StepContext) -> str:
+        """Why it is not kept. Where the restore began and the proof ended before the second look, that is taken now."""
+        facts = context.facts
+        if unsafe(facts) or not facts.get("restore.t4") or facts.get(AFTER) is not None:
+            return unsafe(facts)
+        try:
+            await context.remember(**{AFTER: await Isolation(self.params, again=True).look(context)})
+        except (Ambiguous, NotSent, Pushback):
+            raise  # the API is away: nothing can be removed either
+        except KubeError as error:
+            return f"whether it is closed could not be looked at: {error}"
+        return unsafe(context.facts)
 
     async def _kept(self, context: StepContext) -> str:
         """Until when it stays; "" when there is nothing to keep."""
@@ -68,7 +82,7 @@ async def _points(context: StepContext, wanted: names.Quarantine) -> list[str]:
 
 def unsafe(facts: Mapping[str, Any]) -> str:
     """Why a quarantine must not be left standing for anybody to look at; "" when it may be."""
-    looks = [facts.get("prove.isolation"), facts.get("prove.isolation_after")]
+    looks = [facts.get(BEFORE), facts.get(AFTER)]
     if any(one is not None and one.get("closed") is not True for one in looks):
         return "it is not shown to be closed"
     compared = facts.get("prove.compared") or {}

@@ -14,6 +14,7 @@ from lazarus_tui.prove.quarantine.targets import opened_by, targets
 
 # Seconds a CNI gets to put policies into effect, and between two rounds of probes.
 SETTLES, PAUSE = 30.0, 2.0
+BEFORE, AFTER = "prove.isolation", "prove.isolation_after"
 
 
 class Isolation(BaseStep):
@@ -25,9 +26,9 @@ class Isolation(BaseStep):
     poll, limit = 1.0, 300.0
 
     def __init__(self, params: Mapping[str, Any], *, again: bool = False) -> None:
-        self.wanted, self.key, self.again = names.quarantine(params), "prove.isolation", again
+        self.wanted, self.key, self.again = names.quarantine(params), BEFORE, again
         if again:
-            self.name, self.title, self.key = "isolation-again", "Show that it is still closed", "prove.isolation_after"
+            self.name, self.title, self.key = "isolation-again", "Show that it is still closed", AFTER
 
     async def observe(self, context: StepContext) -> Observation:
         found = context.facts.get(self.key)

@@ -11,7 +11,7 @@ from typing import Any
 from lazarus_tui.model.resources import Resource
 from lazarus_tui.prove import overrides
 from lazarus_tui.prove.rules.options import allowed_before
-from lazarus_tui.prove.rules.placement import Nodes, nodes
+from lazarus_tui.prove.rules.placement import Placement, placement
 
 QUARANTINE = "lazarus.io/quarantine"
 """Label of the namespace: "true"."""
@@ -28,7 +28,7 @@ PROBE = "lazarus.io/probe"
 CAPSULE = "lazarus.io/capsule"
 
 DENY, INSIDE, NAMES = "lazarus-deny-all", "lazarus-inside", "lazarus-dns"
-PROBE_OUT, PROBE_IN = "lazarus-probe-out", "lazarus-probe-in"
+PROBE_OUT, PROBE_IN, PROBE_NAMES = "lazarus-probe-out", "lazarus-probe-in", "lazarus-probe-names"
 QUOTA, DEFAULTS = "lazarus-quota", "lazarus-defaults"
 LISTENER, DIALER = "lazarus-probe-listener", "lazarus-probe-dialer"
 PORT = 8080
@@ -88,7 +88,8 @@ class Quarantine:
     of live storage that nothing in the quarantine may be; ``points`` the snapshots the proof restores from. ``inside``
     lets its pods talk to each other, ``dns`` lets them ask the cluster's name server; both are closed to the outside.
     ``beside``: globs of policies of the whole cluster that the plan lets stand (see ``prove.overrides``).
-    ``priority`` and ``nodes``: the class of its own pods and where they run, as of the copy's (S18).
+    ``placement``: the class of its own pods and where they run, as of the copy's (S18). ``helpers``: how many pods
+    checks and a control may start in it.
     """
 
     op: str
@@ -108,8 +109,8 @@ class Quarantine:
     dns: bool = False
     custom: tuple[Custom, ...] = ()
     beside: tuple[str, ...] = ()
-    priority: str = ""
-    nodes: Nodes = field(default_factory=Nodes)
+    placement: Placement = field(default_factory=Placement)
+    helpers: int = 0
 
     @property
     def labels(self) -> dict[str, str]:
@@ -150,9 +151,15 @@ def quarantine(params: Mapping[str, Any]) -> Quarantine:
         dns=bool(network.get("dns", False)),
         custom=tuple(_custom(one) for one in params.get("custom") or ()),
         beside=tuple(overrides.allowed(allowed_before(params.get("allow")))),
-        priority=str((params.get("priority") or {}).get("name") or ""),
-        nodes=nodes(params),
+        placement=placement(params),
+        helpers=_helpers(params),
     )
+
+
+def _helpers(params: Mapping[str, Any]) -> int:
+    """One for each check by a pod or a Job, a restored one too, and the one that spoils volumes."""
+    checks = (params.get("checks") or {}).get("checks") or ()
+    return sum(one.get("kind") in ("pod", "job") for one in checks) + (params.get("control") == "flip")
 
 
 def _custom(given: Mapping[str, Any]) -> Custom:

@@ -1,4 +1,4 @@
-"""Trying the ways out of a quarantine with commands in its dialer, and what their outcome means."""
+"""Trying the ways out of a quarantine with commands in its probes, and what their outcome means."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def tried(reader: Reader, clock: Clock, wanted: Quarantine, ways: Sequence
 async def _probe(reader: Reader, clock: Clock, wanted: Quarantine, target: Target) -> Probe:
     began = clock.monotonic()
     try:
-        done = await reader.exec(wanted.name, names.DIALER, names.CONTAINER, target.argv, timeout=_PATIENCE)
+        done = await reader.exec(wanted.name, target.probe, names.CONTAINER, target.argv, timeout=_PATIENCE)
         seen, words = meaning(target, done)
     except (Forbidden, AuthError):
         raise
@@ -105,9 +105,12 @@ def meaning(target: Target, done: Exec) -> tuple[str, str]:
 
 
 def judge(probes: Sequence[Probe]) -> Isolation:
-    """Closed is what was tried and did not work, while what has to work did."""
+    """Closed is what was tried and did not work, while what has to work did.
+
+    By UDP the control is a name that the other probe, or with names left open the dialer itself, is told.
+    """
     found = tuple(probes)
-    control = [one for one in found if one.kind == "control"]
+    control = [one for one in found if one.kind == "control" and one.protocol == TCP]
     judged = [one for one in found if one.expected == CLOSED]
     through = [one for one in judged if one.seen == OPEN]
     alive = [one for one in judged if one.answers]
@@ -125,11 +128,13 @@ def judge(probes: Sequence[Probe]) -> Isolation:
     if silent := _unproven(judged, control, alive):
         words = f"over {' and '.join(silent)} nothing that surely answers could be tried, so silence shows nothing"
         return Isolation(None, words, found)
-    late = [one.what for one in found if one.expected == OPEN and one.seen != OPEN]
+    late = [one.what for one in found if one.expected == OPEN and one.seen != OPEN and one.kind != "control"]
     beside = f"; not reached although the plan opens it: {', '.join(late)}" if late else ""
     heard = any(one.protocol == UDP and one.seen == OPEN for one in found)
     udp = any(one.protocol == UDP for one in judged) and not heard
-    alone = " (by UDP only a leak would show: it has no control)" if udp else ""
+    asked = any(one.protocol == UDP and one.kind == "control" for one in found)
+    why = "its control got no answer" if asked else "it has no control"
+    alone = f" (by UDP only a leak would show: {why})" if udp else ""
     return Isolation(True, f"closed: {len(judged)} ways out were tried, none was open{alone}{beside}", found)
 
 

@@ -1,4 +1,4 @@
-"""Where a pod of a quarantine tries to get to: every place that it must not reach, and the one that it must."""
+"""Where a pod of a quarantine tries to get to: every place that it must not reach, and those that it must."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Target:
     """One way. ``answers`` says that somebody surely answers there, so that silence is the network's doing.
 
     ``expected`` is open, closed, or either where Kubernetes itself leaves it open. By UDP a name is asked for, of the
-    name server ``host``, or of the pod's own without one.
+    name server ``host``, or of the pod's own without one. ``probe`` is the pod that tries it.
     """
 
     kind: str
@@ -49,6 +49,7 @@ class Target:
     expected: str
     answers: bool = False
     protocol: str = TCP
+    probe: str = names.DIALER
 
     @property
     def argv(self) -> tuple[str, ...]:
@@ -83,14 +84,21 @@ async def targets(
     listeners = [str(one) for one in space.get("listeners") or [space.get("listener") or ""]]
     families = {family(str(one)) for one in space.get("dialers") or [space.get("dialer") or "0.0.0.0"]}
     found = [Target("control", "the other probe", one, names.PORT, OPEN, answers=True) for one in listeners]
+    if not wanted.dns:  # else the dialer's own question is answered
+        what = "the cluster's names, asked by the other probe"
+        found.append(Target("control", what, "", 0, OPEN, answers=True, protocol=UDP, probe=names.LISTENER))
     found += await _api_server(reader, wanted, env)
     found += await _production(reader, wanted)
     found += _outside(wanted)
     found += await _dns(reader, wanted)
     found += [*await _kubelets(reader, wanted), *more]
     fit = [one for one in found if one.family in {"", *families}]
-    first = {(one.host, one.port, one.protocol): one for one in reversed(fit)}
-    return [one for one in fit if first[(one.host, one.port, one.protocol)] is one]
+    first = {_way(one): one for one in reversed(fit)}
+    return [one for one in fit if first[_way(one)] is one]
+
+
+def _way(target: Target) -> tuple[str, str, int, str]:
+    return target.probe, target.host, target.port, target.protocol
 
 
 def opened_by(openings: Iterable[Opening], beside: Sequence[str]) -> list[Target]:

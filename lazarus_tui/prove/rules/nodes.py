@@ -24,6 +24,8 @@ def _placed(item: Item, scene: Scene) -> Iterable[Finding]:
         change["nodeSelector"] = {**{key: None for key in own if key != PARK}, **labels}
         if (pod.get("affinity") or {}).get("nodeAffinity"):
             change["affinity"] = {"nodeAffinity": None}
+        if pod.get("nodeName"):  # it would go there past the scheduler, and past all of this
+            change["nodeName"] = None
     if scene.nodes.tolerations:
         change["tolerations"] = [*(pod.get("tolerations") or ()), *scene.nodes.tolerated]
     words = ", ".join(f"{key}={value}" for key, value in sorted(labels.items())) or "any, with the plan's tolerations"

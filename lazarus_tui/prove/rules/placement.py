@@ -1,4 +1,4 @@
-"""The nodes that a plan sets aside for copies, as a policy or a plan names them."""
+"""Where the pods of a proof run and what they push away: the nodes that a plan names, and the class of copies (S18)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ import msgspec
 from lazarus_tui.model.plan import PlanRefused
 
 MOST = 20
+SMALL = {"cpu": "10m", "memory": "32Mi"}
+"""What a pod that a check starts asks for, and what each such pod is counted as beside the copy."""
+
 _NAME = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 _KEY = re.compile(rf"([a-z0-9]([-a-z0-9.]{{0,251}}[a-z0-9])?/)?{_NAME}")
 _VALUE = re.compile(rf"({_NAME})?")
@@ -63,6 +66,32 @@ class Nodes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return f"{most} are too many (at most {MOST})" if most > MOST else ""
 
 
+class Placement(msgspec.Struct, frozen=True, kw_only=True):
+    """Of a pod that a proof makes itself; what is restored gets the same by the rules. ``priority``: the class of
+    copies, "" for none."""
+
+    priority: str = ""
+    nodes: Nodes = Nodes()
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What of it stands in a pod's spec; {} where the plan names nothing."""
+        found: dict[str, Any] = {"priorityClassName": self.priority} if self.priority else {}
+        if self.nodes.labels:
+            found["nodeSelector"] = dict(self.nodes.labels)
+        if self.nodes.tolerations:
+            found["tolerations"] = self.nodes.tolerated
+        return found
+
+
+UNPLACED = Placement()
+
+
 def nodes(params: Mapping[str, Any]) -> Nodes:
     """Those of a plan's parameters."""
     return msgspec.convert(params.get("nodes") or {}, Nodes)
+
+
+def placement(params: Mapping[str, Any]) -> Placement:
+    """As a plan's parameters say it; nothing where they are no proof's."""
+    return Placement(priority=str((params.get("priority") or {}).get("name") or ""), nodes=nodes(params))

@@ -16,6 +16,7 @@ CLAIMS, PERSISTENT = "persistentvolumeclaims", "persistentvolumes"
 # Parts of a pod spec that hold no data of their own, or whose data the copy has anyway.
 _HARMLESS = frozenset({
     "name", "persistentVolumeClaim", "configMap", "secret", "projected", "downwardAPI", "emptyDir", "ephemeral",
+    "image",
 })  # fmt: skip
 
 

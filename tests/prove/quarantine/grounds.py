@@ -96,20 +96,20 @@ class Ways(InstantLauncher):
         return await super().exec(launch, argv, stdin=stdin, tty=tty)
 
     def _nc(self, launch: Launch, host: str, port: int) -> Said:
-        atlas = self._atlas()
+        atlas = self.atlas()
         source = atlas.party_at(launch.env["POD_IP"])
         if any(not atlas.refusal(source, target) for target in atlas.targets(host, port)):
             return Said(0, f"{host} ({host}:{port}) open\n".encode())
         return Said(1, err=f"nc: {host} ({host}:{port}): Connection timed out\n".encode())
 
     def _names(self, launch: Launch, servers: Sequence[str]) -> Said:
-        atlas = self._atlas()
+        atlas = self.atlas()
         elsewhere = self.heed and any(one != DNS.address for one in servers)
         if elsewhere or atlas.refusal(atlas.party_at(launch.env["POD_IP"]), Target(DNS, 53), "UDP"):
             return Said(1, err=b";; connection timed out; no servers could be reached\n")
         return Said(0, b"Address: 127.43.255.1\n")
 
-    def _atlas(self) -> Atlas:
+    def atlas(self) -> Atlas:
         assert self.cluster is not None
         api = self.cluster.api
         addresses = {pod["metadata"]["uid"]: (pod.get("status") or {}).get("podIP") for pod in api.list(PODS)}

@@ -21,11 +21,11 @@ from lazarus_tui.model.snapshots import CONTENTS, SNAPSHOTS
 from lazarus_tui.model.steps import Observation, Seen
 from lazarus_tui.prove.places import identity
 from lazarus_tui.prove.quarantine import names
-from lazarus_tui.prove.quarantine.steps import Clean, ShownClean, Space
+from lazarus_tui.prove.quarantine.steps import Clean, Isolation, ShownClean, Space
 from lazarus_tui.prove.quarantine.sweep import sweep
 from lazarus_tui.sandbox.api.answers import error_answer
 from lazarus_tui.sandbox.api.errors import forbidden
-from tests.prove.quarantine.grounds import OP, QUARANTINE, VELERO, Copy, Grounds, grounds
+from tests.prove.quarantine.grounds import OP, QUARANTINE, VELERO, Copy, Grounds, Said, grounds
 from tests.snapshots.stage import SPACE
 from tests.velero.lab import Lab, World
 
@@ -239,6 +239,37 @@ async def test_what_is_open_or_not_as_planned_is_not_kept_however_long_was_asked
     assert bool(lab.facts["prove.clean"]["kept_until"]) is safe
     assert bool(lab.facts["prove.clean"]["notes"]) is not safe
     assert (await lab.world.get(NAMESPACES, QUARANTINE, type=dict) is not None) is safe
+
+
+class Began(Copy):
+    """The restore was asked for, and the proof ends before the second look."""
+
+    async def observe(self, context: Any) -> Any:
+        seen = await super().observe(context)
+        if seen.seen is Seen.DONE:
+            return Observation(Seen.DONE, facts={"restore.t4": "2026-01-01T00:00:00Z"})
+        return seen
+
+
+@pytest.mark.parametrize("hole", [False, True])
+async def test_what_was_restored_is_looked_at_before_it_is_kept(hole: bool) -> None:
+    async with grounds() as ground:
+        ground.steps = lambda params: [  # type: ignore[method-assign]
+            Space(params), Isolation(params), Began(ground), Clean(params), ShownClean(params),
+        ]  # fmt: skip
+        await ground.reboot()
+
+        def opened(argv: tuple[str, ...]) -> Said | None:
+            return Said(0) if hole and argv[0] == "nc" and ground.get(RESTORES, "back", VELERO) else None
+
+        ground.ways.strange = opened
+        done = await ground.prove(keep_minutes=30)
+        assert done.facts["prove.isolation"]["closed"] is True
+        assert done.facts["prove.isolation_after"]["closed"] is not hole
+        assert bool(done.facts["prove.clean"]["kept_until"]) is not hole
+        assert (ground.get(NAMESPACES, QUARANTINE) is None) is hole
+        if hole:
+            assert done.facts["prove.clean"]["notes"] == ["not kept: it is not shown to be closed"]
 
 
 async def test_a_missing_right_is_named_and_nothing_is_pretended() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lazarus_tui.model.operation import OpState
+from lazarus_tui.model.quantities import parse
 from lazarus_tui.model.resources import (
     CRDS,
     LIMIT_RANGES,
@@ -18,12 +19,14 @@ from lazarus_tui.model.resources import (
     SERVICES,
     Resource,
 )
+from lazarus_tui.model.steps import Observation, Seen
 from lazarus_tui.prove.proof.preflight import Preflight
 from lazarus_tui.prove.quarantine import bodies, names
-from lazarus_tui.prove.quarantine.steps import Clean, ShownClean, Space
+from lazarus_tui.prove.quarantine.steps import Clean, Isolation, ShownClean, Space
 from lazarus_tui.sandbox.api.errors import ApiError
+from lazarus_tui.sandbox.dataplane.atlas import DNS, Target
 from tests.prove.hostile.build import definition, thing
-from tests.prove.quarantine.grounds import OP, QUARANTINE, VELERO, Said, grounds
+from tests.prove.quarantine.grounds import OP, QUARANTINE, VELERO, Grounds, Said, grounds
 from tests.snapshots.stage import SPACE
 from tests.velero.lab import Lab, World
 
@@ -42,7 +45,7 @@ async def test_made_closed_shown_closed_and_gone_without_a_trace() -> None:
         inside = f"/namespaces/{QUARANTINE}/"
         assert made[0] == "/api/v1/namespaces"
         pods = made.index(f"/api/v1{inside}pods")
-        assert made[1:pods] == [f"/apis/networking.k8s.io/v1{inside}networkpolicies"] * 4 + [
+        assert made[1:pods] == [f"/apis/networking.k8s.io/v1{inside}networkpolicies"] * 5 + [
             f"/api/v1{inside}resourcequotas"
         ]
         gone = [path.replace(QUARANTINE, "q") for path in ground.deletions()]
@@ -162,6 +165,46 @@ async def test_names_are_open_only_where_the_plan_says_so() -> None:
         assert ground.get(NAMESPACES, QUARANTINE) is None
 
 
+async def test_by_udp_it_is_shown_closed_against_a_probe_that_is_answered_and_nobody_else_is() -> None:
+    """A pod of the copy that calls itself the listener is not let out: it lacks the proof's id."""
+    async with grounds() as ground:
+        asked: dict[str, str] = {}
+
+        def posing(params: Any) -> list[Any]:
+            return [Space(params), Isolation(params), Posing(ground, asked), Clean(params)]
+
+        ground.steps = posing  # type: ignore[method-assign]
+        await ground.reboot()
+        done = await ground.prove()
+        shown = done.facts["prove.isolation"]
+        seen = {one["what"]: one["seen"] for one in shown["probes"] if one["protocol"] == "UDP"}
+        assert seen["the cluster's names, asked by the other probe"] == "open"
+        assert seen["the cluster's names"] == "closed"
+        assert shown["words"].endswith("none was open"), "nothing is left to say about UDP"
+        assert asked == {"poser": f"egress of a pod in {QUARANTINE} is closed by lazarus-deny-all, lazarus-inside"}
+
+
+class Posing(Clean):
+    """A restored pod with the label of the probe that listens."""
+
+    name, title, mutates = "pose", "Pose as a probe", False
+
+    def __init__(self, ground: Grounds, asked: dict[str, str]) -> None:
+        self.ground, self.asked = ground, asked
+
+    async def observe(self, context: Any) -> Any:
+        if self.ground.get(PODS, "poser", QUARANTINE) is None:
+            spec = {"containers": [{"name": "c", "image": "lazarus.dev/pause:1"}]}
+            meta = {"name": "poser", "labels": {names.PROBE: "listener"}}
+            self.ground.api.create(PODS, {"metadata": meta, "spec": spec}, QUARANTINE)
+        address = (self.ground.there(PODS, "poser", QUARANTINE).get("status") or {}).get("podIP")
+        if not address:
+            return Observation(Seen.WAITING)
+        atlas = self.ground.ways.atlas()
+        self.asked["poser"] = atlas.refusal(atlas.party_at(address), Target(DNS, 53), "UDP")
+        return Observation(Seen.DONE)
+
+
 async def test_a_namespace_of_that_name_which_is_not_ours_is_left_alone() -> None:
     async with grounds() as ground:
         labels = {"lazarus.io/quarantine": "true", "lazarus.io/op": OP[:8], names.OPERATION: "ffffffffffffffff"}
@@ -204,8 +247,6 @@ class Hold(Clean):
         self.began: float | None = None
 
     async def observe(self, context: Any) -> Any:
-        from lazarus_tui.model.steps import Observation, Seen
-
         self.began = context.clock.monotonic() if self.began is None else self.began
         return Observation(Seen.DONE if context.clock.monotonic() - self.began >= 5 else Seen.WAITING)
 
@@ -227,6 +268,18 @@ async def test_limits_hold_and_ask_nothing_of_who_says_nothing() -> None:
         assert pod["spec"]["containers"][0]["resources"] == {"requests": {"cpu": "10m", "memory": "16Mi"}}
         with pytest.raises(ApiError, match="exceeded quota"):
             ground.api.create(PODS, {"metadata": {"name": "more"}, "spec": bare}, QUARANTINE)
+
+
+def test_what_the_proof_starts_itself_comes_on_top_of_what_the_copy_may_ask_for() -> None:
+    """A copy that asks for all of its limits is not refused for the probes, and the pods of checks and a control."""
+    checks = {"checks": [{"kind": "pod"}, {"kind": "job", "job": "nightly"}, {"kind": "http"}]}
+    limits = {"cpu": "500m", "memory": "1Gi", "storage": "2Gi", "pods": 3}
+    hard = bodies.quota(names.quarantine({"op": OP, "limits": limits, "checks": checks, "control": "flip"}))["spec"][
+        "hard"
+    ]
+    assert parse(hard["requests.cpu"]) == parse("540m")
+    assert parse(hard["requests.memory"]) == parse("1Gi") + parse("112Mi")
+    assert (hard["requests.storage"], hard["pods"]) == ("2Gi", "8")
 
 
 def test_bodies_pass_pod_security_and_carry_their_owner() -> None:

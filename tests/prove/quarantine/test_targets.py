@@ -60,7 +60,7 @@ async def places(lab: Lab, **params: Any) -> dict[str, list[str]]:
 
 async def test_every_address_of_both_families_is_tried_and_listed() -> None:
     assert await places(twofold()) == {
-        "control open": ["10.1.0.2:8080", "[fd00::2]:8080"],
+        "control open": ["10.1.0.2:8080", "[fd00::2]:8080", "kubernetes.default.svc.cluster.local"],
         "api closed": ["10.96.0.1:443", "[fd01::1]:443", "192.0.2.9:6443"],
         "api either": ["192.0.2.1:6443"],
         "service closed": ["10.96.0.7:5432", "[fd01::7]:5432"],
@@ -81,19 +81,29 @@ async def test_only_families_that_the_dialer_has_are_tried() -> None:
     assert not [one for found in (await places(lab)).values() for one in found if one.startswith("[")]
     lab.facts["prove.space"] = {"uid": "u", "listeners": ["fd00::2"], "dialers": ["fd00::3"]}
     every = [one for found in (await places(lab)).values() for one in found]
-    assert [one for one in every if not one.startswith("[")] == ["kubernetes.default.svc.cluster.local"]
+    assert [one for one in every if not one.startswith("[")] == ["kubernetes.default.svc.cluster.local"] * 2
 
 
 async def test_what_an_earlier_version_wrote_down_of_the_probes_is_enough() -> None:
     lab = twofold()
     lab.facts["prove.space"] = {"uid": "u", "listener": "10.1.0.2", "dialer": "10.1.0.3"}
-    assert (await places(lab))["control open"] == ["10.1.0.2:8080"]
+    assert (await places(lab))["control open"][0] == "10.1.0.2:8080"
 
 
 async def test_where_names_are_open_the_name_server_is_by_every_way() -> None:
     found = await places(twofold(), network={"dns": True})
     assert "dns closed" not in found
+    assert found["control open"] == ["10.1.0.2:8080", "[fd00::2]:8080"], "its own question is the control"
     assert "[fd01::a]:53/udp" in found["dns open"]
+
+
+async def test_the_other_probe_asks_for_the_names_that_the_dialer_must_not_get() -> None:
+    wanted = names.quarantine({"op": OP, "namespace": SPACE})
+    found = [one for one in await targets(twofold(), wanted, ENV) if one.protocol == UDP and not one.host]  # type: ignore[arg-type]
+    assert [(one.kind, one.probe, one.expected) for one in found] == [
+        ("control", names.LISTENER, OPEN), ("dns", names.DIALER, CLOSED),
+    ]  # fmt: skip
+    assert found[0].argv == found[1].argv
 
 
 def test_a_name_is_asked_of_the_server_that_is_meant() -> None:
@@ -141,6 +151,9 @@ LISTENS = probe("control", "[fd00::2]:8080", OPEN, answers=True, family="IPv6")
         ([probe("dns", "10.96.0.10:53/udp", OPEN, protocol=UDP)], False, "dns (10.96.0.10:53/udp) could be reached"),
         ([probe("dns", "name", CLOSED, protocol=UDP, family="")], True,
          "closed: 2 ways out were tried, none was open (by UDP only a leak would show: it has no control)"),
+        ([probe("dns", "name", CLOSED, protocol=UDP, family=""),
+          probe("control", "name", CLOSED, answers=True, protocol=UDP, family="")], True,
+         "closed: 2 ways out were tried, none was open (by UDP only a leak would show: its control got no answer)"),
     ],
 )  # fmt: skip
 def test_each_family_is_shown_by_its_own_control_and_somebody_who_answers(
@@ -149,6 +162,18 @@ def test_each_family_is_shown_by_its_own_control_and_somebody_who_answers(
     found = judge([*FOUR, *more])
     assert found.closed is closed
     assert words in found.words
+
+
+def test_by_udp_silence_shows_something_where_the_control_is_answered() -> None:
+    silent, heard = (
+        probe(kind, "name", seen, answers=kind == "control", protocol=UDP, family="")
+        for kind, seen in (("dns", CLOSED), ("control", OPEN))
+    )
+    assert judge([*FOUR, silent, heard]).words == "closed: 2 ways out were tried, none was open"
+    lonely = judge([FOUR[1], silent, heard])
+    assert (lonely.closed, lonely.words.startswith("the probes themselves do not work")) == (None, True), (
+        "TCP has its own"
+    )
 
 
 @pytest.mark.parametrize("code", [126, 127, 128 + 9, 128 + 14, 128 + 15])
