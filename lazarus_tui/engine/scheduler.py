@@ -156,9 +156,11 @@ class Scheduler:
             dark = how_many(found.dark, "run")
             log.warning("policy %s in %s: %s fell into a blackout", held.policy.key, held.context, dark)
         if not found.runs:
-            runs = how_many(found.missed, "run was", "runs were")
-            why = f"{runs} missed while nothing could run: left out (catchUp: skip)"
-            if found.dark:
+            left = found.missed - found.dark  # what a blackout took is as it was meant, and nothing to be told
+            lost = how_many(left, "run was", "runs were")
+            why = f"{lost} missed while nothing could run: left out (catchUp: skip)"
+            if not left:
+                runs = how_many(found.dark, "run was", "runs were")
                 why = f"{runs} left out, {found.dark} because of a blackout"
             await self._policies.passed(held, found.newest, found.missed, why)
             return False

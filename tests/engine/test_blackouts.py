@@ -9,6 +9,8 @@ import pytest
 
 from lazarus_tui.model.plan import PlanRefused
 from lazarus_tui.model.policies import Blackout, SnapshotPolicy, closed_until, owed, upcoming
+from lazarus_tui.notify.reading import Source
+from lazarus_tui.notify.reading import read as read_event
 from lazarus_tui.snapshots.policies import read, words
 from tests.engine.test_scheduler import at, desk, policy
 from tests.snapshots import policy_files as files
@@ -64,6 +66,17 @@ async def test_a_run_that_is_left_out_is_told_and_the_next_one_is_taken() -> Non
         assert row.next == "2026-01-01T00:10:00Z"
         held = await it.after(5)
         assert (held.outcome, it.ids()) == ("taken", [at(datetime(2026, 1, 1, 0, 10, tzinfo=UTC))])
+
+
+async def test_runs_of_which_a_blackout_took_only_some_are_told_as_missed() -> None:
+    async with desk() as it:
+        await it.store(policy(schedule="0,5,10,15 * * * *", blackout=(Blackout("5 0 * * *", 240.0),), catch_up="skip"))
+        held = await it.after(25)
+        assert (held.missed, it.policies.row(held).trouble) == (
+            3, "2 runs were missed while nothing could run: left out (catchUp: skip)",
+        )  # fmt: skip
+        event = (await it.engine.journal.events_of("policy"))[-1]
+        assert [one.told for one in read_event(Source(event))] == ["overdue"]
 
 
 async def test_a_run_that_is_deferred_says_until_when_and_is_taken_then() -> None:
