@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
-from lazarus_tui.engine.metrics.families import RESULTS, STATES
+from lazarus_tui.engine.metrics.families import PART_STATES, RESULTS, STATES
 from lazarus_tui.engine.metrics.names import BY_NAME, METRICS
+from lazarus_tui.engine.metrics.owed import LACKS
 from lazarus_tui.model.operation import OpState
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.prove.figures import _STAGES
@@ -27,7 +28,8 @@ VALUES = {
     "result": {*RESULTS.values(), *(verdict.lower().replace(" ", "_") for verdict in Verdict)},
     "verdict": {verdict.lower().replace(" ", "_") for verdict in Verdict},
     "figure": {"actual", "objective"},
-    "state": {*STATES, *(state.value for state in OpState if state.open)},
+    "state": {*STATES, *PART_STATES.values(), *(state.value for state in OpState if state.open)},
+    "lack": set(LACKS),
     "phase": {name for name, *_ in _STAGES},
 }
 # Recorded by the rules themselves, with the labels of what they are made of.

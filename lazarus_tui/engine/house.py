@@ -112,8 +112,8 @@ class House:
         )  # fmt: skip
         self.metrics = Metrics(
             settings.metrics, journal, clock, self.hub, self.contexts, sandbox=root.sandbox, heartbeat=self.heartbeat,
-            known=self._topics.known, queued=self.timetable.waiting,
-            outbox=lambda: [one.queued for one in self.notices.desk.outbox.waiting],
+            known=self._topics.known, queued=self.timetable.waiting, owed=self.timetable.owed, late=self.timetable.late,
+            outbox=lambda: [n.queued for n in self.notices.desk.outbox.waiting], parts=lambda: self.supervisor.parts,
         )  # fmt: skip
         papers = EvidenceCalls(evidence, partial(late_evidence.write, around))
         told = {"notify": self.notices.findings, "evidence": papers.findings, "metrics": self.metrics.findings}

@@ -8,11 +8,13 @@ nothing twice.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from lazarus_tui.engine.metrics.owed import Owed
 from lazarus_tui.engine.proof_book import CAUGHT_UP, OVERDUE, ProofBook, Stored
 from lazarus_tui.journal import Journal
 from lazarus_tui.kube.errors import KubeError
@@ -69,6 +71,15 @@ class ProofArrivals:
     def seen(self, stored: Stored) -> Arrivals:
         """As the last look found it."""
         return self._seen.get((stored.context, stored.policy.name), Arrivals())
+
+    def owed(self, stored: Stored) -> Owed:
+        """What was told and still stands, and what the last look found; of what nobody can look at only the former."""
+        late = Counter(_lack(key) for key, one in self._of(stored) if one.due)
+        seen = self._seen.get((stored.context, stored.policy.name)) if not stored.waiting else None
+        if seen is None:
+            return Owed(int(bool(stored.overdue)), late)
+        expected = None if seen.blind else len(seen.expects)
+        return Owed(int(bool(stored.overdue)), late, expected, len(seen.unknown))
 
     async def look(
         self, stored: Stored, matched: Sequence[tuple[Selector, Sequence[Subject]]], backups: Iterable[Backup]
@@ -162,9 +173,15 @@ class ProofArrivals:
         self._standing[key] = Standing(old.since if old is not None else at, str(body["why"]), str(body["due"]))
 
 
+def _lack(key: Key) -> str:
+    """What is lacking, as metrics call it."""
+    kind = key[2].partition("/")[0]
+    return kind if kind in _TITLES else "nothing"
+
+
 def _told(key: Key, due: str, why: str) -> dict[str, str]:
     """What notifications are made of; ``about`` keeps several troubles of one policy apart."""
-    title = f"{_TITLES.get(key[2].partition('/')[0], 'Nothing to prove')}: {key[1]}"
+    title = f"{_TITLES.get(_lack(key), 'Nothing to prove')}: {key[1]}"
     given = {"context": key[0], "policy": key[1], "subject": key[1], "about": key[2], "title": title}
     return {**given, "due": due, "why": why}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -13,9 +14,10 @@ from lazarus_tui.engine.contexts import Contexts
 from lazarus_tui.engine.election import Posts
 from lazarus_tui.engine.hub import Hub
 from lazarus_tui.engine.lease import holder_name
+from lazarus_tui.engine.metrics.owed import Owed
 from lazarus_tui.engine.mirror import Mirror
 from lazarus_tui.engine.object_status import Telling
-from lazarus_tui.engine.policies import Policies
+from lazarus_tui.engine.policies import FAILED, REFUSED, Policies
 from lazarus_tui.engine.policy_calls import PolicyCalls
 from lazarus_tui.engine.policy_objects import Objects
 from lazarus_tui.engine.policy_restores import Restores
@@ -29,11 +31,13 @@ from lazarus_tui.engine.scheduler import Scheduler
 from lazarus_tui.engine.supervisor import Work
 from lazarus_tui.journal import Journal
 from lazarus_tui.kube.errors import KubeError
+from lazarus_tui.link.codec import LinkFault
 from lazarus_tui.model.clock import Clock, parse_rfc3339
 from lazarus_tui.model.objects import Backup, Schedule
 from lazarus_tui.model.plan import Plan
 from lazarus_tui.model.proof_policies import State
 from lazarus_tui.model.resources import BACKUPS, SCHEDULES
+from lazarus_tui.model.schedules import next_run
 
 Planning = Callable[[str, str, Mapping[str, Any]], Awaitable[Plan]]  # kind, context, params
 
@@ -45,7 +49,7 @@ class Timetable:
         self, journal: Journal, runner: Runner, clock: Clock, contexts: Contexts, settings: Settings, *,
         hub: Hub, mirrors: Mapping[str, Mirror], plan: Planning, agreed: Planning,
     ) -> None:  # fmt: skip
-        self._contexts, self._mirrors, clusters = contexts, mirrors, contexts.cluster_for
+        self._contexts, self._mirrors, self._clock, clusters = contexts, mirrors, clock, contexts.cluster_for
         news = asyncio.Event()
         self._policies, self._book, telling = (
             Policies(journal, clock),
@@ -123,6 +127,30 @@ class Timetable:
         for one in self._book.open():
             if one.state is State.WAITING:
                 found.setdefault(one.context, []).append(parse_rfc3339(one.queued))
+        return found
+
+    def owed(self) -> dict[tuple[str, str], Owed]:
+        """By context and name of each policy that runs by itself, a snapshot policy as ``namespace/name``."""
+        found = {
+            (held.context, held.policy.key): Owed(overdue=held.outcome in (FAILED, REFUSED))
+            for held in self._policies.all()
+            if held.policy.schedule
+        }
+        return found | {
+            (one.context, one.policy.name): self._proofs.arrivals.owed(one) for one in self._book.policies() if one.runs
+        }
+
+    def late(self) -> dict[tuple[str, str], float]:
+        """By how many seconds the next backup of a Velero Schedule is late, by context and Schedule; nothing of those
+        that are paused, never run, or are not known now."""
+        now = self._clock.now()
+        found: dict[tuple[str, str], float] = {}
+        for context in self._contexts.in_use:
+            with contextlib.suppress(KubeError, LinkFault):
+                schedules, rule = self._schedules(context)
+                due = {one.metadata.name: next_run(one, rule) for one in schedules}
+                late = {name: (now - at).total_seconds() for name, at in due.items() if at is not None}
+                found |= {(context, name): max(0.0, seconds) for name, seconds in late.items()}
         return found
 
     def stays_for(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.objects import Location
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.topics import PointView, WorkloadRow
@@ -166,7 +167,7 @@ def card(
     lines = _card(row, now, width, passed_over)
     if room is not None and len(lines) > room:
         hidden = len(lines) - max(room, 1) + 1
-        lines = [*lines[: max(room, 1) - 1], _also(muted(f"… {hidden} more lines: d shows all of it"))]
+        lines = [*lines[: max(room, 1) - 1], _also(muted(f"… {how_many(hidden, 'more line')}: d shows all of it"))]
     return lines
 
 

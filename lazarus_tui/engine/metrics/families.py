@@ -14,15 +14,18 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.metrics_core import Metric as Family
 
 from lazarus_tui.engine.metrics.names import BY_NAME, METRICS
+from lazarus_tui.engine.metrics.owed import LACKS, Owed, together
 from lazarus_tui.engine.metrics.tally import OTHER, Proven, Subject
 from lazarus_tui.model.clock import parse_rfc3339
 from lazarus_tui.model.downtime import IN_PLACE, at_zero, concerns, row_of
 from lazarus_tui.model.operation import Operation, OpState
+from lazarus_tui.model.parts import DOWN, RUNNING, SHAKY, Part
 from lazarus_tui.model.topics import WorkloadRow
 from lazarus_tui.model.verdict import Verdict
 
-# Workloads of the Overview with series of their own, over all contexts; characters of a label.
-MOST_WORKLOADS, LONGEST = 1000, 200
+# Workloads of the Overview, policies, Schedules and parts with series of their own, over all contexts; characters of
+# a label.
+MOST_WORKLOADS, MOST_POLICIES, MOST_SCHEDULES, MOST_PARTS, LONGEST = 1000, 500, 500, 500, 200
 RESULTS = {
     Verdict.PASSED: "success",
     Verdict.FAILED: "failure",
@@ -30,6 +33,7 @@ RESULTS = {
     Verdict.NOT_TESTED: "inconclusive",
 }
 STATES = ("unknown", "connecting", "ready", "stale", "failed")
+PART_STATES = {RUNNING: "running", SHAKY: "started_again", DOWN: "down"}
 _OPEN = (OpState.RUNNING, OpState.PARKED, OpState.UNDOING)
 Waiting = Mapping[str, Sequence[datetime]]  # since when things wait, by context
 
@@ -39,7 +43,8 @@ class Sight:
     """What the engine knows at a moment. ``rows``: the Overview of each context that has one, by row key.
 
     ``clusters``: uid of the cluster a context leads to, as far as that is known now. ``queued``: proofs that wait for
-    their turn; ``outbox``: notices that wait.
+    their turn; ``outbox``: notices that wait. ``owed`` by context and policy, ``late`` (seconds) by context and
+    Schedule. ``incomplete``: the journal could not be read, so ``proofs`` and ``checks`` are old.
     """
 
     now: datetime
@@ -56,6 +61,10 @@ class Sight:
     clusters: Mapping[str, str] = field(default_factory=dict)
     queued: Waiting = field(default_factory=dict)
     outbox: Sequence[datetime] = ()
+    owed: Mapping[tuple[str, str], Owed] = field(default_factory=dict)
+    late: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    parts: Mapping[str, Part] = field(default_factory=dict)
+    incomplete: bool = False
 
 
 class Samples:
@@ -100,7 +109,7 @@ def families(sight: Sight) -> list[Family]:
     for kind in sorted({kind for kind, _ in sight.checks}):
         for verdict in Verdict:
             out.add("lazarus_checks_total", sight.checks.get((kind, verdict), 0), kind, _word(verdict))
-    left_out = _exposure(out, sight)
+    left_out = _exposure(out, sight) + _policies(out, sight) + _schedules(out, sight) + _parts(out, sight)
     _at_zero(out, sight)
     _queues(out, sight)
     _engine(out, sight, left_out)
@@ -170,8 +179,8 @@ def _figures(out: Samples, subject: Subject, proven: Proven) -> None:
 
 
 def _control(out: Samples, subject: Subject, proven: Proven, now: datetime, here: bool | None) -> None:
-    failed = proven.control is not None and proven.control.verdict is Verdict.FAILED
-    if failed or (here and proven.control is not None):
+    failed = any(one.verdict is Verdict.FAILED for one in proven.control.values())
+    if failed or (here and proven.control):
         out.add("lazarus_negative_control_failed", failed, *subject)
     if (at := _seconds(proven.control_red)) is not None:
         out.add("lazarus_negative_control_age_seconds", max(0.0, now.timestamp() - at), *subject)
@@ -188,6 +197,38 @@ def _exposure(out: Samples, sight: Sight) -> int:
             if at is not None:
                 out.add(f"lazarus_exposure_{name}_seconds", max(0.0, sight.now.timestamp() - at), context, key)
     return max(0, len(found) - MOST_WORKLOADS)
+
+
+def _policies(out: Samples, sight: Sight) -> int:
+    """How many policies have no series of their own: what is late by them is told together."""
+    found = sorted(sight.owed.items())
+    told = [(*key, owed) for key, owed in found[:MOST_POLICIES]]
+    rest = [owed for _, owed in found[MOST_POLICIES:]]
+    for context, policy, owed in [*told, *([("", OTHER.workload, together(rest))] if rest else [])]:
+        out.add("lazarus_policy_overdue", owed.overdue, context, policy)
+        for lack in LACKS:
+            if owed.unknown is not None or owed.late.get(lack):  # nobody has looked: that nothing lacks is not known
+                out.add("lazarus_points_late", owed.late.get(lack, 0), context, policy, lack)
+        for name, count in (("expected", owed.expected), ("unknown", owed.unknown)):
+            if count is not None:
+                out.add(f"lazarus_points_{name}", count, context, policy)
+    return len(rest)
+
+
+def _schedules(out: Samples, sight: Sight) -> int:
+    found = sorted(sight.late.items())
+    for (context, schedule), seconds in found[:MOST_SCHEDULES]:
+        out.add("lazarus_schedule_overdue_seconds", seconds, context, schedule)
+    return max(0, len(found) - MOST_SCHEDULES)
+
+
+def _parts(out: Samples, sight: Sight) -> int:
+    found = sorted(sight.parts.items())
+    for name, part in found[:MOST_PARTS]:
+        for state, word in PART_STATES.items():
+            out.add("lazarus_engine_part_state", part.state == state, name, word)
+        out.add("lazarus_engine_part_failures_total", part.total, name)
+    return max(0, len(found) - MOST_PARTS)
 
 
 def _at_zero(out: Samples, sight: Sight) -> None:
@@ -229,6 +270,7 @@ def _engine(out: Samples, sight: Sight, left_out: int) -> None:
     out.add("lazarus_engine_start_time_seconds", sight.started.timestamp())
     out.add("lazarus_engine_loop_lag_seconds", sight.lag)
     out.add("lazarus_engine_memory_bytes", sight.memory)
+    out.add("lazarus_metrics_incomplete", sight.incomplete)
     out.add("lazarus_metrics_left_out", sight.folded + left_out)
 
 

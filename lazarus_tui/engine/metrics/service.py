@@ -15,10 +15,12 @@ from lazarus_tui.engine import memory
 from lazarus_tui.engine.contexts import Contexts
 from lazarus_tui.engine.heartbeat import Heartbeat
 from lazarus_tui.engine.hub import Hub
+from lazarus_tui.engine.metrics.owed import Owed
 from lazarus_tui.engine.metrics.tally import Tally
 from lazarus_tui.journal import Journal, JournalError
 from lazarus_tui.model.clock import Clock
 from lazarus_tui.model.operation import Operation
+from lazarus_tui.model.parts import Part
 from lazarus_tui.model.topics import Finding, Topic, WorkloadRow
 
 if TYPE_CHECKING:
@@ -34,7 +36,8 @@ _ROW = msgspec.json.Decoder(WorkloadRow)
 class Metrics:
     """Nothing is loaded, counted or kept while no address is set. ``known``: operations, oldest first;
 
-    ``queued``: since when proofs wait for their turn, by context; ``outbox``: since when notices wait.
+    ``queued``: since when proofs wait for their turn, by context; ``outbox``: since when notices wait. ``owed``: what
+    policies owe, by context and name; ``late``: seconds, by context and Schedule; ``parts``: of the engine, by name.
     """
 
     def __init__(
@@ -42,10 +45,14 @@ class Metrics:
         heartbeat: Heartbeat, known: Callable[[], Sequence[Operation]],
         queued: Callable[[], Mapping[str, Sequence[datetime]]] = dict,
         outbox: Callable[[], Sequence[datetime]] = tuple,
+        owed: Callable[[], Mapping[tuple[str, str], Owed]] = dict,
+        late: Callable[[], Mapping[tuple[str, str], float]] = dict,
+        parts: Callable[[], Mapping[str, Part]] = dict,
     ) -> None:  # fmt: skip
         self._listen = settings.sandbox_listen if sandbox else settings.listen
         self._public, self._clock, self._hub, self._contexts = settings.public, clock, hub, contexts
         self._heartbeat, self._known, self._queued, self._outbox = heartbeat, known, queued, outbox
+        self._owed, self._late, self._parts = owed, late, parts
         self._started = clock.now()
         self._tally = Tally(journal)
         self._server: MetricsServer | None = None
@@ -93,17 +100,19 @@ class Metrics:
         """The families of this moment."""
         from lazarus_tui.engine.metrics.families import Sight, families
 
+        tally, incomplete = self._tally, False
         try:
-            await self._tally.settle()
+            await tally.settle()
         except JournalError as error:
             log.warning("metrics: proofs were not counted: %s", error)
-        tally = self._tally
+            incomplete = True
         return families(
             Sight(
                 now=self._clock.now(), started=self._started, version=__version__, lag=self._heartbeat.recent,
                 memory=memory.resident(), contexts={name: one.row.state for name, one in self._contexts.in_use.items()},
                 operations=self._known(), proofs=tally.proofs, checks=tally.checks, folded=len(tally.folded),
                 rows=self._rows(), clusters=self._clusters(), queued=self._queued(), outbox=self._outbox(),
+                owed=self._owed(), late=self._late(), parts=self._parts(), incomplete=incomplete,
             )
         )  # fmt: skip
 

@@ -66,8 +66,9 @@ class Outcome:
 
 @dataclass
 class Proven:
-    """What is known of one subject. ``last``: the newest proof of its newest point; ``control``: the newest negative
-    control that came to something. All but the counters is of one cluster, the one it was proven in last."""
+    """What is known of one subject. ``last``: the newest proof of its newest point; ``control``: of each kind of
+    negative control the newest that came to something: that one kind is noticed says nothing of another. All but the
+    counters is of one cluster, the one it was proven in last."""
 
     results: Counter[Verdict] = field(default_factory=Counter)
     controls: Counter[Verdict] = field(default_factory=Counter)
@@ -76,7 +77,7 @@ class Proven:
     last: Outcome | None = None
     last_passed: str = ""
     measured: Outcome | None = None  # the newest with a recovery time
-    control: Outcome | None = None
+    control: dict[str, Outcome] = field(default_factory=dict)
     control_red: str = ""  # when a control last went red, as it should
     objectives: dict[str, float] = field(default_factory=dict)  # of the newest plan: rto, rpo
 
@@ -167,8 +168,8 @@ class Tally:
         (proven.controls if params.get("control") else proven.results)[ended_as] += 1
         if not _of_its_cluster(proven, found):
             return
-        if params.get("control"):
-            _controlled(proven, found)
+        if kind := str(params.get("control") or ""):
+            _controlled(proven, found, kind)
         else:
             _proved(proven, found, params)
 
@@ -187,7 +188,8 @@ def _of_its_cluster(proven: Proven, found: Outcome) -> bool:
     if found.cluster_uid != proven.cluster_uid:
         if found.ended < proven.newest:
             return False
-        proven.last = proven.measured = proven.control = None
+        proven.last = proven.measured = None
+        proven.control = {}
         proven.last_passed = proven.control_red = ""
         proven.cluster_uid = found.cluster_uid
     proven.newest = max(proven.newest, found.ended)
@@ -205,13 +207,14 @@ def _proved(proven: Proven, found: Outcome, params: dict[str, Any]) -> None:
         proven.measured = found
 
 
-def _controlled(proven: Proven, found: Outcome) -> None:
+def _controlled(proven: Proven, found: Outcome, kind: str) -> None:
     """PASSED says that the broken copy went red."""
     if found.verdict is Verdict.PASSED:
         proven.control_red = max(proven.control_red, found.ended)
     came_to_something = found.verdict in (Verdict.PASSED, Verdict.FAILED)
-    if came_to_something and (proven.control is None or found.ended >= proven.control.ended):
-        proven.control = found
+    old = proven.control.get(kind)
+    if came_to_something and (old is None or found.ended >= old.ended):
+        proven.control[kind] = found
 
 
 def _objectives(params: dict[str, Any]) -> dict[str, float]:

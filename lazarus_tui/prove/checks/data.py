@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
+from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.steps import StepContext
 from lazarus_tui.prove.checks import compare, manifests, mongodb, mysql, postgresql, redis
 from lazarus_tui.prove.checks.database import Address, Database, address
@@ -106,7 +107,7 @@ async def _table(
     seen: dict[str, Any] = {"rows": rows}
     if wanted is not None:
         if rows < wanted.min_rows:
-            report.wrong.append(f"{name} has {rows} rows, fewer than {wanted.min_rows}")
+            report.wrong.append(f"{name} has {how_many(rows, 'row')}, fewer than {wanted.min_rows}")
         if wanted.rows is not None and (wrong := compare.wrong(wanted.rows, rows)):
             report.wrong.append(f"the number of rows of {name}, {rows}, {wrong}")
     recorded = check.against.tables.get(name) if check.against else None
@@ -124,7 +125,7 @@ def _counted(name: str, rows: int, recorded: Recorded, share: float, report: Rep
     """All of them means exactly as many; a share leaves room both ways, for what was written around the cut."""
     exact = share >= 1.0
     if (exact and rows != recorded.rows) or rows < recorded.rows * share:
-        report.wrong.append(f"{name} has {rows} rows, the manifest {recorded.rows}")
+        report.wrong.append(f"{name} has {how_many(rows, 'row')}, the manifest {recorded.rows}")
 
 
 def _compared(

@@ -179,7 +179,7 @@ class Mysql:
         statement = f"select coalesce(sum({half}), 0), coalesce(sum({row} is null), 0) from {self.quoted(table)}"
         ((total, unread),) = await self._ask(statement.replace("%", "%%"), what=table)
         if unread:
-            raise CouldNot(f"{table}: {unread} rows are longer than max_allowed_packet")
+            raise CouldNot(f"{table}: {how_many(unread, 'row is', 'rows are')} longer than max_allowed_packet")
         return hashed(f"{kept} {total}"), METHOD
 
     async def value(self, query: Any) -> Any:

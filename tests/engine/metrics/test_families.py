@@ -9,10 +9,21 @@ from typing import Any
 import msgspec
 import pytest
 
-from lazarus_tui.engine.metrics.families import LONGEST, MOST_WORKLOADS, Samples, Sight, families
+from lazarus_tui.engine.metrics.families import (
+    LONGEST,
+    MOST_PARTS,
+    MOST_POLICIES,
+    MOST_SCHEDULES,
+    MOST_WORKLOADS,
+    Samples,
+    Sight,
+    families,
+)
 from lazarus_tui.engine.metrics.names import BY_NAME, METRICS
+from lazarus_tui.engine.metrics.owed import Owed
 from lazarus_tui.engine.metrics.tally import OTHER, Outcome, Proven, Subject
 from lazarus_tui.model.operation import Operation, OpState
+from lazarus_tui.model.parts import DOWN, RUNNING, SHAKY, Part
 from lazarus_tui.model.topics import PointView, WorkloadRow
 from lazarus_tui.model.verdict import Verdict
 from tests.engine.metrics import book
@@ -93,7 +104,7 @@ def test_a_green_of_another_cluster_is_none_and_a_red_one_does_not_end_because_n
     verdict: Verdict, clusters: dict[str, str], said: str, success: bool, figures: bool
 ) -> None:
     control = Outcome.of(ended(plan("b" * 16, control="flip"), Verdict.PASSED, AT))
-    found = scraped(proofs={SHOP: proven(verdict, control=control)}, clusters=clusters)
+    found = scraped(proofs={SHOP: proven(verdict, control={"flip": control})}, clusters=clusters)
     assert [one for one in ("passed", "failed", "inconclusive", "not_tested")
             if of(found, "lazarus_proof_last_result", result=one, **ME) == [1.0]] == [said]  # fmt: skip
     assert bool(of(found, "lazarus_proof_last_success_timestamp_seconds", **ME)) is success
@@ -119,9 +130,15 @@ def test_what_was_never_measured_has_no_sample() -> None:
 
 def test_a_control_that_was_not_noticed_is_told_with_the_age_of_the_last_that_was() -> None:
     control = Outcome.of(ended(plan("b" * 16, control="flip"), Verdict.FAILED, AT))
-    found = scraped(proofs={SHOP: proven(control=control, control_red="2026-02-28T00:00:00Z")})
-    assert of(found, "lazarus_negative_control_failed", **ME) == [1.0]
+    noticed = Outcome.of(ended(plan("c" * 16, control="no-workload"), Verdict.PASSED, "2026-03-01T23:30:00Z"))
+    both = {"flip": control, "no-workload": noticed}
+    found = scraped(proofs={SHOP: proven(control=both, control_red="2026-02-28T00:00:00Z")})
+    assert of(found, "lazarus_negative_control_failed", **ME) == [1.0], (
+        "one kind that is noticed says nothing of another"
+    )
     assert of(found, "lazarus_negative_control_age_seconds", **ME) == [2 * 86400.0]
+    found = scraped(proofs={SHOP: proven(control={"no-workload": noticed})})
+    assert of(found, "lazarus_negative_control_failed", **ME) == [0.0]
 
 
 def test_exposure_is_unknown_where_backups_could_not_be_listed() -> None:
@@ -190,6 +207,53 @@ def test_queues_and_operations() -> None:
     assert of(found, "lazarus_engine_info", version="0.1.0") == [1.0]
 
 
+def test_what_policies_count_on_and_do_not_find() -> None:
+    late = Owed(overdue=1, late={"point": 2, "nothing": 1}, expected=3, unknown=0)
+    found = scraped(
+        owed={("prod", "shop"): late, ("prod", "unseen"): Owed(late={"backup": 1}), ("prod", "a/b"): Owed()}
+    )
+    lacks = {lack: of(found, "lazarus_points_late", context="prod", policy="shop", lack=lack) for lack in
+             ("point", "backup", "nothing")}  # fmt: skip
+    assert lacks == {"point": [2.0], "backup": [0.0], "nothing": [1.0]}
+    assert of(found, "lazarus_points_expected", context="prod", policy="shop") == [3.0]
+    assert of(found, "lazarus_points_unknown", context="prod", policy="shop") == [0.0]
+    overdue = {name: of(found, "lazarus_policy_overdue", context="prod", policy=name) for name in ("shop", "a/b")}
+    assert overdue == {"shop": [1.0], "a/b": [0.0]}
+    assert of(found, "lazarus_points_late", policy="unseen", lack="backup") == [1.0], "what was told still stands"
+    assert of(found, "lazarus_points_late", policy="unseen", lack="point") == [], "nobody has looked: not none"
+    for name in ("points_late", "points_expected", "points_unknown"):
+        assert of(found, f"lazarus_{name}", policy="a/b") == []
+
+
+def test_a_schedule_that_is_late() -> None:
+    found = scraped(late={("prod", "hourly"): 90.0, ("prod", "daily"): 0.0})
+    assert of(found, "lazarus_schedule_overdue_seconds", context="prod", schedule="hourly") == [90.0]
+    assert of(found, "lazarus_schedule_overdue_seconds", context="prod", schedule="daily") == [0.0]
+
+
+def part(name: str, state: str = RUNNING, total: int = 0) -> Part:
+    return Part(name=name, state=state, since=AT, failures=total, total=total)
+
+
+def test_parts_of_the_engine_by_state_with_how_often_they_failed() -> None:
+    parts = {"the scheduler": part("the scheduler", DOWN, 4), "the janitor of c": part("the janitor of c", SHAKY, 1)}
+    found = scraped(parts={**parts, "the heartbeat": part("the heartbeat")})
+    states = {
+        name: [word for word in ("running", "started_again", "down")
+               if of(found, "lazarus_engine_part_state", part=name, state=word) == [1.0]]
+        for name in ("the scheduler", "the janitor of c", "the heartbeat")
+    }  # fmt: skip
+    assert states == {"the scheduler": ["down"], "the janitor of c": ["started_again"], "the heartbeat": ["running"]}
+    assert sum(of(found, "lazarus_engine_part_state")) == 3
+    assert of(found, "lazarus_engine_part_failures_total", part="the scheduler") == [4.0]
+    assert of(found, "lazarus_engine_part_failures_total", part="the heartbeat") == [0.0]
+
+
+def test_a_journal_that_cannot_be_read_is_said() -> None:
+    assert of(scraped(), "lazarus_metrics_incomplete") == [0.0]
+    assert of(scraped(incomplete=True), "lazarus_metrics_incomplete") == [1.0]
+
+
 HOSTILE = 'a"} 1\nlazarus_engine_info{version="forged"} 1\n\\\x00\u202e\ud800 x'
 
 
@@ -198,6 +262,7 @@ def test_hostile_names_stay_labels() -> None:
     found = scraped(
         proofs={subject: proven()}, rows={HOSTILE: {HOSTILE: row("a", start=AT)}}, contexts={HOSTILE: "ready"},
         checks={(HOSTILE, Verdict.PASSED): 1}, operations=[restore(OpState.PARKED, kind=HOSTILE, context=HOSTILE)],
+        owed={(HOSTILE, HOSTILE): Owed(1)}, late={(HOSTILE, HOSTILE): 1.0}, parts={HOSTILE: part(HOSTILE)},
     )  # fmt: skip
     assert of(found, "lazarus_engine_info") == [1.0]
     assert of(found, "lazarus_engine_info", version="forged") == []
@@ -217,6 +282,23 @@ def test_labels_are_cut_and_series_are_bounded() -> None:
     assert of(found, "lazarus_proof_last_result", workload="(other)") == []
 
 
+def test_policies_schedules_and_parts_are_bounded_and_what_is_late_is_told_all_the_same() -> None:
+    owed = {("prod", f"p{n:05d}"): Owed(0, {}, 1, 0) for n in range(MOST_POLICIES)}
+    owed |= {("prod", f"q{n}"): Owed(1, {"point": 2}, 1, 0) for n in range(3)}
+    found = scraped(
+        owed=owed,
+        late={("prod", f"s{n:05d}"): 0.0 for n in range(MOST_SCHEDULES + 2)},
+        parts={f"{n:05d}": part(f"{n:05d}") for n in range(MOST_PARTS + 1)},
+    )
+    assert len(of(found, "lazarus_policy_overdue")) == MOST_POLICIES + 1
+    assert of(found, "lazarus_policy_overdue", context="", policy="(other)") == [3.0]
+    assert of(found, "lazarus_points_late", policy="(other)", lack="point") == [6.0]
+    assert of(found, "lazarus_points_expected", policy="(other)") == [3.0]
+    assert len(of(found, "lazarus_schedule_overdue_seconds")) == MOST_SCHEDULES
+    assert len(of(found, "lazarus_engine_part_failures_total")) == MOST_PARTS
+    assert of(found, "lazarus_metrics_left_out") == [6.0]
+
+
 def test_labels_that_a_metric_does_not_have_are_refused() -> None:
     with pytest.raises(ValueError, match="has the labels"):
         Samples().add("lazarus_checks_total", 1, "http")
@@ -224,11 +306,12 @@ def test_labels_that_a_metric_does_not_have_are_refused() -> None:
 
 def test_everything_of_the_table_can_be_scraped_and_nothing_else() -> None:
     control = Outcome.of(ended(plan("b" * 16, control="flip"), Verdict.PASSED, AT))
-    whole = proven(control=control, control_red=AT, objectives={"rto": 1.0, "rpo": 1.0})
+    whole = proven(control={"flip": control}, control_red=AT, objectives={"rto": 1.0, "rpo": 1.0})
     text = page(families(sight(
         proofs={SHOP: whole}, checks={("http", Verdict.PASSED): 1}, contexts={"prod": "ready"}, queued={"prod": []},
         rows={"prod": {"shop/StatefulSet/orders": row("orders", start=AT, proven_at=AT)}},
-        operations=[restore(OpState.PARKED)],
+        operations=[restore(OpState.PARKED)], owed={("prod", "shop"): Owed(0, {}, 1, 1)},
+        late={("prod", "hourly"): 0.0}, parts={"the heartbeat": part("the heartbeat")},
     )))  # fmt: skip
     names: dict[str, set[frozenset[str]]] = {}
     for name, labels in read(text):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lazarus_tui.engine.metrics.server import MetricsServer, NotServed, place
+from lazarus_tui.journal import JournalError
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.sandbox.cluster import SandboxCluster
 from tests.engine.metrics.book import ask, of, plan, read, run
@@ -56,6 +57,10 @@ async def test_a_port_that_is_taken_is_said() -> None:
         await server.close()
 
 
+async def unreadable() -> None:
+    raise JournalError("the journal cannot be read", hint="look at the disk")
+
+
 async def test_a_whole_engine_is_scraped(
     tmp_path: Path, cluster: SandboxCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,6 +80,10 @@ async def test_a_whole_engine_is_scraped(
         assert of(found, "lazarus_outbox_waiting") == [0.0]
         assert of(found, "lazarus_restore_tests_total") == []
         assert of(found, "lazarus_engine_memory_bytes")[0] > 1e6
+        for part in ("the scheduler", f"the janitor of {SANDBOX}"):
+            assert of(found, "lazarus_engine_part_state", part=part, state="running") == [1.0]
+        assert 0.0 in of(found, "lazarus_schedule_overdue_seconds", context=SANDBOX)
+        assert of(found, "lazarus_metrics_incomplete") == [0.0]
         for n, verdict in enumerate((Verdict.PASSED, Verdict.FAILED)):
             done = await run(scene.house._journal, plan(f"{n:016x}"), verdict, f"2026-03-01T0{n}:00:00Z")
             scene.house._changed(done)
@@ -92,6 +101,8 @@ async def test_a_whole_engine_is_scraped(
             ask(port, "GET / HTTP/1.1"), ask(port, "POST /metrics HTTP/1.1", "Content-Length: 0")
         )
         assert [status for status, _, _ in others] == [404, 405]
+        monkeypatch.setattr(scene.house.metrics._tally, "settle", unreadable)
+        assert of(read((await ask(port))[2]), "lazarus_metrics_incomplete") == [1.0], "and it is served all the same"
     with pytest.raises(ConnectionRefusedError):
         await ask(port)
 

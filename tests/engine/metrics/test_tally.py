@@ -64,7 +64,7 @@ async def test_another_cluster_behind_the_context_begins_anew_and_counters_go_on
     proven = tally.proofs[SHOP]
     assert proven.last is not None
     assert (proven.cluster_uid, proven.last.operation, proven.last_passed) == ("two", "c" * 16, "")
-    assert (proven.measured, proven.control, proven.control_red) == (None, None, "")
+    assert (proven.measured, proven.control, proven.control_red) == (None, {}, "")
     assert dict(proven.results) == {PASSED: 2, FAILED: 1}
 
 
@@ -131,11 +131,16 @@ async def test_a_broken_copy_is_counted_apart(journal: Journal) -> None:
     assert (dict(proven.results), dict(proven.controls)) == ({}, {PASSED: 1, FAILED: 1})
     assert proven.last is None
     assert proven.control_red == "2026-03-01T01:00:00Z"
-    assert proven.control is not None
-    assert proven.control.verdict is FAILED
+    assert proven.control["flip"].verdict is FAILED
     tally.changed(await run(journal, plan("c" * 16, control="flip"), Verdict.INCONCLUSIVE, "2026-03-03T01:00:00Z"))
+    tally.changed(await run(journal, plan("d" * 16, control="withhold"), PASSED, "2026-03-04T01:00:00Z"))
     await tally.settle()
-    assert proven.control.verdict is FAILED, "one that could not be run takes nothing back"
+    assert {kind: one.verdict for kind, one in proven.control.items()} == {"flip": FAILED, "withhold": PASSED}, (
+        "neither one that could not be run nor one of another kind takes it back"
+    )
+    tally.changed(await run(journal, plan("e" * 16, control="flip"), PASSED, "2026-03-05T01:00:00Z"))
+    await tally.settle()
+    assert proven.control["flip"].verdict is PASSED
 
 
 async def test_a_subject_is_known_while_its_first_proof_runs(journal: Journal) -> None:
