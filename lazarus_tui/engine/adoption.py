@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from lazarus_tui.engine.beginning import ID
 from lazarus_tui.journal import JournalError
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.kube.errors import KubeError
@@ -77,15 +78,17 @@ def opened(found: dict[str, Any]) -> Capsule:
         plan = msgspec.json.decode(data.get("plan", ""), type=Plan)
     except msgspec.MsgspecError as error:
         raise BadCapsule(f"capsule {where} holds no plan: {error}") from error
-    if plan.digest() != data.get("digest") or not data.get("operation"):
+    if plan.digest() != data.get("digest"):
         raise BadCapsule(f"capsule {where} was changed: its plan is not the one that was approved")
+    if not ID.fullmatch(str(data.get("operation"))):  # it stands in commands that a person copies, and in file names
+        raise BadCapsule(f"capsule {where} names no operation")
     marks, made = meta.get("annotations") or {}, str(meta.get("creationTimestamp") or "")
     closed, until = str(marks.get(CLOSED) or ""), str(marks.get(FROZEN_UNTIL) or "")
     _beside(plan, str(meta.get("namespace")), where)
     try:
         hooks = hooks_of(plan.params)
-        if until:
-            parse_rfc3339(until)
+        for mark in filter(None, (closed, until)):
+            parse_rfc3339(mark)
     except (ValueError, OverflowError, msgspec.MsgspecError) as error:
         raise BadCapsule(f"capsule {where} cannot be read: {error}") from error
     if hooks is not None and not all(map(_NAME.fullmatch, hooks.pods)):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.journal import Event, Journal, JournalError
+from lazarus_tui.kube.cluster import Cluster
+from lazarus_tui.kube.errors import KubeError
 from lazarus_tui.model.operation import Operation, OpState, StepState, StepView
 from lazarus_tui.model.plan import Plan
 
@@ -14,8 +16,8 @@ _UNDOING = "op.undoing"  # on a person's request ("by"), or because a step faile
 # Events that tell whose decision an operation goes on by.
 DECISIONS = ("op.begun", "op.resumed", _UNDOING)
 
-
-_ID = re.compile(r"[0-9a-f]{16}")
+# An operation's id: 16 hex digits.
+ID = re.compile(r"[0-9a-f]{16}")
 
 
 async def identity(plan: Plan, journal: Journal, make_id: Callable[[], str]) -> str:
@@ -26,7 +28,7 @@ async def identity(plan: Plan, journal: Journal, make_id: Callable[[], str]) -> 
     chosen = plan.params.get("op")
     if chosen is None:
         return make_id()
-    if not isinstance(chosen, str) or not _ID.fullmatch(chosen):
+    if not isinstance(chosen, str) or not ID.fullmatch(chosen):
         raise Refused("the plan's id is not 16 hex digits", where=plan.title, hint="make the plan again")
     try:
         known = await journal.find(chosen)
@@ -35,6 +37,31 @@ async def identity(plan: Plan, journal: Journal, make_id: Callable[[], str]) -> 
     if known:
         raise Refused(f"this plan has been started before, as {chosen[:8]}", hint="make the plan again")
     return chosen
+
+
+async def check_cluster(plan: Plan, clusters: Callable[[str], Awaitable[Cluster]]) -> None:
+    """Raises ``Refused`` unless the plan's context leads to the cluster that the plan was made for."""
+    try:
+        uid = await (await clusters(plan.context)).cluster_uid()
+    except KubeError as error:
+        raise Refused(str(error), code="unreachable", where=plan.context, hint=error.hint) from error
+    if uid != plan.cluster_uid:
+        raise Refused(
+            f"context {plan.context} leads to another cluster than the one the plan was made for",
+            where=plan.context,
+            hint="check the kubeconfig, then make the plan again",
+        )
+
+
+async def kept(keep: Callable[..., Awaitable[None]], go: Callable[[], None]) -> None:
+    """Have the journal keep something (``then`` of its methods), and ``go`` on if it does: also when whoever asked has
+    gone meanwhile, or it would be begun for the journal and for nobody else."""
+    there: list[bool] = []
+    try:
+        await keep(then=lambda: there.append(True))
+    finally:
+        if there:
+            go()
 
 
 def begun(op: str, plan: Plan, digest: str, now: str) -> Operation:

@@ -48,19 +48,22 @@ class Execution:
         self.ledger, self.plan, self._kind, self.steps = ledger, plan, kind, steps
         self._around, self._permitted = around, permitted
         self.seize = False  # a person decided to go on, whoever was at it since
-        self._wanted = ""
+        self._wanted, self._ending = "", False
         self._wake = asyncio.Event()
         self.gate: Gate | None = None
         self._context: OperationContext | None = None
 
-    def request(self, what: str) -> None:
-        self._wanted = what
-        self._wake.set()
+    def request(self, what: str) -> bool:
+        """False: too late, it ends or parks just now. An undo that is under way is not asked for again."""
+        if not self._ending and not (what == "undo" and self.ledger.operation.state is OpState.UNDOING):
+            self._wanted = what
+            self._wake.set()
+        return not self._ending
 
     # --- the whole
 
     async def run(self) -> None:
-        self._wanted = ""
+        self._wanted, self._ending = "", False
         self._wake.clear()
         keeper: asyncio.Task[None] | None = None
         lease: Lease | None = None
@@ -173,6 +176,7 @@ class Execution:
         return bool(mutating & await self._written())
 
     async def _end(self, state: OpState, message: str, hint: str, code: int) -> None:
+        self._ending = True
         promised = state is OpState.DONE and bool(self.plan.undo) and await self._acted()
         undo = (state is OpState.LEFT_CHANGED or promised) and self._kind.undo != "none"
         now, verdict = rfc3339(self._around.clock.now()), self.ledger.operation.verdict
@@ -187,15 +191,14 @@ class Execution:
 
     async def _park(self, message: str, hint: str) -> None:
         """Stop where it is safe and wait for a person; without a journal only the published record can say so."""
-        changed, was = False, self.ledger.operation.state
+        self._ending, changed, was = True, False, self.ledger.operation.state
         try:
             changed = bool(await self._written())
         except JournalError:
             log.warning("the journal cannot be read while parking")
-        undo = self._kind.undo != "none" and changed
         self.ledger.change(
-            state=OpState.PARKED, message=redact(message), hint=hint, can_undo=undo, exit_code=3 if changed else 4,
-            foreign=self.gate.taken if self.gate else "",
+            state=OpState.PARKED, message=redact(message), hint=hint, exit_code=3 if changed else 4,
+            can_undo=changed and self._kind.undo != "none", foreign=self.gate.taken if self.gate else "",
         )  # fmt: skip
         try:
             await self.ledger.save(("op.parked", {"was": was.value, "message": redact(message)}))
@@ -237,8 +240,7 @@ class Execution:
             raise StepStopped(f"unexpected error in step {step.name}: {_words(error)}") from error
         if self._around.clock.monotonic() - effort.began - effort.away > step.limit:
             self.ledger.step(n, state=StepState.FAILED)
-            seen_last = seen.detail or seen.seen.value
-            what = f"{step.title}: not finished within {step.limit:.0f} s ({seen_last})"
+            what = f"{step.title}: not finished within {step.limit:.0f} s ({seen.detail or seen.seen.value})"
             raise StepStopped(what, hint=seen.hint)
         return False
 
@@ -310,6 +312,7 @@ class Execution:
         self.ledger.change(state=OpState.UNDOING, message=redact(why), can_undo=False, exit_code=None)
         await self.ledger.save(("op.undoing", {"why": redact(why)}))
         self._wanted = ""
+        self._wake.clear()  # pauses are pauses again
         await self._undo(context)
 
     async def _undo(self, context: OperationContext) -> None:
@@ -351,13 +354,10 @@ class Execution:
 
     async def _pause(self, seconds: float) -> None:
         """Sleep, unless somebody asks for something meanwhile."""
-        loop = asyncio.get_running_loop()
-        tasks: list[asyncio.Task[Any]] = [
-            loop.create_task(self._around.clock.sleep(seconds)),
-            loop.create_task(self._wake.wait()),
-        ]
-        await self.ledger.flush()
+        waits = (self._around.clock.sleep(seconds), self._wake.wait())
+        tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(wait) for wait in waits]
         try:
+            await self.ledger.flush()
             with self.ledger.meter.waiting():
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:

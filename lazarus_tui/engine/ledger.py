@@ -11,7 +11,7 @@ import msgspec
 
 from lazarus_tui.engine.connection import Meter
 from lazarus_tui.journal import Journal, JournalError
-from lazarus_tui.journal.records import log_line
+from lazarus_tui.journal.records import Then, log_line
 from lazarus_tui.model.clock import Clock, rfc3339
 from lazarus_tui.model.operation import Figures, Operation, OpState, StepView
 from lazarus_tui.model.topics import LogLine
@@ -85,7 +85,11 @@ class Ledger:
         """Keep the lines that are held back."""
         if self._held and (all or len(self._held) >= _LINES_HELD):
             held, self._held = self._held, []
-            await self._journal.add_lines(self.operation.id, held)
+            try:
+                await self._journal.add_lines(self.operation.id, held)
+            except BaseException:
+                self._held = held + self._held
+                raise
 
     async def save(self, *entries: tuple[str, Mapping[str, Any]]) -> None:
         """Events and the record as it is now, in one transaction; raises ``JournalError``."""
@@ -95,13 +99,15 @@ class Ledger:
     async def conclude(self, entry: tuple[str, Mapping[str, Any]], **fields: Any) -> None:
         """The same for an end: nobody is told one that the journal does not have."""
         self.stamp()
-        await self._keep(msgspec.structs.replace(self.operation, **fields), entry)
-        self.change(**fields)
+        ended = msgspec.structs.replace(self.operation, **fields)
+        await self._keep(ended, entry, then=lambda: self.change(**fields))
 
-    async def _keep(self, operation: Operation, *entries: tuple[str, Mapping[str, Any]]) -> None:
+    async def _keep(
+        self, operation: Operation, *entries: tuple[str, Mapping[str, Any]], then: Then | None = None
+    ) -> None:
         held, self._held = self._held, []
         try:
-            await self._journal.save(operation, *entries, lines=held)
+            await self._journal.save(operation, *entries, lines=held, then=then)
         except BaseException:
             self._held = held + self._held
             raise

@@ -147,8 +147,8 @@ class Policies:
 
     async def _note(self, what: str, key: Key, **body: Any) -> None:
         record = {"what": what, "context": key[0], "key": key[1], **body}
-        await self._journal.append("", (KIND, record))
-        self._apply(rfc3339(self._clock.now(), micro=True), record)
+        at = self._clock.now
+        await self._journal.append("", (KIND, record), then=lambda: self._apply(rfc3339(at(), micro=True), record))
 
     # --- what the events amount to
 

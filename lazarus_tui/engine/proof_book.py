@@ -155,8 +155,8 @@ class ProofBook:
         body = {"what": "overdue", "context": stored.context, "name": stored.policy.name, "due": due, "why": why}
         told = {"context": stored.context, "policy": stored.policy.name, "subject": stored.policy.name, "due": due,
                 "why": why or end}  # fmt: skip
-        await self._journal.append("", (KIND, body), (OVERDUE if why else CAUGHT_UP, told))
-        self._apply(rfc3339(self._clock.now(), micro=True), body)
+        events = (KIND, body), (OVERDUE if why else CAUGHT_UP, told)
+        await self._journal.append("", *events, then=lambda: self._apply(rfc3339(self._clock.now(), micro=True), body))
 
     def wait(self, entry: Entry, why: str) -> None:
         """Why it has not begun, for lists; not journalled."""
@@ -165,8 +165,8 @@ class ProofBook:
 
     async def _note(self, what: str, **body: Any) -> None:
         record = {"what": what, **body}
-        await self._journal.append("", (KIND, record))
-        self._apply(rfc3339(self._clock.now(), micro=True), record)
+        at = self._clock.now
+        await self._journal.append("", (KIND, record), then=lambda: self._apply(rfc3339(at(), micro=True), record))
 
     # --- what the events amount to
 

@@ -7,12 +7,13 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from lazarus_tui.engine.adoption import Capsule, adopted
-from lazarus_tui.engine.beginning import DECISIONS, begun, consent, identity
+from lazarus_tui.engine.beginning import DECISIONS, begun, check_cluster, consent, identity, kept
 from lazarus_tui.engine.closing import closed, elsewhere, named
 from lazarus_tui.engine.context import Surroundings
 from lazarus_tui.engine.errors import ARM, Refused
@@ -22,7 +23,6 @@ from lazarus_tui.engine.letting_go import given_up, keep_trying
 from lazarus_tui.engine.registry import Registry
 from lazarus_tui.engine.resume import decide, direction, mismatch
 from lazarus_tui.journal import JournalError
-from lazarus_tui.kube.errors import KubeError
 from lazarus_tui.model.clock import parse_rfc3339, rfc3339
 from lazarus_tui.model.freezes import pods_held
 from lazarus_tui.model.operation import Operation, OpState
@@ -104,18 +104,17 @@ class Runner:
             )
         self._targets[key] = op
         try:
-            await self._check_cluster(plan)
+            await check_cluster(plan, self._around.clusters)
             operation = begun(op, plan, digest, rfc3339(self._around.clock.now(), micro=True))
             body = {"plan_digest": digest, "confirmed": by or bool(confirm), "kind": plan.kind, "target": plan.target}
-            await self._around.journal.begin(operation, plan, ("op.begun", body))
+            launch = partial(self._launch, operation, plan, kind, steps, by)
+            await kept(partial(self._around.journal.begin, operation, plan, ("op.begun", body)), launch)
         except BaseException as error:
-            self._targets.pop(key, None)
+            if op not in self._running:  # else it is begun, and only whoever asked has gone
+                self._targets.pop(key, None)
             if isinstance(error, JournalError):
                 raise Refused(f"{error.what}; nothing was started", hint=error.hint) from error
             raise
-        if not by:
-            self._revoked.discard(plan.context)
-        self._launch(operation, plan, kind, steps, by)
         return operation
 
     def _approve(self, plan: Plan, digest: str, confirm: str, by: str) -> tuple[OperationType, Sequence[Step]]:
@@ -133,26 +132,19 @@ class Runner:
             raise Refused(f"the plan was made by another version: {different}", hint="make the plan again")
         return kind, steps
 
-    async def _check_cluster(self, plan: Plan) -> None:
-        try:
-            uid = await (await self._around.clusters(plan.context)).cluster_uid()
-        except KubeError as error:
-            raise Refused(str(error), code="unreachable", where=plan.context, hint=error.hint) from error
-        if uid != plan.cluster_uid:
-            raise Refused(
-                f"context {plan.context} leads to another cluster than the one the plan was made for",
-                where=plan.context,
-                hint="check the kubeconfig, then make the plan again",
-            )
-
     def _launch(
-        self, operation: Operation, plan: Plan, kind: OperationType, steps: Sequence[Step], by: str = ""
-    ) -> Execution:
+        self, operation: Operation, plan: Plan, kind: OperationType, steps: Sequence[Step], by: str = "", *,
+        seize: bool = False,
+    ) -> None:  # fmt: skip
+        """Called when the journal has it: what memory and journal say of an operation is one."""
+        if not by:
+            self._revoked.discard(plan.context)
         around = self._around
         ledger = Ledger(operation, around.journal, around.clock, around.on_change, around.on_lines)
         if operation.recoveries and operation.changed:
             ledger.add_seconds((around.clock.now() - parse_rfc3339(operation.changed)).total_seconds())
         execution = Execution(ledger, plan, kind, steps, around, lambda: bool(by) or plan.context not in self._revoked)
+        execution.seize = seize
         self._parked.pop(operation.id, None)
         if (freeing := self._freeing.pop(operation.id, None)) is not None:
             freeing.cancel()
@@ -160,7 +152,6 @@ class Runner:
         self._targets[(operation.context, operation.target)] = operation.id
         ledger.publish_now()
         self._tasks[operation.id] = self._spawn(self._guard(execution))
-        return execution
 
     def _spawn(self, work: Any) -> asyncio.Task[None]:
         return asyncio.get_running_loop().create_task(work)
@@ -249,12 +240,15 @@ class Runner:
         now = rfc3339(self._around.clock.now(), micro=True)
         operation, plan, body = adopted(capsule, context, steps, now)
         parked = ("op.parked", {"was": OpState.RUNNING.value, "message": operation.message})
-        await self._around.journal.begin(operation, plan, ("op.adopted", body), *([] if capsule.closed else [parked]))
+        events = [("op.adopted", body)] if capsule.closed else [("op.adopted", body), parked]
+        await self._around.journal.begin(operation, plan, *events, then=partial(self._adopted, operation))
+        return operation
+
+    def _adopted(self, operation: Operation) -> None:
         if operation.state is OpState.PARKED:
             self._parked[operation.id] = operation
             self._targets.setdefault((operation.context, operation.target), operation.id)
         self._around.on_change(operation)
-        return operation
 
     # --- on request
 
@@ -289,9 +283,10 @@ class Runner:
         if self._registry.get(operation.kind).undo == "none":
             raise Refused(f"{operation.title} cannot be undone", where=operation.id)
         execution = self._running.get(operation.id)
-        if execution is not None:
-            execution.request("undo")
+        if execution is not None and execution.request("undo"):
             return execution.ledger.operation
+        if execution is not None:
+            operation = await self.wait(operation.id)
         done = operation.state is OpState.DONE and operation.can_undo
         if operation.state not in (OpState.PARKED, OpState.LEFT_CHANGED) and not done:
             raise Refused(f"operation {operation.id[:8]} is {operation.state.value}: there is nothing to undo")
@@ -318,11 +313,13 @@ class Runner:
 
     async def _closed(self, operation: Operation, body: Any) -> Operation:
         await given_up(self._freeing.pop(operation.id, None))
-        await self._around.journal.save(operation, ("op.closed", body))
+        await self._around.journal.save(operation, ("op.closed", body), then=partial(self._over, operation))
+        return operation
+
+    def _over(self, operation: Operation) -> None:
         self._parked.pop(operation.id, None)
         self._settled(operation)
         self._around.on_change(operation)
-        return operation
 
     async def ended_elsewhere(self, context: str, capsules: Mapping[str, str]) -> None:
         """End what was adopted and has ended there. ``capsules``: when (RFC 3339), "" for not yet; none: it is gone."""
@@ -353,7 +350,8 @@ class Runner:
         kind, steps = self._registry.known(plan)
         if self._closing or plan is None or kind is None or steps is None or mismatch(plan, steps):
             raise Refused("this Lazarus cannot go on with it", hint="use the version that began it")
-        holder = self._targets.get((operation.context, operation.target), operation.id)
+        key = (operation.context, operation.target)
+        holder = self._targets.get(key, operation.id)
         if holder != operation.id:
             raise Refused(f"operation {holder[:8]} works on {operation.target}", hint="wait for it")
         if not self._around.armed(operation.context):
@@ -363,13 +361,16 @@ class Runner:
             operation, state=state, exit_code=None, can_undo=False, changed=now, message="", hint="", ended="",
             foreign="",
         )  # fmt: skip
-        self._targets[(operation.context, operation.target)] = operation.id
+        self._targets[key] = operation.id
+        launch = partial(self._launch, operation, plan, kind, steps, seize=True)
         try:
-            await self._around.journal.save(operation, (event, {"by": "request"}))
-        except JournalError as error:
-            raise Refused(error.what, hint=error.hint) from error
-        self._revoked.discard(operation.context)
-        self._launch(operation, plan, kind, steps).seize = True
+            await kept(partial(self._around.journal.save, operation, (event, {"by": "request"})), launch)
+        except BaseException as error:
+            if operation.id not in self._running and operation.id not in self._parked:  # one that had ended
+                self._targets.pop(key, None)
+            if isinstance(error, JournalError):
+                raise Refused(error.what, hint=error.hint) from error
+            raise
         return operation
 
     def revoke(self, context: str) -> None:

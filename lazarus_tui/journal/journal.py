@@ -17,7 +17,7 @@ import aiosqlite
 from lazarus_tui.journal import file, records
 from lazarus_tui.journal.errors import JournalDamaged, JournalError, JournalFull, is_disk
 from lazarus_tui.journal.lock import Lock, refuse_network
-from lazarus_tui.journal.records import Event, Transaction, decode_plan
+from lazarus_tui.journal.records import Event, Then, Transaction, decode_plan
 from lazarus_tui.model.clock import Clock
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.paths import check_private_file, private_folder
@@ -140,6 +140,8 @@ class Journal:
                     raise JournalError(f"the journal cannot be written: {error}") from error
                 raise
             self._seq, self._head = transaction.seq, transaction.prev
+            if transaction.then is not None:
+                transaction.then()
             return value
 
     async def _roll_back(self) -> None:
@@ -152,30 +154,35 @@ class Journal:
         async with self._turn:
             return await fn(self._db)
 
-    # --- writing
+    # --- writing: ``then`` is called once it is durable, whatever became of whoever asked for it
 
-    async def append(self, op: str, *entries: Entry) -> int:
+    async def append(self, op: str, *entries: Entry, then: Then | None = None) -> int:
         """Events of an operation ("" for the engine itself); the number of the last."""
 
         async def write(transaction: Transaction) -> int:
+            transaction.then = then
             return [await transaction.event(op, kind, body) for kind, body in entries][-1]
 
         return await self.run(write)
 
-    async def begin(self, operation: Operation, plan: Plan, *entries: Entry) -> None:
+    async def begin(self, operation: Operation, plan: Plan, *entries: Entry, then: Then | None = None) -> None:
         """A new operation with its approved plan."""
 
         async def write(transaction: Transaction) -> None:
+            transaction.then = then
             for kind, body in entries:
                 await transaction.event(operation.id, kind, body)
             await transaction.add_operation(operation, plan)
 
         await self.run(write)
 
-    async def save(self, operation: Operation, *entries: Entry, lines: Sequence[LogLine] = ()) -> None:
+    async def save(
+        self, operation: Operation, *entries: Entry, lines: Sequence[LogLine] = (), then: Then | None = None
+    ) -> None:
         """What happened and what it amounts to, together or not at all."""
 
         async def write(transaction: Transaction) -> None:
+            transaction.then = then
             for kind, body in entries:
                 await transaction.event(operation.id, kind, body)
             await transaction.put_operation(operation)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import aiosqlite
@@ -19,6 +19,9 @@ from lazarus_tui.model.topics import LogLine
 # Caps of an operation's log: lines kept (the newest) and characters of a line (reliability §6).
 MAX_LINES = 5000
 MAX_LINE = 4096
+
+# What memory makes of a transaction, called once it is durable: also when whoever asked for it has gone meanwhile.
+Then = Callable[[], object]
 
 _OPERATION = msgspec.json.Decoder(Operation)
 _PLAN = msgspec.json.Decoder(Plan)
@@ -64,11 +67,12 @@ def log_line(n: int, at: str, text: str) -> LogLine:
 
 
 class Transaction:
-    """Writes of one transaction; the chain moves on only when it is committed."""
+    """Writes of one transaction; the chain moves on only when it is committed, and ``then`` is called after that."""
 
     def __init__(self, db: aiosqlite.Connection, clock: Clock, actor: str, seq: int, prev: bytes) -> None:
         self.db, self._clock, self._actor = db, clock, actor
         self.seq, self.prev = seq, prev
+        self.then: Then | None = None
 
     async def event(self, op: str, kind: str, body: Mapping[str, Any]) -> int:
         """Append to the chain; the event's number."""

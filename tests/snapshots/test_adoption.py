@@ -14,6 +14,8 @@ from lazarus_tui.engine.unfinished import unfinished
 from lazarus_tui.model.operation import OpState
 from lazarus_tui.model.plan import Danger, Plan
 from lazarus_tui.model.resources import CONFIGMAPS
+from lazarus_tui.snapshots.names import CLOSED
+from tests.engine.test_cut_off import asked_and_left
 from tests.engine.world import Engine
 from tests.snapshots.stage import SPACE, Stage, StageEngine, staged
 from tests.snapshots.test_inplace import all_say, clean, prepared, undo, volumes
@@ -138,7 +140,23 @@ async def test_a_capsule_that_was_changed_is_no_capsule() -> None:
         done = await stage.restore(engine)
         [found] = [one for one in stage.api.list(CONFIGMAPS, SPACE) if one["metadata"]["name"].startswith("lazarus-")]
         assert opened(found).operation == done.id
-        for change in ({"plan": found["data"]["plan"].replace('"safety":true', '"safety":false')}, {"plan": "{"}, {}):
+        other = found["data"]["plan"].replace('"safety":true', '"safety":false')
+        for change in ({"plan": other}, {"plan": "{"}, {}, {"operation": "`reboot`"}, {"operation": "../../../evil"}):
             data = {**found["data"], **change} if change else {}
             with pytest.raises(BadCapsule):
                 opened({**found, "data": data})
+        found["metadata"]["annotations"][CLOSED] = "soon"
+        with pytest.raises(BadCapsule, match="cannot be read"):
+            opened(found)
+
+
+async def test_one_that_the_journal_took_over_is_known_though_the_look_for_it_ended() -> None:
+    async with staged(replicas=1) as (stage, engine):
+        await prepared(stage)
+        op = await interrupted(stage, engine, STAGES[-1])
+        engine = await other_engine(stage)
+        [capsule] = await engine.passing(capsules(engine.cluster))
+        await asked_and_left(engine, engine.runner.adopt(capsule, "theirs"), "op.adopted")
+        assert [(one.id, one.state) for one in engine.runner.open] == [(op, OpState.PARKED)]
+        await engine.passing(engine.runner.resume(op, "prod/db"))
+        assert (await engine.finish(op)).state is OpState.DONE
