@@ -36,7 +36,7 @@ class EvidenceCalls:
     """``late`` writes the evidence of a proof that could not be kept when it ended."""
 
     def __init__(self, store: EvidenceStore, late: Callable[[str], Awaitable[Operation]]) -> None:
-        self._store, self._late = store, late
+        self._store, self._late, self._turn = store, late, asyncio.Lock()
 
     @property
     def methods(self) -> dict[str, tuple[type[Any], Callable[[Any, Any], Awaitable[Any]]]]:
@@ -54,7 +54,8 @@ class EvidenceCalls:
         return [Finding("info", f"new evidence is signed by {fingerprint(public_key(signature))}")]
 
     async def _write(self, peer: Any, wanted: LateParams) -> Operation:
-        return await self._late(wanted.id)
+        async with self._turn:  # two at once would write it twice
+            return await self._late(wanted.id)
 
     async def _export(self, peer: Any, wanted: ExportParams) -> Exported:
         folder = Path(wanted.out)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
+
 from lazarus_tui.engine.closing import remainder, verdict_code
 from lazarus_tui.engine.context import LedgerFacts, OperationContext, Surroundings
 from lazarus_tui.engine.errors import Refused
@@ -36,8 +40,10 @@ async def write(around: Surroundings, prefix: str) -> Operation:
     try:
         await Kept(Keep(plan.params)).act(_Afterwards(ledger, plan, around))
         done = ledger.operation
-        ledger.change(exit_code=verdict_code(done, True), message=remainder(done), hint="", seconds=operation.seconds)
-        await around.journal.save(ledger.operation, (WRITTEN, {"by": around.person}))
+        code, said = verdict_code(done, True), remainder(done)
+        end: dict[str, Any] = {"exit_code": code, "message": said, "hint": "", "seconds": operation.seconds}
+        kept = msgspec.structs.replace(done, **end)
+        await around.journal.save(kept, (WRITTEN, {"by": around.person}), then=lambda: ledger.change(**end))
     except StepStopped as error:
         raise Refused(error.what, where=operation.title, hint=error.hint) from error
     except JournalError as error:
@@ -54,7 +60,8 @@ async def _found(around: Surroundings, prefix: str) -> Operation:
     operation = known[0]
     if operation.state.open:
         raise Refused(f"operation {operation.id[:8]} is {operation.state.value}: it keeps its evidence when it ends")
-    if not operation.facts.get(UNKEPT):
+    half = UNKEPT in operation.facts and not await around.journal.events(operation.id, WRITTEN)  # cut off before that
+    if not operation.facts.get(UNKEPT) and not half:
         hint = "lazarus evidence list"
         raise Refused(f"nothing is missing of operation {operation.id[:8]}", where=operation.title, hint=hint)
     return operation

@@ -197,6 +197,7 @@ class Service:
     ) -> None:
         self._about, self._hub, self._contexts, self._operations = about, hub, contexts, operations
         self._evidence, self._reads, self._stats, self._stop, self._others = evidence, reads, stats, stop, others
+        self._stopping: asyncio.Future[None] | None = None
         self._methods: dict[str, tuple[type[Any], Callable[[Peer, Any], Awaitable[Any]]]] = {
             "hello": (HelloParams, self._hello),
             "pull": (PullParams, self._pull),
@@ -295,7 +296,9 @@ class Service:
         against = refusal(self._operations.open, datetime.now(UTC), park=wanted.park, sandbox=self._about.sandbox)
         if against is not None:
             raise refused(against[0], "engine.stop", against[1])
-        await self._stop(wanted.park)
+        if self._stopping is None or self._stopping.done():
+            self._stopping = asyncio.ensure_future(self._stop(wanted.park))
+        await asyncio.shield(self._stopping)  # whoever asked may go: half stopped it would do nothing any more
         return {}
 
     # --- contexts

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from lazarus_tui.kube.cluster import Cluster
-from lazarus_tui.link.client import LinkFault, SyncClient
+from lazarus_tui.link.client import Client, LinkFault, SyncClient
 from lazarus_tui.model.http import HttpRequest
 from lazarus_tui.model.objects import Backup
 from lazarus_tui.model.plan import Plan
@@ -178,6 +178,29 @@ async def test_stopping_is_refused_with_an_operation_open_and_names_it(scene: Sc
     await scene.call("engine.stop", park=True)
     await asyncio.wait_for(scene.ended.wait(), 60)
     assert (await scene.house.runner.get(begun.id)).state.value in ("parked", "done", "left changed")
+
+
+async def test_an_engine_that_was_told_to_stop_stops_though_whoever_said_so_has_gone(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close, begun, go = scene.house.runner.close, asyncio.Event(), asyncio.Event()
+
+    async def slowly(**how: bool) -> None:
+        begun.set()
+        await go.wait()
+        await close(**how)
+
+    monkeypatch.setattr(scene.house.runner, "close", slowly)
+    client = await Client.connect(scene.socket, kubeconfig=str(scene.kubeconfig))
+    peers = len(scene.house.server.peers)
+    asking = asyncio.create_task(client.call("engine.stop", {"park": True}, dict[str, Any]))
+    await begun.wait()
+    await client.close()
+    await asyncio.gather(asking, return_exceptions=True)
+    while len(scene.house.server.peers) == peers:
+        await asyncio.sleep(0.001)
+    go.set()
+    await asyncio.wait_for(scene.ended.wait(), 10)
 
 
 async def test_the_doctor_finds_what_is_wrong(scene: Scene) -> None:

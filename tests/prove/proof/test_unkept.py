@@ -10,7 +10,7 @@ import pytest
 
 from lazarus_tui.engine import late_evidence
 from lazarus_tui.engine.errors import Refused
-from lazarus_tui.journal import Event
+from lazarus_tui.journal import Event, JournalFull
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.proofs import ProofRecord, record_of
 from lazarus_tui.model.verdict import Verdict
@@ -23,6 +23,10 @@ from tests.prove.proof.trial import trial
 def told(done: Operation) -> list[Told]:
     event = Event(1, done.id, done.ended, 0, "engine", "op.ended", {"state": done.state, "message": done.message})
     return [one.told for one in read(Source(event, done))]
+
+
+async def full(op: str, record: Any) -> Any:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 async def test_a_full_disk_keeps_a_proof_from_green_until_its_evidence_is_written(
@@ -70,6 +74,35 @@ async def test_a_full_disk_keeps_a_proof_from_green_until_its_evidence_is_writte
             await late_evidence.write(ground.engine.around, done.id)
         with pytest.raises(Refused, match="no proof"):
             await late_evidence.write(ground.engine.around, "ffff")
+
+
+async def test_evidence_that_was_written_when_the_journal_gave_up_is_told_when_it_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with trial(monkeypatch) as ground:
+        plan = await ground.planned()
+        assert ground.engine is not None
+        journal, store = ground.engine.around.journal, ground.engine.around.evidence
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "write", full)
+            done = await ground.engine.run(plan, plan.target)
+        save = journal.save
+
+        async def saving(operation: Operation, *entries: tuple[str, Any], **more: Any) -> None:
+            if any(kind == late_evidence.WRITTEN for kind, _ in entries):
+                raise JournalFull("the disk is full")
+            await save(operation, *entries, **more)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(journal, "save", saving)
+            with pytest.raises(Refused, match="the disk is full"):
+                await late_evidence.write(ground.engine.around, done.id)
+        kept = await late_evidence.write(ground.engine.around, done.id)
+        assert (kept.verdict, kept.exit_code, kept.message) == (Verdict.PASSED, 0, "")
+        assert len(await journal.events(done.id, late_evidence.WRITTEN)) == 1
+        assert [row.operation for row in await store.list()] == [done.id]
+        with pytest.raises(Refused, match="nothing is missing"):
+            await late_evidence.write(ground.engine.around, done.id)
 
 
 def test_what_was_red_stays_red_and_says_that_its_evidence_is_missing() -> None:
