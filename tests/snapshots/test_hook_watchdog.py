@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import select
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,6 +51,17 @@ echo "$count" >"$BOX/count"
 """,
     "sleep": 'echo "sleep $1" >>"$BOX/said"; read line <"$BOX/time"; : "$line"\n',
 }
+# A program that reads files, and finds nothing in a process's words while there is a file ``blank``.
+READER = """\
+#!/bin/sh
+for word; do
+  case "$word" in
+    /proc/*/cmdline) if rm "$BOX/blank" 2>/dev/null; then exit 1; fi ;;
+  esac
+done
+PATH=/usr/bin:/bin
+exec "${0##*/}" "$@"
+"""
 PLACES = {"fsfreeze": ("/proc",), "mongodb": ()}  # /proc: a whole file system wherever there is a Linux
 
 
@@ -96,6 +108,13 @@ class Box:
         finally:
             os.close(pid)
 
+    def waits(self) -> None:
+        """The watchdog is at its ``sleep``; it may only just have been begun."""
+        said, deadline = self.folder / "said", time.monotonic() + 20
+        while "sleep" not in said.read_text():
+            assert time.monotonic() < deadline, "the watchdog never began to wait"
+            time.sleep(0.005)
+
     def time_is_up(self) -> None:
         """The watchdog's ``sleep`` ends, and the watchdog with it; nobody else ran anything."""
         with self.ends():
@@ -103,10 +122,17 @@ class Box:
 
 
 def _command(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
+    """Its words. There are none for a moment while it turns into another program, and none once it has ended."""
+    found = b""
+    for _ in range(100):
+        try:
+            found = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            break
+        if found:
+            break
+        time.sleep(0.001)
+    return found
 
 
 @pytest.fixture(params=["fsfreeze", "mongodb"])
@@ -122,12 +148,29 @@ def box(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Box]:
 def test_a_freeze_is_ended_by_its_post_hook_and_the_watchdog_goes(box: Box) -> None:
     code, said = box.run(box.pre)
     assert (code, box.locked) == (0, True), said
+    box.waits()
     assert box.watchdog
     with box.ends():
         code, said = box.run(box.post)
-    assert (code, box.locked, box.watchdog) == (0, False, 0)
+        assert code == 0, said
+    assert (box.locked, box.watchdog) == (False, 0)
     assert STILL in said
     assert "sleep 75" in (box.folder / "said").read_text(), "60 s of freeze, and a slow engine's 15"
+
+
+def test_a_watchdog_that_has_no_words_at_the_first_look_is_looked_at_again(box: Box) -> None:
+    """The kernel has none for a process that turns into another program; these readers find none once."""
+    blank = box.folder / "blank"
+    for program in ("cat", "grep"):
+        (box.folder / "bin" / program).write_text(READER)
+        (box.folder / "bin" / program).chmod(0o755)
+    box.run(box.pre)
+    blank.touch()
+    with box.ends():
+        code, said = box.run(box.post)
+        assert code == 0, said
+    assert not blank.exists(), "it was looked at"
+    assert not box.locked
 
 
 def test_whoever_thaws_again_is_told_that_it_was_thawed_and_gets_no_error(box: Box) -> None:

@@ -13,12 +13,18 @@ LATER = 15
 _NAME = "lazarus-watchdog"
 _PID = f"/tmp/.{_NAME}"
 
-# Of this freeze, or one that an earlier freeze left behind: that would thaw the next one too early.
+# Of this freeze, or one that an earlier freeze left behind: that would thaw the next one too early. A process has no
+# words while it turns into another program, as a watchdog does that has only just begun: then it is looked at again.
 _STOP = f"""\
 pid=$(cat {_PID} 2>/dev/null)
-if [ -n "$pid" ] && grep -q {_NAME} "/proc/$pid/cmdline" 2>/dev/null; then
-  kill -- "-$pid" 2>/dev/null || kill "$pid" 2>/dev/null
-fi
+for look in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+  if [ -z "$pid" ] || [ ! -d "/proc/$pid" ]; then break; fi
+  {{ called=$(cat "/proc/$pid/cmdline"); }} 2>/dev/null
+  case "$called" in
+    *{_NAME}*) kill -- "-$pid" 2>/dev/null || kill "$pid" 2>/dev/null; break ;;
+    ?*) break ;;
+  esac
+done
 rm -f {_PID} 2>/dev/null
 """
 _START = f"""\
