@@ -65,7 +65,6 @@ def restored(tmp_path_factory: pytest.TempPathFactory) -> SandboxCluster:
                     "backupName": newest_usable(made, schedule)["metadata"]["name"],
                     "includedNamespaces": ["shop"],
                     "namespaceMapping": {"shop": f"{schedule}-back"},
-                    "includeClusterResources": False,
                 }
                 made.api.create(RESTORES, {"metadata": {"name": schedule}, "spec": spec}, "velero")
                 await clock_of(made).advance(10, between=made.settle)
