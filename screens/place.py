@@ -14,13 +14,17 @@ from textual.widget import Widget
 from lazarus_tui.view import actions, chrome, downtime, freezes, parts
 from lazarus_tui.view.actions import Action
 from lazarus_tui.view.reasons import Situation
+from lazarus_tui.view.sanitise import clean
 from lazarus_tui.view.source import TopicState
-from lazarus_tui.view.text import Line, Span, Tone, line, span
+from lazarus_tui.view.text import Line, Span, Tone, wrap
 from screens.host import Host
 from widgets.line_block import LineBlock
 from widgets.line_table import LineTable
 from widgets.pager import Pager
 from widgets.prompt import Prompt
+
+# Lines at the bottom that a message may take for itself.
+_SAID = 4
 
 
 def bindings(mode: str) -> list[Binding]:
@@ -122,7 +126,7 @@ class Place(Screen[Any]):
             top = chrome.places(shown, self.info(), running, width, parked)
         self._block("#places").show([top])
         self._block("#banner").show(self.banner())
-        self._block("#footer").show([self._footer(width)])
+        self._block("#footer").show(self._footer(width))
 
     def banner(self) -> list[Line]:
         """Over the body: data that may be old, workloads at zero, what stays frozen, and the engine."""
@@ -136,10 +140,11 @@ class Place(Screen[Any]):
             *parts.banner(host.topic("engine"), host.link, width, command),
         ]
 
-    def _footer(self, width: int) -> Line:
+    def _footer(self, width: int) -> list[Line]:
+        """The keys, or what was said: all of it, because what to do next stands at its end."""
         if self.message is not None:
-            return line(" ", span(self.message[0], self.message[1], 400))
-        return self.keys(width)
+            return wrap(clean(self.message[0], 400), width - 1, self.message[1], 1)[:_SAID] or [()]
+        return [self.keys(width)]
 
     def keys(self, width: int) -> Line:
         """The line at the bottom: the keys of this place."""

@@ -90,7 +90,7 @@ App:nocolor .lz--cursor, App:nocolor .lz--match { text-style: reverse; }
 Screen { background: $background; color: $foreground; overflow: hidden; }
 #header { height: 1; background: $lz-bar; }
 #places { height: 1; margin: 0 0 0 0; }
-#footer { height: 1; dock: bottom; background: $lz-bar; }
+#footer { height: auto; dock: bottom; background: $lz-bar; }
 #body { padding: 0; }
 OverviewScreen #body { height: auto; min-height: 2; max-height: 1fr; }
 ProofsScreen #body, PoliciesScreen #body { height: auto; min-height: 2; max-height: 1fr; }

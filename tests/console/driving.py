@@ -62,5 +62,11 @@ class Hands:
     def text(self) -> str:
         return "\n".join(line.rstrip() for line in self.lines)
 
+    @property
+    def said(self) -> str:
+        """The words at the bottom, however many lines they take, as the terminal shows them."""
+        foot = self.app.screen.query_one("#footer").region
+        return " ".join(" ".join(self.lines[foot.y : foot.bottom]).split())
+
     def called(self, method: str) -> list[dict[str, Any]]:
         return [params for name, params in self.link.calls if name == method]

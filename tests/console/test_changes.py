@@ -93,7 +93,11 @@ async def test_a_lost_answer_to_a_start_is_told_as_unknown(opened, ready):
     ready.answers["plan.make"] = msgspec.structs.replace(worlds.delete_plan(), danger=Danger.SAFE)
     async with opened() as hands:
         await hands.press("3", "t", "right", "enter")
-        assert "not known whether it started" in hands.lines[-1]
+        assert hands.said.startswith("not known whether it started: ")
+        assert hands.said.endswith("; look at :operations before trying again"), "what to do is never cut off"
+        before = len(hands.app.screen.query_one("#footer").lines)
+        await hands.press("left")
+        assert before > len(hands.app.screen.query_one("#footer").lines) == 1
 
 
 READ_ONLY = {"sandbox": False, "write_until": ""}

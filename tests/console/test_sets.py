@@ -83,7 +83,7 @@ async def test_a_set_that_cannot_be_used_says_why_when_its_key_is_pressed(opened
     async with opened() as hands:
         await pick(hands, "db-0300")
         await hands.press("r")
-        assert "restore: a set that is incomplete cannot be restored: data-db-2 has n" in hands.lines[-1]
+        assert hands.said == "restore: a set that is incomplete cannot be restored: data-db-2 has no snapshot"
         assert not hands.called("plan.make")
 
 
