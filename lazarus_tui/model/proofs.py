@@ -270,8 +270,8 @@ def targets(wanted: Mapping[str, Any], rta: float | None, rpa: float | None) -> 
 def _target(name: str, objective: Any, actual: float | None) -> Target:
     if not isinstance(objective, int | float) or isinstance(objective, bool):
         return Target(name, None, actual, Reached.NONE)
-    if actual is None:
-        return Target(name, float(objective), None, Reached.UNKNOWN)
+    if actual is None or actual < 0:  # data newer than the moment it is measured to is not the point's
+        return Target(name, float(objective), actual, Reached.UNKNOWN)
     return Target(name, float(objective), actual, Reached.MET if actual <= objective else Reached.MISSED)
 
 

@@ -199,7 +199,7 @@ def lost(listed: Any, items: Iterable[Item], namespace: str) -> tuple[str, ...]:
 
 def assemble(
     point: str, namespace: str, tarball: bytes, held: Coverage, infos: Sequence[Any], *, start: str, expires: str,
-    listed: Any = None,
+    listed: Any = None, unlisted: str = "",
 ) -> Contents:  # fmt: skip
     """The contents of a Velero backup from its artefacts; raises ``ContentsError``."""
     inside, outside = read_tarball(tarball, namespace)
@@ -218,4 +218,5 @@ def assemble(
         start=start,
         expires=expires,
         lost=lost(listed, inside, namespace),
+        unlisted=unlisted,
     )

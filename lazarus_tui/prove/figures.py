@@ -31,6 +31,7 @@ _STAGES = (
     ("scheduling", "prove.released", "prove.t9a", "until every pod had its node"),
     ("pull", "prove.t9a", "prove.t9", "until every image was there (T9)"),
     ("start", "prove.t9", "checks.t10", "until all workloads were ready (T10)"),
+    ("watch", "checks.t10", "checks.watched", "for which it had to stay ready before it was asked anything"),
     ("checks", "checks.t10", "checks.t12", "until all needed checks held (T12)"),
 )
 

@@ -159,6 +159,7 @@ def _frozen(
         "forbidden": [dict(one) for one in ruling.forbidden],
         "inventory": list(ruling.inventory),
         "lost": list(contents.lost),
+        "unlisted": contents.unlisted,
         "replicas": _replicas(contents, ruling),
         "volumes": [_volume(one) for one in contents.volumes],
         "held": [dict(one) for one in ruling.held],

@@ -106,6 +106,7 @@ class Contents:
     expires: str = ""
     warnings: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()  # what the point's own list names and its objects are without
+    unlisted: str = ""  # why that list is not known
 
     def of(self, *resources: str) -> list[Item]:
         return [item for item in self.items if item.resource in resources]

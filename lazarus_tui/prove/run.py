@@ -61,10 +61,11 @@ def _effects(wanted: Checks) -> tuple[Effect, ...]:
 
 
 def steps(plan: Plan, catalog: Catalog) -> Sequence[Step]:
+    """``plan.params["watch"]``: seconds for which what runs has to stay ready before it is asked."""
     wanted = parse(plan.params, plan.context)
     made = bool(launched(wanted))
     return (
-        Ready(wanted),
+        Ready(wanted, float(plan.params.get("watch") or 0.0)),
         *([Launch(wanted, placement(plan.params))] if made else []),
         Run(wanted),
         *([Tidy(wanted)] if made else []),

@@ -35,14 +35,18 @@ _AGAIN = 5.0
 
 class Ready(BaseStep):
     """Every workload of the namespaces has its replicas ready, twice in a row; too late is a verdict, not an error,
-    and so is a copy that can never get there. What no node has room for is no verdict: it stops the step."""
+    and so is a copy that can never get there. What no node has room for is no verdict: it stops the step.
+
+    ``watch``: seconds for which it has to stay ready before it is asked anything; then ``checks.watched`` says since
+    when it may be."""
 
     name, title = "checks.ready", "Wait until the workloads are ready"
     poll = 0.5
 
-    def __init__(self, wanted: Checks) -> None:
-        self.wanted = wanted
-        self.limit = wanted.ready_seconds + 60.0
+    def __init__(self, wanted: Checks, watch: float = 0.0) -> None:
+        self.wanted, self.watch = wanted, watch
+        self.stable = max(wanted.stable_seconds, watch)
+        self.limit = wanted.ready_seconds + self.stable + 60.0
         self._began: float | None = None
         self._good: tuple[tuple[tuple[str, int, int], ...], float, str] | None = None
         self._asked, self._hopeless = -math.inf, ""
@@ -56,9 +60,10 @@ class Ready(BaseStep):
         if found.complete:
             if self._good is None or self._good[0] != found.seen:
                 self._good = (found.seen, now, _now(context))
-            elif now - self._good[1] >= self.wanted.stable_seconds:
+            elif now - self._good[1] >= self.stable:
                 return await self._end(context, Verdict.PASSED, found.words(), self._good[2], now)
-            return Observation(Seen.WAITING, f"{found.words()}; looking twice")
+            more = f"watched for {self.watch:g} s" if self.watch else "looking twice"
+            return Observation(Seen.WAITING, f"{found.words()}; {more}")
         self._good = None
         if never := await self._never(context, found, now):
             return await self._end(context, Verdict.FAILED, f"never ready: {never}", "", now)
@@ -85,7 +90,10 @@ class Ready(BaseStep):
 
     async def _end(self, context: StepContext, verdict: Verdict, words: str, at: str, now: float) -> Observation:
         await self._told(context, verdict, words, now)
-        return Observation(Seen.DONE, words, facts={"checks.t10": at, "checks.ready": str(verdict)})
+        facts = {"checks.t10": at, "checks.ready": str(verdict)}
+        if self.watch and at:
+            facts["checks.watched"] = _now(context)
+        return Observation(Seen.DONE, words, facts=facts)
 
     async def _told(self, context: StepContext, verdict: Verdict, words: str, now: float) -> None:
         took = 0.0 if self._began is None else now - self._began
@@ -100,7 +108,8 @@ class Run(BaseStep):
 
     def __init__(self, wanted: Checks) -> None:
         self.wanted = wanted
-        self.limit = wanted.check_seconds + max((check.timeout for check in wanted.checks), default=0.0) + 120.0
+        longest = max((check.timeout for check in wanted.checks), default=0.0)
+        self.limit = wanted.check_seconds + wanted.stable_seconds + longest + 120.0
         self.mutates = any(isinstance(check, ExecCheck) for check in wanted.checks)
         self._began: float | None = None
         self._held: tuple[float, str] | None = None
@@ -120,7 +129,7 @@ class Run(BaseStep):
         passed = sum(1 for r in needed if r.verdict is Verdict.PASSED)
         if verdict is Verdict.PASSED:
             self._held = self._held or (now, _now(context))
-            if now - self._held[0] < self.wanted.stable_seconds and not self._over(context, now):
+            if now - self._held[0] < self.wanted.stable_seconds and not _never_ready(context):
                 return Observation(Seen.WAITING, f"{passed} of {len(needed)} passed; looking twice")
         else:
             self._held = None
@@ -131,9 +140,9 @@ class Run(BaseStep):
         return Observation(Seen.DONE, words, facts=self._facts(context, rounds, verdict))
 
     def _over(self, context: StepContext, now: float) -> bool:
-        """Time is up; or what runs never got ready: waiting longer would only repeat what is known."""
+        """Time to begin to hold is up; or waiting longer would only repeat what is known."""
         late = self._began is not None and now - self._began >= self.wanted.check_seconds
-        return late or context.facts.get("checks.ready") == Verdict.FAILED
+        return late or _never_ready(context)
 
     def _facts(self, context: StepContext, rounds: Rounds, verdict: Verdict) -> dict[str, object]:
         ready = context.facts.get("checks.ready") != Verdict.FAILED
@@ -169,6 +178,10 @@ def _open(results: Sequence[CheckResult]) -> str:
     """What does not hold yet, in words."""
     words = [f"{r.name}: {r.summary}" for r in results if r.verdict is not Verdict.PASSED]
     return "; ".join(words[:3]) or "no checks"
+
+
+def _never_ready(context: StepContext) -> bool:
+    return bool(context.facts.get("checks.ready") == Verdict.FAILED)
 
 
 def restore_began(context: StepContext) -> datetime:

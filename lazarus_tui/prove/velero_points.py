@@ -71,13 +71,14 @@ class VeleroPoints:
             raise PlanRefused(f"there is no backup {point}", where=f"namespace {self._velero}")
         tarball = await self._fetched("BackupContents", point)
         infos = await self._raw_list(point)
-        listed = await self._object_list(point)
+        listed, unlisted = await self._object_list(point)
         copies = (await self._copies()).get(label_value(point), ())
         try:
             held = coverage(parse_volume_infos(infos), copies)
             found = assemble(
                 point, namespace, tarball, held, infos,
                 start=backup.status.start_timestamp or "", expires=backup.status.expiration or "", listed=listed,
+                unlisted=unlisted,
             )  # fmt: skip
         except (ContentsError, VolumeInfoError) as error:
             what = f"what backup {point} holds cannot be used: {error}"
@@ -127,12 +128,14 @@ class VeleroPoints:
             self._infos[name] = found if isinstance(found, list) else ()
         return self._infos[name]
 
-    async def _object_list(self, name: str) -> Any:
-        """What the backup says it took; a backup without a list says nothing."""
+    async def _object_list(self, name: str) -> tuple[Any, str]:
+        """What the backup says it took, and in words why that is not known."""
         try:
-            return json.loads(await self._fetched("BackupResourceList", name) or b"{}")
-        except (PlanRefused, ValueError, RecursionError):
-            return {}
+            return json.loads(await self._fetched("BackupResourceList", name) or b"{}"), ""
+        except PlanRefused as refused:
+            return {}, f"its own list of objects could not be read: {refused.what}"
+        except (ValueError, RecursionError):
+            return {}, "its own list of objects is not JSON"
 
     async def _fetched(self, kind: str, name: str) -> bytes:
         if not isinstance(self._reader, ArtefactReader):

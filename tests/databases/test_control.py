@@ -79,3 +79,15 @@ async def test_a_client_that_cannot_do_it_breaks_nothing_and_says_so(house: Hous
     with pytest.raises(StepStopped, match="ended with"):
         await DropTable({"op": context.op, "quarantine": SPACE})._drop(context, pod, wrong)
     assert SABOTAGED not in context.facts
+
+
+async def test_a_redis_that_refuses_is_not_taken_for_flushed(house: House) -> None:
+    """redis-cli ends with 0 also when the server says NOAUTH."""
+    await told(house, REDIS, "set|kept|1", "config|set|requirepass|of-the-test")
+    login = ["redis-cli", "-a", "of-the-test", "--no-auth-warning"]
+    try:
+        with pytest.raises(StepStopped, match="refused it: NOAUTH"):
+            await sabotage(house, REDIS)
+        assert await house.run("redis-0", [*login, "exists", "kept"]) == "1"
+    finally:
+        await house.run("redis-0", [*login, "config", "set", "requirepass", ""])

@@ -319,3 +319,39 @@ async def test_what_cannot_be_counted_is_unknown_with_its_reason(lab: Lab) -> No
     assert found.orders_lost is None
     assert "could not be asked" in found.lost_definition
     assert (await loss.count(lab, COUNTED, {"copy": "copy"}, START)).lost_definition == loss.UNCOUNTED
+
+
+async def test_what_holds_only_when_the_time_is_up_has_to_go_on_to_hold(lab: Lab) -> None:
+    """An answer at the last moment is not held for ``stableSeconds`` yet, and may be gone again."""
+    answers = [*[(503, b"")] * 3, (200, b"orders: 1"), *[(503, b"")] * 20]
+    lab.world.services[("shop", "web", "/")] = lambda: answers.pop(0)
+    wanted = Checks(sources={"shop": "shop"}, checks=(WEB,), check_seconds=3.0, stable_seconds=2.0)
+    await lab.run(Run(wanted))
+    assert (lab.facts["checks.verdict"], lab.facts["checks.t12"]) == ("FAILED", "")
+    late, holds = Run(wanted), [*[(503, b"")] * 3, *[(200, b"orders: 1")] * 20]
+    lab.world.services[("shop", "web", "/")] = lambda: holds.pop(0)
+    began = lab.clock.seconds
+    await lab.run(late)
+    assert lab.facts["checks.verdict"] == "PASSED"
+    assert lab.clock.seconds - began >= 4.0, "it went on to be asked after its time"
+    assert late.limit >= 3.0 + 2.0
+
+
+async def test_what_is_watched_stays_ready_for_so_long_before_it_is_asked(lab: Lab) -> None:
+    workload(lab.world, 2)
+    step = Ready(Checks(sources={"shop": "shop"}, ready_seconds=5.0), watch=20.0)
+    flap = [*[lambda: None] * 8, lambda: workload(lab.world, 1), lambda: workload(lab.world, 2)]
+    seen = await lab.run(step, *flap)
+    assert (seen.seen, lab.facts["checks.ready"]) == (Seen.DONE, "PASSED")
+    watched = parse_rfc3339(lab.facts["checks.watched"]) - parse_rfc3339(lab.facts["checks.t10"])
+    assert watched.total_seconds() >= 20.0
+    assert parse_rfc3339(lab.facts["checks.t10"]) > START, "it counts from when it became ready for the last time"
+    assert step.limit >= 5.0 + 20.0
+    times = {**lab.facts, "restore.t4": point(0), "checks.t12": lab.facts["checks.watched"]}
+    assert ("watch", 20.0) in [(one.name, one.seconds) for one in figures.measure(times).rta_phases]
+
+
+async def test_without_a_watch_ready_is_as_it_was(lab: Lab) -> None:
+    workload(lab.world, 2)
+    await lab.run(Ready(Checks(sources={"shop": "shop"})))
+    assert "checks.watched" not in lab.facts

@@ -320,3 +320,11 @@ async def test_it_may_take_as_long_as_the_proofs_before_it(site: Site) -> None:
     found = (await site.plan()).estimate
     assert found is not None
     assert (found.low, found.high, found.basis) == (14.0, 20.0, "median 16 s of the last 3 runs of proofs of shop")
+
+
+@pytest.mark.parametrize("listed", [OSError("404"), b"not json"])
+async def test_a_point_whose_own_list_of_objects_is_gone_is_not_known_to_be_complete(site: Site, listed: Any) -> None:
+    site.backup("full", shop(), [captured("data", "shop")])
+    assert (await site.plan()).params["unlisted"] == ""
+    site.artefacts[("BackupResourceList", "full")] = listed
+    assert "its own list of objects" in (await site.plan()).params["unlisted"]

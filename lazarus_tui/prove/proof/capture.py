@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lazarus_tui.kube.errors import KubeError
+from lazarus_tui.kube.errors import Forbidden, NotFound
 from lazarus_tui.model.clock import parse_rfc3339, rfc3339
 from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.resources import DATA_DOWNLOADS, EVENTS, NAMESPACES, POD_VOLUME_RESTORES, PODS, RESTORES
@@ -44,26 +44,34 @@ class Capture(BaseStep):
         if await context.reader.get(NAMESPACES, self.quarantine, type=dict) is None:
             await context.remember(**{CAPTURED: "there is no quarantine: nothing was restored"})
             return
+        await self._judged(context)
         reader = context.reader
         pods = [
             pod for pod in await reader.list(PODS, self.quarantine, type=dict)
             if _PROBE not in (pod["metadata"].get("labels") or {})
         ]  # fmt: skip
-        troubles = await look(reader, self.quarantine, pods)
-        volumes = await compared(reader, self.quarantine, self.params.get("handles") or ())
+        events = await _events(context, self.quarantine)
+        troubles = await look(reader, self.quarantine, pods, events)
         facts = {
             "prove.troubles": troubles,
-            "prove.ready": await _ready(reader, self.quarantine),
             "prove.t9a": _scheduled(pods),
-            "prove.t9": await _pulled(reader, self.quarantine, pods),
-            "prove.flipped": await self._flipped(context),
-            "prove.again": volumes["same"],
-            "prove.anew": volumes["anew"],
+            "prove.t9": _pulled(events, pods),
             CAPTURED: f"{how_many(len(troubles), 'trouble')} in " * bool(troubles) + how_many(len(pods), "pod"),
         }
         await context.remember(**facts, **await restore_log.capture(context, self.params))
         for one in troubles[:5]:
             await context.say(": ".join(filter(None, (one["where"], one["seen"], one["cause"]))))
+
+    async def _judged(self, context: StepContext) -> None:
+        """What a rung is judged by; first and by itself, so that nothing which only explains can keep it away."""
+        volumes = await compared(context.reader, self.quarantine, self.params.get("handles") or ())
+        facts = {
+            "prove.ready": await _ready(context.reader, self.quarantine),
+            "prove.flipped": await self._flipped(context),
+            "prove.again": volumes["same"],
+            "prove.anew": volumes["anew"],
+        }
+        await context.remember(**facts)
 
     async def _flipped(self, context: StepContext) -> str:
         """A phase can change after it was terminal (reliability V2): what was judged then must hold now."""
@@ -89,7 +97,7 @@ class Capture(BaseStep):
             velero = str(self.params["velero"])
             try:
                 listed: list[Object] = await context.reader.list(kind, velero, type=dict, label_selector=selector)
-            except KubeError:
+            except (Forbidden, NotFound):
                 listed = []  # a kind that this Velero does not serve; its copies were counted when they ended
             for copy in listed:
                 phase = str((copy.get("status") or {}).get("phase") or "New")
@@ -121,11 +129,20 @@ def _scheduled(pods: list[Object]) -> str:
     return _last(found) if pods and len(found) == len(pods) else ""
 
 
-async def _pulled(reader: Reader, namespace: str, pods: list[Object]) -> str:
+async def _events(context: StepContext, namespace: str) -> list[Object]:
+    """Of the quarantine; none where they may not be read, which is said: they only explain."""
+    try:
+        listed: list[Object] = await context.reader.list(EVENTS, namespace, type=dict)
+    except Forbidden as error:
+        await context.say(f"why something is not healthy may not be known: {error}")
+        return []
+    return listed
+
+
+def _pulled(events: list[Object], pods: list[Object]) -> str:
     """When the last image was there, by the kubelet's events; "" where they do not say it for all containers."""
     names = {pod["metadata"]["name"] for pod in pods}
     wanted = sum(len(pod["spec"].get("containers") or ()) for pod in pods)
-    events = await reader.list(EVENTS, namespace, type=dict)
     found = [
         str(event.get("lastTimestamp") or event.get("eventTime") or "")
         for event in events

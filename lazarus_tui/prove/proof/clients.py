@@ -30,16 +30,19 @@ _MONGO = "db.adminCommand({listDatabases: 1}).databases.filter(d => !['admin','l
 _PSQL = 'PGPASSWORD="${POSTGRES_PASSWORD:-$POSTGRESQL_PASSWORD}" exec psql -U "${POSTGRES_USER:-postgres}"' + (
     ' -d "${POSTGRES_DB:-${POSTGRES_USER:-postgres}}" -v ON_ERROR_STOP=1 -c "$1"'
 )
+_REDIS = 'REDISCLI_AUTH="${REDIS_PASSWORD:-$REDISCLI_AUTH}" exec redis-cli FLUSHALL'
 _ROOT = 'MYSQL_PWD="${MARIADB_ROOT_PASSWORD:-$MYSQL_ROOT_PASSWORD}" exec %s -uroot -e "$1"'
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """``ways``: commands that do it, the first that ends with 0 has; each of them drops everything or nothing."""
+    """``ways``: commands that do it, the first that ends with 0 has; each of them drops everything or nothing.
+    ``says``: the line that a client prints when it has, where it ends with 0 also when the server refuses."""
 
     container: str
     ways: tuple[tuple[str, ...], ...]
     did: str
+    says: str = ""
 
 
 def client_of(pod: Mapping[str, Any]) -> Client | None:
@@ -52,19 +55,18 @@ def client_of(pod: Mapping[str, Any]) -> Client | None:
     return None
 
 
-def _ways(image: str) -> tuple[tuple[tuple[str, ...], ...], str] | None:
+def _ways(image: str) -> tuple[tuple[tuple[str, ...], ...], str, str] | None:
     if "postgres" in image or image == "postgis":
         statement = " ".join(_POSTGRES.split())
         plain = ("psql", "-v", "ON_ERROR_STOP=1", "-c", statement)
-        return (("sh", "-c", _PSQL, "psql", statement), plain), "dropped the largest table"
+        return (("sh", "-c", _PSQL, "psql", statement), plain), "dropped the largest table", ""
     if "mariadb" in image or "mysql" in image:
         program = "mariadb" if "mariadb" in image else "mysql"
         statement = " ".join(_MYSQL.split())
-        return (("sh", "-c", _ROOT % program, program, statement), (program, "-e", statement)), (
-            "dropped the largest table"
-        )
+        shell = ("sh", "-c", _ROOT % program, program, statement)
+        return (shell, (program, "-e", statement)), "dropped the largest table", ""
     if "redis" in image or "valkey" in image:
-        return (("redis-cli", "FLUSHALL"),), "flushed all keys"
+        return (("sh", "-c", _REDIS), ("redis-cli", "FLUSHALL")), "flushed all keys", "OK"
     if "mongo" in image:
-        return (("mongosh", "--quiet", "--eval", _MONGO),), "dropped the largest database"
+        return (("mongosh", "--quiet", "--eval", _MONGO),), "dropped the largest database", ""
     return None

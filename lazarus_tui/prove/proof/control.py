@@ -71,6 +71,9 @@ class Withhold(ControlStep):
         left_out = [str(one) for one in context.facts.get("restore.left_out") or ()]
         if not left_out:
             return Observation(Seen.FAILED, "the point has no volume that could be withheld")
+        if filled := int(context.facts.get("restore.copies") or 0):
+            what = f"{how_many(filled, 'volume was', 'volumes were')} filled all the same: Velero leaves out snapshots"
+            return Observation(Seen.FAILED, f"{what}, and no copies of files", hint="use --control flip")
         words = f"withheld the data of {', '.join(left_out)}"
         return Observation(Seen.DONE, words, facts={SABOTAGED: words})
 
@@ -220,6 +223,8 @@ class DropTable(ControlStep):
         for n, argv in enumerate(found.ways, 1):
             try:
                 said = (await command(context, pod, found.container, argv)).strip()
+                if found.says and found.says not in said.splitlines():
+                    raise StepStopped(f"{found.container} in {pod['metadata']['name']} refused it: {said[:200]}")
                 break
             except StepStopped:
                 if n == len(found.ways):

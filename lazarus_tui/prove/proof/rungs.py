@@ -117,7 +117,7 @@ def _complete(found: Evidence, claims: Sequence[str] | None) -> Rung:
     unread = str(found.facts.get("restore.unread") or "")
     not_whole = point.get("phase") not in ("Completed", "ready") or bool(point.get("errors"))
     doubts = [f"it is not known whether there is data of {'; '.join(unknown)}"] if unknown else []
-    doubts += [unread] if unread else []
+    doubts += [said for said in (unread, str(found.params.get("unlisted") or "")) if said]
     errors = how_many(int(point.get("errors") or 0), "error")
     doubts += [f"the point is {point.get('phase')} with {errors}"] if not_whole else []
     if doubts:
@@ -148,8 +148,10 @@ def _intact(found: Evidence, claims: Sequence[str] | None) -> Rung:
     if found.params.get("source") == "velero" and len(copied) > int(facts.get("restore.copies") or 0):
         words = f"{facts.get('restore.copies') or 0} of {len(copied)} volumes were filled"
         return Rung(name, FAILED, words, at)
-    if short := [str(one) for one in facts.get("restore.short_volumes") or ()]:
-        return Rung(name, INCONCLUSIVE, "; ".join(short), at)
+    doubts = [str(one) for one in facts.get("restore.short_volumes") or ()]
+    doubts += ["whose volumes it used was not looked at again at its end"] if facts.get("prove.again") is None else []
+    if doubts:
+        return Rung(name, INCONCLUSIVE, "; ".join(doubts), at)
     return Rung(name, PASSED, "every volume was read back into one of its own", at)
 
 
@@ -161,10 +163,14 @@ def _filled_at(found: Evidence) -> str:
 
 
 def _captured(found: Evidence, claims: Sequence[str] | None) -> set[str]:
-    """Claims of this workload whose volumes have to be made of what the point holds; copies fill new ones."""
+    """Claims of this workload whose volumes have to be made of what the point holds; copies fill new ones. Of a whole
+    namespace those of no workload (of Jobs, and of pods by themselves) are everybody's."""
     volumes = found.params.get("volumes") or ()
     held = {_short(v["claim"]) for v in volumes if v["held"] == "captured" and not _is_copied(v)}
-    return held if claims is None else held & set(claims)
+    if claims is None:
+        return held
+    others = {claim for one in found.facts.get(WORKLOADS) or () for claim in one["claims"]} - set(claims)
+    return held & set(claims) if found.params.get("workload") else held - others
 
 
 def _restores(found: Evidence) -> Rung:
@@ -190,6 +196,7 @@ def _restores(found: Evidence) -> Rung:
         missing = compared["missing"]
         return Rung(name, FAILED, f"{how_many(len(missing), 'object')} did not come back: {', '.join(missing[:5])}", at)
     doubts = [*_warned(facts), *(f"could not be read: {one}" for one in compared["unread"])]
+    doubts += ["whether its result still held was not looked at"] if facts.get("prove.flipped") is None else []
     if doubts:
         return Rung(name, INCONCLUSIVE, "; ".join(doubts[:3]), at)
     there = how_many(len(found.params.get("inventory") or ()), "object")
@@ -236,7 +243,8 @@ def _healthy(found: Evidence, workload: Mapping[str, Any]) -> Rung:
         return Rung(name, FAILED, "; ".join([ready, *(f"{r.name}: {r.summary}" for r in red[:2])]), at)
     verdict = worst([r.verdict for r in results]) if results else Verdict(str(facts.get("checks.ready") or NOT_TESTED))
     if verdict is not PASSED:
-        return Rung(name, verdict, "; ".join(f"{r.name}: {r.summary}" for r in red[:3]), at)
+        said = "; ".join(f"{r.name}: {r.summary}" for r in red[:3])
+        return Rung(name, verdict, said or "nothing was there that could have been asked", at)
     if not facts.get("checks.t12") and facts.get("checks.verdict") == PASSED:
         return Rung(name, INCONCLUSIVE, "the checks did not hold long enough", at)
     return Rung(name, PASSED, f"ready, and {how_many(len(results), 'check')} held", at)
@@ -258,7 +266,7 @@ def _is_ready(found: Evidence, workload: Mapping[str, Any]) -> str | None:
         return f"{counted[0]} of {counted[1]} replicas were ready"
     if counted and max(planned, int(workload.get("replicas") or 0)) > 0:
         return "no node took it" if label.startswith("DaemonSet/") else "it was left at zero replicas"
-    return None if facts.get("checks.ready") == PASSED else "not everything got ready"
+    return None if facts.get("checks.ready") in (None, PASSED) else "not everything got ready"  # None: nobody asked
 
 
 def _data(found: Evidence) -> Rung:

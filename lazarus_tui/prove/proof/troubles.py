@@ -9,7 +9,7 @@ from typing import Any
 from lazarus_tui.kube.errors import KubeError
 from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.redact import redact, redact_text
-from lazarus_tui.model.resources import CLAIMS, EVENTS
+from lazarus_tui.model.resources import CLAIMS
 from lazarus_tui.model.steps import Reader
 from lazarus_tui.prove.proof.causes import explain
 
@@ -18,9 +18,11 @@ Object = dict[str, Any]
 _MOST, _LINES, _TAIL, _SECONDS = 10, 12, 400, 10.0
 
 
-async def look(reader: Reader, namespace: str, pods: Sequence[Object]) -> list[dict[str, str]]:
-    """One entry per object that is not as it should be: {where, seen, cause, advice}."""
-    events = await _warnings(reader, namespace)
+async def look(
+    reader: Reader, namespace: str, pods: Sequence[Object], happened: Sequence[Object]
+) -> list[dict[str, str]]:
+    """One entry per object that is not as it should be: {where, seen, cause, advice}. ``happened``: its events."""
+    events = _warnings(happened)
     found = []
     for pod in pods:
         why = _state(pod)
@@ -45,10 +47,10 @@ def _trouble(where: str, said: Sequence[str]) -> dict[str, str]:
     return {"where": where, "seen": redact("; ".join(dict.fromkeys(said)), 600), "cause": cause, "advice": advice}
 
 
-async def _warnings(reader: Reader, namespace: str) -> dict[tuple[str, str], list[str]]:
+def _warnings(events: Sequence[Object]) -> dict[tuple[str, str], list[str]]:
     """Messages of warning events by (kind, name) of what they are about, the newest last."""
     found: dict[tuple[str, str], list[str]] = {}
-    for event in await reader.list(EVENTS, namespace, type=dict):
+    for event in events:
         about = event.get("involvedObject") or {}
         if event.get("type") == "Warning":
             key = (str(about.get("kind")), str(about.get("name")))

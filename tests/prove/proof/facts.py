@@ -44,7 +44,7 @@ def facts(**more: Any) -> dict[str, Any]:
         "prove.compared": {"missing": [], "unexpected": [], "violated": [], "unread": []},
         "prove.workloads": [{"kind": "StatefulSet", "name": "orders", "claims": ["data-orders-0"], "replicas": 1}],
         "prove.identity": {"same": [], "compared": 1, "unbound": []},
-        "prove.ready": {"StatefulSet/orders": [1, 1]},
+        "prove.ready": {"StatefulSet/orders": [1, 1]}, "prove.flipped": "", "prove.again": [], "prove.anew": [],
         "checks.ready": "PASSED", "checks.verdict": "PASSED", "checks.t10": AT, "checks.t12": "2026-06-01T12:00:31Z",
         "prove.cleaned": {"clean": True, "leftovers": [], "lost": [], "kept_until": ""},
     }  # fmt: skip

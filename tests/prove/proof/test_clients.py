@@ -63,3 +63,17 @@ def test_the_shell_of_the_container_takes_users_from_its_variables_and_reads_not
     assert args[-1] == plain[-1]
     assert password == "pw"
     assert "pw" not in " ".join(shell), "no value of a secret is in what is announced"
+
+
+@pytest.mark.parametrize("image", ["redis:7", "valkey:8"])
+def test_a_client_that_ends_well_when_it_is_refused_has_to_say_that_it_did_it(tmp_path: Path, image: str) -> None:
+    found = client(image)
+    assert found is not None
+    assert found.says == "OK"
+    program = tmp_path / "redis-cli"
+    program.write_text(f'#!{sys.executable}\nimport os, sys\nprint(os.environ.get("REDISCLI_AUTH"), *sys.argv[1:])')
+    program.chmod(0o700)
+    env = {"PATH": f"{tmp_path}:/bin:/usr/bin", "REDIS_PASSWORD": "pw"}
+    done = subprocess.run(found.ways[0], env=env, capture_output=True, check=True)
+    assert done.stdout == b"pw FLUSHALL\n"
+    assert "pw" not in " ".join(found.ways[0]), "no value of a secret is in what is announced"

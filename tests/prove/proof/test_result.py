@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lazarus_tui.kube.errors import Forbidden, Unreachable
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.resources import (
     CLAIMS,
@@ -14,6 +15,7 @@ from lazarus_tui.model.resources import (
     EVENTS,
     NAMESPACES,
     NETWORKPOLICIES,
+    POD_VOLUME_RESTORES,
     PODS,
     RESTORES,
     SERVICES,
@@ -24,7 +26,7 @@ from lazarus_tui.model.steps import Seen, StepStopped
 from lazarus_tui.prove.proof.capture import Capture
 from lazarus_tui.prove.proof.causes import explain
 from lazarus_tui.prove.proof.compare import COMPARED, WORKLOADS, Compare, holds
-from lazarus_tui.prove.proof.control import POD, Flip
+from lazarus_tui.prove.proof.control import POD, Flip, Withhold
 from lazarus_tui.prove.proof.identity import Identity
 from lazarus_tui.prove.proof.release import RELEASED, Release
 from lazarus_tui.prove.quarantine.names import OPERATION
@@ -292,3 +294,52 @@ def test_causes(text: str, cause: str) -> None:
 def test_facts_of_a_good_proof_are_whole() -> None:
     """What the other tests spoil is what the steps really write."""
     assert {COMPARED, WORKLOADS, "prove.identity", "prove.ready"} <= facts().keys()
+
+
+class Blind(Talking):
+    """Events may not be read here."""
+
+    async def list(self, resource: Any, namespace: str | None = None, **options: Any) -> Any:
+        if resource == EVENTS:
+            raise Forbidden("events is forbidden", status=403, resource="events")
+        return await super().list(resource, namespace, **options)
+
+
+async def test_what_only_explains_keeps_nothing_away_by_which_it_is_judged() -> None:
+    lab = Lab(Blind())
+    lab.world.put(RESTORES, "r", metadata={"uid": "uid-r"}, status={"phase": "PartiallyFailed", "errors": 1})
+    pod(lab, phase="Running")
+    found = await captured(lab)
+    assert found["prove.flipped"] == "the restore was Completed with 0 errors and 0 warnings when it ended and is" + (
+        " PartiallyFailed with 1 error and 0 warnings now"
+    )
+    assert (found["prove.again"], found["prove.anew"], found["prove.t9"]) == ([], [], "")
+    assert "may not be known" in lab.said[0]
+
+
+class Deaf(Talking):
+    """Volume copies cannot be listed: nobody knows what they say."""
+
+    async def list(self, resource: Any, namespace: str | None = None, **options: Any) -> Any:
+        if resource == POD_VOLUME_RESTORES:
+            raise Unreachable("the connection was reset")
+        return await super().list(resource, namespace, **options)
+
+
+async def test_copies_that_cannot_be_asked_are_not_taken_for_unchanged() -> None:
+    lab = Lab(Deaf())
+    lab.world.put(RESTORES, "r", metadata={"uid": "uid-r"}, status={"phase": "Completed"})
+    with pytest.raises(Unreachable):
+        await captured(lab)
+    assert "prove.flipped" not in lab.facts
+
+
+async def test_volumes_that_were_filled_all_the_same_were_not_withheld(lab: Lab) -> None:
+    """Velero's restorePVs leaves out snapshots, and fills by files all the same (pkg/restore)."""
+    lab.facts |= {"restore.left_out": ["shop/data-orders-0"], "restore.copies": 0}
+    assert (await lab.run(Withhold(params(control="withhold")))).seen is Seen.DONE
+    lab.facts["restore.copies"] = 1
+    lab.facts.pop("prove.sabotaged")
+    seen = await lab.run(Withhold(params(control="withhold")))
+    assert (seen.seen, "filled all the same" in seen.detail, seen.hint) == (Seen.FAILED, True, "use --control flip")
+    assert "prove.sabotaged" not in lab.facts

@@ -41,6 +41,7 @@ LIES: list[tuple[str, str, Verdict, str, dict[str, Any]]] = [
     ("empty by a fresh look", "complete", FAILED, "no data",
      {"given": {"volumes": []}, "restore__empty": ["shop/data-orders-0"]}),
     ("a volume list that cannot be read", "complete", INCONCLUSIVE, "unread", {"restore__unread": "unread"}),
+    ("a list of objects that cannot be read", "complete", INCONCLUSIVE, "no list", {"given": {"unlisted": "no list"}}),
     ("partially failed backup", "complete", INCONCLUSIVE, "PartiallyFailed",
      {"prove__point": {"name": "n", "phase": "PartiallyFailed", "errors": 1}}),
     ("completed backup with errors", "complete", INCONCLUSIVE, "1 error",
@@ -48,6 +49,8 @@ LIES: list[tuple[str, str, Verdict, str, dict[str, Any]]] = [
     ("a volume copy that failed", "intact", FAILED, "disk", {"restore__bad_volumes": ["PodVolumeRestore x: disk"]}),
     ("fewer copies than volumes", "intact", FAILED, "0 of 1", {"restore__copies": 0}),
     ("a live volume, seen later", "intact", FAILED, "S9", {"prove__again": ["claim data is csi:x, live"]}),
+    ("volumes that were not looked at again", "intact", INCONCLUSIVE, "again at its end", {"prove__again": None}),
+    ("a restore that was not looked at again", "restores", INCONCLUSIVE, "still held", {"prove__flipped": None}),
     ("completed with errors", "restores", FAILED, "Completed", {"restore__errors": 2}),
     ("completed with warnings", "restores", INCONCLUSIVE, "admission", {
         "restore__warnings": 1, "restore__messages": [["warning", "admission webhook denied the request"]]}),
@@ -315,3 +318,34 @@ def test_that_nothing_was_started_is_noticed_by_the_replicas_and_nothing_else_is
     assert words in record.words
     runs = judged(evidence([], given={**given, "control": "no-workload"}, prove__sabotaged="so"))
     assert (runs.verdict, "no check noticed" in runs.words) == (FAILED, True)
+
+
+def test_where_nobody_asked_for_readiness_the_checks_alone_say_whether_it_is_healthy() -> None:
+    """Pods of nobody, and a checks file with ``readiness: false``: there is no workload that could have got ready."""
+    bare: dict[str, Any] = {"prove__workloads": [], "prove__ready": {}, "checks__ready": None}
+    assert judged(evidence([check("it answers")], **bare)).ladders[0].rung("healthy").verdict is PASSED
+    assert judged(evidence([check("it answers", FAILED)], **bare)).ladders[0].rung("healthy").verdict is FAILED
+    assert judged(evidence([], **bare)).ladders[0].rung("healthy").verdict is NOT_TESTED
+    late = judged(evidence([check("it answers")], **{**bare, "checks__ready": "FAILED"}))
+    assert late.ladders[0].rung("healthy").verdict is FAILED
+
+
+def test_data_that_is_newer_than_what_it_is_measured_to_holds_no_target() -> None:
+    record = judge("aa", evidence(given={"targets": {"rpo_seconds": 60}}), Figures(rta_seconds=1.0, rpa_seconds=-5.0))
+    assert [one.result for one in record.targets] == [Reached.NONE, Reached.UNKNOWN]
+
+
+def test_a_claim_of_no_workload_that_came_back_empty_is_on_every_ladder_of_the_namespace() -> None:
+    """A Job's or a lone pod's: nobody else would say that the snapshot was not used."""
+    spool = [volume(), volume("spool", method="CSISnapshot")]
+    whole = judged(evidence(given={"volumes": spool}, prove__anew=["spool"]))
+    assert (whole.verdict, "made anew and empty" in whole.words, "spool" in whole.words) == (FAILED, True, True)
+    assert judged(evidence(given={"volumes": spool})).verdict is PASSED
+    alone = evidence(given={"volumes": spool, "workload": "StatefulSet/orders"}, prove__anew=["spool"])
+    assert judged(alone).verdict is PASSED, "what was not asked for is not judged"
+    other = {"kind": "Deployment", "name": "batch", "claims": ["spool"], "replicas": 1}
+    ready = {"StatefulSet/orders": [1, 1], "Deployment/batch": [1, 1]}
+    both = judged(evidence(given={"volumes": spool}, prove__anew=["spool"], prove__workloads=[other, ORDERS],
+                           prove__ready=ready))  # fmt: skip
+    batch, orders = both.ladders
+    assert (batch.rung("intact").verdict, orders.rung("intact").verdict) == (FAILED, PASSED)
