@@ -33,10 +33,13 @@ class LateParams(msgspec.Struct):
 
 
 class EvidenceCalls:
-    """``late`` writes the evidence of a proof that could not be kept when it ended."""
+    """``late`` writes the evidence of a proof that could not be kept when it ended; ``told`` is called after that."""
 
-    def __init__(self, store: EvidenceStore, late: Callable[[str], Awaitable[Operation]]) -> None:
-        self._store, self._late, self._turn = store, late, asyncio.Lock()
+    def __init__(
+        self, store: EvidenceStore, late: Callable[[str], Awaitable[Operation]],
+        told: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:  # fmt: skip
+        self._store, self._late, self._told, self._turn = store, late, told, asyncio.Lock()
 
     @property
     def methods(self) -> dict[str, tuple[type[Any], Callable[[Any, Any], Awaitable[Any]]]]:
@@ -55,7 +58,10 @@ class EvidenceCalls:
 
     async def _write(self, peer: Any, wanted: LateParams) -> Operation:
         async with self._turn:  # two at once would write it twice
-            return await self._late(wanted.id)
+            found = await self._late(wanted.id)
+        if self._told is not None:
+            await self._told()
+        return found
 
     async def _export(self, peer: Any, wanted: ExportParams) -> Exported:
         folder = Path(wanted.out)

@@ -115,7 +115,7 @@ class House:
             known=self._topics.known, queued=self.timetable.waiting, owed=self.timetable.owed, late=self.timetable.late,
             outbox=lambda: [n.queued for n in self.notices.desk.outbox.waiting], parts=lambda: self.supervisor.parts,
         )  # fmt: skip
-        papers = EvidenceCalls(evidence, partial(late_evidence.write, around))
+        papers = EvidenceCalls(evidence, partial(late_evidence.write, around), self.timetable.follow)
         told = {"notify": self.notices.findings, "evidence": papers.findings, "metrics": self.metrics.findings}
         told = {"engine": self.supervisor.findings, **told}
         self.doctor = Doctor(root, self.contexts, journal, clock, told=told)

@@ -11,10 +11,11 @@ from lazarus_tui.engine.context import LedgerFacts, OperationContext, Surroundin
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.engine.ledger import Ledger
 from lazarus_tui.journal import JournalError
-from lazarus_tui.model.operation import Operation
+from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.plan import Plan
 from lazarus_tui.model.proofs import KIND, UNKEPT
 from lazarus_tui.model.steps import StepStopped
+from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.prove.proof.ending import Keep
 from lazarus_tui.prove.proof.unkept import Kept
 
@@ -40,8 +41,7 @@ async def write(around: Surroundings, prefix: str) -> Operation:
     try:
         await Kept(Keep(plan.params)).act(_Afterwards(ledger, plan, around))
         done = ledger.operation
-        code, said = verdict_code(done, True), remainder(done)
-        end: dict[str, Any] = {"exit_code": code, "message": said, "hint": "", "seconds": operation.seconds}
+        end: dict[str, Any] = {"seconds": operation.seconds, **_stands(done)}
         kept = msgspec.structs.replace(done, **end)
         await around.journal.save(kept, (WRITTEN, {"by": around.person}), then=lambda: ledger.change(**end))
     except StepStopped as error:
@@ -50,6 +50,13 @@ async def write(around: Surroundings, prefix: str) -> Operation:
         raise Refused(error.what, where=operation.title, hint=error.hint) from error
     ledger.publish_now()
     return ledger.operation
+
+
+def _stands(done: Operation) -> dict[str, Any]:
+    """What changes with the evidence; a proof that did not come to its end does not come there by it."""
+    if done.state in (OpState.FAILED, OpState.LEFT_CHANGED):
+        return {"verdict": Verdict.INCONCLUSIVE if done.verdict is Verdict.PASSED else done.verdict}
+    return {"exit_code": verdict_code(done, True), "message": remainder(done), "hint": ""}
 
 
 async def _found(around: Surroundings, prefix: str) -> Operation:

@@ -106,7 +106,7 @@ class Policies:
     # --- changes
 
     async def store(self, policy: SnapshotPolicy, context: str, cluster_uid: str) -> Held:
-        """Keep a policy, or replace the one with its name; runs count from now. Raises ``Refused``."""
+        """Keep a policy, or replace the one with its name; with other times they count from now. Raises ``Refused``."""
         record = msgspec.json.decode(msgspec.json.encode(policy))  # as the journal gives it back
         if redact_value(record, keys=False) != record:
             raise Refused(
@@ -189,6 +189,8 @@ class Policies:
         if old is not None and (old.cluster_uid, old.policy.uid) == (held.cluster_uid, policy.uid):
             held.missed, held.last, held.outcome, held.operation = old.missed, old.last, old.outcome, old.operation
             held.pending, held.pending_at, held.pruned = old.pending, old.pending_at, old.pruned
+            if old.runs and held.runs and policy.same_times(old.policy):
+                held.since = old.since  # what passed meanwhile is owed
             if not keeps_less(policy.retention, old.accepted):
                 held.accepted = policy.retention
         elif policy.run_on_create and policy.schedule and policy.allowed:

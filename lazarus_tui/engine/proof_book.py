@@ -15,16 +15,16 @@ from typing import Any
 import msgspec
 
 from lazarus_tui.engine.errors import Refused
+from lazarus_tui.engine.proof_entries import Entries
 from lazarus_tui.journal import Journal
 from lazarus_tui.model.clock import Clock, moment, parse_rfc3339, rfc3339
 from lazarus_tui.model.proof_policies import Entry, ProofPolicy, State
 from lazarus_tui.model.redact import redact_value
+from lazarus_tui.model.verdict import Verdict
 
 KIND = "proof-policy"
 # What is told of a run that did not take place, and of one that did again (notify.reading).
 OVERDUE, CAUGHT_UP = "run.overdue", "run.caught-up"
-# Ended entries that are kept in memory for each policy and workload.
-KEPT = 400
 
 
 @dataclass
@@ -59,7 +59,7 @@ class ProofBook:
     def __init__(self, journal: Journal, clock: Clock, news: Callable[[], None] = lambda: None) -> None:
         self._journal, self._clock, self.news = journal, clock, news
         self._policies: dict[tuple[str, str], Stored] = {}
-        self._entries: dict[str, Entry] = {}
+        self._entries = Entries()
         self._known: set[str] = set()  # ids of all that was ever queued, also of what is forgotten here
 
     async def load(self) -> None:
@@ -86,9 +86,10 @@ class ProofBook:
         """In the order in which they were queued; of a ``policy`` those of the cluster that it is stored for now: what
         was proven in another one says nothing of this one."""
         stored = self._policies.get((context, policy)) if policy else None
+        every: Iterable[Entry] = self._entries.of(context, policy) if context and policy else self._entries
         return [
             one
-            for one in self._entries.values()
+            for one in every
             if context in ("", one.context) and policy in (None, one.policy)
             and (stored is None or one.cluster in ("", stored.cluster_uid))
         ]  # fmt: skip
@@ -101,7 +102,7 @@ class ProofBook:
         return id in self._known
 
     def open(self, context: str = "") -> list[Entry]:
-        return [one for one in self.entries(context) if one.state.open]
+        return [one for one in self._entries.open() if context in ("", one.context)]
 
     # --- changes
 
@@ -148,6 +149,10 @@ class ProofBook:
         """``more``: verdict, figures, point."""
         await self._note("ended", id=entry.id, state=state, words=words[:500], **more)
 
+    async def judge(self, entry: Entry, verdict: Verdict, words: str) -> None:
+        """What its record says now, after its end."""
+        await self._note("judged", id=entry.id, verdict=verdict, words=words[:500], cause="")
+
     async def overdue(self, stored: Stored, due: str, why: str, end: str = "its proofs run again") -> None:
         """What should have run and did not: once for each reason; ``""`` takes it back, for the reason ``end``."""
         if (stored.overdue, stored.overdue_due) == (why, due) or (not why and not stored.overdue):
@@ -160,8 +165,9 @@ class ProofBook:
 
     def wait(self, entry: Entry, why: str) -> None:
         """Why it has not begun, for lists; not journalled."""
-        if entry.id in self._entries and self._entries[entry.id].waiting != why:
-            self._entries[entry.id] = msgspec.structs.replace(self._entries[entry.id], waiting=why)
+        known = self._entries.get(entry.id)
+        if known is not None and known.waiting != why:
+            self._entries.put(msgspec.structs.replace(known, waiting=why))
 
     async def _note(self, what: str, **body: Any) -> None:
         record = {"what": what, **body}
@@ -179,13 +185,12 @@ class ProofBook:
                 self._removed(at, str(body["context"]), str(body["name"]))
             case "queued":
                 for one in body["entries"]:
-                    self._entries.setdefault(str(one["id"]), self._queued(one))
+                    self._entries.add(self._queued(one))
                     self._known.add(str(one["id"]))
                 self._settled(body)
-                self._forget()
             case "missed" | "overdue":
                 self._told(body)
-            case "begun" | "back" | "ended":
+            case "begun" | "back" | "ended" | "judged":
                 self._moved(at, body)
 
     def _queued(self, body: Mapping[str, Any]) -> Entry:
@@ -201,8 +206,11 @@ class ProofBook:
         old = self._policies.get(key)
         if old is not None and old.cluster_uid == made.cluster_uid:
             made.missed, made.overdue, made.overdue_due = old.missed, old.overdue, old.overdue_due
-            if old.policy.allowed:
+            if old.runs:
                 made.completed_since = old.completed_since
+            if old.runs and made.runs:  # what passed meanwhile is owed, and what was missed is so still
+                made.missed_at, made.missed_why = old.missed_at, old.missed_why
+                made.since = old.since if policy.same_times(old.policy) else now
         elif old is not None:
             self._dropped(at, key[0], policy.name, "its policy is for another cluster now")
         self._policies[key] = made
@@ -216,7 +224,7 @@ class ProofBook:
         for one in self.entries(context, name):
             if one.state is State.WAITING:
                 gone = {"state": State.SKIPPED, "words": why, "ended": at, "waiting": ""}
-                self._entries[one.id] = msgspec.structs.replace(one, **gone)
+                self._entries.put(msgspec.structs.replace(one, **gone))
 
     def _settled(self, body: Mapping[str, Any]) -> None:
         stored = self._policies.get((str(body.get("context")), str(body.get("name"))))
@@ -247,19 +255,9 @@ class ProofBook:
             changes |= {"state": State.WAITING, "operation": "", "begun": "", "point_start": "", "waiting": body["why"],
                         "point": str(entry.params.get("point") or entry.point)}  # fmt: skip
         else:
-            changes |= {key: value for key, value in body.items() if key not in ("what", "id")} | {"ended": at}
-        self._entries[entry.id] = msgspec.convert({**plain(entry), **changes}, Entry)
-
-    def _forget(self) -> None:
-        """Of very many that ended, the oldest of each policy and workload; the journal keeps them all."""
-        seen: dict[tuple[Any, ...], int] = {}
-        if len(self._entries) <= KEPT:
-            return
-        for one in list(reversed(self._entries.values())):
-            key = (one.context, one.policy, one.subject)
-            seen[key] = seen.get(key, 0) + 1
-            if seen[key] > KEPT and not one.state.open:
-                del self._entries[one.id]
+            changes |= {key: value for key, value in body.items() if key not in ("what", "id")}
+            changes |= {"ended": at} if body["what"] == "ended" else {}
+        self._entries.put(msgspec.convert({**plain(entry), **changes}, Entry))
 
 
 def plain(value: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ from lazarus_tui.model.proof_policies import (
     QueueRow,
     State,
     Subject,
+    by_subject,
     entry_id,
     standing,
 )
@@ -109,7 +111,10 @@ class ProofCalls:
             if self._sinks[sink] and policy.name not in self._sinks[sink]:
                 what = f"the settings tell {sink} of {', '.join(self._sinks[sink])} only"
                 raise Refused(what, where="notify", hint=f"add {policy.name} to the policies of the sink")
-        stored = await self._book.store(policy, context, await self._reader(context).cluster_uid())
+        uid, found = await self._reader(context).cluster_uid(), self._book.find(context, policy.name)
+        if found is not None and (why := _ends(found, policy, uid)):
+            await self._book.overdue(found, "", "", why)
+        stored = await self._book.store(policy, context, uid)
         self._wake()
         return self.row(stored)
 
@@ -124,8 +129,6 @@ class ProofCalls:
         if found is not None and policy.writes == writes:
             uid = await self._reader(wanted.context).cluster_uid()
             return self.row(found) if uid == found.cluster_uid else await self._stored(policy, wanted.context)
-        if found is not None and not wanted.enabled:
-            await self._book.overdue(found, "", "", "the policy was disabled")
         return await self._stored(msgspec.structs.replace(policy, writes=writes), wanted.context)
 
     async def _run(self, peer: Any, wanted: RunParams) -> list[Entry]:
@@ -171,10 +174,10 @@ class ProofCalls:
         waiting = [one for one in every if one.state is State.WAITING]
         running = [one for one in every if one.state is State.RUNNING]
         told = [msgspec.structs.replace(one, waiting=one.waiting or self._runs.behind(one)) for one in running]
-        ended = sorted((one for one in every if not one.state.open), key=lambda one: one.ended, reverse=True)
+        ended = heapq.nlargest(SHOWN, (one for one in every if not one.state.open), key=lambda one: one.ended)
         oldest = max((age(one, now) for one in waiting), default=0.0)
         return QueueRow(
-            entries=(*told, *waiting, *ended[:SHOWN]), waiting=len(waiting), running=len(running),
+            entries=(*told, *waiting, *ended), waiting=len(waiting), running=len(running),
             oldest_seconds=round(oldest, 1),
         )  # fmt: skip
 
@@ -188,12 +191,13 @@ class ProofCalls:
         without = self._runs.without(stored)
         subjects = dict.fromkeys([Subject(one.namespace, one.workload) for one in policy.workloads if not one.labels])
         named = self._runs.named(stored)
-        subjects |= dict.fromkeys(named if named is not None else (one.subject for one in entries))
+        own = by_subject(entries)
+        subjects |= dict.fromkeys(named if named is not None else list(own))
         following = upcoming(policy, stored.since, 1) if policy.schedule else ()
         return ProofPolicyRow(
             policy=policy, means=tuple(files.words(policy)), stored=stored.at, enabled=stored.runs,
             next=rfc3339(following[0]) if following and stored.runs else "",
-            standings=tuple(standing(policy, one, entries, now) for one in subjects),
+            standings=tuple(standing(policy, one, own.get(one, ()), now) for one in subjects),
             waiting=sum(one.state is State.WAITING for one in entries),
             running=sum(one.state is State.RUNNING for one in entries),
             overdue="; ".join(one for one in (stored.overdue, *arrivals.overdue(stored)) if one),
@@ -202,6 +206,13 @@ class ProofCalls:
             expects=arrivals.seen(stored).expects,
             unknown=(*arrivals.seen(stored).unknown, *([without] if without else ())), cluster_uid=stored.cluster_uid,
         )  # fmt: skip
+
+
+def _ends(stored: Stored, policy: ProofPolicy, cluster_uid: str) -> str:
+    """Why nothing of a policy is overdue any more when another one is stored instead, "" where that is not so."""
+    if stored.cluster_uid != cluster_uid:
+        return "the policy is for another cluster now"
+    return "" if policy.allowed else "the policy was disabled"
 
 
 async def held_namespace(cluster: Cluster, velero: str, wish: files.ProofWish) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from lazarus_tui.engine.election import Posts
 from lazarus_tui.engine.errors import Refused
+from lazarus_tui.engine.late_evidence import WRITTEN
 from lazarus_tui.engine.proof_arrivals import ProofArrivals, Schedules
 from lazarus_tui.engine.proof_book import ProofBook, Stored
 from lazarus_tui.engine.proof_overdue import overdue
@@ -28,7 +29,9 @@ from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.plan import Danger, Plan, PlanRefused
 from lazarus_tui.model.policies import GRACE
 from lazarus_tui.model.proof_policies import Entry, State, Subject, may_begin, proven_already, standing
+from lazarus_tui.model.proofs import view
 from lazarus_tui.model.retrying import made_up_for, outside
+from lazarus_tui.model.verdict import Verdict
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +59,8 @@ class ProofRuns:
         self._shared = SharedPolicies(book, posts)
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._tried: dict[str, datetime] = {}  # since when an entry cannot be planned
+        self._beginning = asyncio.Lock()
+        self._followed = 0  # how far the journal was read for evidence that was written late
 
     @property
     def awake(self) -> bool:
@@ -76,15 +81,19 @@ class ProofRuns:
         """Once, before the first look."""
         await self.book.load()
         await self.arrivals.load()
+        await self.follow()
 
     async def look(self) -> None:
         """Queue what is owed, then begin what may begin; returns as soon as it is under way."""
+        self._watch.keep(self.book.policies())
         for stored in self.book.policies():
             if stored.runs:
                 await self._owed(stored)
         with contextlib.suppress(JournalError):  # with the next look
             await self._shared.settle()
-        for entry in self.book.open():
+        waiting = self.book.open()
+        self._tried = {one.id: self._tried[one.id] for one in waiting if one.id in self._tried}
+        for entry in waiting:
             if entry.id not in self._busy and (entry.state is State.RUNNING or self._may(entry)):
                 task = asyncio.create_task(self._carry(entry), name=f"proof {entry.id}")
                 self._busy[entry.id] = task
@@ -94,7 +103,18 @@ class ProofRuns:
                 await self._overdue(stored)
         with contextlib.suppress(JournalError):  # with the next look
             await self.arrivals.settle()
+            await self.follow()
         self.book.news()  # what each waits for is found out anew, and so is how old a control is
+
+    async def follow(self) -> None:
+        """Proofs whose evidence was written after their end stand as their records say now. Raises ``JournalError``."""
+        newest = self._journal.newest
+        for event in await self._journal.events_after(self._followed, WRITTEN):
+            for entry in [one for one in self.book.entries() if one.operation == event.op and one.judged]:
+                found = await self._known(entry)
+                if found is not None and (stands := _judged(found))[0] is not entry.verdict:
+                    await self.book.judge(entry, *stands)
+        self._followed = newest
 
     async def by_hand(self, stored: Stored, control: str = "") -> list[Entry]:
         """Put a proof of each workload of a policy into the queue now. Raises ``Refused``."""
@@ -159,7 +179,10 @@ class ProofRuns:
     # --- whose turn it is
 
     def _may(self, entry: Entry) -> bool:
-        why = self._held_up(entry)
+        try:
+            why = self._held_up(entry)
+        except CronError as error:
+            why = f"its times cannot be read: {error}"
         self.book.wait(entry, why)
         return not why
 
@@ -216,8 +239,9 @@ class ProofRuns:
         if ended.state.open:
             what = "waits for a person" if ended.state is OpState.PARKED else f"is {ended.state.value}"
             raise _NotYet(f"operation {ended.id[:8]} {what}")
-        found = {"verdict": ended.verdict, "figures": _figures(ended), "cause": outside(ended)[:_MOST_CAUSE]}
-        await self._end(entry, State.DONE, _words(ended), **found)
+        verdict, words = _judged(ended)
+        found = {"verdict": verdict, "figures": _figures(ended), "cause": outside(ended)[:_MOST_CAUSE]}
+        await self._end(entry, State.DONE, words, **found)
 
     async def _end(self, entry: Entry, state: State, words: str, **more: Any) -> None:
         """Those who share its policy are told first: they do not run it again, whatever happens to this engine."""
@@ -242,6 +266,7 @@ class ProofRuns:
         except (PlanRefused, Refused) as error:
             await self._refused(entry, error)
             return None
+        self._tried.pop(entry.id, None)
         now = self.book.entry(entry.id)
         if now is None or now.state is not State.WAITING:
             return None  # its policy went while it was planned
@@ -251,16 +276,24 @@ class ProofRuns:
                 raise _NotYet("its policy was changed just now")
             if not await self._shared.leads(stored, cluster):
                 raise _NotYet(self.elsewhere(stored))
-            among = self.book.entries(entry.context, entry.policy)
-            if why := "" if entry.control else proven_already(stored.policy, among, entry, point, self._clock.now()):
-                await self._end(entry, State.SKIPPED, why, point=point)
-                return None
-        await self.book.begin(entry, str(plan.params["op"]), point, str(plan.params.get("point_start") or ""))
+        async with self._beginning:  # of two that were planned at once the second one sees that the first has begun
+            if not (why := self._again(stored, entry, point)):
+                await self.book.begin(entry, str(plan.params["op"]), point, str(plan.params.get("point_start") or ""))
+        if why:
+            await self._end(entry, State.SKIPPED, why, point=point)
+            return None
         try:
             return await self._runner.start(plan, plan.digest(), plan.target, by=_by(entry))
         except Refused as error:
             await self.book.back(entry, error.what)
             raise _NotYet(error.what) from error
+
+    def _again(self, stored: Stored | None, entry: Entry, point: str) -> str:
+        """Why a point is not proven once more."""
+        if stored is None or entry.control:
+            return ""
+        among = self.book.entries(entry.context, entry.policy)
+        return proven_already(stored.policy, among, entry, point, self._clock.now())
 
     def _nobodys(self, stored: Stored, entry: Entry) -> str:
         """Why its policy, as it is now, does not want it any more."""
@@ -301,13 +334,13 @@ class ProofRuns:
         first = self._tried.setdefault(entry.id, self._clock.now())
         if self._clock.now() - first <= GRACE:
             raise _NotYet(f"it cannot be planned: {error.what}") from error
-        del self._tried[entry.id]
+        self._tried.pop(entry.id, None)
         await self._end(entry, State.REFUSED, f"{error.what}; {error.hint}" if error.hint else error.what)
 
     # --- what should have run and did not
 
     async def _overdue(self, stored: Stored) -> None:
-        with contextlib.suppress(JournalError):
+        with contextlib.suppress(JournalError, CronError):
             if self._shared.taken(stored):
                 await self.book.overdue(stored, "", "", self.elsewhere(stored))
                 return
@@ -348,9 +381,13 @@ def _by(entry: Entry) -> str:
     return f"policy {entry.policy}" if entry.policy else f"LazarusRestoreTest {entry.why}"
 
 
-def _words(ended: Operation) -> str:
-    record = ended.facts.get("prove.record") or {}
-    return str(record.get("words") or ended.message or ended.state.value)
+def _judged(ended: Operation) -> tuple[Verdict, str]:
+    """What counts of a proof that has ended, with its words: green is only what came to its end, and can be read."""
+    seen = view(ended)
+    words = ended.message or ended.state.value
+    if seen is not None and seen.record is not None:
+        return seen.record.verdict, seen.record.words or words
+    return (Verdict.INCONCLUSIVE if ended.verdict is Verdict.PASSED else ended.verdict), words
 
 
 def _figures(ended: Operation) -> dict[str, float]:

@@ -4,6 +4,7 @@ the queue, or is left out with a reason that is kept."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import msgspec
@@ -22,6 +23,7 @@ from lazarus_tui.model.proof_policies import (
     Selector,
     State,
     Subject,
+    by_subject,
     catch_up,
     control_due,
     entry_id,
@@ -43,15 +45,31 @@ Matched = list[tuple[Selector, list[Subject]]]  # of each selector of a policy w
 Backups = Callable[[str], Iterable[Backup]]  # of a context, as last seen; raises ``KubeError`` when that is not known
 
 
+@dataclass
+class _Looked:
+    """What was seen for one policy of backups that are there: ``seen``, uid and phase by name at the last look;
+    ``late``, uids that had completed long before they were first seen; ``done``, uids that were queued or left out."""
+
+    seen: dict[str, tuple[str, str]] = field(default_factory=dict)
+    late: set[str] = field(default_factory=set)
+    done: set[str] = field(default_factory=set)
+
+    def keep(self, backups: Sequence[Backup]) -> None:
+        """Forget those that are gone: as many are known as there are."""
+        if max(len(self.seen), len(self.late), len(self.done)) > len(backups):
+            there = {one.metadata.name: one.metadata.uid for one in backups}
+            uids = set(there.values())
+            self.late &= uids
+            self.done &= uids
+            self.seen = {name: was for name, was in self.seen.items() if name in there}
+
+
 class ProofWatch:
     """``backups`` gives what was seen last; what is acted on is read again, twice, and must say the same (V2)."""
 
     def __init__(self, book: ProofBook, clock: Clock, backups: Backups) -> None:
         self._book, self._clock, self._backups = book, clock, backups
-        # By context, policy and backup: uid and phase at the last look.
-        self._seen: dict[tuple[str, str, str], tuple[str, str]] = {}
-        self._late: set[str] = set()  # uids that had completed long before they were first seen
-        self._done: set[tuple[str, str, str]] = set()  # context, policy, uid: queued or left out already
+        self._looked: dict[tuple[str, str], _Looked] = {}  # by context and policy
         self._matched: dict[tuple[str, str], tuple[float, Stored, Matched]] = {}
 
     async def look(self, stored: Stored, cluster: Cluster, *, leads: bool = True) -> None:
@@ -66,6 +84,14 @@ class ProofWatch:
         await self._crowded(stored)
         if stored.policy.on_completion:
             await self._completed(stored, cluster)
+
+    def keep(self, policies: Iterable[Stored]) -> None:
+        """Forget what was seen for those that are not among them."""
+        there = {(one.context, one.policy.name) for one in policies}
+        for key in self._looked.keys() - there:
+            del self._looked[key]
+        for key in self._matched.keys() - there:
+            del self._matched[key]
 
     # --- by the clock
 
@@ -99,30 +125,36 @@ class ProofWatch:
     # --- as backups complete
 
     async def _completed(self, stored: Stored, cluster: Cluster) -> None:
-        stable = [one for one in self._candidates(stored) if await self._stable(stored, cluster, one)]
+        looked = self._looked.setdefault((stored.context, stored.policy.name), _Looked())
+        stable = [
+            one
+            for one in self._candidates(stored, looked)
+            if await self._stable(looked, cluster, one)
+        ]  # fmt: skip
         if not stable:
             return
         for subject in await self.subjects(stored, cluster):
             of = [one for one in stable if takes_namespace(one.spec, subject.namespace)]
             new = [one for one in of if not self._book.known(self._id(stored, subject, one))]
-            late = [one.metadata.uid for one in new if one.metadata.uid in self._late]
+            late = [one.metadata.uid for one in new if one.metadata.uid in looked.late]
             _, left_out = catch_up(stored.policy, late)
             entries = [self._of(stored, subject, one, one.metadata.uid in left_out) for one in new]
             await self._book.queue(stored, entries)
-        self._done |= {(stored.context, stored.policy.name, one.metadata.uid) for one in stable}
+        looked.done |= {one.metadata.uid for one in stable}
 
-    def _candidates(self, stored: Stored) -> list[Backup]:
+    def _candidates(self, stored: Stored, looked: _Looked) -> list[Backup]:
         """Terminal, completed since the policy is there, not settled yet; oldest first."""
-        since, name = rfc3339(stored.completed_since), stored.policy.name
+        since, backups = rfc3339(stored.completed_since), list(self._backups(stored.context))
+        looked.keep(backups)
         found = []
-        for backup in self._backups(stored.context):
+        for backup in backups:
             when = moment(backup)
-            settled = (stored.context, name, backup.metadata.uid) in self._done
-            if backup.status.phase not in TERMINAL or when < since or settled:
+            if backup.status.phase not in TERMINAL or when < since or backup.metadata.uid in looked.done:
                 continue
             if self._covers(stored, backup):
                 found.append((when, backup.metadata.name, backup))
-                self._note_late(stored, backup, when)
+                if backup.metadata.name not in looked.seen and self._clock.now() - parse_rfc3339(when) > GRACE:
+                    looked.late.add(backup.metadata.uid)
         return [backup for _, _, backup in sorted(found, key=lambda one: one[:2])]
 
     def _covers(self, stored: Stored, backup: Backup) -> bool:
@@ -136,22 +168,16 @@ class ProofWatch:
         of = [Subject(one.namespace, one.workload) for one in every if takes_namespace(backup.spec, one.namespace)]
         return any(not self._book.known(self._id(stored, one, backup)) for one in of)
 
-    def _note_late(self, stored: Stored, backup: Backup, when: str) -> None:
-        first = (stored.context, stored.policy.name, backup.metadata.name) not in self._seen
-        if first and self._clock.now() - parse_rfc3339(when) > GRACE:
-            self._late.add(backup.metadata.uid)
-
-    async def _stable(self, stored: Stored, cluster: Cluster, backup: Backup) -> bool:
+    async def _stable(self, looked: _Looked, cluster: Cluster, backup: Backup) -> bool:
         """Whether two reads, a look apart, found the same: phases were seen to flip after they were final."""
         meta = backup.metadata
-        key = (stored.context, stored.policy.name, meta.name)
         found = await cluster.get(BACKUPS, meta.name, meta.namespace, type=Backup)
         if found is None or found.metadata.uid != meta.uid:
-            self._seen.pop(key, None)
+            looked.seen.pop(meta.name, None)
             return False
         now = (found.metadata.uid, found.status.phase)
-        before = self._seen.get(key)
-        self._seen[key] = now
+        before = looked.seen.get(meta.name)
+        looked.seen[meta.name] = now
         return before == now and found.status.phase in TERMINAL
 
     def _id(self, stored: Stored, subject: Subject, backup: Backup) -> str:
@@ -177,18 +203,16 @@ class ProofWatch:
     async def _controls(self, stored: Stored) -> None:
         policy, now = stored.policy, self._clock.now()
         entries = self._book.entries(stored.context, policy.name)
-        for subject in dict.fromkeys(one.subject for one in entries):
-            proof = control_due(policy, subject, entries, now)
+        for subject, own in by_subject(entries).items():
+            proof = control_due(policy, subject, own, now)
             if proof is not None:
                 why = f"a copy of {proof.point} is broken on purpose"
-                id = entry_id(
-                    "control", stored.cluster_uid, policy.name, proof.id, self._last_control(entries, subject)
-                )
+                id = entry_id("control", stored.cluster_uid, policy.name, proof.id, self._last_control(own))
                 await self._book.queue(stored, [self._made(stored, subject, proof.point, why, policy.control, id=id)])
 
-    def _last_control(self, entries: Sequence[Entry], subject: Subject) -> str:
+    def _last_control(self, entries: Sequence[Entry]) -> str:
         """So that each period has one of its own, though the proof is the same."""
-        return max((one.ended for one in entries if one.control and one.subject == subject), default="")
+        return max((one.ended for one in entries if one.control), default="")
 
     # --- once more
 
@@ -222,15 +246,22 @@ class ProofWatch:
         return made
 
     async def _crowded(self, stored: Stored) -> None:
+        """Of what waits beyond a number the oldest goes, where a newer one of the same workload waits too."""
         waiting = [
             one
             for one in self._book.entries(stored.context, stored.policy.name)
             if one.state is State.WAITING
         ]  # fmt: skip
-        for one in waiting[: max(0, len(waiting) - MOST_WAITING)]:
+        newest = {self._row(stored, one): one.id for one in waiting}
+        older = [one for one in waiting if newest[self._row(stored, one)] != one.id]
+        for one in older[: max(0, len(waiting) - MOST_WAITING)]:
             await self._book.end(
                 one, State.SKIPPED, f"more than {MOST_WAITING} proofs of this policy wait: the oldest goes"
             )
+
+    def _row(self, stored: Stored, one: Entry) -> tuple[Subject, str, str]:
+        """Those that wait behind each other: a newer one is worth more than an older one."""
+        return one.subject, one.control, stored.policy.chosen_by(one)
 
     # --- entries
 

@@ -29,7 +29,7 @@ from lazarus_tui.engine.proof_topics import PolicyTopics
 from lazarus_tui.engine.runner import Runner
 from lazarus_tui.engine.scheduler import Scheduler
 from lazarus_tui.engine.supervisor import Work
-from lazarus_tui.journal import Journal
+from lazarus_tui.journal import Journal, JournalError
 from lazarus_tui.kube.errors import KubeError
 from lazarus_tui.link.codec import LinkFault
 from lazarus_tui.model.clock import Clock, parse_rfc3339
@@ -120,6 +120,11 @@ class Timetable:
         if self._objects.contexts:
             found["the look at objects of policies"] = partial(self._objects.run, connect)
         return found
+
+    async def follow(self) -> None:
+        """Evidence was written late: what is proven by itself stands as its records say now."""
+        with contextlib.suppress(JournalError):  # the next look does it
+            await self._proofs.follow()
 
     def waiting(self) -> dict[str, list[datetime]]:
         """Since when proofs wait for their turn, by context; a context in use without any has none."""

@@ -71,6 +71,11 @@ class Timed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         number = int.from_bytes(hashlib.sha256(self.key.encode()).digest()[:8], "big")
         return timedelta(seconds=number % seconds if seconds else 0)
 
+    def same_times(self, other: Timed) -> bool:
+        """Whether both have the same nominal times: what one of them settled the other one does not owe."""
+        mine, theirs = ((one.schedule, one.rule, one.time_zone) for one in (self, other))
+        return mine == theirs
+
     def line(self) -> cron.Cron | None:
         """None for a policy that runs once. Raises ``CronError``."""
         return cron.parse(self.schedule, self.rule, zone=self.time_zone) if self.schedule else None

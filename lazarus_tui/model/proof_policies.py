@@ -23,7 +23,8 @@ from lazarus_tui.model.verdict import Verdict, worst
 ON_COMPLETION = "on-completion"
 # Choices that are of the newest point there is: a proof of an older one that ends later says nothing newer.
 _NEWEST = (ON_COMPLETION, "latest")
-# What waits at most of one policy; beyond it the oldest is left out, and that is recorded.
+# What waits at most of one policy, unless it has more workloads; beyond it the oldest is left out where a newer one of
+# the same workload waits, and that is recorded.
 MOST_WAITING = 50
 # A control that is this many times its period old is no ground for green any more.
 STALE_CONTROL = 2
@@ -232,6 +233,14 @@ def proven_already(policy: ProofPolicy, entries: Iterable[Entry], new: Entry, po
             if not within or now - parse_rfc3339(one.ended) < within:
                 return f"{point} was proven at {one.ended[:16]}Z: {one.verdict}"
     return ""
+
+
+def by_subject(entries: Iterable[Entry]) -> dict[Subject, list[Entry]]:
+    """Each in its order."""
+    found: dict[Subject, list[Entry]] = {}
+    for one in entries:
+        found.setdefault(one.subject, []).append(one)
+    return found
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):

@@ -327,7 +327,7 @@ async def test_what_was_proven_in_another_cluster_does_not_make_a_policy_green_h
 
 
 async def test_what_is_forgotten_here_is_not_queued_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lazarus_tui.engine.proof_book.KEPT", 3)
+    monkeypatch.setattr("lazarus_tui.engine.proof_entries.KEPT", 3)
     async with proofs() as it:
         stored = await it.store(policy())
         for n in range(6):

@@ -121,6 +121,17 @@ async def test_the_first_one_at_once_and_no_second_one_for_the_same_time() -> No
         assert len(it.ids()) == 1
 
 
+async def test_one_that_is_applied_again_just_after_its_time_is_not_forgotten() -> None:
+    async with desk() as it:
+        await it.store(policy())
+        await it.stage.clock.advance(4.5 * 60)
+        held = await it.store(policy(create={"together": "group"}))
+        assert held.since < it.stage.clock.now() - timedelta(minutes=4)
+        assert ((await it.look()).outcome, len(it.ids())) == ("taken", 1)
+        held = await it.store(policy(schedule="*/10 * * * *"))
+        assert held.since > it.stage.clock.now() - timedelta(minutes=1), "its times are others"
+
+
 async def test_after_the_engine_was_away() -> None:
     async with desk() as it:
         await it.store(policy(catch_up="run_all", schedule="*/15 * * * *"))
