@@ -12,7 +12,7 @@ _ANY, _HOST = "*", "kubernetes.io/hostname"
 _ON_NODES = frozenset({"hostPath", "local"})
 # Whose path is a directory of a server's tree.
 _OF_SERVERS = frozenset({"nfs", "cephfs"})
-_NFS_DRIVER = "nfs.csi.k8s.io"
+_NFS_DRIVER, _EFS = "nfs.csi.k8s.io", "csi:efs.csi.aws.com:"
 # Volume plugins of the kubelet that a CSI driver has taken over, with its name; the handle is the same, for AWS
 # without the zone before it.
 _MIGRATED = {
@@ -103,7 +103,12 @@ def _overlap(mine: _Place, other: _Place | None, made: bool) -> bool:
 
 
 def _place(what: str) -> _Place | None:
-    """None for what is no directory."""
+    """None for what is no directory. A handle of the EFS driver is SYSTEM[:PATH[:ACCESS POINT]], the path that of the
+    access point where there is one; which directory that is, it does not say, but that it is one of the file system."""
+    if what.startswith(_EFS):
+        system, _, rest = what.removeprefix(_EFS).partition(":")
+        path, _, point = rest.partition(":")
+        return _Place(_EFS + system, _tidy("path", f"/{point}/{path}"))
     source, _, rest = what.partition(":")
     if source in _OF_SERVERS:
         server, found, path = rest.partition(":/")

@@ -21,6 +21,9 @@ def on(*nodes: str, key: str = "kubernetes.io/hostname") -> Json:
     return {"nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [one]}]}}}
 
 
+EFS = "csi:efs.csi.aws.com"
+
+
 def nfs_csi(**attributes: str) -> Json:
     return {"csi": {"driver": "nfs.csi.k8s.io", "volumeHandle": "h", "volumeAttributes": attributes}}
 
@@ -76,6 +79,9 @@ def test_a_node_is_chosen_by_any_term_and_by_all_parts_of_one() -> None:
         ("nfs:nas:/x", "cephfs:nas:/x/a", False), ("cephfs:['a']:/", "cephfs:['a']:/x", True),
         ("hostPath:*:/srv", "local:a:/srv/data", True), ("local:a:/srv", "local:b:/srv/data", False),
         ("nfs:nas:/x", "hostPath:*:/x", False),
+        (f"{EFS}:fs-1", f"{EFS}:fs-1:/a", True), (f"{EFS}:fs-1", f"{EFS}:fs-1::fsap-1", True),
+        (f"{EFS}:fs-1:/a", f"{EFS}:fs-1:/b", False), (f"{EFS}:fs-1::fsap-1", f"{EFS}:fs-1::fsap-2", False),
+        (f"{EFS}:fs-1::fsap-1", f"{EFS}:fs-1:/x:fsap-1", True), (f"{EFS}:fs-1", f"{EFS}:fs-2:/a", False),
         ("", "", False),
     ],
 )  # fmt: skip
