@@ -54,6 +54,29 @@ async def test_missing_evidence_is_asked_for_by_its_proof(place: Path, journal: 
     assert answers.asked == [("evidence.write", {"id": "ab"})]
 
 
+async def test_who_stands_by_a_proof_is_told_once_its_evidence_is_there_and_not_before(
+    place: Path, journal: Journal
+) -> None:
+    news: list[str] = []
+
+    async def writing(prefix: str) -> Operation:
+        if prefix == "full":
+            raise Refused("the evidence could not be kept: No space left on device")
+        news.append("written")
+        return DONE
+
+    async def told() -> None:
+        news.append("told")
+
+    store = EvidenceStore(place / "evidence", journal, VirtualClock())
+    kind, ask = EvidenceCalls(store, writing, told).methods["evidence.write"]
+    with pytest.raises(Refused, match="No space left"):
+        await ask(None, kind(id="full"))
+    assert news == []
+    await ask(None, kind(id="ab"))
+    assert news == ["written", "told"]
+
+
 async def test_what_cannot_be_exported_is_refused_with_5(place: Path, journal: Journal) -> None:
     store = EvidenceStore(place / "evidence", journal, VirtualClock())
     calls = EvidenceCalls(store, late)
