@@ -23,6 +23,7 @@ from lazarus_tui.model.redact import redact_value
 KIND = "policy"
 # How a run ended: ``taken`` is the only good end; ``refused`` never began.
 TAKEN, FAILED, PARKED, REFUSED = "taken", "failed", "waits for a person", "refused"
+_BLACKOUT = "blackout"  # runs that were left out as planned: nobody owes them
 # Context and ``namespace/name``.
 Key = tuple[str, str]
 
@@ -31,8 +32,9 @@ Key = tuple[str, str]
 class Held:
     """One stored policy. ``since``: everything up to this nominal time is settled. ``pending``: a run that was due and
     is not settled yet. ``waiting``: why a run that is due has not begun (not journalled; it is found out again).
-    ``pruned``: when its retention was last applied; ``pruning``: why it was not the last time. ``blocked``: why none of
-    its runs begins for now; an object of a cluster is looked at before anything is done for it."""
+    ``overdue``: why a run that it owed did not take place, or failed, until one does, "" else. ``pruned``: when its
+    retention was last applied; ``pruning``: why it was not the last time. ``blocked``: why none of its runs begins for
+    now; an object of a cluster is looked at before anything is done for it."""
 
     policy: SnapshotPolicy
     context: str
@@ -46,6 +48,7 @@ class Held:
     why: str = ""
     operation: str = ""
     missed: int = 0
+    overdue: str = ""
     failures: int = 0
     would_remove: tuple[str, ...] = ()
     dry_run: str = ""
@@ -171,10 +174,14 @@ class Policies:
             case "missed":
                 held.since, held.missed = parse_rfc3339(body["nominal"]), held.missed + int(body["missed"])
                 held.why = str(body["why"])
+                if int(body["missed"]) and _BLACKOUT not in held.why:
+                    held.overdue = held.why
             case "settled":
                 held.pending, held.waiting, held.last = None, "", str(body["nominal"])
                 held.outcome, held.why, held.operation = str(body["outcome"]), str(body["why"]), str(body["operation"])
                 held.failures = 0 if held.outcome == TAKEN else held.failures + 1
+                if held.outcome != PARKED:
+                    held.overdue = "" if held.outcome == TAKEN else held.why or held.outcome
             case "dry-run":
                 held.would_remove = tuple(body["sets"])
                 held.dry_run = digest([held.policy.retention, list(held.would_remove)])
@@ -191,6 +198,7 @@ class Policies:
             held.pending, held.pending_at, held.pruned = old.pending, old.pending_at, old.pruned
             if old.runs and held.runs and policy.same_times(old.policy):
                 held.since = old.since  # what passed meanwhile is owed
+            held.overdue = old.overdue
             if not keeps_less(policy.retention, old.accepted):
                 held.accepted = policy.retention
         elif policy.run_on_create and policy.schedule and policy.allowed:

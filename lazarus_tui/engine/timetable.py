@@ -17,7 +17,7 @@ from lazarus_tui.engine.lease import holder_name
 from lazarus_tui.engine.metrics.owed import Owed
 from lazarus_tui.engine.mirror import Mirror
 from lazarus_tui.engine.object_status import Telling
-from lazarus_tui.engine.policies import FAILED, REFUSED, Policies
+from lazarus_tui.engine.policies import Policies
 from lazarus_tui.engine.policy_calls import PolicyCalls
 from lazarus_tui.engine.policy_objects import Objects
 from lazarus_tui.engine.policy_restores import Restores
@@ -137,7 +137,7 @@ class Timetable:
     def owed(self) -> dict[tuple[str, str], Owed]:
         """By context and name of each policy that runs by itself, a snapshot policy as ``namespace/name``."""
         found = {
-            (held.context, held.policy.key): Owed(overdue=held.outcome in (FAILED, REFUSED))
+            (held.context, held.policy.key): Owed(overdue=bool(held.overdue))
             for held in self._policies.all()
             if held.policy.schedule
         }

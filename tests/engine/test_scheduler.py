@@ -178,8 +178,27 @@ async def test_a_cluster_that_does_not_answer_is_waited_for_until_the_next_run_i
         assert "does not answer: connection refused" in it.policies.row(held).trouble
         held = await it.after(5)
         assert (held.outcome, held.why.startswith("missed: ")) == ("refused", True)
+        assert held.overdue == held.why
         it.away = False
-        assert ((await it.look()).outcome, len(it.ids())) == ("taken", 1)
+        held = await it.look()
+        assert (held.outcome, len(it.ids()), held.overdue) == ("taken", 1, "")
+
+
+async def test_runs_that_were_missed_are_overdue_until_one_takes_place() -> None:
+    async with desk() as it:
+        await it.store(policy(catch_up="skip", schedule="*/15 * * * *"))
+        # Later after its time than a run may be that is still carried out.
+        await it.stage.clock.advance(3600 + (8 * 60 - it.stage.clock.now().timestamp()) % 900)
+        again = await it.reborn()
+        held = await again.look()
+        assert "missed while nothing could run" in held.overdue
+        again = await again.reborn()
+        held = again.policies.get(CONTEXT, "often")
+        assert "missed while nothing could run" in held.overdue, "the next engine knows it too"
+        held = await again.store(policy(catch_up="skip", schedule="*/15 * * * *", retention={"keep_last": 5}))
+        assert held.overdue, "a file that is applied again makes up for nothing"
+        held = await again.after(8)
+        assert (held.outcome, held.overdue) == ("taken", "")
 
 
 async def test_a_workload_that_is_gone_refuses_the_run_after_some_minutes() -> None:
