@@ -106,7 +106,7 @@ class Tally:
 
     def __init__(self, journal: Journal, most: int = MOST) -> None:
         self._journal, self._most = journal, most
-        self._counted: set[str] = set()
+        self._counted: dict[str, Subject] = {}  # of each operation that was counted
         self._pending: dict[str, Operation] = {}
         self._loaded = False
         self._turn = asyncio.Lock()  # two scrapes at once must not count the same proof twice
@@ -124,11 +124,16 @@ class Tally:
 
     def _kept(self, operation: Operation) -> None:
         """The evidence of a proof that was counted without is there: its subject stands otherwise, counters do not."""
-        for proven in self.proofs.values():
-            if proven.last is not None and proven.last.operation == operation.id:
-                proven.last = Outcome.of(operation, proven.cluster_uid)
-                if operation.verdict is Verdict.PASSED:
-                    proven.last_passed = max(proven.last_passed, operation.ended)
+        proven, record = self.proofs[self._counted[operation.id]], record_of(operation.facts)
+        found = Outcome.of(operation, (record.cluster_uid if record else "") or operation.cluster_uid)
+        if proven.last is not None and proven.last.operation == operation.id:
+            proven.last = found = Outcome.of(operation, proven.cluster_uid)
+        if found.cluster_uid != proven.cluster_uid:
+            return
+        if record is not None and record.control:
+            _controlled(proven, found, record.control)
+        elif found.verdict is Verdict.PASSED:
+            proven.last_passed = max(proven.last_passed, found.ended)
 
     async def settle(self) -> None:
         """Count what has ended since. Raises ``JournalError``; then nothing of what is left is lost."""
@@ -157,7 +162,7 @@ class Tally:
         proven = self.proofs.setdefault(subject, Proven())
         if not operation.ended:
             return
-        self._counted.add(operation.id)
+        self._counted[operation.id] = subject
         for check in operation.checks:
             self.checks[check.kind, check.verdict] += 1
         found = Outcome.of(operation, plan.cluster_uid if plan is not None else operation.cluster_uid)

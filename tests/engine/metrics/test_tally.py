@@ -99,6 +99,32 @@ async def test_evidence_that_is_written_later_changes_how_it_stands_and_no_count
         assert (proven.last.verdict, proven.last_passed) == (PASSED, "2026-03-01T01:00:00Z")
 
 
+async def test_evidence_that_is_written_later_counts_for_a_control_and_for_what_was_not_the_last_too(
+    journal: Journal,
+) -> None:
+    first, lacking = Tally(journal), {"prove.unkept": {"why": "no room"}}
+    kept = []
+    for op, start, params in (("a", "2026-03-01T00:00:00Z", {}), ("b", "", {"control": "flip"})):
+        done = await run(
+            journal, plan(op * 16, **params), UNKNOWN, f"2026-03-0{'ab'.index(op) + 1}T01:00:00Z", start=start
+        )
+        await journal.save(msgspec.structs.replace(done, facts={**done.facts, **lacking}))
+        later = ended(plan(op * 16, **params), PASSED, done.ended, start=start)
+        kept.append(msgspec.structs.replace(later, cluster_uid="uid", facts={**later.facts, "prove.unkept": {}}))
+    await run(journal, plan("c" * 16), FAILED, "2026-03-03T01:00:00Z", start="2026-03-02T00:00:00Z")
+    await first.settle()
+    for one in kept:
+        await journal.save(one)
+        first.changed(one)
+    again = Tally(journal)
+    for tally in (first, again):
+        await tally.settle()
+        proven = tally.proofs[SHOP]
+        assert proven.last is not None
+        assert (proven.last.verdict, proven.last_passed) == (FAILED, "2026-03-01T01:00:00Z"), "also in the next engine"
+        assert (proven.control["flip"].verdict, proven.control_red) == (PASSED, "2026-03-02T01:00:00Z")
+
+
 async def test_scrapes_at_the_same_time_count_a_proof_once(journal: Journal) -> None:
     done = [await run(journal, plan(f"{n:016x}"), PASSED, "2026-03-01T01:00:00Z") for n in range(3)]
     tally = Tally(journal)
