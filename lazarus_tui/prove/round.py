@@ -10,7 +10,7 @@ import msgspec
 
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.operation import CheckResult
-from lazarus_tui.model.steps import StepContext
+from lazarus_tui.model.steps import Halted, StepContext
 from lazarus_tui.model.verdict import Verdict, worst
 from lazarus_tui.prove.checks.outcome import Look, judged, not_run
 from lazarus_tui.prove.wanted import HEALTHY, Check
@@ -58,11 +58,18 @@ class Rounds:
             rows = [row for row in self.rows if row.check.tier == tier]
             now = context.clock.monotonic()
             due = [row for row in rows if (row.again if row.passed else row.due <= now and not row.final)]
+            await self._all(context, due)
+            if not all(row.passed for row in rows if row.check.needed):
+                return
+
+    async def _all(self, context: StepContext, due: Iterable[Row]) -> None:
+        """Raises what one of them did as it is: the gate that closes meanwhile is nothing that a check found."""
+        try:
             async with asyncio.TaskGroup() as group:
                 for row in due:
                     group.create_task(self._ask(context, row))
-            if not all(row.passed for row in rows if row.check.needed):
-                return
+        except ExceptionGroup as raised:
+            raise next((one for one in raised.exceptions if isinstance(one, Halted)), raised.exceptions[0]) from raised
 
     async def _ask(self, context: StepContext, row: Row) -> None:
         async with self._room:

@@ -16,6 +16,7 @@ from lazarus_tui.prove.definitions import Checks, parse
 from lazarus_tui.prove.rules.placement import placement
 from lazarus_tui.prove.steps import Judge, Ready, Run
 from lazarus_tui.prove.wanted import ExecCheck, JobCheck, PodCheck
+from lazarus_tui.prove.wanted_data import FileWatermark
 
 KIND = "prove.checks"
 
@@ -57,6 +58,10 @@ def _effects(wanted: Checks) -> tuple[Effect, ...]:
             made = not (isinstance(check, JobCheck) and check.job)
             what = f"{check.kind} for check {check.title}" if made else f"job {check.where}"
             found.append(Effect("create" if made else "change", f"{check.namespace}: {what}", check.where))
+    mark = wanted.watermark
+    if isinstance(mark, FileWatermark):
+        where = f"{mark.namespace}/{mark.workload or mark.pod}"
+        found.append(Effect("change", where, f"runs {'cat' if mark.sentinel else 'stat'} {mark.path}"))
     return tuple(found)
 
 

@@ -27,7 +27,7 @@ from lazarus_tui.prove.checks.watermark import Watermark
 from lazarus_tui.prove.definitions import Checks
 from lazarus_tui.prove.round import Rounds, Row
 from lazarus_tui.prove.wanted import ExecCheck
-from lazarus_tui.prove.wanted_data import WatermarkCheck
+from lazarus_tui.prove.wanted_data import FileWatermark, WatermarkCheck
 
 # Seconds between two looks at whether a copy can get ready at all.
 _AGAIN = 5.0
@@ -110,7 +110,8 @@ class Run(BaseStep):
         self.wanted = wanted
         longest = max((check.timeout for check in wanted.checks), default=0.0)
         self.limit = wanted.check_seconds + wanted.stable_seconds + longest + 120.0
-        self.mutates = any(isinstance(check, ExecCheck) for check in wanted.checks)
+        commands = [check for check in wanted.checks if isinstance(check, ExecCheck)]
+        self.mutates = bool(commands) or isinstance(wanted.watermark, FileWatermark)
         self._began: float | None = None
         self._held: tuple[float, str] | None = None
         self._rounds: Rounds | None = None

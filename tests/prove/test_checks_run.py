@@ -16,7 +16,7 @@ from lazarus_tui.kube.errors import Forbidden, Invalid
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.plan import Danger
 from lazarus_tui.model.resources import CONFIGMAPS, JOBS, NAMESPACES, PODS, STATEFULSETS
-from lazarus_tui.model.steps import Outcome, Seen
+from lazarus_tui.model.steps import Halted, Outcome, Seen
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.prove import run
 from lazarus_tui.prove.checks.launched import Launch, Tidy, name_of
@@ -287,6 +287,12 @@ async def test_a_plan_says_what_its_checks_do(doors: Doors) -> None:
     assert [(one.verb, one.detail) for one in plan.effects] == [("create", "check:1"), ("change", "runs app verify")]
     steps = [step.name for step in run.steps(plan, None)]  # type: ignore[arg-type]
     assert steps == ["checks.ready", "checks.launch", "checks.run", "checks.tidy", "checks.judge"]
+    mark = {"kind": "file", "workload": "StatefulSet/app", "path": "/d/beat", "sentinel": True}
+    read = await run.plan(doors, {"namespaces": ["plain"], "checks": {"watermark": mark}}, doors.clock)
+    assert (read.danger, [(one.what, one.detail) for one in read.effects]) == (
+        Danger.CHANGES, [("plain/StatefulSet/app", "runs cat /d/beat")],
+    )  # fmt: skip
+    assert [step.mutates for step in run.steps(read, None) if step.name == "checks.run"] == [True]  # type: ignore[arg-type]
     quiet = await run.plan(doors, {"namespaces": ["plain"]}, doors.clock)
     assert (quiet.danger, quiet.effects) == (Danger.SAFE, ())
 
@@ -385,3 +391,19 @@ async def test_what_can_never_run_is_not_waited_for() -> None:
     rounds = Rounds([row("no driver", never), row("ill", bad)], 4)
     await rounds.go(lab)
     assert not rounds.settled()
+
+
+async def closed() -> Found:
+    raise Halted("stopped on request", park=True)
+
+
+async def broken() -> Found:
+    raise KeyError("spec")
+
+
+@pytest.mark.parametrize(("looks", "raised"), [((broken, closed), Halted), ((good, broken), KeyError)])
+async def test_what_stops_the_engine_passes_through_as_it_is(looks: tuple[Any, ...], raised: type[Exception]) -> None:
+    """A gate that closes while checks run parks the operation; as a group of errors it would end it."""
+    rounds = Rounds([row(f"{n}", look) for n, look in enumerate(looks)], 4)
+    with pytest.raises(raised):
+        await rounds.go(Lab(Doors()))
