@@ -123,6 +123,24 @@ async def test_redirects_inside_are_followed_as_far_as_allowed(doors: Doors) -> 
         assert "answered 307" in (await said(doors, **WEB)).summary
 
 
+@pytest.mark.parametrize("target", [b"/in?x=1#top", b"in?x=1", b"http://shop.example/in?x=1"])
+async def test_a_redirect_to_the_name_that_was_asked_for_stays_in_the_pod(doors: Doors, target: bytes) -> None:
+    """The name of a virtual host is no service, and leads nowhere else than the answer came from."""
+    asked: list[bytes] = []
+
+    async def front(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).split(b" HTTP")[0])
+        first = b"302 Found\r\nLocation: " + target if len(asked) == 1 else b"200 OK"
+        writer.write(b"HTTP/1.1 " + first + b"\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+
+    async with doors.serving("web", front):
+        result = await said(doors, **WEB, host="shop.example", redirects=1)
+    assert result.verdict is PASSED, result.summary
+    assert asked == [b"GET /", b"GET /in?x=1"]
+    assert doors.opened == [("web", 8080)] * 2
+
+
 async def test_the_request_is_what_the_check_says(doors: Doors) -> None:
     heard: list[bytes] = []
 

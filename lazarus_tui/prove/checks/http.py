@@ -28,8 +28,11 @@ async def look(reader: Reader, check: HttpCheck, sources: Mapping[str, str], att
         if answer.status not in _REDIRECTS:
             break
         onward = urljoin(f"{scheme}://{host}{path}", answer.headers.get("location", ""))
-        scheme, service, port, path = _inside(onward, check, sources)
-        place, host = await place_of(reader, check.namespace, port, service=service), _host(service, port, scheme)
+        if onward.isascii() and onward.startswith(f"{scheme}://{host}/"):  # the same place, whatever name it was given
+            path = onward.removeprefix(f"{scheme}://{host}").partition("#")[0]
+        else:
+            scheme, service, port, path = _inside(onward, check, sources)
+            place, host = await place_of(reader, check.namespace, port, service=service), _host(service, port, scheme)
         answer = await _ask(reader, check, scheme, place, path, host, attempt)
     evidence: dict[str, Any] = {
         "place": f"{place.namespace}/{place.pod}:{place.port}", "path": path.partition("?")[0],
