@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, ClassVar, cast
 
-from textual import events
+from textual import events, messages
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.screen import Screen
@@ -58,6 +58,11 @@ class Place(Screen[Any]):
     def host(self) -> Host:
         return cast(Host, self.app)
 
+    @property
+    def sandbox(self) -> bool:
+        """Whether commands are typed with ``--sandbox`` here."""
+        return self.host.context is not None and self.host.context.sandbox
+
     def compose(self) -> ComposeResult:
         yield LineBlock([()], id="header")
         yield LineBlock([()], id="places")
@@ -108,12 +113,19 @@ class Place(Screen[Any]):
 
     def renew(self) -> None:
         """Paint everything; before there is something to paint on, nothing: it is painted once it stands."""
-        if not self.is_attached or not self.size.width or not self.query("#footer"):
+        if not self.size.width or not self._stands:
             return
         self.renew_body()
         self.renew_frame()
 
+    @property
+    def _stands(self) -> bool:
+        """Whether its parts are there: not yet while it is put together, and no more once they are taken away."""
+        return self.is_attached and self.is_running and bool(self.query("#footer"))
+
     def renew_frame(self) -> None:
+        if not self._stands:
+            return
         host, width = self.host, self.size.width
         now = host.now()
         running = sum(each.state.open for each in host.topic("operations").records.values())
@@ -132,7 +144,7 @@ class Place(Screen[Any]):
         """Over the body: data that may be old, workloads at zero, what stays frozen, and the engine."""
         host, now, width = self.host, self.host.now(), self.size.width
         operations, rows = host.topic("operations").records.values(), host.topic("overview").records
-        command = downtime.IN_SANDBOX if host.context is not None and host.context.sandbox else downtime.LAZARUS
+        command = downtime.IN_SANDBOX if self.sandbox else downtime.LAZARUS
         return [
             *chrome.banner(self.main_topic(), host.link, host.link_reason, now, width),
             *downtime.banner(operations, rows, host.context_name, now, width, command),
@@ -155,6 +167,10 @@ class Place(Screen[Any]):
 
     def on_mount(self) -> None:
         self.renew()
+
+    async def on_prune(self, event: messages.Prune) -> None:
+        """It is taken away, its parts first: an answer that it waits for must not look for them."""
+        self.workers.cancel_node(self)
 
     def on_screen_resume(self) -> None:
         self.host.follow()

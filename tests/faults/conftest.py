@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import pty
+import re
 import select
 import signal
 import ssl
@@ -26,6 +27,8 @@ from lazarus_tui.link.client import LinkLost, SyncClient
 from lazarus_tui.model.paths import StateRoot
 from lazarus_tui.sandbox import process
 
+# What moves the cursor and sets colours.
+CONTROL = re.compile(rb"\x1b\[[0-9;:?<>=!]*[a-zA-Z@`~]")
 ROOT = Path(__file__).parents[2]
 LAZARUS = [sys.executable, "-c", "import sys; from lazarus_tui.cli.main import main; sys.exit(main())"]
 
@@ -50,18 +53,25 @@ class Window:
 
     def until(self, *words: bytes, seconds: float = 60.0) -> bytes:
         """What came until one of ``words`` did, from here on."""
-        fresh, deadline = b"", time.monotonic() + seconds
-        while not any(word in fresh for word in words):
-            assert time.monotonic() < deadline, (words, fresh[-3000:])
+        start, deadline = len(self.out), time.monotonic() + seconds
+        while not any(word in self.out[start:] for word in words):
+            assert time.monotonic() < deadline, (words, self.out[start:][-3000:])
             if select.select([self.fd], [], [], 0.1)[0]:
-                fresh += os.read(self.fd, 65536)
-        self.out += fresh
-        return fresh
+                self._read()
+        return self.out[start:]
 
     def quiet(self) -> None:
         """Until nothing came for a while."""
         while select.select([self.fd], [], [], 0.15)[0]:
+            self._read()
+
+    def _read(self) -> None:
+        """What has come. A command that has ended, which is an error here, is told with its last words."""
+        try:
             self.out += os.read(self.fd, 65536)
+        except OSError:  # nobody has the other end open any more
+            words = CONTROL.sub(b"", self.out)[-4000:].decode("utf-8", "replace")
+            pytest.fail(f"it has ended; its last words:\n{words}", pytrace=False)
 
     def press(self, keys: bytes) -> None:
         os.write(self.fd, keys)
