@@ -114,6 +114,7 @@ class House:
             settings.metrics, journal, clock, self.hub, self.contexts, sandbox=root.sandbox, heartbeat=self.heartbeat,
             known=self._topics.known, queued=self.timetable.waiting, owed=self.timetable.owed, late=self.timetable.late,
             outbox=lambda: [n.queued for n in self.notices.desk.outbox.waiting], parts=lambda: self.supervisor.parts,
+            green=self.timetable.green,
         )  # fmt: skip
         papers = EvidenceCalls(evidence, partial(late_evidence.write, around), self.timetable.follow)
         told = {"notify": self.notices.findings, "evidence": papers.findings, "metrics": self.metrics.findings}

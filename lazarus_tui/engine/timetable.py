@@ -15,13 +15,14 @@ from lazarus_tui.engine.election import Posts
 from lazarus_tui.engine.hub import Hub
 from lazarus_tui.engine.lease import holder_name
 from lazarus_tui.engine.metrics.owed import Owed
+from lazarus_tui.engine.metrics.tally import Subject
 from lazarus_tui.engine.mirror import Mirror
 from lazarus_tui.engine.object_status import Telling
 from lazarus_tui.engine.policies import Policies
 from lazarus_tui.engine.policy_calls import PolicyCalls
 from lazarus_tui.engine.policy_objects import Objects
 from lazarus_tui.engine.policy_restores import Restores
-from lazarus_tui.engine.proof_book import ProofBook
+from lazarus_tui.engine.proof_book import ProofBook, Stored
 from lazarus_tui.engine.proof_calls import ProofCalls
 from lazarus_tui.engine.proof_objects import ProofObjects
 from lazarus_tui.engine.proof_runs import ProofRuns
@@ -144,6 +145,22 @@ class Timetable:
         return found | {
             (one.context, one.policy.name): self._proofs.arrivals.owed(one) for one in self._book.policies() if one.runs
         }
+
+    def green(self) -> dict[Subject, bool]:
+        """Whether the policies that this engine runs stand behind their workloads, in the cluster that is there now."""
+        own = [one for one in self._book.policies() if one.runs and not self._proofs.elsewhere(one)]
+        return {
+            Subject(one.context, one.policy.name, str(standing.subject)): standing.green and self._here(one)
+            for one in own
+            for standing in self.proofs.row(one).standings
+        }
+
+    def _here(self, stored: Stored) -> bool:
+        """Whether its context is known to lead to the cluster that a policy was stored for."""
+        found = self._contexts.in_use.get(stored.context)
+        if found is None or found.identity is None or found.row.state != "ready":
+            return False
+        return found.identity.cluster_uid == stored.cluster_uid
 
     def late(self) -> dict[tuple[str, str], float]:
         """By how many seconds the next backup of a Velero Schedule is late, by context and Schedule; nothing of those

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from lazarus_tui.link.client import LinkFault
+from lazarus_tui.model.proof_policies import Standing, Subject
+from lazarus_tui.model.verdict import Verdict
 from tests.engine.scene import SANDBOX, Scene
 
 POLICY = """
@@ -52,6 +55,25 @@ async def test_a_stored_schedule_keeps_its_engine_up_and_survives_it(scene: Scen
         assert await again.call("policy.list", context=SANDBOX) == []
 
 
+async def test_a_policy_stands_behind_its_workloads_only_in_the_cluster_that_is_there_now(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scene.use()
+    await scene.call("proof-policy.enable", context=SANDBOX, name="shop")
+    table, key = scene.house.timetable, (SANDBOX, "shop", "shop")
+    assert table.green() == {key: False}, "never proven"
+    good = Standing(subject=Subject("shop"), verdict=Verdict.PASSED, green=True)
+    row = table.proofs.row
+    monkeypatch.setattr(table.proofs, "row", lambda one: msgspec.structs.replace(row(one), standings=(good,)))
+    connection = scene.house.contexts.in_use[SANDBOX]
+    async with asyncio.timeout(10):
+        while connection.row.state != "ready":
+            await asyncio.sleep(0.01)
+    assert table.green() == {key: True}
+    table._book.get(SANDBOX, "shop").cluster_uid = "another"
+    assert table.green() == {key: False}
+
+
 async def test_a_policy_that_comes_along_is_enabled_by_its_name_and_keeps_its_engine_up(
     scene: Scene, tmp_path: Path
 ) -> None:
@@ -63,6 +85,7 @@ async def test_a_policy_that_comes_along_is_enabled_by_its_name_and_keeps_its_en
     assert (row["enabled"], row["policy"]["writes"]) == (True, "schedules")
     assert [one["subject"]["namespace"] for one in row["standings"]] == ["shop"]
     assert (await scene.call("stats"))["stays_for_schedules"] == [f"{SANDBOX}: proofs of shop"]
+    assert scene.house.timetable.owed().keys() == {(SANDBOX, "shop")}
     text = PROOFS.replace("points", "notify: [pager]\npoints")
     with pytest.raises(LinkFault, match="there is no sink 'pager'"):
         await scene.call("proof-policy.apply", context=SANDBOX, text=text)

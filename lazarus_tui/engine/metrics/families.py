@@ -15,7 +15,7 @@ from prometheus_client.metrics_core import Metric as Family
 
 from lazarus_tui.engine.metrics.names import BY_NAME, METRICS
 from lazarus_tui.engine.metrics.owed import LACKS, Owed, together
-from lazarus_tui.engine.metrics.tally import OTHER, Proven, Subject
+from lazarus_tui.engine.metrics.tally import MOST, OTHER, Proven, Subject
 from lazarus_tui.model.clock import parse_rfc3339
 from lazarus_tui.model.downtime import IN_PLACE, at_zero, concerns, row_of
 from lazarus_tui.model.operation import Operation, OpState
@@ -44,7 +44,8 @@ class Sight:
 
     ``clusters``: uid of the cluster a context leads to, as far as that is known now. ``queued``: proofs that wait for
     their turn; ``outbox``: notices that wait. ``owed`` by context and policy, ``late`` (seconds) by context and
-    Schedule. ``incomplete``: the journal could not be read, so ``proofs`` and ``checks`` are old.
+    Schedule. ``green``: whether a policy stands behind a workload. ``incomplete``: the journal could not be read, so
+    ``proofs`` and ``checks`` are old.
     """
 
     now: datetime
@@ -64,6 +65,7 @@ class Sight:
     owed: Mapping[tuple[str, str], Owed] = field(default_factory=dict)
     late: Mapping[tuple[str, str], float] = field(default_factory=dict)
     parts: Mapping[str, Part] = field(default_factory=dict)
+    green: Mapping[Subject, bool] = field(default_factory=dict)
     incomplete: bool = False
 
 
@@ -110,6 +112,7 @@ def families(sight: Sight) -> list[Family]:
         for verdict in Verdict:
             out.add("lazarus_checks_total", sight.checks.get((kind, verdict), 0), kind, _word(verdict))
     left_out = _exposure(out, sight) + _policies(out, sight) + _schedules(out, sight) + _parts(out, sight)
+    left_out += _green(out, sight)
     _at_zero(out, sight)
     _queues(out, sight)
     _engine(out, sight, left_out)
@@ -213,6 +216,13 @@ def _policies(out: Samples, sight: Sight) -> int:
             if count is not None:
                 out.add(f"lazarus_points_{name}", count, context, policy)
     return len(rest)
+
+
+def _green(out: Samples, sight: Sight) -> int:
+    found = sorted(sight.green.items())
+    for subject, green in found[:MOST]:
+        out.add("lazarus_policy_green", green, *subject)
+    return max(0, len(found) - MOST)
 
 
 def _schedules(out: Samples, sight: Sight) -> int:

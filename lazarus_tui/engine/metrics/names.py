@@ -32,6 +32,8 @@ METRICS = (
            "When the newest PASSED proof ended; absent when none ever did."),
     Metric("lazarus_proof_last_info", "info", (*_PROOF, "backup", "operation"), "Which point the newest proof was of."),
     Metric("lazarus_proof_leftovers", "gauge", _PROOF, "Things that the newest proof left in the cluster."),
+    Metric("lazarus_policy_green", "gauge", _PROOF,
+           "1 while the newest proof of each of the policy's points passed and its controls were noticed, else 0."),
     Metric("lazarus_recovery_time_actual_seconds", "gauge", _PROOF,
            "Measured recovery time (RTA) of the newest proof that has one: from the restore's request to all checks."),
     Metric("lazarus_recovery_time_phase_seconds", "gauge", (*_PROOF, "phase"), "The phases of that recovery time."),

@@ -16,7 +16,7 @@ from lazarus_tui.engine.contexts import Contexts
 from lazarus_tui.engine.heartbeat import Heartbeat
 from lazarus_tui.engine.hub import Hub
 from lazarus_tui.engine.metrics.owed import Owed
-from lazarus_tui.engine.metrics.tally import Tally
+from lazarus_tui.engine.metrics.tally import Subject, Tally
 from lazarus_tui.journal import Journal, JournalError
 from lazarus_tui.model.clock import Clock
 from lazarus_tui.model.operation import Operation
@@ -37,7 +37,8 @@ class Metrics:
     """Nothing is loaded, counted or kept while no address is set. ``known``: operations, oldest first;
 
     ``queued``: since when proofs wait for their turn, by context; ``outbox``: since when notices wait. ``owed``: what
-    policies owe, by context and name; ``late``: seconds, by context and Schedule; ``parts``: of the engine, by name.
+    policies owe, by context and name; ``late``: seconds, by context and Schedule; ``parts``: of the engine, by name;
+    ``green``: whether a policy stands behind a workload.
     """
 
     def __init__(
@@ -48,11 +49,12 @@ class Metrics:
         owed: Callable[[], Mapping[tuple[str, str], Owed]] = dict,
         late: Callable[[], Mapping[tuple[str, str], float]] = dict,
         parts: Callable[[], Mapping[str, Part]] = dict,
+        green: Callable[[], Mapping[Subject, bool]] = dict,
     ) -> None:  # fmt: skip
         self._listen = settings.sandbox_listen if sandbox else settings.listen
         self._public, self._clock, self._hub, self._contexts = settings.public, clock, hub, contexts
         self._heartbeat, self._known, self._queued, self._outbox = heartbeat, known, queued, outbox
-        self._owed, self._late, self._parts = owed, late, parts
+        self._owed, self._late, self._parts, self._green = owed, late, parts, green
         self._started = clock.now()
         self._tally = Tally(journal)
         self._server: MetricsServer | None = None
@@ -112,7 +114,7 @@ class Metrics:
                 memory=memory.resident(), contexts={name: one.row.state for name, one in self._contexts.in_use.items()},
                 operations=self._known(), proofs=tally.proofs, checks=tally.checks, folded=len(tally.folded),
                 rows=self._rows(), clusters=self._clusters(), queued=self._queued(), outbox=self._outbox(),
-                owed=self._owed(), late=self._late(), parts=self._parts(), incomplete=incomplete,
+                owed=self._owed(), late=self._late(), parts=self._parts(), green=self._green(), incomplete=incomplete,
             )
         )  # fmt: skip
 

@@ -225,6 +225,14 @@ def test_what_policies_count_on_and_do_not_find() -> None:
         assert of(found, f"lazarus_{name}", policy="a/b") == []
 
 
+def test_a_green_that_its_policy_does_not_stand_behind() -> None:
+    other = Subject("prod", "nightly", "bank")
+    found = scraped(proofs={SHOP: proven()}, green={SHOP: False, other: True})
+    assert of(found, "lazarus_proof_last_result", result="passed", **ME) == [1.0]
+    assert of(found, "lazarus_policy_green", **ME) == [0.0]
+    assert of(found, "lazarus_policy_green", context="prod", policy="nightly", workload="bank") == [1.0]
+
+
 def test_a_schedule_that_is_late() -> None:
     found = scraped(late={("prod", "hourly"): 90.0, ("prod", "daily"): 0.0})
     assert of(found, "lazarus_schedule_overdue_seconds", context="prod", schedule="hourly") == [90.0]
@@ -311,7 +319,7 @@ def test_everything_of_the_table_can_be_scraped_and_nothing_else() -> None:
         proofs={SHOP: whole}, checks={("http", Verdict.PASSED): 1}, contexts={"prod": "ready"}, queued={"prod": []},
         rows={"prod": {"shop/StatefulSet/orders": row("orders", start=AT, proven_at=AT)}},
         operations=[restore(OpState.PARKED)], owed={("prod", "shop"): Owed(0, {}, 1, 1)},
-        late={("prod", "hourly"): 0.0}, parts={"the heartbeat": part("the heartbeat")},
+        late={("prod", "hourly"): 0.0}, parts={"the heartbeat": part("the heartbeat")}, green={SHOP: True},
     )))  # fmt: skip
     names: dict[str, set[frozenset[str]]] = {}
     for name, labels in read(text):
