@@ -62,6 +62,11 @@ class HeldVolume:
     reason: str = ""
     reclaim_policy: str = ""
 
+    @property
+    def by_files(self) -> bool:
+        """Copied out of a pod, file by file: what is known of it may be no more than its copy."""
+        return self.method.startswith(("PodVolumeBackup", "volume copy"))
+
 
 @dataclass(frozen=True, slots=True)
 class Coverage:

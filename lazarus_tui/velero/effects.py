@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from lazarus_tui.model.quantities import size
 from lazarus_tui.model.resources import Resource
 from lazarus_tui.model.scope import any_match
 from lazarus_tui.model.steps import Reader
-from lazarus_tui.model.volumes import Coverage, Held
+from lazarus_tui.model.volumes import Held, HeldVolume
 
 # Kinds Velero never restores, and those that controllers make again by themselves.
 _SKIPPED = frozenset({"Node", "Event", "Backup", "Restore", "CSINode", "VolumeAttachment", "BackupRepository"})
@@ -125,24 +125,21 @@ async def _live(reader: Reader, resource: Resource | None, namespace: str) -> fr
 
 
 def volumes(
-    held: Coverage,
-    sources: Iterable[str],
+    held: Iterable[HeldVolume],
     mapping: Mapping[str, str],
     claims: Mapping[str, frozenset[str]],
-    *,
-    wanted: bool,
+    left_out: Collection[str],
 ) -> list[Effect]:
-    """One line per volume the backup says something about; ``claims`` are those that exist, by target namespace."""
-    found, inside = [], set(sources)
-    for volume in sorted(held.volumes.values(), key=lambda volume: volume.claim):
+    """One line per volume the backup says something about; ``claims`` are those that exist, by target namespace;
+    ``left_out``: what comes back without its data on request, as ``namespace/name``."""
+    found = []
+    for volume in sorted(held, key=lambda volume: volume.claim):
         source, _, name = volume.claim.partition("/")
-        if source not in inside:
-            continue
         target = mapping.get(source, source)
         what = f"volume {target}/{name}"
         if name in claims.get(target, ()):
             found.append(Effect("skip", what, "the claim exists: its data is left as it is"))
-        elif not wanted:
+        elif volume.claim in left_out:
             found.append(Effect("create", what, "EMPTY: volumes are left out on request"))
         elif volume.held is Held.CAPTURED:
             amount = f", {size(volume.size)}" if volume.size is not None else ""

@@ -17,11 +17,12 @@ from lazarus_tui.model.resources import BACKUPS, CLAIMS, LOCATIONS, NAMESPACES, 
 from lazarus_tui.model.scope import Wanted
 from lazarus_tui.model.stepping import planned
 from lazarus_tui.model.steps import ArtefactReader, Catalog, Reader, Step
-from lazarus_tui.model.volumes import Coverage, Held, coverage, parse_volume_infos
-from lazarus_tui.velero import effects, estimate, progress, served
+from lazarus_tui.model.volumes import Coverage, Held, HeldVolume, coverage, parse_volume_infos
+from lazarus_tui.velero import effects, estimate, leaving_out, progress, served
 from lazarus_tui.velero.backup import settle_seconds
 from lazarus_tui.velero.claims import backup_copies
 from lazarus_tui.velero.discover import velero_namespace
+from lazarus_tui.velero.leaving_out import stays_empty
 from lazarus_tui.velero.restore_finish import Finalize, Results, Settle
 from lazarus_tui.velero.restore_steps import Contents, Create, Objects, Preflight, Queue, Volumes
 
@@ -37,6 +38,9 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
     await served.require(reader, RESTORES, {**spec, "backupName": backup.metadata.name})
     mapping = dict(params.get("namespace_mapping") or {})
     contents = await _contents(reader, velero, backup)
+    inside = _volumes(params, contents.coverage)
+    leaving_out.refuse_waiting(spec, inside)
+    spec, notes = leaving_out.emptied(spec, inside)
     found = effects.in_scope(contents.items, spec) if contents.items is not None else None
     sources = _sources(params, backup, found)
     targets = sorted({mapping.get(name, name) for name in sources})
@@ -44,8 +48,9 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
     update = spec.get("existingResourcePolicy") == "update"
     lines, kept = await effects.compare(reader, found or (), mapping, existing, update=update)
     claims = {name: await _claims(reader, name) if there else frozenset[str]() for name, there in existing.items()}
-    volumes = effects.volumes(contents.coverage, sources, mapping, claims, wanted=spec.get("restorePVs") is not False)
-    warnings = [*contents.warnings, *await _hazards(reader, velero, backup, contents.coverage, sources, mapping)]
+    volumes = effects.volumes(inside, mapping, claims, {one.claim for one in inside if stays_empty(spec, one)})
+    hazards = await _hazards(reader, velero, backup, contents.coverage, sources, mapping)
+    warnings = [*contents.warnings, *notes, *hazards]
     warnings += _about_existing(kept, existing, update, found is None)
     frozen = {
         "velero": velero,
@@ -171,6 +176,11 @@ def _sources(params: Params, backup: Backup, found: Sequence[effects.Item] | Non
     if found is not None:
         return sorted({item.namespace for item in found})
     return sorted(name for name in backup.spec.included_namespaces or () if not set(name) & set("*?["))
+
+
+def _volumes(params: Params, held: Coverage) -> list[HeldVolume]:
+    wanted = set(params.get("namespaces") or ())
+    return [one for one in held.volumes.values() if not wanted or one.claim.partition("/")[0] in wanted]
 
 
 async def _claims(reader: Reader, namespace: str) -> frozenset[str]:

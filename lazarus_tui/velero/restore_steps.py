@@ -30,6 +30,7 @@ from lazarus_tui.model.volumes import Held, VolumeInfoError, coverage, parse_vol
 from lazarus_tui.velero import artefacts, names, progress, removal
 from lazarus_tui.velero.backup_steps import UNSEEN_SECONDS, refused
 from lazarus_tui.velero.claims import backup_copies, copies_of
+from lazarus_tui.velero.leaving_out import stays_empty
 
 
 class RestoreStep(BaseStep):
@@ -149,11 +150,11 @@ class Contents(RestoreStep):
         held = coverage(infos, await backup_copies(context.reader, self.velero, backup.metadata.uid) if backup else ())
         sources = set(dict(self.params.get("sources") or {}).values())
         inside = [v for v in held.volumes.values() if not sources or v.claim.partition("/")[0] in sources]
-        left_out = self.params["spec"].get("restorePVs") is False
+        left_out = {v.claim for v in inside if stays_empty(self.params["spec"], v)}
         facts = {
-            "restore.volumes": sorted(v.claim for v in inside if v.held is Held.CAPTURED and not left_out),
-            "restore.empty": sorted(v.claim for v in inside if v.held is Held.ABSENT and not left_out),
-            "restore.left_out": sorted(v.claim for v in inside) if left_out else [],
+            "restore.volumes": sorted(v.claim for v in inside if v.held is Held.CAPTURED and v.claim not in left_out),
+            "restore.empty": sorted(v.claim for v in inside if v.held is Held.ABSENT and v.claim not in left_out),
+            "restore.left_out": sorted(left_out),
             "restore.unread": unread,
         }
         await context.remember(**facts)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.resources import (
     BACKUPS,
     CLAIMS,
@@ -25,6 +24,7 @@ from lazarus_tui.velero import restore
 from lazarus_tui.velero.restore_finish import Finalize, Results, Settle
 from lazarus_tui.velero.restore_steps import Contents, Create, Objects, Preflight, Queue, Volumes
 from tests.velero.lab import OP, VELERO, Lab, World, merge
+from tests.velero.source import HELD, Source
 
 PARAMS: dict[str, Any] = {
     "velero": VELERO, "backup": "b1", "name": "", "spec": {"includedNamespaces": ["shop"]},
@@ -32,19 +32,6 @@ PARAMS: dict[str, Any] = {
 }  # fmt: skip
 OLD = "2020-01-01T00:00:00Z"
 NAME = f"b1-{OP[:8]}"
-HELD = {
-    "pvcName": "data-orders-0", "pvcNamespace": "shop", "backupMethod": "PodVolumeBackup", "result": "succeeded",
-    "pvbInfo": {"Phase": "Completed", "size": 4096},
-}  # fmt: skip
-
-
-@pytest.fixture
-def point(world: World) -> None:
-    world.drop(NAMESPACES, "shop", "")
-    world.drop(CLAIMS, "data-orders-0", "shop")
-    world.put(BACKUPS, "b1", spec={"includedNamespaces": ["shop"], "storageLocation": "default"},
-              status={"phase": "Completed", "startTimestamp": rfc3339(world.clock.now())})  # fmt: skip
-    world.artefacts[("BackupVolumeInfos", "b1")] = gzip.compress(json.dumps([HELD]).encode())
 
 
 def phase(world: World, value: str, **status: Any) -> Any:
@@ -225,30 +212,6 @@ async def test_undo_never_deletes_what_is_not_its_own(lab: Lab, spoil: Any) -> N
     assert not [w for w in lab.world.writes if w.verb == "delete" and w.resource is NAMESPACES]
 
 
-class Source(World):
-    """A world that hands planners the artefacts too."""
-
-    contents: dict[str, Any]
-
-    async def artefact(self, velero: str, kind: str, name: str) -> bytes:
-        return json.dumps(self.contents[kind]).encode()
-
-
-@pytest.fixture
-def source(world: World, point: None) -> Source:
-    found = Source()
-    found.__dict__.update(world.__dict__)
-    found.contents = {
-        "BackupResourceList": {
-            "v1/Namespace": ["shop"], "apps/v1/Deployment": ["shop/web", "shop/writer"], "v1/Event": ["shop/e"],
-            "v1/ConfigMap": ["shop/settings", "velero/other"], "apps/v1/ReplicaSet": ["shop/web-1"],
-            "v1/PersistentVolumeClaim": ["shop/data-orders-0"], "example.com/v1/Widget": ["shop/w"],
-        },
-        "BackupVolumeInfos": [HELD],
-    }  # fmt: skip
-    return found
-
-
 async def test_a_plan_into_nothing_creates_everything_and_can_be_undone(source: Source) -> None:
     plan = await restore.plan(source, {"backup": "b1", "namespaces": ["shop"]}, source.clock)
     lines = [f"{e.verb} {e.what}" for e in plan.effects]
@@ -355,7 +318,7 @@ async def test_a_volume_that_was_there_and_was_filled_through_a_new_pod_is(lab: 
 
 @pytest.mark.usefixtures("point")
 async def test_without_volumes_over_a_live_namespace_nothing_is_measured_on_its_data(lab: Lab) -> None:
-    params = {**PARAMS, "spec": {**PARAMS["spec"], "restorePVs": False}}
+    params = {**PARAMS, "spec": {**PARAMS["spec"], "restorePVs": False, "excludedResources": ["pods"]}}
     lab.world.put(NAMESPACES, "shop", "")
     lab.world.put(CLAIMS, "data-orders-0", "shop")
     await begun(lab)
@@ -372,7 +335,7 @@ async def test_without_volumes_over_a_live_namespace_nothing_is_measured_on_its_
 
 @pytest.mark.usefixtures("point")
 async def test_volumes_left_out_on_request_are_never_called_restored(lab: Lab) -> None:
-    params = {**PARAMS, "spec": {**PARAMS["spec"], "restorePVs": False}}
+    params = {**PARAMS, "spec": {**PARAMS["spec"], "restorePVs": False, "excludedResources": ["pods"]}}
     await begun(lab)
     lab.facts.pop("restore.volumes", None)
     seen = await lab.run(Contents(params))

@@ -89,13 +89,18 @@ def _source(plan: Plan, catalog: Catalog, look: StillClosed) -> list[Step]:
     written: list[Step] = [Modifiers(params)] if params.get("modifiers") else []
     restore = params["restore"]
     if params.get("control") == "withhold":
-        restore = {**restore, "spec": {**restore["spec"], "restorePVs": False}}
+        restore = {**restore, "spec": _withheld(restore["spec"])}
     steps: list[Step] = [
         Meanwhile(step, look) if step.name == _MOVING else step for step in _part(plan, catalog, _RESTORE, restore)
     ]
     *steps, results = steps
     again = [step for step in _part(plan, catalog, _RESTORE, restore) if step.name in _RUN_AGAIN]
     return [*written, *steps, Rerun(params, again, look), results]
+
+
+def _withheld(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """No snapshot, and no pod that Velero would fill: the workloads make pods of their own, with empty volumes."""
+    return {**spec, "restorePVs": False, "excludedResources": sorted({*(spec.get("excludedResources") or ()), "pods"})}
 
 
 def _checks(plan: Plan, catalog: Catalog) -> list[Step]:

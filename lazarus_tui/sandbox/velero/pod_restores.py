@@ -32,12 +32,10 @@ class RestoreVolumes:
         return [copy for copy in stored if phase(copy) == "Completed" and copy["status"].get("snapshotID")]
 
     def of_pod(self, item: Item) -> dict[str, Json]:
-        """Volume name → copy for a backed-up pod; none when the restore leaves volume data out.
+        """Volume name → copy for a backed-up pod, also where ``restorePVs`` is false: that is about snapshots.
 
         A claim that two pods mount was copied once; the pod it was copied from brings it back.
         """
-        if self._restore["spec"].get("restorePVs") is False:
-            return {}
         wanted = (item.namespace, item.name)
         mine = {
             copy["spec"]["volume"]: copy

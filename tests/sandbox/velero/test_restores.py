@@ -315,13 +315,17 @@ async def test_without_what_is_of_the_cluster_volumes_are_filled_and_claims_keep
     assert len(lab.api.list(POD_VOLUME_RESTORES, "velero")) == 1
 
 
-async def test_restore_pvs_false_brings_no_data(lab: Any) -> None:
+async def test_restore_pvs_false_is_about_snapshots_and_files_come_with_their_pods(lab: Any) -> None:
     await lab.backup("b")
-    await lab.restore("r", "b", restorePVs=False, namespaceMapping={"shop": "bare"})
+    await lab.restore("r", "b", restorePVs=False, namespaceMapping={"shop": "full"})
     await lab.pass_(3)
+    assert lab.bytes_of("full") == lab.bytes_of("shop") != {}
 
+    await lab.restore("r2", "b", restorePVs=False, namespaceMapping={"shop": "bare"}, excludedResources=["pods"])
+    await lab.pass_(3)
+    assert phase(lab.api.get(PODS, "orders-0", "bare")) == "Running", "its workload made it anew"
     assert lab.bytes_of("bare") == {}
-    assert lab.api.list(POD_VOLUME_RESTORES, "velero") == []
+    assert len(lab.api.list(POD_VOLUME_RESTORES, "velero")) == 1
 
 
 async def test_finished_jobs_and_pods_are_not_restored(lab: Any) -> None:

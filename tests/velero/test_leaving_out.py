@@ -1,0 +1,69 @@
+"""A restore without the data of volumes: what Velero leaves out then, and what it would fill all the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lazarus_tui.model.plan import PlanRefused
+from lazarus_tui.model.volumes import Held, HeldVolume
+from lazarus_tui.velero import leaving_out, restore
+from lazarus_tui.velero.leaving_out import stays_empty
+from tests.velero.source import Source
+
+FILES = HeldVolume("shop/data", Held.CAPTURED, "PodVolumeBackup")
+DISK = HeldVolume("shop/disk", Held.CAPTURED, "CSISnapshot")
+NOTHING = HeldVolume("shop/none", Held.ABSENT, "PodVolumeBackup")
+ALL = (FILES, DISK, NOTHING)
+
+
+@pytest.mark.parametrize(
+    ("spec", "empty"),
+    [
+        ({}, []),
+        ({"restorePVs": True}, []),
+        ({"restorePVs": False}, ["shop/disk"]),
+        ({"excludedResources": ["pods"]}, ["shop/data", "shop/none"]),
+        ({"restorePVs": False, "excludedResources": ["po"]}, ["shop/data", "shop/disk", "shop/none"]),
+    ],
+)
+def test_restore_pvs_is_about_snapshots_and_files_come_with_their_pods(spec: dict[str, Any], empty: list[str]) -> None:
+    assert [one.claim for one in ALL if stays_empty(spec, one)] == empty
+
+
+def test_where_no_data_is_wanted_pods_stay_out_if_velero_would_fill_their_volumes() -> None:
+    spec, notes = leaving_out.emptied({"restorePVs": False, "excludedResources": ["jobs.batch"]}, ALL)
+    assert spec["excludedResources"] == ["jobs.batch", "pods"]
+    assert notes == [
+        "pods stay out, and their workloads make new ones (those of no workload do not come back): Velero would fill "
+        "volumes of shop/data"
+    ]
+    for given, volumes in (
+        ({"restorePVs": False}, (DISK, NOTHING)),
+        ({"restorePVs": True}, ALL),
+        ({}, ALL),
+        ({"restorePVs": False, "excludedResources": ["Pods"]}, ALL),
+    ):
+        assert leaving_out.emptied(given, volumes) == (given, [])
+
+
+@pytest.mark.parametrize("kind", ["persistentvolumes", "pv", "PersistentVolumeClaims", "pvc"])
+def test_pods_that_would_wait_for_ever_are_refused(kind: str) -> None:
+    with pytest.raises(PlanRefused, match=r"pods of shop/data would wait for ever") as refused:
+        leaving_out.refuse_waiting({"excludedResources": [kind]}, ALL)
+    assert "leave out pods, too" in refused.value.hint
+    leaving_out.refuse_waiting({"excludedResources": [kind]}, (DISK, NOTHING))
+    leaving_out.refuse_waiting({"excludedResources": [kind, "pods"]}, ALL)
+
+
+async def test_the_plan_keeps_what_the_option_promises(source: Source) -> None:
+    params = {"backup": "b1", "namespaces": ["shop"], "restore_volumes": False}
+    plan = await restore.plan(source, params, source.clock)
+    assert plan.params["spec"]["excludedResources"] == ["pods"]
+    assert plan.params["spec"]["restorePVs"] is False
+    assert "EMPTY" in next(one.detail for one in plan.effects if one.what == "volume shop/data-orders-0")
+    assert any("pods stay out" in one for one in plan.warnings)
+    given = {"backup": "b1", "namespaces": ["shop"], "exclude_resources": ["persistentvolumeclaims"]}
+    with pytest.raises(PlanRefused, match="would wait for ever"):
+        await restore.plan(source, given, source.clock)
