@@ -21,9 +21,11 @@ def link(prev: bytes, seq: int, op: str, at: str, boot_ns: int, actor: str, kind
     return hashlib.sha256(prev + canonical(head) + body).digest()
 
 
-def verify(rows: Iterable[Row]) -> tuple[int, bytes]:
-    """The newest sequence number and hash of a whole chain; raises ``ValueError`` naming the first bad event."""
-    last, prev = 0, GENESIS
+def verify(rows: Iterable[Row], last: int = 0, prev: bytes = GENESIS) -> tuple[int, bytes]:
+    """The newest sequence number and hash of a chain; raises ``ValueError`` naming the first bad event.
+
+    ``last`` and ``prev`` are those of what was verified before, when it comes in pieces.
+    """
     for seq, op, at, boot_ns, actor, kind, body, stored_prev, stored in rows:
         if seq != last + 1:
             raise ValueError(f"event {last + 1} is missing")

@@ -26,6 +26,9 @@ from lazarus_tui.journal.records import decode_operation, decode_plan
 from lazarus_tui.journal.schema import APPLICATION_ID, SETTINGS, TABLES, VERSION
 from lazarus_tui.model.paths import private_open, sync_folder
 
+# Events that are looked at together when a journal is opened: years of them need not fit into memory.
+PIECE = 500
+
 
 def hot_journal(path: Path) -> Path:
     """SQLite's own rollback journal beside a database."""
@@ -171,8 +174,10 @@ async def _check_content(db: aiosqlite.Connection) -> None:
 async def _check_records(db: aiosqlite.Connection) -> tuple[int, bytes]:
     """Every event against the chain, every operation against its checksum and the chain's end."""
     columns = "seq, op, at, boot_ns, actor, kind, body, prev, hash"
-    rows = await db.execute_fetchall(f"SELECT {columns} FROM event ORDER BY seq")
-    seq, head = chain.verify(tuple(row) for row in rows)
+    seq, head = 0, chain.GENESIS
+    async with db.execute(f"SELECT {columns} FROM event ORDER BY seq") as rows:
+        while piece := list(await rows.fetchmany(PIECE)):
+            seq, head = chain.verify((tuple(row) for row in piece), seq, head)
     columns = "plan, plan_sha, record, record_sha, head, id, state, kind, context, cluster_uid, target, started"
     for plan, plan_sha, record, record_sha, at, *rest in await db.execute_fetchall(f"SELECT {columns} FROM op"):
         approved, found = decode_plan(plan, plan_sha), decode_operation(record, record_sha)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from lazarus_tui.journal import JournalError, JournalInUse, JournalNewer, chain
+from lazarus_tui.journal import JournalError, JournalInUse, JournalNewer, chain, file
 from lazarus_tui.journal.lock import refuse_network
 from lazarus_tui.model.paths import UnsafePath
 from tests.engine.world import seeded
@@ -128,7 +130,9 @@ async def test_flipped_bytes_are_noticed_or_harmless(folder: Path) -> None:
     assert noticed > 60
 
 
-async def test_every_edited_event_is_noticed(folder: Path) -> None:
+@pytest.mark.parametrize("piece", [file.PIECE, 2])
+async def test_every_edited_event_is_noticed(folder: Path, monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
+    monkeypatch.setattr(file, "PIECE", piece)
     path = folder / "engine.db"
     await filled(folder)
     whole = path.read_bytes()
@@ -171,6 +175,30 @@ def test_the_chain_names_the_first_bad_event() -> None:
         chain.verify([*rows[:2], (3, "op", "at", 1, "me", "X", b"{}", rows[2][7], rows[2][8]), *rows[3:]])
     with pytest.raises(ValueError, match="event 2 is missing"):
         chain.verify([rows[0], *rows[2:]])
+    for cut in range(len(rows)):
+        before = chain.verify(rows[:cut])
+        assert chain.verify(rows[cut:], *before) == (5, prev)
+        with pytest.raises(ValueError, match=f"event {cut + 1} is missing"):
+            chain.verify(rows[cut + 1 :] or [(7, *rows[0][1:])], *before)
+
+
+async def test_a_long_journal_is_looked_at_in_pieces_that_hold_together(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await filled(folder, 40)
+    verify, sizes = chain.verify, list[int]()
+
+    def seen(rows: Iterable[chain.Row], *before: Any) -> tuple[int, bytes]:
+        piece = list(rows)
+        sizes.append(len(piece))
+        return verify(piece, *before)
+
+    monkeypatch.setattr(file, "PIECE", 7)
+    monkeypatch.setattr(chain, "verify", seen)
+    journal = await open_in(folder)
+    last = journal.newest
+    await journal.close()
+    assert (journal.findings, max(sizes), sum(sizes)) == ((), 7, last - 1), "all but what it says when it is opened"
 
 
 async def test_a_planted_or_open_file_is_refused(folder: Path) -> None:
