@@ -193,6 +193,11 @@ async def test_redis_keys_and_their_sizes(house: House) -> None:
     ):  # fmt: skip
         result = await verdict(house.cluster, **REDIS_CHECK, **wrong)
         assert (result.verdict, words in sealed(result)) == (FAILED, True), result.summary
+    await told(house, REDIS, "setrange|long|1048576|x")
+    long = await verdict(house.cluster, **REDIS_CHECK, keys=[{"key": "long"}])
+    assert (long.verdict, "1048577 bytes, too many to be read" in long.summary) == (INCONCLUSIVE, True), long.summary
+    sized = await verdict(house.cluster, **REDIS_CHECK, keys=[{"key": "long", "size": True, "equals": 1048577}])
+    assert sized.verdict is PASSED
     mark = {"kind": "redis", "service": "redis", "port": 6379, "key": "at"}
     context: Any = Context(house.cluster)
     await Run(written(watermark=mark, readiness=False)).observe(context)

@@ -15,6 +15,8 @@ from lazarus_tui.prove.wanted_data import DataCheck, RedisCheck
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
+# Bytes of a value that are read; a key may hold 512 MiB.
+_LONGEST = 1024 * 1024
 # How many members a key has, by its type.
 _SIZES = {"string": "STRLEN", "list": "LLEN", "set": "SCARD", "zset": "ZCARD", "hash": "HLEN", "stream": "XLEN"}
 
@@ -135,6 +137,8 @@ class RedisDatabase:
             return await self._ask(_SIZES[kind], key, what=key)
         if kind != "string":
             raise Wrong(f"key {key} is a {kind}: only its size can be compared")
+        if (length := int(await self._ask("STRLEN", key, what=key))) > _LONGEST:
+            raise CouldNot(f"key {key} has {length} bytes, too many to be read: compare its size")
         return _text(await self._ask("GET", key, what=key))
 
 
