@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -55,19 +56,20 @@ class Compare(BaseStep):
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         self.params, self.quarantine = params, str(params["quarantine"])
+        self._stopping = halting.Stopping(self.quarantine)
 
     async def observe(self, context: StepContext) -> Observation:
         found = context.facts.get(COMPARED)
         if found is None:
             return Observation(Seen.ABSENT)
         wrong = [*found["violated"], *found["unexpected"]]
-        if wrong and await halting.alive(context, self.quarantine):
-            return Observation(Seen.ABSENT, "not as planned: taking it to zero")
+        if wrong and (seen := await self._stopping.look(context)) is not None:
+            return replace(seen, detail=f"not as planned: {seen.detail}")
         if wrong:
             hint = (
                 "the copy was not started; look at the restore's errors, and whether a webhook or a policy changed it"
             )
-            return Observation(Seen.FAILED, "; ".join(wrong[:5]), hint=hint)
+            return Observation(Seen.FAILED, "; ".join(wrong[:5]) + self._stopping.left, hint=hint)
         missing = found["missing"]
         many = how_many(len(missing), "object")
         words = f"{many} did not come back: {', '.join(missing[:5])}" if missing else "as planned"
@@ -76,13 +78,18 @@ class Compare(BaseStep):
     async def act(self, context: StepContext) -> None:
         found = context.facts.get(COMPARED)
         if found is None:
-            look = _Look(context.reader, await kinds(context.reader), self.quarantine)
-            seen = await look.compared(self.params, context)
+            seen = await compared(self.params, context)
             found = {**seen, "at": rfc3339(context.clock.now(), micro=True)}
             there = await _workloads(context.reader, self.quarantine, self.params)
             await context.remember(**{COMPARED: found, WORKLOADS: there})
         if found["violated"] or found["unexpected"]:
             await halting.stop(context, self.quarantine)
+
+
+async def compared(params: Mapping[str, Any], context: StepContext) -> dict[str, list[str]]:
+    """{violated, unexpected, missing, unread}, read fresh. Raises ``KubeError``."""
+    look = _Look(context.reader, await kinds(context.reader), str(params["quarantine"]))
+    return await look.compared(params, context)
 
 
 class _Look:

@@ -11,6 +11,7 @@ from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.resources import NAMESPACES
 from lazarus_tui.model.stepping import BaseStep, carry_out
 from lazarus_tui.model.steps import Observation, Seen, StepContext, Write
+from lazarus_tui.prove.proof.compare import COMPARED, compared
 from lazarus_tui.prove.quarantine import census, names
 from lazarus_tui.prove.quarantine.isolation import AFTER, BEFORE, Isolation
 from lazarus_tui.prove.quarantine.leftovers import Left, leftovers
@@ -18,6 +19,7 @@ from lazarus_tui.prove.quarantine.sweep import sweep
 
 # Seconds for what is on its way out to be gone, before it counts as left behind.
 STRAGGLERS = 30.0
+_NOT_PLANNED = "what came back is not what the plan allows"
 
 
 class Clean(BaseStep):
@@ -48,16 +50,19 @@ class Clean(BaseStep):
         await context.remember(**{"prove.clean": {"kept_until": until, "notes": notes}})
 
     async def _harm(self, context: StepContext) -> str:
-        """Why it is not kept. Where the restore began and the proof ended before the second look, that is taken now."""
-        facts = context.facts
-        if unsafe(facts) or not facts.get("restore.t4") or facts.get(AFTER) is not None:
-            return unsafe(facts)
+        """Why it is not kept. Where the restore began and the proof ended before it was looked at, that is done now."""
+        if not context.facts.get("restore.t4"):
+            return unsafe(context.facts)
         try:
-            await context.remember(**{AFTER: await Isolation(self.params, again=True).look(context)})
+            if not unsafe(context.facts) and context.facts.get(AFTER) is None:
+                await context.remember(**{AFTER: await Isolation(self.params, again=True).look(context)})
+            if not unsafe(context.facts) and context.facts.get(COMPARED) is None:
+                seen = await compared(self.params, context)
+                return _NOT_PLANNED if seen["violated"] or seen["unexpected"] else ""
         except (Ambiguous, NotSent, Pushback):
             raise  # the API is away: nothing can be removed either
         except KubeError as error:
-            return f"whether it is closed could not be looked at: {error}"
+            return f"it could not be looked at: {error}"
         return unsafe(context.facts)
 
     async def _kept(self, context: StepContext) -> str:
@@ -85,9 +90,9 @@ def unsafe(facts: Mapping[str, Any]) -> str:
     looks = [facts.get(BEFORE), facts.get(AFTER)]
     if any(one is not None and one.get("closed") is not True for one in looks):
         return "it is not shown to be closed"
-    compared = facts.get("prove.compared") or {}
-    if compared.get("violated") or compared.get("unexpected"):
-        return "what came back is not what the plan allows"
+    seen = facts.get(COMPARED) or {}
+    if seen.get("violated") or seen.get("unexpected"):
+        return _NOT_PLANNED
     if (facts.get("prove.identity") or {}).get("same") or facts.get("prove.again"):
         return "a volume of it is a live one"
     return ""

@@ -251,8 +251,8 @@ class Began(Copy):
         return seen
 
 
-@pytest.mark.parametrize("hole", [False, True])
-async def test_what_was_restored_is_looked_at_before_it_is_kept(hole: bool) -> None:
+@pytest.mark.parametrize("lie", ["", "a hole", "not as planned"])
+async def test_what_was_restored_is_looked_at_before_it_is_kept(lie: str) -> None:
     async with grounds() as ground:
         ground.steps = lambda params: [  # type: ignore[method-assign]
             Space(params), Isolation(params), Began(ground), Clean(params), ShownClean(params),
@@ -260,16 +260,19 @@ async def test_what_was_restored_is_looked_at_before_it_is_kept(hole: bool) -> N
         await ground.reboot()
 
         def opened(argv: tuple[str, ...]) -> Said | None:
-            return Said(0) if hole and argv[0] == "nc" and ground.get(RESTORES, "back", VELERO) else None
+            return Said(0) if lie == "a hole" and argv[0] == "nc" and ground.get(RESTORES, "back", VELERO) else None
 
         ground.ways.strange = opened
-        done = await ground.prove(keep_minutes=30)
+        zero = {"rule": "S9", "resource": "statefulsets", "group": "apps", "name": "db", "pointer": "/spec/replicas"}
+        expected = [{**zero, "value": 0 if lie == "not as planned" else 1}]
+        done = await ground.prove(keep_minutes=30, expected=expected)
         assert done.facts["prove.isolation"]["closed"] is True
-        assert done.facts["prove.isolation_after"]["closed"] is not hole
-        assert bool(done.facts["prove.clean"]["kept_until"]) is not hole
-        assert (ground.get(NAMESPACES, QUARANTINE) is None) is hole
-        if hole:
-            assert done.facts["prove.clean"]["notes"] == ["not kept: it is not shown to be closed"]
+        assert done.facts["prove.isolation_after"]["closed"] is (lie != "a hole")
+        assert bool(done.facts["prove.clean"]["kept_until"]) is (not lie)
+        assert (ground.get(NAMESPACES, QUARANTINE) is None) is bool(lie)
+        why = {"a hole": "it is not shown to be closed", "not as planned": "what came back is not what the plan allows"}
+        assert done.facts["prove.clean"]["notes"] == ([f"not kept: {why[lie]}"] if lie else [])
+        assert "prove.compared" not in done.facts, "no rung is judged by what was looked at this late"
 
 
 async def test_a_missing_right_is_named_and_nothing_is_pretended() -> None:

@@ -11,6 +11,7 @@ from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.resources import CLAIMS, NAMESPACES, PODS
 from lazarus_tui.model.steps import Seen
 from lazarus_tui.prove.proof import halting
+from lazarus_tui.prove.proof.compare import Compare
 from lazarus_tui.prove.proof.identity import IDENTITY, Identity
 from lazarus_tui.prove.proof.meanwhile import StillClosed
 from lazarus_tui.prove.quarantine import ending, names
@@ -111,6 +112,8 @@ STEPS: list[tuple[Any, Object, str]] = [
      "S9: claim data is nfs:nas:/x"),
     (StillClosed, {"prove.isolation_after": {"closed": False, "words": "a hole"}},
      "isolation not enforced: a hole"),
+    (Compare, {"prove.compared": {"violated": ["S6: it runs"], "unexpected": [], "missing": [], "unread": []}},
+     "S6: it runs"),
 ]  # fmt: skip
 
 
