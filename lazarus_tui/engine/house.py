@@ -224,7 +224,7 @@ class House:
     # --- a life
 
     async def start(self) -> None:
-        """Listen, then take up what was open; raises ``EngineRunning`` when somebody listens already."""
+        """Take up what was open, then listen; raises ``EngineRunning`` when somebody listens already."""
         for found in self._journal.findings:
             log.warning("%s; next: %s", found.what, found.hint)
         self.supervisor.start("the heartbeat", self.heartbeat.run)
@@ -233,11 +233,11 @@ class House:
         self.contexts.read(self._options.kubeconfig)
         self._topics.proofs.listed(await self._journal.operations_of(PROOF, MAX_PROOFS))
         self._topics.listed(await self.runner.operations())
-        await self.server.start()
-        log.info("listening at %s", self._options.root.socket)
         recovered = await self.runner.recover()
         for operation in recovered:
             log.info("operation %s (%s) is %s", operation.id, operation.title, operation.state.value)
+        await self.server.start()
+        log.info("listening at %s", self._options.root.socket)
         await self.timetable.load()
         await self.notices.load()
         for name, work in {**self.timetable.work(), **self.notices.work()}.items():

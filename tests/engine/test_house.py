@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from lazarus_tui.engine.runner import Runner
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.link.client import Client, LinkFault, SyncClient
 from lazarus_tui.model.http import HttpRequest
 from lazarus_tui.model.objects import Backup
+from lazarus_tui.model.operation import Operation
+from lazarus_tui.model.paths import StateRoot
 from lazarus_tui.model.plan import Plan
 from lazarus_tui.model.resources import BACKUPS, SECRETS
 from lazarus_tui.model.topics import ContextRow
+from lazarus_tui.sandbox.cluster import SandboxCluster
 from tests.engine.scene import SANDBOX, Scene
 
 
@@ -178,6 +183,23 @@ async def test_stopping_is_refused_with_an_operation_open_and_names_it(scene: Sc
     await scene.call("engine.stop", park=True)
     await asyncio.wait_for(scene.ended.wait(), 60)
     assert (await scene.house.runner.get(begun.id)).state.value in ("parked", "done", "left changed")
+
+
+async def test_what_was_open_is_taken_up_before_anybody_is_listened_to(
+    tmp_path: Path, cluster: SandboxCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else one that is recovered would be refused, or begun a second time, to whoever asks at once."""
+    recover, listening = Runner.recover, list[bool]()
+    socket = StateRoot(True, env={"LAZARUS_STATE": str(tmp_path / "state")}).socket
+
+    async def seen(runner: Runner) -> list[Operation]:
+        listening.append(socket.exists())
+        return await recover(runner)
+
+    monkeypatch.setattr(Runner, "recover", seen)
+    async with Scene(tmp_path, cluster, sandbox=True):
+        listening.append(socket.exists())
+    assert listening == [False, True]
 
 
 async def test_an_engine_that_was_told_to_stop_stops_though_whoever_said_so_has_gone(
