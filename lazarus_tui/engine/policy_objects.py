@@ -49,13 +49,13 @@ class Objects:
     ) -> None:  # fmt: skip
         self._policies, self._restores, self._telling, self._clock = policies, restores, telling, clock
         self.contexts, self._clusters, self._wake, self._proofs = tuple(contexts), clusters, wake, proofs
-        self._why: dict[str, str] = {}
+        self._why: dict[tuple[str, str], dict[str, str]] = {}  # by context and kind, then by uid
         self._told: dict[str, str] = {}
         self._clusters_seen: dict[str, str] = {}
 
     def why(self, uid: str) -> str | None:
         """Why nothing is done for an object, as the last look found; "" when something is; None: not looked at."""
-        return self._why.get(uid)
+        return next((known[uid] for known in self._why.values() if uid in known), None)
 
     async def load(self) -> None:
         """Once, after the policies: what the settings no longer name is forgotten; its sets stay."""
@@ -124,22 +124,33 @@ class Objects:
         for held in self._policies.all(place.context):
             if held.policy.uid and held.policy.uid not in there:
                 await self._policies.remove(held)
+        known = self._known(place, status.BACKUPS, listed)
         for found in listed:
-            self._why[str(found["metadata"]["uid"])] = await self._backup(place, found, other)
+            known[str(found["metadata"]["uid"])] = await self._backup(place, found, other)
 
     async def _wishes(self, place: Place, listed: Sequence[Object], other: str) -> None:
         if listed:
             await self._restores.learn(place)
+        known = self._known(place, status.RESTORES, listed)
         for found in listed:
-            self._why[str(found["metadata"]["uid"])] = await self._restores.one(place, found, other)
+            known[str(found["metadata"]["uid"])] = await self._restores.one(place, found, other)
 
     async def _tests(self, place: Place, proofs: ProofObjects, listed: Sequence[Object]) -> None:
         await proofs.gone(place, listed)
+        known = self._known(place, TESTS, listed)
         if listed and (why := await proofs.elsewhere(place)):
-            self._why |= {str(found["metadata"]["uid"]): why for found in listed}
+            known |= {str(found["metadata"]["uid"]): why for found in listed}
             return
         for found in listed:
-            self._why[str(found["metadata"]["uid"])] = await proofs.one(place, found)
+            known[str(found["metadata"]["uid"])] = await proofs.one(place, found)
+
+    def _known(self, place: Place, kind: Resource, listed: Sequence[Object]) -> dict[str, str]:
+        """Why nothing is done for the objects of a kind, as it was found last of those that are there."""
+        there = {str(found["metadata"]["uid"]) for found in listed}
+        old = self._why.get((place.context, kind.plural), {})
+        found = {uid: why for uid, why in old.items() if uid in there}
+        self._why[(place.context, kind.plural)] = found
+        return found
 
     # --- one StatefulSetBackup
 

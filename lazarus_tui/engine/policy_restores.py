@@ -112,6 +112,7 @@ class Restores:
             return await self._not_yet(place, found, error.what)
         except LinkFault as error:
             return error.fault.what
+        self._refused.pop(uid, None)
         if why := await self._claim(place, found, plan):
             return f"it is not begun: {why}"
         by = f"{status.RESTORES.kind} {wish.home}/{wish.name}"
@@ -142,7 +143,7 @@ class Restores:
         now, uid = self._clock.now(), str(found["metadata"]["uid"])
         if now - self._refused.setdefault(uid, now) <= GRACE:
             return why
-        del self._refused[uid]
+        self._refused.pop(uid, None)
         return await self._refuse(place, found, status.REFUSED, why)
 
     # --- telling
