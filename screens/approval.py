@@ -135,7 +135,7 @@ class Approval(Place):
         except LinkFault as fault:
             self._starting = False
             self._judge()
-            self.app.push_screen(refusal(fault, self._what))
+            self.app.push_screen(refusal(fault, self._what, sandbox=self.sandbox))
         except LinkLost as error:
             self._starting = False
             self._judge()

@@ -74,9 +74,14 @@ class Listing(Place):
         sheet = self.base_sheet
         table.notice(
             trouble.nothing(state, host.context, host.topic("contexts"), host.link, host.link_reason,
-                            what=sheet.what, empty=sheet.nothing, width=self.size.width, wanted=host.context_name,
+                            what=sheet.what, empty=self.empty, width=self.size.width, wanted=host.context_name,
                             velero=sheet.velero)
         )  # fmt: skip
+
+    @property
+    def empty(self) -> str:
+        """What stands there when there is nothing."""
+        return self.base_sheet.nothing
 
     def on_line_table_moved(self, event: LineTable.Moved) -> None:
         self.moved()
@@ -124,9 +129,12 @@ class Listing(Place):
     def do_all_namespaces(self) -> None:
         self.narrow(namespace="", filter="")
 
+    def name_of(self, key: str) -> str:
+        """The name of the row with ``key``, as ``c`` copies it."""
+        return key.rsplit("/", 1)[-1]
+
     def do_copy(self) -> None:
-        name = self.table.key or ""
-        self.app.copy_to_clipboard(name.rsplit("/", 1)[-1][:500])
+        self.app.copy_to_clipboard(self.name_of(self.table.key or "")[:500])
         self.say("copied, if this terminal takes OSC 52")
 
     def do_contexts(self) -> None:

@@ -14,6 +14,7 @@ from lazarus_tui.model.counting import how_many
 from lazarus_tui.view import forms
 from lazarus_tui.view.source import LinkFault
 from lazarus_tui.view.text import BLANK, Line, Tone, line, muted, span, wrap
+from lazarus_tui.view.typed import typed
 from widgets.choice import Choice
 from widgets.line_block import LineBlock
 
@@ -43,14 +44,14 @@ class Notice(ModalScreen[str]):
         self.dismiss(self._words[0])
 
 
-def refusal(fault: LinkFault, what: str) -> Notice:
-    """What the engine said no to, why, and what to do next."""
+def refusal(fault: LinkFault, what: str, *, sandbox: bool = False) -> Notice:
+    """What the engine said no to, why, and what to do next; commands as they are typed there."""
     found = fault.fault
     lines = wrap(found.what, 66, Tone.PLAIN, 1)
     if found.where:
         lines += wrap(found.where, 66, Tone.MUTED, 1)
-    if found.hint:
-        lines += [BLANK, *wrap(f"→ {found.hint}", 66, Tone.ACCENT, 1)]
+    if hint := typed(found.hint, sandbox=sandbox):
+        lines += [BLANK, *wrap(f"→ {hint}", 66, Tone.ACCENT, 1)]
     if found.details:
         about = forms.reasons(found.details, 66)
         left = how_many(len(about) - _MOST, "more line")

@@ -25,7 +25,7 @@ class Operating(Place):
             await work
         except LinkFault as fault:
             self.message = None
-            self.app.push_screen(refusal(fault, what))
+            self.app.push_screen(refusal(fault, what, sandbox=self.sandbox))
         except LinkLost as error:
             self.say(f"{what}: {error}", Tone.BAD)
 

@@ -29,7 +29,7 @@ class Queueing(Operating):
         name = self.situation().record.name
         request = {"context": self.host.context_name, "name": name, "control": control}
         said = f"{'a control' if control else 'a proof'} of each workload of {name} is queued"
-        self.ask("proof-policy.run", request, list[Entry], "prove now", said)
+        self.ask("proof-policy.run", request, list[Entry], "control now" if control else "prove now", said)
 
 
 class PoliciesScreen(Queueing, Deeds):
@@ -61,11 +61,20 @@ class PoliciesScreen(Queueing, Deeds):
         super().renew_body()
         shown = self.table.counts[0]
         room = self.size.height - 4 - min(shown, max(3, self.size.height // 4)) - len(self.banner())
-        lines = queue.card(self.table.record, self.host.now(), self.size.width, room - 1) if shown else []
+        found, now, width = self.table.record, self.host.now(), self.size.width
+        lines = queue.card(found, now, width, room - 1, sandbox=self.sandbox) if shown else []
         self.query_one("#card", LineBlock).show([BLANK, *lines] if lines else [])
 
     def moved(self) -> None:
         self.renew()
+
+    def name_of(self, key: str) -> str:
+        """The policy; its workload stands behind it in the key."""
+        return key.partition(" ")[0]
+
+    @property
+    def empty(self) -> str:
+        return policies.NOTHING_IN_SANDBOX if self.sandbox else super().empty
 
     def do_open(self) -> None:
         from screens.policy import PolicyScreen

@@ -49,4 +49,4 @@ class PolicyScreen(Queueing, Reading):
             gone = "this policy is gone, or has another workload now"
             self.pager.show(trouble.absent(self.main_topic(), gone, self.size.width - 1))
         else:
-            self.pager.show([BLANK, *queue.page(found, self.host.now(), self.size.width - 1)])
+            self.pager.show([BLANK, *queue.page(found, self.host.now(), self.size.width - 1, sandbox=self.sandbox)])

@@ -185,6 +185,13 @@ SHEET: Sheet[Stand] = Sheet(
 )
 
 
+# The sandbox brings a policy of its own along, which only has to be enabled.
+NOTHING_IN_SANDBOX = (
+    "nothing is proven by itself yet: lazarus --sandbox policy enable shop has each backup of the shop proven as it "
+    "completes (docs/proof.md)"
+)
+
+
 def standing_words(rows: Sequence[ProofPolicyRow]) -> list[Span]:
     """How many workloads of policies stand how, the bad ones first; policies that do nothing or are late, too."""
     found = [one for row in rows for one in row.standings]

@@ -105,8 +105,8 @@ def card(
     ways = [_card(found, now, width, queued, whole=whole, judged=judged) for whole, judged in _WAYS]
     lines = next((way for way in ways if len(way) <= room), None)
     if lines is None:
-        hidden = len(ways[-1]) - room + 1
-        return [*ways[-1][: room - 1], line(muted(f"   … {how_many(hidden, 'more line')}: enter shows all of it"))]
+        hidden = how_many(len(ways[-1]) - room + 1, "more line")
+        return [*ways[-1][: room - 1], line(muted(f"   … {hidden}: enter, then enter on the proof, shows all"))]
     spent = _spent(found, width)
     return lines + (spent if len(lines) + len(spent) <= room else [])
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from lazarus_tui.model.plan import Effect, Plan
 from lazarus_tui.view import status, times
-from lazarus_tui.view.text import BLANK, Line, Tone, heading, labelled, line, muted, span, strong, wrap
+from lazarus_tui.view.text import BLANK, Line, Tone, accent, heading, labelled, line, muted, span, strong, wrap
 
 # "S14: the copy makes its own": the safety rule under which something happens to an object.
 _RULE = re.compile(r"(S\d{1,2}[a-z]?): (.*)", re.DOTALL)
@@ -83,7 +83,7 @@ def effects(plan: Plan, width: int) -> list[Line]:
             ruled.setdefault((match[1], effect.verb, match[2]), []).append(effect.what)
     lines = [BLANK, heading(" What is made")] if made else []
     lines += _made(made, plan.target, width)
-    lines += [BLANK, heading(" What the safety rules do")] if ruled else []
+    lines += [BLANK, line(accent(" What the safety rules do"), muted("  docs/rules.md says why"))] if ruled else []
     for (rule, verb, words), what in sorted(ruled.items(), key=lambda one: _place(one[0])):
         lines += _ruled(rule, verb, words, what, width)
     return lines

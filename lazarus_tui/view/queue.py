@@ -12,6 +12,7 @@ from lazarus_tui.view.policies import Stand
 from lazarus_tui.view.proofs import Proven
 from lazarus_tui.view.source import TopicState
 from lazarus_tui.view.text import BLANK, Line, Span, Tone, accent, flow, heading, join, line, muted, span, wrap
+from lazarus_tui.view.typed import typed
 
 # Cells before the words of a summary, and from an entry's edge to what it waits for.
 _LABEL, _INDENT = 10, 5
@@ -74,12 +75,12 @@ def _first_reason(going: Sequence[Entry], width: int) -> list[Line]:
     return [part for one in words for part in wrap(one[:300], width - 1, Tone.PLAIN, _LABEL + 1)[:2]]
 
 
-def entry(one: Entry, now: datetime, width: int) -> list[Line]:
+def entry(one: Entry, now: datetime, width: int, *, sandbox: bool = False) -> list[Line]:
     """One proof of the queue: how it stands, what it is about, and why it is so."""
     head = flow(["   ", *_state(one, now), f"  {policies.title(one.subject)}", muted(" from "),
                  span(one.point, limit=100), span(f"  control {one.control}" if one.control else "", Tone.ACCENT),
                  muted(f"  {one.operation[:8]}" if one.operation else "")], width, _INDENT)  # fmt: skip
-    words = one.words if not one.state.open else one.waiting
+    words = typed(one.words if not one.state.open else one.waiting, sandbox=sandbox)
     return [*head, *wrap(words[:600], width - 1, Tone.MUTED, _INDENT)] if words else head
 
 
@@ -103,11 +104,11 @@ def of_row(found: Proven | None, queue: TopicState, now: datetime, width: int) -
     return entry(policies.in_order(own)[0], now, width) if own else []
 
 
-def card(found: Stand | None, now: datetime, width: int, room: int) -> list[Line]:
+def card(found: Stand | None, now: datetime, width: int, room: int, *, sandbox: bool = False) -> list[Line]:
     """For below the list of policies, in ``room`` lines."""
     if found is None or room < 2:
         return []
-    lines = page(found, now, width)
+    lines = page(found, now, width, sandbox=sandbox)
     if len(lines) <= room:
         return lines
     lines = [one for one in lines if one]
@@ -115,25 +116,28 @@ def card(found: Stand | None, now: datetime, width: int, room: int) -> list[Line
     return lines if hidden <= 1 else [*lines[: room - 1], line(muted(f"   … {hidden} more lines: enter shows all"))]
 
 
-def page(found: Stand, now: datetime, width: int) -> list[Line]:
-    """All of it: what is wrong first, then how it stands, the queue, what ended, and what the policy means."""
+def page(found: Stand, now: datetime, width: int, *, sandbox: bool = False) -> list[Line]:
+    """All of it: what is wrong first, then how it stands, the queue, what ended, and what the policy means.
+    ``sandbox``: commands are told as they are typed for it."""
     row = found.row
+    trouble = typed(row.trouble, sandbox=sandbox)
     lines = _headline(found, now, width)
     if row.overdue:
         lines += wrap(f"▲ OVERDUE: {row.overdue}", width - 1, Tone.WARN, 1)
     if row.trouble and row.trouble not in row.overdue:
-        lines += wrap(f"▲ {row.trouble}" if row.enabled else f"○ {row.trouble}", width - 1,
+        lines += wrap(f"▲ {trouble}" if row.enabled else f"○ {trouble}", width - 1,
                       Tone.WARN if row.enabled else Tone.PLAIN, 1)  # fmt: skip
     lines += [part for one in row.unknown for part in wrap(f"? {one}", width - 1, Tone.WARN, 1)]
     if found.standing is not None:
         lines += _stands(found.standing, now, width)
     going = [one for one in found.entries if one.state.open]
     lines += [BLANK, heading(f" Queue of {found.name}")] if going else []
-    lines += [part for one in going for part in entry(one, now, width)]
+    lines += [part for one in going for part in entry(one, now, width, sandbox=sandbox)]
     ended = [one for one in found.own if not one.state.open]
     lines += [BLANK, heading(" Lately")] if ended else []
-    lines += [part for one in ended for part in entry(one, now, width)]
-    means = [part for sentence in (*row.means, *row.expects) for part in wrap(sentence, width - 1, Tone.MUTED, 3)]
+    lines += [part for one in ended for part in entry(one, now, width, sandbox=sandbox)]
+    said = [typed(sentence, sandbox=sandbox) for sentence in (*row.means, *row.expects)]
+    means = [part for sentence in said for part in wrap(sentence, width - 1, Tone.MUTED, 3)]
     return [*lines, BLANK, heading(" What it does"), *means] if means else lines
 
 

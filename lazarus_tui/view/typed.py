@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 
+_VERBS = (
+    "undo", "resume", "park", "watch", "release", "operation", "snapshot", "restore", "doctor", "engine", "backup",
+    "evidence", "policy", "prove", "schedule",
+)  # fmt: skip
 # A command of Lazarus in a sentence, not the word: a verb follows it. "lazarus --sandbox" is left as it is.
-_COMMAND = re.compile(r"\blazarus (?=(?:undo|resume|park|watch|release|operation|snapshot|restore|doctor|engine) )")
+_COMMAND = re.compile(rf"\blazarus (?=(?:{'|'.join(_VERBS)}) )")
 
 
 def typed(text: str, *, sandbox: bool) -> str:

@@ -158,6 +158,8 @@ async def test_what_is_queued_and_what_proves_by_itself_is_seen_and_asked_for(op
         assert "a proof of each workload of shop is queued" in hands.lines[-1]
         await hands.press("x")
         assert hands.called("proof-policy.run")[-1]["control"] is True
+        await hands.press("c")
+        assert hands.app.clipboard == "shop"
         assert max(len(line.rstrip()) for line in hands.lines) <= 80
         await hands.press("enter")
         assert "it is Failed: nothing to prove" in hands.text
@@ -205,3 +207,20 @@ async def test_what_is_not_known_any_more_is_not_called_gone(opened, proven, top
         hands.app.screen.renew()
         await hands.settle()
         assert "gone" in hands.text or "nothing of it was proven yet" in hands.text
+
+
+async def test_commands_are_told_as_they_are_typed_for_the_sandbox(opened, proven):
+    proven.answers["proof-policy.run"] = refused("policy shop is not enabled", "lazarus policy enable shop")
+    async with opened() as hands:
+        await hands.press("7", "P", "j", "x")
+        assert "✗ control now: refused" in hands.text
+        assert "→ lazarus --sandbox policy enable shop" in hands.text
+        await hands.press("escape")
+        proven.put(f"policies/{CONTEXT}", {})
+        hands.app.screen.renew()
+        await hands.settle()
+        assert "nothing is proven by itself yet: lazarus --sandbox policy enable shop" in hands.text
+        proven.put("contexts", {CONTEXT: worlds.context(sandbox=False)})
+        hands.app.screen.renew()
+        await hands.settle()
+        assert "nothing is proven by itself in this context: lazarus policy apply -f FILE" in hands.text

@@ -111,7 +111,8 @@ def test_a_policy_reads_from_what_is_wrong_to_what_it_does():
     waits = policies.Stand(world.row(unknown=("hot: its schedule is not known",), expects=("a point by 11:00",)))
     told = "\n".join(plain(one) for one in queue.page(waits, NOW, 79))
     assert told.index("? hot: its schedule is not known") < told.index("What it does") < told.index("a point by 11:00")
-    off = queue.page(stands()["audit shop/StatefulSet/orders"], NOW, 79)
+    off = queue.page(stands()["audit shop/StatefulSet/orders"], NOW, 79, sandbox=True)
+    assert "not enabled: lazarus --sandbox policy enable audit" in "\n".join(plain(one) for one in off)
     assert not any(part.tone in (Tone.BAD, Tone.WARN) for one in off for part in one), "asleep is not wrong"
 
 

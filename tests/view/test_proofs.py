@@ -280,6 +280,11 @@ def test_cards_keep_to_their_room(width, room):
     assert max(len(plain(part)) for part in drawn) <= 200
 
 
+def test_a_card_that_is_cut_says_where_the_rest_of_it_is():
+    cut = plain(proof_card.card(gathered()[world.ORDERS], worlds.NOW, 80, 6)[-1])
+    assert cut.endswith("more lines: enter, then enter on the proof, shows all")
+
+
 def test_with_room_the_ladder_the_trend_and_the_waterfall_stand_together():
     text = "\n".join(map(plain, proof_card.top(gathered()[world.ORDERS], worlds.NOW, 200, 40)))
     assert all(words in text for words in ("healthy", "Back in: the last proofs, target 1m00s", "Where the time went"))

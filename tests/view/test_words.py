@@ -216,3 +216,5 @@ def test_commands_for_the_sandbox_are_told_as_they_are_typed() -> None:
     assert typed(text, sandbox=False) == text
     assert typed(text, sandbox=True).startswith("undo it: lazarus --sandbox undo 9f3c12ab")
     assert typed(text, sandbox=True).endswith("; lazarus --sandbox resume 1 or lazarus is old")
+    for verb in ("policy enable shop", "prove run", "evidence write 9f3c12ab", "backup list"):
+        assert typed(f"next: lazarus {verb}", sandbox=True) == f"next: lazarus --sandbox {verb}"
