@@ -12,7 +12,19 @@ from lazarus_tui.view import actions, chrome, helping, reasons
 from lazarus_tui.view.text import plain
 from tests.console import worlds
 
-PLACES = (*actions.MODES, "proof", "operation", "document", "set", "contexts", "help", "plan", "form")
+PLACES = (
+    *actions.MODES,
+    "proof",
+    "policies",
+    "policy",
+    "operation",
+    "document",
+    "set",
+    "contexts",
+    "help",
+    "plan",
+    "form",
+)
 
 
 @pytest.mark.parametrize("mode", PLACES)
@@ -25,6 +37,7 @@ def test_sort_keys_do_not_collide_with_actions():
     from screens.backups import BackupsScreen
     from screens.operations import OperationsScreen
     from screens.overview import OverviewScreen
+    from screens.policies import PoliciesScreen
     from screens.proof import ProofScreen
     from screens.proofs import ProofsScreen
     from screens.restores import RestoresScreen
@@ -32,7 +45,7 @@ def test_sort_keys_do_not_collide_with_actions():
     from screens.snapshots import SnapshotsScreen
 
     screens = (OverviewScreen, BackupsScreen, SchedulesScreen, RestoresScreen, OperationsScreen, SnapshotsScreen,
-               ProofsScreen, ProofScreen)  # fmt: skip
+               ProofsScreen, ProofScreen, PoliciesScreen)  # fmt: skip
     for screen in screens:
         taken = {key for action in actions.offered(screen.mode) for key in action.keys}
         sorts = [column.key for column in screen.base_sheet.columns if column.key]
@@ -54,7 +67,9 @@ def test_what_is_created_or_deleted_needs_an_armed_context():
         assert reasons.writable in actions.BY_ID[name].needs
 
 
-@pytest.mark.parametrize("mode", [*actions.MODES, "proof", "operation", "document", "contexts", "set"])
+@pytest.mark.parametrize(
+    "mode", [*actions.MODES, "proof", "policies", "policy", "operation", "document", "contexts", "set"]
+)
 def test_every_offered_action_is_handled(mode):
     from screens import (
         backups,
@@ -63,6 +78,8 @@ def test_every_offered_action_is_handled(mode):
         operation,
         operations,
         overview,
+        policies,
+        policy,
         proof,
         proofs,
         restores,
@@ -76,10 +93,18 @@ def test_every_offered_action_is_handled(mode):
         "restores": restores.RestoresScreen, "operations": operations.OperationsScreen,
         "operation": operation.OperationScreen, "document": document.DocumentScreen,
         "contexts": contexts.ContextsScreen, "snapshots": snapshots.SnapshotsScreen, "set": set_screen.SetScreen,
-        "proofs": proofs.ProofsScreen, "proof": proof.ProofScreen,
+        "proofs": proofs.ProofsScreen, "proof": proof.ProofScreen, "policies": policies.PoliciesScreen,
+        "policy": policy.PolicyScreen,
     }  # fmt: skip
     missing = [each.id for each in actions.offered(mode) if not hasattr(screens[mode], f"do_{each.id}")]
     assert not missing
+
+
+def test_rows_are_marked_only_where_marks_mean_something():
+    """What takes all marked rows is in one place with the marks, and the other way round."""
+    chosen = {mode for name in ("delete", "trigger", "pause") for mode in actions.BY_ID[name].modes}
+    for name in ("mark", "mark_range", "unmark"):
+        assert actions.BY_ID[name].modes == chosen == {"backups", "restores", "schedules"}
 
 
 def test_arming_ends_by_itself():
