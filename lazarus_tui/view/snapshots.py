@@ -13,6 +13,7 @@ from lazarus_tui.model.proofs import ProofView
 from lazarus_tui.model.sets import SetState, SnapshotSet, sets
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.view import status, times
+from lazarus_tui.view.proofs import gather
 from lazarus_tui.view.sheet import Column, Sheet
 from lazarus_tui.view.source import TopicState
 from lazarus_tui.view.text import Span, Tone, muted, span
@@ -75,12 +76,17 @@ def volumes(found: SnapshotSet) -> Span:
 
 
 def verdicts(proofs: Iterable[ProofView]) -> dict[str, Verdict]:
-    """What the last proof of each set said, by ``namespace/set``, of the proofs of one context."""
+    """What the last proof of each set said, by ``namespace/set``, of the proofs of one context. A green whose checks
+    did not notice a broken copy is none."""
+    judged = sorted((each for each in proofs if each.here and each.record is not None), key=lambda one: one.ended)
+    controls = gather((each for each in judged if each.record and each.record.control), ())
+    blind = {key for key, row in controls.items() if row.unnoticed}
     found: dict[str, Verdict] = {}
-    for each in sorted(proofs, key=lambda one: one.ended):
+    for each in judged:
         record = each.record
-        if each.here and record is not None and record.proves and record.source == "snapshots":
-            found[f"{record.namespace}/{record.point}"] = record.verdict
+        if record is not None and record.proves and record.source == "snapshots":
+            doubted = record.verdict is Verdict.PASSED and any(one.workload in blind for one in record.ladders)
+            found[f"{record.namespace}/{record.point}"] = Verdict.INCONCLUSIVE if doubted else record.verdict
     return found
 
 

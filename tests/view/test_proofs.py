@@ -354,7 +354,11 @@ def test_a_set_is_proven_by_the_last_proof_of_exactly_that_set():
     newer = world.proof("bb" * 8, 1.0, world.ladder("prod/StatefulSet/db", 5), **of_set)
     control = world.proof("cc" * 8, 0.5, verdict=Verdict.FAILED, control="flip", **of_set)
     found = snapshots.verdicts(world.views(newer, older, control).values())
-    assert found == {"shop/db-0400": Verdict.PASSED}
+    assert found == {"shop/db-0400": Verdict.PASSED}, "that was a control of another workload"
+    ladder = world.ladder("prod/StatefulSet/db", 5)
+    unnoticed = world.proof("dd" * 8, 3.0, ladder, verdict=Verdict.FAILED, control="flip", **of_set)
+    found = snapshots.verdicts(world.views(newer, older, control, unnoticed).values())
+    assert found == {"shop/db-0400": Verdict.INCONCLUSIVE}, "its checks do not notice a broken copy"
 
 
 # Hostile
