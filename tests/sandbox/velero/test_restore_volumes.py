@@ -1,0 +1,59 @@
+"""When a restore fills volumes by files, and when it leaves them empty or their pods waiting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lazarus_tui.model.resources import CLAIMS, POD_VOLUME_RESTORES, PODS, RESTORES
+from lazarus_tui.sandbox.velero.installation import phase
+
+
+async def test_without_volume_data_the_claim_comes_back_empty(lab: Any) -> None:
+    await lab.backup("hollow", defaultVolumesToFsBackup=False)
+    await lab.lose()
+    restore = await lab.restore("r", "hollow")
+    await lab.pass_(3)
+
+    assert restore["status"]["phase"] == "Completed"  # which is why a phase word proves nothing
+    assert lab.bytes_of() == {}
+
+
+@pytest.mark.parametrize("kind", ["persistentvolumes", "persistentvolumeclaims"])
+async def test_nobody_fills_volumes_where_their_kind_is_excluded_and_the_pod_waits(lab: Any, kind: str) -> None:
+    await lab.backup("b")
+    await lab.lose()
+    restore = await lab.restore("r", "b", excludedResources=[kind])
+    await lab.pass_(30)
+
+    assert restore["status"]["phase"] == "Completed"
+    assert lab.api.list(POD_VOLUME_RESTORES, "velero") == []
+    pod = lab.api.get(PODS, "orders-0", "shop")
+    assert pod["spec"]["initContainers"][0]["name"] == "restore-wait"
+    assert phase(pod) == "Pending"
+
+
+async def test_without_what_is_of_the_cluster_volumes_are_filled_and_claims_keep_their_volumes_name(lab: Any) -> None:
+    await lab.backup("b")
+    was = lab.api.get(CLAIMS, "data-orders-0", "shop")["spec"]["volumeName"]
+    lab.create(RESTORES, "r", {"backupName": "b", "includeClusterResources": False,
+                               "namespaceMapping": {"shop": "copy"}})  # fmt: skip
+    for _ in range(8):
+        await lab.turn(1)
+
+    assert lab.api.get(CLAIMS, "data-orders-0", "copy")["spec"]["volumeName"] == was  # only a modifier takes it off
+    assert len(lab.api.list(POD_VOLUME_RESTORES, "velero")) == 1
+
+
+async def test_restore_pvs_false_is_about_snapshots_and_files_come_with_their_pods(lab: Any) -> None:
+    await lab.backup("b")
+    await lab.restore("r", "b", restorePVs=False, namespaceMapping={"shop": "full"})
+    await lab.pass_(3)
+    assert lab.bytes_of("full") == lab.bytes_of("shop") != {}
+
+    await lab.restore("r2", "b", restorePVs=False, namespaceMapping={"shop": "bare"}, excludedResources=["pods"])
+    await lab.pass_(3)
+    assert phase(lab.api.get(PODS, "orders-0", "bare")) == "Running", "its workload made it anew"
+    assert lab.bytes_of("bare") == {}
+    assert len(lab.api.list(POD_VOLUME_RESTORES, "velero")) == 1
