@@ -217,15 +217,9 @@ def running(topic: TopicState, now: datetime) -> list[Line]:
     if not listed:
         return [line(muted(" running   nothing"))]
     last = listed[0]
-    return [
-        line(
-            muted(" running   nothing; last: "),
-            span(last.title, limit=60),
-            "  ",
-            status.outcome(last.state, last.verdict),
-            muted(f"  {times.age(last.ended or last.started, now)} ago"),
-        )
-    ]
+    ago = f" {times.age(last.ended or last.started, now)} ago  "
+    head = (muted(" running   nothing; last: "), status.outcome(last.state, last.verdict), muted(ago))
+    return [line(*head, span(last.title, limit=200))]  # how it ended is never what is cut off
 
 
 def _running(operation: Operation, now: datetime, label: str) -> Line:

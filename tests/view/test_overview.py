@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from lazarus_tui.model.verdict import Verdict
-from lazarus_tui.view import overview
+from lazarus_tui.view import overview, status
 from lazarus_tui.view.source import TopicState
 from lazarus_tui.view.text import plain
 from tests.console import worlds
@@ -52,3 +52,10 @@ def test_that_nothing_runs_is_said_only_when_it_is_known():
     failed = TopicState(1, "failed", reason="the engine's records are not understood")
     assert "? not known: the engine's records are not understood" in words(overview.running(failed, worlds.NOW))
     assert words(overview.running(TopicState(1, "ready"), worlds.NOW)) == " running   nothing"
+
+
+def test_how_the_last_operation_ended_is_not_cut_off_by_its_title():
+    last = msgspec.structs.replace(worlds.finished_operation(), title="Prove " + "x" * 120)
+    shown = words(overview.running(TopicState(1, "ready", records={last.id: last}), worlds.NOW))
+    ended = status.outcome(last.state, last.verdict).text
+    assert shown[:60].startswith(f" running   nothing; last: {ended} ")
