@@ -119,6 +119,3 @@ class OperationScreen(Operating, Reading):
         shown = [line(muted(f" {times.clock(each.at, now)}  "), span(each.text, limit=2000)) for each in lines]
         log.show_log(shown, total=total)
         self.query_one("#log-title", LineBlock).show([line(muted(f" log  {how_many(total, 'line')}"))])
-
-    def as_text(self) -> str:
-        return self.pager.text() + "\n" + self.query_one("#log", LogPager).text()

@@ -16,7 +16,7 @@ from lazarus_tui.view.actions import Action
 from lazarus_tui.view.reasons import Situation
 from lazarus_tui.view.sanitise import clean
 from lazarus_tui.view.source import TopicState
-from lazarus_tui.view.text import Line, Span, Tone, wrap
+from lazarus_tui.view.text import Line, Span, Tone, plain, wrap
 from screens.host import Host
 from widgets.line_block import LineBlock
 from widgets.line_table import LineTable
@@ -314,6 +314,15 @@ class Place(Screen[Any]):
             self.say(f"not written: {error.strerror or error}", Tone.BAD)
 
     def as_text(self) -> str:
-        """The body as text, for a file."""
-        body = self.query_one("#body")
-        return body.text() if isinstance(body, Pager | LineTable) else ""
+        """What stands between the line of places and the keys, for a file: lists and texts to their ends."""
+        shown = [_text(part) for part in self.children if part.id not in _FRAME]
+        return "\n".join(filter(None, shown)) + "\n"
+
+
+_FRAME = ("header", "places", "banner", "footer")
+
+
+def _text(part: Widget) -> str:
+    if isinstance(part, LineBlock):
+        return "\n".join(plain(one).rstrip() for one in part.lines)
+    return part.text().rstrip("\n") if isinstance(part, Pager | LineTable) else ""

@@ -40,6 +40,25 @@ async def test_from_the_list_to_a_run_and_back(opened, proven):
         assert "intranet/wiki" in hands.text
 
 
+async def test_what_a_pane_shows_is_written_to_a_file_of_its_own(opened, proven, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    async with opened() as hands:
+        await hands.press("7", "j", "ctrl+s")
+        (path,) = tmp_path.iterdir()
+        assert "written: " in hands.said
+        assert path.name in hands.said.replace(" ", "")
+        text = path.read_text()
+        assert path.stat().st_mode & 0o777 == 0o600
+        order = [text.index(words) for words in ("policies  ", "PROVEN UP TO", "intranet/wiki", "its data is damaged")]
+        assert order == sorted(order)
+        assert "? help" not in text
+        path.unlink()
+        await hands.press("enter", "enter", "ctrl+s")
+        (path,) = tmp_path.iterdir()
+        text = path.read_text()
+        assert text.index("Prove namespace shop") < text.index("Verdict  ✗ FAILED") < text.index("Judge")
+
+
 async def test_a_live_proof_ticks_where_it_is_looked_at(opened, proven):
     proofs.fill(proven, *proofs.history().values(), proofs.running("isolation"))
     async with opened() as hands:
