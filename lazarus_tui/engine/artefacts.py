@@ -6,6 +6,7 @@ signed address is a credential: it is used once and never kept, shown or logged.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import io
@@ -100,7 +101,9 @@ class Artefacts:
             raise Refused(what, code="not-found", where=where.velero)
         cached = (where.cluster_uid, kind, str(subject["metadata"].get("uid", "")), form)
         if cached not in self._cache:
-            found = made(await self._download(where, kind, name, subject))
+            body = await self._download(where, kind, name, subject)
+            # Seconds for a log of megabytes, in which the loop would renew no lease and thaw nothing.
+            found = made(body) if form == "raw" else await asyncio.to_thread(made, body)
             if phase in _MOVING or not keep:
                 return found
             self._cache[cached] = found

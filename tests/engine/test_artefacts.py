@@ -5,12 +5,15 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
+import threading
+from typing import Any
 
 import pytest
 
 from lazarus_tui.engine import artefacts
-from lazarus_tui.engine.artefacts import KINDS, names_in, present
+from lazarus_tui.engine.artefacts import KINDS, Artefacts, names_in, present
 from lazarus_tui.engine.errors import Refused
+from lazarus_tui.sandbox.clock import VirtualClock
 
 
 def tarball(*names: str) -> bytes:
@@ -74,6 +77,38 @@ def test_damage_is_a_sentence(kind: str, body: bytes) -> None:
 def test_a_bomb_costs_what_the_limit_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(artefacts, "MAX_NAMES", 5)
     assert len(names_in(tarball(*(f"f{n}" for n in range(50))))) == 5
+
+
+class Somewhere:
+    """A context with one finished backup."""
+
+    cluster_uid, context, velero = "u", "c", "velero"
+
+    @property
+    def cluster(self) -> Somewhere:
+        return self
+
+    async def get(self, *_: Any, **__: Any) -> dict[str, Any]:
+        return {"metadata": {"uid": "1"}, "status": {"phase": "Completed"}}
+
+
+async def test_what_takes_long_to_read_is_read_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = list[threading.Thread]()
+
+    def shown(kind: str, body: bytes) -> dict[str, Any]:
+        threads.append(threading.current_thread())
+        return {"text": body.decode()}
+
+    async def downloaded(*_: Any) -> bytes:
+        return b"a log"
+
+    monkeypatch.setattr(artefacts, "present", shown)
+    monkeypatch.setattr(Artefacts, "_download", downloaded)
+    found = Artefacts(VirtualClock(), fetch=downloaded, gate=lambda *_: None)
+    assert await found.get(Somewhere(), "BackupLog", "b") == {"text": "a log"}
+    assert await found.get(Somewhere(), "BackupLog", "b") == {"text": "a log"}
+    [thread] = threads  # the second answer is the first one's
+    assert thread is not threading.current_thread()
 
 
 def test_every_kind_has_a_form() -> None:
