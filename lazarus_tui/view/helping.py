@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lazarus_tui.model.plan import Danger
+from lazarus_tui.model.proofs import RUNGS
 from lazarus_tui.view.actions import ACTIONS, MODES, Action, key_words
 from lazarus_tui.view.text import BLANK, Line, Tone, accent, heading, line, muted, plain, span, wrap
 
@@ -18,6 +19,15 @@ _MOVING = (
     ("0 1 2-6", "in a log: its end, its start, its last 1m 5m 15m 30m 1h; elsewhere digits are places"),
     ("s", "in an operation: follow what is newest, or stay where you are"),
     ("w", "in a text: long lines folded, or cut again"),
+)
+_SIGNS = (
+    ("✓  ✗", "it passed or is well; it failed or is missing"),
+    ("▲", "not sure (INCONCLUSIVE), or something wants a look"),
+    ("○", "nobody has tried (NOT TESTED), or it waits"),
+    ("▶  ●  ■", "it runs; in a ladder: looked at, not judged yet; it is over, and not well"),
+    ("✓✓✓✓✗○○", f"the rungs of a ladder, in this order: {', '.join(RUNGS)}"),
+    ("BACK IN, DATA LOST", "as measured when it was restored; ✓ or ✗: its target was held or missed"),
+    ("CONTROL", "when checks last noticed a copy that was broken on purpose; while they do not, green means nothing"),
 )
 _GRAMMAR = (
     (":backups shop", "one namespace"),
@@ -53,6 +63,7 @@ def lines(mode: str, width: int = 120) -> list[Line]:
     found += [BLANK, heading(" Everywhere"), *(part for each in everywhere for part in _action(each, width))]
     found += _row("^p     palette", "every action by name")
     found += [BLANK, heading(" Moving"), *(part for each in _MOVING for part in _row(*each, width=width))]
+    found += [BLANK, heading(" Signs and words"), *(part for each in _SIGNS for part in _row(*each, width=width))]
     found += [BLANK, heading(" : and /"), *(part for each in _GRAMMAR for part in _row(*each, width=width))]
     found += [BLANK, line(muted(f"   places: {', '.join(MODES)}")), line(muted(
         "   Every pane has a command too: lazarus --help. Leaving the console stops no operation."))]  # fmt: skip

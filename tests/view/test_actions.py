@@ -8,7 +8,9 @@ import msgspec
 import pytest
 
 from lazarus_tui.model.plan import Danger
-from lazarus_tui.view import actions, chrome, helping, reasons
+from lazarus_tui.model.proofs import RUNGS
+from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.view import actions, chrome, helping, reasons, status
 from lazarus_tui.view.text import plain
 from tests.console import worlds
 
@@ -126,6 +128,12 @@ def test_help_shows_every_key_of_a_place():
     text = "\n".join(map(plain, helping.lines("backups")))
     for action in actions.offered("backups"):
         assert action.help[:60] in text
+
+
+def test_help_explains_every_sign_of_a_verdict_and_the_order_of_the_rungs():
+    text = " ".join("\n".join(map(plain, helping.lines("proofs", 80))).split())
+    assert all(status.verdict(each).text[0] in text for each in Verdict)
+    assert ", ".join(RUNGS) in text
 
 
 def test_the_header_names_cluster_uid_and_mode_and_shrinks():
