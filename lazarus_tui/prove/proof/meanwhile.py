@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -27,8 +26,7 @@ class Look:
 
     async def close(self) -> None:
         self.task.cancel()
-        with suppress(asyncio.CancelledError, Exception):
-            await self.task
+        await asyncio.gather(self.task, return_exceptions=True)  # its end is not ours: who cancels us is heard
 
 
 class StillClosed(Isolation):

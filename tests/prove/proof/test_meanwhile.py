@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from lazarus_tui.model.operation import StepState
 from lazarus_tui.model.resources import POD_VOLUME_RESTORES, RESTORES, STATEFULSETS
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.prove.proof.compose import steps
+from lazarus_tui.prove.proof.meanwhile import Look
 from tests.prove.proof.trial import Trial, trial
 from tests.prove.quarantine.grounds import VELERO, Said
 from tests.snapshots.stage import SPACE
@@ -88,3 +90,17 @@ async def test_the_look_is_begun_when_all_objects_are_back_for_either_source(mon
         assert beside.index("Release" if plan.params["held"] else "Identity") < beside.index("StillClosed")
         assert ground.there(STATEFULSETS, "db", SPACE)
         assert ground.api.list(POD_VOLUME_RESTORES, VELERO) == []
+
+
+async def test_an_engine_that_ends_while_a_look_is_closed_ends_the_operation_too() -> None:
+    async def look() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        return {}
+
+    found = Look(asyncio.create_task(look()))
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(found.close())
+    await asyncio.sleep(0)  # it waits for the look to end
+    closing.cancel()
+    await asyncio.wait({closing})
+    assert (closing.cancelled(), found.task.cancelled()) == (True, True)
