@@ -18,6 +18,7 @@ from lazarus_tui.model.operation import (
     StepState,
     StepView,
 )
+from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.view import status, times
 from lazarus_tui.view.sanitise import Safe, clean
 from lazarus_tui.view.sheet import Column, Sheet
@@ -126,6 +127,12 @@ def order(operation: Operation, column: str) -> Any:
     return values.get(column, operation.id)
 
 
+def worth_a_look(operation: Operation) -> bool:
+    """It stopped, waits for a person, or came to a verdict that is not good."""
+    judged = operation.state is OpState.DONE and operation.verdict in (Verdict.FAILED, Verdict.INCONCLUSIVE)
+    return judged or operation.state in (OpState.FAILED, OpState.LEFT_CHANGED, OpState.PARKED)
+
+
 SHEET: Sheet[Operation] = Sheet(
     columns=COLUMNS,
     cells=cells,
@@ -133,7 +140,7 @@ SHEET: Sheet[Operation] = Sheet(
     text=lambda operation: f"{operation.title} {operation.kind} {operation.target} {operation.state} {operation.id}",
     sort="started",
     descending=True,
-    faulty=lambda operation: operation.state in (OpState.FAILED, OpState.LEFT_CHANGED, OpState.PARKED),
+    faulty=worth_a_look,
     nothing="no operation has run here yet",
     what="operations",
 )

@@ -34,6 +34,15 @@ def test_a_pause_has_no_verdict_and_no_recovery_time():
     assert "40ms   its own share" in text
 
 
+def test_what_ended_with_a_bad_verdict_needs_a_look():
+    done = msgspec.structs.replace(worlds.finished_operation(), state=OpState.DONE, verdict=Verdict.PASSED)
+    assert not operations.SHEET.faulty(done)
+    for verdict in (Verdict.FAILED, Verdict.INCONCLUSIVE):
+        assert operations.SHEET.faulty(msgspec.structs.replace(done, verdict=verdict))
+    assert operations.SHEET.faulty(msgspec.structs.replace(done, state=OpState.PARKED))
+    assert not operations.SHEET.faulty(worlds.running_operation())
+
+
 def test_the_age_of_the_last_change_counts_whole_seconds():
     running = msgspec.structs.replace(worlds.running_operation(), changed="2026-11-20T10:42:09.115000Z")
     assert "last change 0s ago" in plain(operations.headline(running, worlds.NOW)[1])
