@@ -77,7 +77,11 @@ def errors(session: Session, name: str, output: str) -> None:
 @click.option(
     "--existing-resource-policy", "policy", type=click.Choice(["none", "update"]), default="none", show_default=True
 )
-@click.option("--no-restore-volumes", is_flag=True, help="Claims come back empty; pods whose volumes were copied by files are made anew.")
+@click.option(
+    "--no-restore-volumes",
+    is_flag=True,
+    help="Claims come back empty; pods whose volumes were copied by files are made anew.",
+)
 @operation_options
 @click.pass_obj
 def create(session: Session, /, backup: str, name: str | None, options: OperationOptions, **spec: Any) -> int:
