@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from lazarus_tui.model.operation import Operation
-from lazarus_tui.view import freezes, status
+from lazarus_tui.view import freezes, operations, status
 from lazarus_tui.view.text import BLANK, Line, Tone, line, muted, span
 from screens.notice import Notice
 
@@ -21,7 +21,10 @@ def detach_notice(running: Sequence[Operation], now: datetime, *, linked: bool =
         lines += freezes.lines(each, now, _WIDTH, linked=linked)
     frozen = bool(lines)
     lines += [BLANK] if frozen else []
-    lines += [line("   ", status.operation_state(each.state), "  ", span(each.title, limit=52)) for each in running[:5]]
+    lines += [
+        line("   ", status.operation_state(each.state), "  ", span(operations.title(each), limit=52))
+        for each in running[:5]
+    ]
     if running and known:
         lines.append(line(muted(" They go on in the engine; the next lazarus shows them again.")))
     elif running:

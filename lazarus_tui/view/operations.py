@@ -18,6 +18,7 @@ from lazarus_tui.model.operation import (
     StepState,
     StepView,
 )
+from lazarus_tui.model.proofs import ABOUT, RECORD
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.view import status, times
 from lazarus_tui.view.sanitise import Safe, clean
@@ -105,9 +106,18 @@ def step_words(operation: Operation) -> str:
     return f"{found[0]}/{total} {found[1].title}"
 
 
+def title(operation: Operation) -> str:
+    """What it is in one sentence; of a proof also that its copy is broken on purpose, because a PASSED says then that
+    this was noticed, and nothing about the point."""
+    words = operation.title or f"{operation.kind} {operation.target}"
+    about = (operation.facts.get(fact) for fact in (RECORD, ABOUT))
+    control = next((one["control"] for one in about if isinstance(one, Mapping) and one.get("control")), "")
+    return f"{words}, control {control}" if control else words
+
+
 def cells(operation: Operation, now: datetime) -> tuple[Span, ...]:
     return (
-        span(operation.title or f"{operation.kind} {operation.target}"),
+        span(title(operation)),
         status.operation_state(operation.state, operation.verdict),
         span(step_words(operation), Tone.PLAIN if operation.state.open else Tone.MUTED),
         muted("-") if operation.state.open else status.verdict(operation.verdict),
@@ -137,7 +147,7 @@ SHEET: Sheet[Operation] = Sheet(
     columns=COLUMNS,
     cells=cells,
     order=order,
-    text=lambda operation: f"{operation.title} {operation.kind} {operation.target} {operation.state} {operation.id}",
+    text=lambda operation: f"{title(operation)} {operation.kind} {operation.target} {operation.state} {operation.id}",
     sort="started",
     descending=True,
     faulty=worth_a_look,
@@ -153,7 +163,7 @@ def headline(operation: Operation, now: datetime, here: str = "") -> tuple[Line,
     """
     first = line(
         " ",
-        strong(operation.title or operation.kind),
+        strong(title(operation)),
         "   ",
         status.operation_state(operation.state, operation.verdict),
         *([span(f"   in {operation.context}", Tone.WARN)] if here not in ("", operation.context) else []),

@@ -219,10 +219,10 @@ def running(topic: TopicState, now: datetime) -> list[Line]:
     last = listed[0]
     ago = f" {times.age(last.ended or last.started, now)} ago  "
     head = (muted(" running   nothing; last: "), status.outcome(last.state, last.verdict), muted(ago))
-    return [line(*head, span(last.title, limit=200))]  # how it ended is never what is cut off
+    return [line(*head, span(operations.title(last), limit=200))]  # how it ended is never what is cut off
 
 
 def _running(operation: Operation, now: datetime, label: str) -> Line:
     spent = times.duration(operations.elapsed(operation, now))
-    return line(muted(label), status.operation_state(operation.state), f" {spent}  ", strong(operation.title), "  ",
-                muted(operations.step_words(operation)))  # fmt: skip
+    what, step = strong(operations.title(operation)), muted(operations.step_words(operation))
+    return line(muted(label), status.operation_state(operation.state), f" {spent}  ", what, "  ", step)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from lazarus_tui.model.operation import CheckResult, Figures, Operation, StepState, StepView
-from lazarus_tui.model.proofs import KIND, ProofRecord, Reached, record_of
+from lazarus_tui.model.proofs import KIND, ProofRecord, Reached, about, record_of
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.view import ladder, operations, proof_card, status, times, waterfall
 from lazarus_tui.view.text import BLANK, Line, Span, Tone, accent, heading, labelled, line, muted, span, strong, wrap
@@ -26,11 +26,14 @@ def standing(operation: Operation, width: int) -> list[Line]:
     if not operation.state.open:
         return []
     stopped = operation.facts.get("prove.stopped")
+    known = about(operation.facts)
+    broken = f"▲ negative control {known.control}: the copy is broken on purpose" if known and known.control else ""
+    control = wrap(f"{broken}, a check must go red", width, Tone.WARN, 1) if broken else []
     if not isinstance(stopped, Mapping):
-        return [ladder.live(operation)]
+        return [*control, ladder.live(operation)]
     words = f"{status.BAD} {stopped.get('title')}: {stopped.get('words')}"
     hint = wrap(f"→ {stopped['hint']}", width, Tone.ACCENT, 9)[:2] if stopped.get("hint") else []
-    return [ladder.live(operation), *wrap(words, width, Tone.BAD, 9)[:3], *hint]
+    return [*control, ladder.live(operation), *wrap(words, width, Tone.BAD, 9)[:3], *hint]
 
 
 # The quarantine

@@ -15,6 +15,7 @@ from lazarus_tui.view import (
     actions,
     ladder,
     operations,
+    overview,
     plans,
     proof_card,
     proof_forms,
@@ -170,6 +171,20 @@ def test_a_control_says_what_its_verdict_means():
     red = world.proof("ab" * 8, 1.0, control="flip", verdict=Verdict.FAILED, words="no check noticed")
     assert "nothing went red: greens of these checks mean nothing" in " ".join(body(red).split())
     assert " Measured" not in body(red)
+
+
+def test_a_proof_of_a_broken_copy_is_not_taken_for_one_of_its_point():
+    noticed = world.proof("ab" * 8, 1.0, control="flip")
+    shown = "Prove namespace shop from ka-04-daily-20261120020000, control flip"
+    assert operations.cells(noticed, worlds.NOW)[0].text == shown
+    assert shown in plain(operations.headline(noticed, worlds.NOW)[0])
+    last = TopicState(1, "ready", records={noticed.id: noticed})
+    assert plain(overview.running(last, worlds.NOW)[0]).endswith(f"✓ PASSED 1h00m ago  {shown}")
+    about = {**world.running().facts["prove.about"], "control": "flip"}
+    (said, line) = map(plain, proof_run.standing(world.running(**{"prove.about": about}), 79))
+    assert said == " ▲ negative control flip: the copy is broken on purpose, a check must go red"
+    assert line.startswith(" ladder ")
+    assert "control" not in operations.title(world.running())
 
 
 # Live
