@@ -9,6 +9,7 @@ from lazarus_tui.model.topics import ContextRow
 from lazarus_tui.view import times
 from lazarus_tui.view.actions import MODES, Action, key_words
 from lazarus_tui.view.reasons import Situation, armed
+from lazarus_tui.view.sanitise import clean
 from lazarus_tui.view.source import LinkState, TopicState
 from lazarus_tui.view.text import Line, Span, Tone, accent, line, muted, plain, span, strong, wrap
 
@@ -119,12 +120,19 @@ def banner(state: TopicState | None, link: LinkState, reason: str, now: datetime
     if link in (LinkState.LOST, LinkState.REFUSED):
         seen = f"; what you see is {times.age(state.as_of, now)} old" if state and state.as_of else ""
         first = line(span(" ▲ the engine does not answer", Tone.WARN), muted(f"{seen}; trying again"))
-        return [first, line(muted(f"   {reason}"))] if reason else [first]
+        return [first, *wrap(clean(reason, 400), width - 1, Tone.MUTED, 3)[:3]]
     if state is not None and state.state == "stale":
-        seen = times.age(state.as_of, now, "unknown time")
-        parts = line(span(f" ▲ STALE {seen}", Tone.WARN), muted(f"  {state.reason}; trying again"))
-        return [parts, *wrap(f"→ {state.hint}", width - 1, Tone.MUTED, 3)[:2]] if state.hint else [parts]
+        return _stale(state, now, width)
     return []
+
+
+def _stale(state: TopicState, now: datetime, width: int) -> list[Line]:
+    """How old, why, and what helps; a reason that does not fit beside the age stands below it, to its end."""
+    head = span(f" ▲ STALE {times.age(state.as_of, now, 'unknown time')}", Tone.WARN)
+    reason = clean(f"{state.reason}; trying again", 400)
+    beside = line(head, muted(f"  {reason}"))
+    found = [beside] if len(plain(beside)) <= width else [(head,), *wrap(reason, width - 1, Tone.MUTED, 3)[:4]]
+    return found + (wrap(f"→ {state.hint}", width - 1, Tone.MUTED, 3)[:2] if state.hint else [])
 
 
 def footer(actions: Iterable[Action], situation: Situation, width: int) -> Line:

@@ -12,6 +12,7 @@ from lazarus_tui.model.sets import Member, SnapshotSet
 from lazarus_tui.model.snapshots import cut_at, restore_size
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.view import snapshots, status, times
+from lazarus_tui.view.operations import title
 from lazarus_tui.view.text import BLANK, Line, Span, Tone, heading, labelled, line, muted, span, strong, wrap
 
 _CONSISTENCY = {
@@ -107,7 +108,7 @@ def _uses(found: SnapshotSet, operations: Iterable[Operation], now: datetime) ->
     if not used:
         return [line(muted("   no operation that is known here"))]
     return [
-        line("   ", status.operation_state(each.state, each.verdict), "  ", span(each.title, limit=100),
+        line("   ", status.operation_state(each.state, each.verdict), "  ", span(title(each), limit=120),
              muted(f"  {each.id[:8]}  {times.age(each.started, now)} ago"))
         for each in used[:20]
     ]  # fmt: skip

@@ -49,6 +49,19 @@ async def test_stale_data_stays_with_its_age_and_reason(opened, link):
         assert "ka-07-offsite-20261120093000" in hands.text
 
 
+async def test_why_data_is_old_is_told_to_its_end(opened, link):
+    reason = "GET /apis/velero.io/v1/backups: 403: backups.velero.io is forbidden: user anna cannot list them in velero"
+    async with opened(size=(80, 24)) as hands:
+        await hands.press("2")
+        link.put(f"backups/{worlds.CONTEXT}", state="stale", reason=reason, as_of=worlds.ago(minutes=2))
+        await hands.settle()
+        told = " ".join(hands.text.split())
+        assert f"▲ STALE 2m00s {reason}; trying again" in told
+        link.lose(f"cannot connect to the socket: {reason}")
+        await hands.settle()
+        assert f"cannot connect to the socket: {reason}" in " ".join(hands.text.split())
+
+
 FIRST_RUNS = [
     ({}, {"state": "failed", "reason": "~/.kube/config does not exist"}, "No kubeconfig", "lazarus --sandbox"),
     (
