@@ -85,15 +85,20 @@ def wait(session: Session, /, output: str, timeout: str, **given: Any) -> int:
 
 def _asked_again(session: Session, given: dict[str, Any]) -> Gated:
     """As ``_asked``; an engine that went away is started again with the next question."""
-    from lazarus_tui.link.client import LinkLost
+    from lazarus_tui.link.client import LinkFault, LinkLost
     from lazarus_tui.posture.gating import nothing
 
+    known = session.connected
     session.refresh()
     try:
         return _asked(session, given)
     except LinkLost as lost:
         session.refresh(link=True)
         return nothing(f"the engine went away: {lost}")
+    except LinkFault as error:
+        if session.connected or not known:
+            raise
+        return nothing(f"context {session.context_name} is not seen now: {error.fault.what}")
 
 
 def _asked(session: Session, given: dict[str, Any]) -> Gated:

@@ -113,8 +113,10 @@ def _params(session: Session, given: dict[str, Any]) -> dict[str, Any]:
     file, workload = given.pop("file"), given.pop("workload")
     if bool(file) == bool(workload):
         raise Refused(Fault("usage", "name either a workload or a file", "--workload", "--workload NS[/KIND/NAME]"))
-    beside = _chosen(given)
-    return {**(wanted(session, file.read(MOST)) if file else subject(str(workload))), **beside}
+    found = wanted(session, file.read(MOST)) if file else subject(str(workload))
+    if given["require"]:
+        found = {key: value for key, value in found.items() if key != "require"}  # PASSED: the usual rungs
+    return {**found, **_chosen(given)}
 
 
 def _chosen(given: dict[str, Any]) -> dict[str, Any]:

@@ -89,6 +89,11 @@ class Session:
             self._context = self.call("context.use", {"context": self.context_name}, ContextRow)
         return self._context.name
 
+    @property
+    def connected(self) -> bool:
+        """Whether a context is known to be in use."""
+        return self._context is not None
+
     def _answering(self) -> str:
         """The context in use; one that has never answered has no records, not even old ones."""
         name, row = self.context(), self._context
@@ -98,7 +103,10 @@ class Session:
         return name
 
     def refresh(self, *, link: bool = False) -> None:
-        """With the next question ask anew how the context answers; ``link``: of another engine, this one is gone."""
+        """With the next question ask anew how the same context answers, whatever the kubeconfig's current one is by
+        then; ``link``: of another engine, this one is gone."""
+        if self._context is not None:
+            self.context_name = self._context.name
         self._context = None
         if link:
             self._client = None

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from lazarus_tui.model.paths import StateRoot
 
-# Seconds a new engine has to listen. It takes well below one on an ordinary machine.
-START_SECONDS = 10.0
+# Seconds a new engine has to listen. It takes well below one on an ordinary machine; a large journal is read before.
+START_SECONDS = 30.0
 # What the engine's process returns when another engine has the lock: no failure for whoever starts it.
 ALREADY = 75
 # How its log's last line begins when something of this machine keeps it from starting.

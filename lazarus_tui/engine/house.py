@@ -236,10 +236,10 @@ class House:
         recovered = await self.runner.recover()
         for operation in recovered:
             log.info("operation %s (%s) is %s", operation.id, operation.title, operation.state.value)
-        await self.server.start()
-        log.info("listening at %s", self._options.root.socket)
         await self.timetable.load()
         await self.notices.load()
+        await self.server.start()
+        log.info("listening at %s", self._options.root.socket)
         for name, work in {**self.timetable.work(), **self.notices.work()}.items():
             self.supervisor.start(name, work)
         await self.metrics.start()

@@ -194,6 +194,8 @@ class ProofCalls:
         own = by_subject(entries)
         subjects |= dict.fromkeys(named if named is not None else list(own))
         following = upcoming(policy, stored.since, 1) if policy.schedule else ()
+        off = "" if stored.runs else f"not enabled: lazarus policy enable {policy.name}"
+        unseen = stored.waiting or self._runs.elsewhere(stored) or off
         return ProofPolicyRow(
             policy=policy, means=tuple(files.words(policy)), stored=stored.at, enabled=stored.runs,
             next=rfc3339(following[0]) if following and stored.runs else "",
@@ -201,8 +203,8 @@ class ProofCalls:
             waiting=sum(one.state is State.WAITING for one in entries),
             running=sum(one.state is State.RUNNING for one in entries),
             overdue="; ".join(one for one in (stored.overdue, *arrivals.overdue(stored)) if one),
-            trouble=stored.waiting or self._runs.elsewhere(stored) or "; ".join(arrivals.pending(stored))
-            or ("" if stored.runs else f"not enabled: lazarus policy enable {policy.name}"),
+            trouble=stored.waiting or self._runs.elsewhere(stored) or "; ".join(arrivals.pending(stored)) or off,
+            unseen=unseen or ("" if named is not None else "nobody has looked since the engine began"),
             expects=arrivals.seen(stored).expects,
             unknown=(*arrivals.seen(stored).unknown, *([without] if without else ())), cluster_uid=stored.cluster_uid,
         )  # fmt: skip

@@ -372,6 +372,7 @@ def control_due(policy: ProofPolicy, subject: Subject, entries: Sequence[Entry],
 
 class ProofPolicyRow(msgspec.Struct, frozen=True, kw_only=True):
     """A policy as lists show it. Times are RFC 3339. ``overdue``: what should have run and did not, in words.
+    ``unseen``: why it is not known whether there is a point that it has not proven.
     ``expects``: which new recovery points come by when; ``unknown``: of which that cannot be told, and why."""
 
     policy: ProofPolicy
@@ -384,6 +385,7 @@ class ProofPolicyRow(msgspec.Struct, frozen=True, kw_only=True):
     running: int = 0
     overdue: str = ""
     trouble: str = ""
+    unseen: str = ""
     expects: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     cluster_uid: str = ""  # of the cluster it was stored for

@@ -135,8 +135,8 @@ def gate_policy(row: ProofPolicyRow, *, within: timedelta, now: datetime) -> Gat
     if not row.standings:
         return Gated(code=UNKNOWN, verdict=Verdict.NOT_TESTED, words="it has proven nothing yet")
     worst = max((_stands(one, within, now) for one in row.standings), key=lambda one: (one.code == RED, one.code))
-    if worst.code == OPEN and row.trouble:
-        words = f"whether there is a newer point is not known: {row.trouble}"
+    if worst.code == OPEN and row.unseen:
+        words = f"whether there is a newer point is not known: {row.unseen}"
         return msgspec.structs.replace(worst, code=UNKNOWN, verdict=Verdict.NOT_TESTED, words=words)
     return worst
 

@@ -123,7 +123,7 @@ def page(found: Stand, now: datetime, width: int, *, sandbox: bool = False) -> l
     trouble = typed(row.trouble, sandbox=sandbox)
     lines = _headline(found, now, width)
     if row.overdue:
-        lines += wrap(f"▲ OVERDUE: {row.overdue}", width - 1, Tone.WARN, 1)
+        lines += wrap(f"▲ OVERDUE: {typed(row.overdue, sandbox=sandbox)}", width - 1, Tone.WARN, 1)
     if row.trouble and row.trouble not in row.overdue:
         lines += wrap(f"▲ {trouble}" if row.enabled else f"○ {trouble}", width - 1,
                       Tone.WARN if row.enabled else Tone.PLAIN, 1)  # fmt: skip

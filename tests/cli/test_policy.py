@@ -207,6 +207,29 @@ def test_wait_goes_on_when_an_engine_goes_away_and_when_a_cluster_comes_back(
     assert "no route to host" in done.stderr
 
 
+def test_wait_stays_with_its_cluster_whatever_the_current_context_becomes(
+    lazarus: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds: list[float] = []
+    monkeypatch.setattr(prove_gate.time, "sleep", rounds.append)
+    monkeypatch.setattr(prove_gate.time, "monotonic", lambda: 0.0 if len(rounds) < 9 else 1e9)
+
+    def use(params: dict[str, Any]) -> Any:
+        current = "staging" if rounds else "prod"
+        if len(rounds) == 1:
+            return LinkFault(Fault("refused", "no kubeconfig was found", "/home/a/.kube/config", ""))
+        return ContextRow(name=params["context"] or current, state="ready", cluster_uid="uid")
+
+    good = operations(recent(proof()))
+    answers = {"context.use": use, "pull": lambda params: (good if len(rounds) > 2 else operations())(params)}
+    done, client = lazarus(answers, "prove", "wait", "--workload", "shop")
+    assert (done.exit_code, len(rounds)) == (0, 3), done.output
+    assert [params["context"] for method, params in client.calls if method == "context.use"][1:] == ["prod"] * 3
+    done, _ = lazarus({"context.use": lambda params: LinkFault(Fault("not-found", "no context prd"))},
+                      "prove", "wait", "--workload", "shop")  # fmt: skip
+    assert done.exit_code == 5, "wrong from the start is not waited for"
+
+
 # --- policies
 
 

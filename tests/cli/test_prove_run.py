@@ -283,6 +283,19 @@ def test_passed_is_never_less_than_the_usual_rungs(
     assert desk.asked[0][1]["params"].get("require") == required
 
 
+@pytest.mark.parametrize(
+    ("words", "required"), [(("--require", "PASSED"), None), (("--require", "healthy"), ["healthy"]), ((), ["exists"])]
+)
+def test_passed_beside_a_file_means_the_usual_rungs_not_those_of_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any, words: tuple[str, ...], required: list[str] | None
+) -> None:
+    (tmp_path / "policy.yaml").touch()
+    monkeypatch.setattr(prove_run, "wanted", lambda session, text: {"namespace": "shop", "require": ["exists"]})
+    desk = Desk().prepare(operation(), monkeypatch)
+    run(desk, "-f", str(tmp_path / "policy.yaml"), *words)
+    assert desk.asked[0][1]["params"].get("require") == required
+
+
 def test_a_report_that_cannot_be_written_is_refused_before_anything_is_asked(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:

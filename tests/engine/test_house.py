@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from lazarus_tui.engine.runner import Runner
+from lazarus_tui.engine.timetable import Timetable
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.link.client import Client, LinkFault, SyncClient
 from lazarus_tui.model.http import HttpRequest
@@ -188,18 +189,24 @@ async def test_stopping_is_refused_with_an_operation_open_and_names_it(scene: Sc
 async def test_what_was_open_is_taken_up_before_anybody_is_listened_to(
     tmp_path: Path, cluster: SandboxCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else one that is recovered would be refused, or begun a second time, to whoever asks at once."""
-    recover, listening = Runner.recover, list[bool]()
+    """Else one that is recovered would be refused, or begun a second time, to whoever asks at once; and a policy that is
+    stored would not be known."""
+    recover, load, listening = Runner.recover, Timetable.load, list[bool]()
     socket = StateRoot(True, env={"LAZARUS_STATE": str(tmp_path / "state")}).socket
 
     async def seen(runner: Runner) -> list[Operation]:
         listening.append(socket.exists())
         return await recover(runner)
 
+    async def loaded(timetable: Timetable) -> None:
+        listening.append(socket.exists())
+        await load(timetable)
+
     monkeypatch.setattr(Runner, "recover", seen)
+    monkeypatch.setattr(Timetable, "load", loaded)
     async with Scene(tmp_path, cluster, sandbox=True):
         listening.append(socket.exists())
-    assert listening == [False, True]
+    assert listening == [False, False, True]
 
 
 async def test_an_engine_that_was_told_to_stop_stops_though_whoever_said_so_has_gone(

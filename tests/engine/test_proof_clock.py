@@ -100,8 +100,10 @@ async def test_backups_that_cannot_be_listed_are_told_and_overdue_never_taken_fo
         it.completed("before")
         await it.store(policy(late_seconds=600.0))
         listed, it.runs._watch._backups = it.runs._watch._backups, refuse
+        assert it.row().unseen == "nobody has looked since the engine began"
         await it.look()
         assert "backups.velero.io is forbidden" in it.row().trouble
+        assert it.row().unseen == it.row().trouble
         await it.after(15)
         [told] = [one for one in await it.engine.journal.events_of(OVERDUE)]
         [notice] = read(Source(told))
@@ -109,7 +111,7 @@ async def test_backups_that_cannot_be_listed_are_told_and_overdue_never_taken_fo
         assert notice.title == "Should have run and did not: shop"
         it.runs._watch._backups = listed
         await it.look(2)
-        assert (it.row().trouble, it.row().overdue) == ("", "")
+        assert (it.row().trouble, it.row().overdue, it.row().unseen) == ("", "", "")
         [back] = [one for one in await it.engine.journal.events_of(CAUGHT_UP)]
         assert [one.key for one in read(Source(back))] == [notice.key], "it resolves what was told"
 

@@ -258,8 +258,10 @@ def test_of_a_policy_every_workload_has_to_stand_green(standings: tuple[Standing
 
 def test_a_policy_that_is_kept_from_looking_opens_nothing_and_stays_red() -> None:
     why = "whether a backup completed is not known: backups.velero.io is forbidden"
-    held_up = msgspec.structs.replace(row(stands("a")), trouble=why)
+    held_up = msgspec.structs.replace(row(stands("a")), unseen=why)
     found = gate_policy(held_up, within=DAY, now=NOW)
     assert (found.code, found.verdict, why in found.words) == (4, Verdict.NOT_TESTED, True)
     red = msgspec.structs.replace(held_up, standings=(stands("a", verdict=Verdict.FAILED, green=False),))
     assert gate_policy(red, within=DAY, now=NOW).code == 2
+    lacks = msgspec.structs.replace(row(stands("a")), trouble="no workload of selector tier=x yet")
+    assert gate_policy(lacks, within=DAY, now=NOW).code == 0, "which hides no point of those it has"
