@@ -189,8 +189,8 @@ async def test_stopping_is_refused_with_an_operation_open_and_names_it(scene: Sc
 async def test_what_was_open_is_taken_up_before_anybody_is_listened_to(
     tmp_path: Path, cluster: SandboxCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else one that is recovered would be refused, or begun a second time, to whoever asks at once; and a policy that is
-    stored would not be known."""
+    """Else one that is recovered would be refused, or begun a second time, to whoever asks at once; and a policy that
+    is stored would not be known."""
     recover, load, listening = Runner.recover, Timetable.load, list[bool]()
     socket = StateRoot(True, env={"LAZARUS_STATE": str(tmp_path / "state")}).socket
 
