@@ -16,12 +16,12 @@ import msgspec
 from lazarus_tui.model.clock import parse_rfc3339, rfc3339
 from lazarus_tui.model.operation import CheckResult
 from lazarus_tui.model.stepping import BaseStep
-from lazarus_tui.model.steps import Observation, Seen, StepContext, StepStopped
+from lazarus_tui.model.steps import Observation, Seen, StepContext
 from lazarus_tui.model.verdict import Verdict, worst
 from lazarus_tui.prove import figures, loss
 from lazarus_tui.prove.checks import hopeless, readiness, unplaced, watermark
 from lazarus_tui.prove.checks.looking import look_of
-from lazarus_tui.prove.checks.outcome import Attempt, CouldNot, Found
+from lazarus_tui.prove.checks.outcome import Attempt, CouldNot, Found, not_run
 from lazarus_tui.prove.checks.readiness import Readiness
 from lazarus_tui.prove.checks.watermark import Watermark
 from lazarus_tui.prove.definitions import Checks
@@ -35,7 +35,7 @@ _AGAIN = 5.0
 
 class Ready(BaseStep):
     """Every workload of the namespaces has its replicas ready, twice in a row; too late is a verdict, not an error,
-    and so is a copy that can never get there. What no node has room for is no verdict: it stops the step.
+    and so is a copy that can never get there. What no node has room for is INCONCLUSIVE: nothing else is asked then.
 
     ``watch``: seconds for which it has to stay ready before it is asked anything; then ``checks.watched`` says since
     when it may be."""
@@ -72,13 +72,12 @@ class Ready(BaseStep):
         return Observation(Seen.WAITING, found.words())
 
     async def _late(self, context: StepContext, found: Readiness, now: float) -> Observation:
-        """Time is up. Raises ``StepStopped`` where it was for want of room."""
+        """Time is up: for want of room, or for a reason of its own."""
         words = f"not ready within {self.wanted.ready_seconds:.0f} s: {found.words()}"
         full = await unplaced.look(context.reader, sorted(self.wanted.sources))
-        if not full:
-            return await self._end(context, Verdict.FAILED, words, "", now)
-        await self._told(context, Verdict.INCONCLUSIVE, f"{full}; {words}", now)
-        raise StepStopped(f"{full}; {found.words()}", hint="make room, ask for less, or fewer at once; then try again")
+        if full:
+            return await self._end(context, Verdict.INCONCLUSIVE, f"{full}; {words}", "", now)
+        return await self._end(context, Verdict.FAILED, words, "", now)
 
     async def _never(self, context: StepContext, found: Readiness, now: float) -> str:
         """Why waiting longer is of no use, once it was seen in two looks that are some seconds apart."""
@@ -89,15 +88,13 @@ class Ready(BaseStep):
         return self._hopeless if before else ""
 
     async def _end(self, context: StepContext, verdict: Verdict, words: str, at: str, now: float) -> Observation:
-        await self._told(context, verdict, words, now)
+        took = 0.0 if self._began is None else now - self._began
+        result = CheckResult("workloads ready", "readiness", verdict, took, words)
+        await context.checked(result)
         facts = {"checks.t10": at, "checks.ready": str(verdict)}
         if self.watch and at:
             facts["checks.watched"] = _now(context)
         return Observation(Seen.DONE, words, facts=facts)
-
-    async def _told(self, context: StepContext, verdict: Verdict, words: str, now: float) -> None:
-        took = 0.0 if self._began is None else now - self._began
-        await context.checked(CheckResult("workloads ready", "readiness", verdict, took, words))
 
 
 class Run(BaseStep):
@@ -118,6 +115,8 @@ class Run(BaseStep):
         self._water = Watermark()
 
     async def observe(self, context: StepContext) -> Observation:
+        if context.facts.get("checks.ready") == Verdict.INCONCLUSIVE:
+            return await self._not_asked(context)
         now = context.clock.monotonic()
         self._began = now if self._began is None else self._began
         rounds = self._rounds = self._rounds or Rounds(self._rows(context), self.wanted.parallel)
@@ -139,6 +138,11 @@ class Run(BaseStep):
         await context.checked(*rounds.results())
         words = f"{passed} of {len(needed)} checks passed" if verdict is Verdict.PASSED else _open(needed)
         return Observation(Seen.DONE, words, facts=self._facts(context, rounds, verdict))
+
+    async def _not_asked(self, context: StepContext) -> Observation:
+        words = "not asked: not all of it found a node"
+        await context.checked(*(not_run(check, words) for check in self.wanted.checks))
+        return Observation(Seen.DONE, words, facts={"checks.t12": "", "checks.verdict": str(Verdict.NOT_TESTED)})
 
     def _over(self, context: StepContext, now: float) -> bool:
         """Time to begin to hold is up; or waiting longer would only repeat what is known."""

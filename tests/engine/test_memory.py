@@ -55,15 +55,17 @@ class Knot:
 
 def test_what_is_kept_is_told_from_what_was_in_use() -> None:
     before = memory.figures(collect=True)
-    kept = [bytes(2000) for _ in range(1000)], [object() for _ in range(20_000)]
+    kept = [bytes(20_000) for _ in range(1000)], [object() for _ in range(300_000)]
     more = memory.figures(collect=True)
-    assert more["python_blocks"] - before["python_blocks"] == pytest.approx(21_000, rel=0.02)  # type: ignore[operator]
+    # What other tests left in this process comes and goes by some hundred blocks.
+    assert more["python_blocks"] - before["python_blocks"] == pytest.approx(301_000, rel=0.02)  # type: ignore[operator]
     if before["malloc_bytes"] is not None:  # no glibc: it cannot say
-        assert more["malloc_bytes"] - before["malloc_bytes"] == pytest.approx(2_000_000, rel=0.2)  # type: ignore[operator]
+        taken = more["malloc_bytes"] - before["malloc_bytes"]  # type: ignore[operator]
+        assert taken == pytest.approx(20_000_000 + 300_000 * 8, rel=0.1)
     del kept
     knots = [Knot() for _ in range(20_000)]
     del knots
     after = memory.figures(collect=True)
-    assert after["python_blocks"] - before["python_blocks"] < 1000  # type: ignore[operator]
+    assert abs(after["python_blocks"] - before["python_blocks"]) < 6000  # type: ignore[operator]
     if before["malloc_bytes"] is not None:
-        assert after["malloc_bytes"] - before["malloc_bytes"] < 200_000  # type: ignore[operator]
+        assert after["malloc_bytes"] - before["malloc_bytes"] < 2_000_000  # type: ignore[operator]

@@ -7,8 +7,9 @@ import pytest
 from lazarus_tui.model.resources import DEPLOYMENTS, PODS, STATEFULSETS
 from lazarus_tui.model.steps import Seen
 from lazarus_tui.model.verdict import Verdict
-from lazarus_tui.prove.definitions import Checks
-from lazarus_tui.prove.steps import Ready
+from lazarus_tui.prove.definitions import Checks, parse
+from lazarus_tui.prove.proof.placed import Placed
+from lazarus_tui.prove.steps import Ready, Run
 from tests.velero.lab import Lab, World
 
 SPACE = "shop"
@@ -48,14 +49,27 @@ FULL = {
 async def test_what_no_node_has_room_for_is_no_verdict(lab: Lab, message: str, told: str) -> None:
     unplaced(lab.world, "db-0", message)
     unplaced(lab.world, "web-1", message)
-    stopped = await lab.stopped(ready())
-    assert stopped.what.startswith(f"no node has room for pod db-0 ({told}) and 1 more; 0 of 2 replicas ready")
+    seen = await lab.run(ready())
+    assert seen.seen is Seen.DONE
+    assert seen.detail.startswith(f"no node has room for pod db-0 ({told}) and 1 more; not ready within 20 s: 0 of 2")
+    assert [(one.verdict, one.summary) for one in lab.checks] == [(Verdict.INCONCLUSIVE, seen.detail)]
+    assert lab.facts["checks.ready"] == Verdict.INCONCLUSIVE
+    asked = await lab.run(Run(parse({"checks": {"checks": [{"kind": "tcp", "service": "db", "port": 5432}]},
+                                     "sources": {SPACE: SPACE}}, "sandbox")))  # fmt: skip
+    assert "not asked" in asked.detail
+    assert [one.verdict for one in lab.checks[1:]] == [Verdict.NOT_TESTED]
+    assert (lab.facts["checks.t12"], lab.facts["checks.verdict"]) == ("", Verdict.NOT_TESTED)
+
+
+async def test_it_ends_a_proof_with_what_to_do(lab: Lab) -> None:
+    unplaced(lab.world, "db-0", ONE.format("Too many pods"))
+    stopped = await lab.stopped(Placed(ready()))
+    assert stopped.what.startswith("no node has room for pod db-0 (Too many pods)")
     assert "make room" in stopped.hint
-    (check,) = lab.checks
-    assert check.verdict is Verdict.INCONCLUSIVE
-    assert told in check.summary
-    assert "not ready within 20 s" in check.summary
-    assert "checks.ready" not in lab.facts
+    for kind, name in ((STATEFULSETS, "db"), (DEPLOYMENTS, "web")):
+        status = {"readyReplicas": 1, "observedGeneration": 1}
+        lab.world.put(kind, name, SPACE, metadata={"generation": 1}, spec={"replicas": 1}, status=status)
+    assert (await lab.run(Placed(ready()))).seen is Seen.DONE
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,10 @@ def _release(check: JobCheck, found: SeenJob) -> Write:
     )  # fmt: skip
 
 
+# A pod that the cluster took away is made again (Kubernetes 1.26; older ones leave the field out).
+_NOT_ITS_OWN = {"rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]}
+
+
 def body(check: Launched, name: str, placed: Placement) -> dict[str, Any]:
     """The Pod or Job as it is made."""
     container: dict[str, Any] = {
@@ -147,7 +151,9 @@ def body(check: Launched, name: str, placed: Placement) -> dict[str, Any]:
     meta = {"name": name, "namespace": check.namespace, "labels": labels}
     if isinstance(check, PodCheck):
         return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
-    job = {"backoffLimit": 0, "activeDeadlineSeconds": max(1, int(check.timeout))}
+    job = {
+        "backoffLimit": 0, "activeDeadlineSeconds": max(1, int(check.timeout)), "podFailurePolicy": _NOT_ITS_OWN,
+    }  # fmt: skip
     template = {"metadata": {"labels": labels}, "spec": spec}
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": {**job, "template": template}}
 

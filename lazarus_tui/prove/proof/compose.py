@@ -17,6 +17,7 @@ from lazarus_tui.prove.proof.ending import Judge, Keep
 from lazarus_tui.prove.proof.identity import Identity
 from lazarus_tui.prove.proof.meanwhile import Meanwhile, StillClosed
 from lazarus_tui.prove.proof.modifiers import Modifiers
+from lazarus_tui.prove.proof.placed import Placed
 from lazarus_tui.prove.proof.preflight import Preflight
 from lazarus_tui.prove.proof.priority import Priority
 from lazarus_tui.prove.proof.release import Begin, Release
@@ -78,7 +79,7 @@ def _started(plan: Plan, catalog: Catalog, look: StillClosed) -> list[Step]:
     if params.get("control") == "no-workload":
         released = []
     ready, *checks = _checks(plan, catalog)
-    return [*released, Meanwhile(ready, look, waits_for_life=True), look, *control.after_start(params), *checks]
+    return [*released, Meanwhile(Placed(ready), look, waits_for_life=True), look, *control.after_start(params), *checks]
 
 
 def _source(plan: Plan, catalog: Catalog, look: StillClosed) -> list[Step]:

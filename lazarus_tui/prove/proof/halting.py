@@ -51,7 +51,7 @@ class Stopping:
         except Forbidden as error:
             self.left = f"; whether its pods have ended is not known (missing right: list pods: {error.message})"
             return None
-        pods = [one for one in ending.ending(every) if label(one, OPERATION) != context.op]
+        pods = [one for one in ending.running(every) if label(one, OPERATION) != context.op]
         self.left = f"; its pods have not all ended: {ending.words(pods)}" if pods else ""
         if pods and now - self._since < ENDS:
             return Observation(Seen.WAITING, f"pods of it are ending: {ending.words(pods)}")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from lazarus_tui.kube.errors import Ambiguous, Forbidden, KubeError, NotSent, Pushback
+from lazarus_tui.kube.errors import Forbidden, KubeError, NotSent, Pushback
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.resources import NAMESPACES
 from lazarus_tui.model.stepping import BaseStep, carry_out
@@ -59,7 +59,7 @@ class Clean(BaseStep):
             if not unsafe(context.facts) and context.facts.get(COMPARED) is None:
                 seen = await compared(self.params, context)
                 return _NOT_PLANNED if seen["violated"] or seen["unexpected"] else ""
-        except (Ambiguous, NotSent, Pushback):
+        except (NotSent, Pushback):
             raise  # the API is away: nothing can be removed either
         except KubeError as error:
             return f"it could not be looked at: {error}"

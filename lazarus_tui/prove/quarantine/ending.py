@@ -13,7 +13,13 @@ _USUAL = 30  # seconds, where a pod does not say how long it may take (the API's
 
 def ending(pods: Iterable[Object]) -> list[Object]:
     """Those that are to end and may run still. On a node that does not answer they may for ever."""
-    return [one for one in pods if one["metadata"].get("deletionTimestamp") and _started(one) and not _over(one)]
+    return [one for one in running(pods) if one["metadata"].get("deletionTimestamp")]
+
+
+def running(pods: Iterable[Object]) -> list[Object]:
+    """Those that a node has begun and that are not over: what is scaled to zero ends only once its controller has seen
+    it."""
+    return [one for one in pods if _started(one) and not _over(one)]
 
 
 def promised(pods: Iterable[Object]) -> float:

@@ -27,7 +27,7 @@ def needed(wanted: Quarantine) -> list[Right]:
         *((verb, NAMESPACES, "", "") for verb in ("create", "patch", "delete")),
         *(("create", kind, inside, "") for kind in (NETWORKPOLICIES, QUOTAS, PODS)),
         *([("create", LIMIT_RANGES, inside, "")] if wanted.limits else []),
-        ("list", NETWORKPOLICIES, inside, ""),
+        *(("list", kind, inside, "") for kind in (NETWORKPOLICIES, PODS)),
         ("create", PODS, inside, "exec"),
         *(("delete", kind, inside, "") for kind in (STATEFULSETS, PODS, CLAIMS)),
         *((verb, VOLUMES, "", "") for verb in ("list", "patch", "delete")),

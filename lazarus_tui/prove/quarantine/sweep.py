@@ -86,6 +86,7 @@ class Sweep:
     def __init__(self, context: StepContext, wanted: Quarantine) -> None:
         self.context, self.wanted, self.reader = context, wanted, context.reader
         self.notes: list[str] = []
+        self._unlisted: set[Resource] = set()
         self._space_uid = ""  # of the namespace whose objects are deleted; "" for any that is this operation's
         self._refused = set[Resource]()  # kinds that may not be deleted by themselves
 
@@ -126,7 +127,11 @@ class Sweep:
     async def _ended(self) -> bool:
         """A namespace's policies can go before its pods (CVE-2024-7598; in order only from Kubernetes 1.34, KEP-5080):
         what runs on in it would be let out."""
-        left = ending.ending(await self._pods())
+        pods = await self._pods()
+        if PODS in self._unlisted:
+            self._note(f"{self.wanted.name} stays, closed: whether its pods have ended is not known")
+            return False
+        left = ending.ending(pods)
         if left:
             told = f"{self.wanted.name} stays, closed, until pods have ended that may run still: {ending.words(left)}"
             self._note(f"{told}; see kubectl -n {self.wanted.name} get pods, and whether their nodes answer")
@@ -142,6 +147,7 @@ class Sweep:
         try:
             return [(kind, one) for one in await census.listed(self.reader, kind, self.wanted.name)]
         except Forbidden as error:
+            self._unlisted.add(kind)
             self._note(f"{kind.group_resource} of {self.wanted.name} may not be listed: {error.message}")
             return []
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lazarus_tui.kube.errors import ServerFault
 from lazarus_tui.model.http import HttpRequest, HttpResponse
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.resources import (
@@ -273,6 +274,22 @@ async def test_what_was_restored_is_looked_at_before_it_is_kept(lie: str) -> Non
         why = {"a hole": "it is not shown to be closed", "not as planned": "what came back is not what the plan allows"}
         assert done.facts["prove.clean"]["notes"] == ([f"not kept: {why[lie]}"] if lie else [])
         assert "prove.compared" not in done.facts, "no rung is judged by what was looked at this late"
+
+
+async def test_what_cannot_be_looked_at_is_not_kept_and_is_cleaned_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def look(self: Isolation, context: Any) -> Any:
+        raise ServerFault("error dialing backend", status=500)
+
+    monkeypatch.setattr(Isolation, "look", look)
+    lab = Lab(World())
+    lab.world.put(NAMESPACES, QUARANTINE, "", metadata={"labels": {names.OPERATION: OP}})
+    lab.facts["restore.t4"] = "2026-01-01T00:00:00Z"
+    await Clean({"op": OP, "keep_minutes": 30}).act(lab)  # type: ignore[arg-type]
+    [note] = lab.facts["prove.clean"]["notes"]
+    assert note.startswith("not kept: it could not be looked at: ")
+    assert await lab.world.get(NAMESPACES, QUARANTINE, type=dict) is None
 
 
 async def test_a_missing_right_is_named_and_nothing_is_pretended() -> None:

@@ -134,13 +134,29 @@ async def test_a_copy_that_must_not_run_is_stopped_when_it_has_ended(step: Any, 
     assert (seen.seen, seen.detail) == (Seen.FAILED, words), "gone is stopped"
 
 
-async def test_who_may_not_look_does_not_say_that_it_is_stopped() -> None:
-    class Blind(World):
-        async def list(self, resource: Any, *args: Any, **more: Any) -> Any:
-            if resource is PODS:
-                raise Forbidden("no", status=403)
-            return await super().list(resource, *args, **more)
+class Blind(World):
+    async def list(self, resource: Any, *args: Any, **more: Any) -> Any:
+        if resource is PODS:
+            raise Forbidden("no", status=403)
+        return await super().list(resource, *args, **more)
 
+
+async def test_who_may_not_see_its_pods_leaves_the_namespace_that_closes_them() -> None:
+    lab = Lab(Blind())
+    lab.world.put(NAMESPACES, QUARANTINE, "", metadata={"labels": {names.OPERATION: OP}})
+    lab.world.put(PODS, "db-0", QUARANTINE, **pod())
+    notes = await sweep(lab, WANTED)  # type: ignore[arg-type]
+    assert "namespaces" not in deleted(lab)
+    assert f"{QUARANTINE} stays, closed: whether its pods have ended is not known" in notes
+
+
+def test_what_was_just_taken_to_zero_runs_until_its_controller_has_seen_it() -> None:
+    found = {"metadata": {"name": "db-0"}, **pod()}
+    assert (ending.ending([found]), ending.running([found])) == ([], [found])
+    assert ending.running([{**found, "status": {"phase": "Succeeded"}}, {**found, "spec": {}}]) == []
+
+
+async def test_who_may_not_look_does_not_say_that_it_is_stopped() -> None:
     lab = Lab(Blind())
     step, facts, words = STEPS[1]
     lab.facts |= facts
