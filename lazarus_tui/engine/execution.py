@@ -141,12 +141,10 @@ class Execution:
             if self._wanted == "undo":
                 self._safe_point()  # it was asked for during the last step
         except StepStopped as stop:
-            if stop.park:
-                if self._wanted == "undo":
-                    await self._begin_undo(context, "undone on request")
-                    return
+            if stop.park and self._wanted != "undo":
                 raise
-            await self._failed(context, stop)
+            undone = self._begin_undo(context, "undone on request") if stop.park else None
+            await (undone or self._failed(context, stop))
         else:
             await self._end(OpState.DONE, remainder(self.ledger.operation), "", self._done_code())
 
@@ -159,6 +157,8 @@ class Execution:
         changed = await self._written()
         if not changed:
             await self._end(OpState.FAILED, stop.what, stop.hint, 2)
+        elif self._wanted == "undo":
+            await self._begin_undo(context, "undone on request")
         elif self._kind.undo == "auto" and not past_pivot(self.steps, self._kind.pivot, changed):
             await self._begin_undo(context, stop.what)
         elif self._kind.undo != "none":

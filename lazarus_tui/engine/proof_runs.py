@@ -99,7 +99,7 @@ class ProofRuns:
                 self._busy[entry.id] = task
                 task.add_done_callback(partial(self._over, entry.id))
         for stored in self.book.policies():
-            if stored.runs:
+            if stored.runs and self.book.find(stored.context, stored.policy.name) is stored:
                 await self._overdue(stored)
         with contextlib.suppress(JournalError):  # with the next look
             await self.arrivals.settle()

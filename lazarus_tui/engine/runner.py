@@ -136,7 +136,9 @@ class Runner:
         self, operation: Operation, plan: Plan, kind: OperationType, steps: Sequence[Step], by: str = "", *,
         seize: bool = False,
     ) -> None:  # fmt: skip
-        """Called when the journal has it: what memory and journal say of an operation is one."""
+        """Called when the journal has it: both say one thing. What comes too late here, the next engine begins."""
+        if self._closing:
+            return
         if not by:
             self._revoked.discard(plan.context)
         around = self._around

@@ -34,6 +34,7 @@ from lazarus_tui.journal import Journal, JournalError
 from lazarus_tui.kube.errors import KubeError
 from lazarus_tui.link.codec import LinkFault
 from lazarus_tui.model.clock import Clock, parse_rfc3339
+from lazarus_tui.model.cron import CronError
 from lazarus_tui.model.objects import Backup, Schedule
 from lazarus_tui.model.plan import Plan
 from lazarus_tui.model.proof_policies import State
@@ -148,12 +149,14 @@ class Timetable:
 
     def green(self) -> dict[Subject, bool]:
         """Whether the policies that this engine runs stand behind their workloads, in the cluster that is there now."""
-        own = [one for one in self._book.policies() if one.runs and not self._proofs.elsewhere(one)]
-        return {
-            Subject(one.context, one.policy.name, str(standing.subject)): standing.green and self._here(one)
-            for one in own
-            for standing in self.proofs.row(one).standings
-        }
+        found: dict[Subject, bool] = {}
+        for one in self._book.policies():
+            if one.runs and not self._proofs.elsewhere(one):
+                with contextlib.suppress(CronError):  # a zone that cannot be read any more: it is told as its trouble
+                    for standing in self.proofs.row(one).standings:
+                        subject = Subject(one.context, one.policy.name, str(standing.subject))
+                        found[subject] = standing.green and self._here(one)
+        return found
 
     def _here(self, stored: Stored) -> bool:
         """Whether its context is known to lead to the cluster that a policy was stored for."""

@@ -163,7 +163,7 @@ def owed(policy: Timed, since: datetime, now: datetime) -> Owed:
         return Owed()
     passed, more = _passed(line, since, at)
     open_ = tuple(one for one in passed if policy.in_blackout == DEFER or not closed_until(policy, one + policy.offset))
-    dark = len(passed) - len(open_)
+    dark = MOST_COUNTED if more and not open_ else len(passed) - len(open_)
     count = {SKIP: 0, RUN_ONCE: 1, RUN_ALL: MOST_RUNS}[policy.catch_up]
     if open_ and now - _begins(policy, open_[-1]) <= GRACE:
         count = max(1, count)

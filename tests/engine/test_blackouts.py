@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lazarus_tui.model.plan import PlanRefused
-from lazarus_tui.model.policies import Blackout, SnapshotPolicy, closed_until, owed, upcoming
+from lazarus_tui.model.policies import MOST_COUNTED, Blackout, SnapshotPolicy, closed_until, owed, upcoming
 from lazarus_tui.notify.reading import Source
 from lazarus_tui.notify.reading import read as read_event
 from lazarus_tui.snapshots.policies import read, words
@@ -39,6 +39,9 @@ def test_what_falls_into_it_is_left_out_or_made_up_for_at_its_end() -> None:
     skips, defers = hourly(), hourly(in_blackout="defer", catch_up="skip")
     found = owed(skips, clock(7), clock(12))
     assert (found.runs, found.missed, found.dark, found.newest) == ((), 5, 5, clock(12))
+    always = hourly(schedule="* * * * *", blackout=(Blackout("0 0 * * *", 86400.0),))
+    found = owed(always, clock(0), clock(24 * 3))
+    assert (found.runs, found.missed, found.dark) == ((), MOST_COUNTED, MOST_COUNTED), "of so many, all are as planned"
     found = owed(defers, clock(7), clock(18.51))
     assert (found.runs, found.missed, found.dark) == ((clock(18),), 10, 0)
     assert owed(defers, clock(7), clock(18.6)).runs == ()  # too late, and this one makes up for nothing

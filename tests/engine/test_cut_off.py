@@ -124,3 +124,39 @@ async def test_an_undo_that_was_asked_for_waits_for_a_silent_api_ever_longer() -
         ended = await engine.run(plan_for(world, kind))
         assert ended.state is OpState.UNDONE, ended.message
         assert [round(after - before) for before, after in pairwise(tries)] == [1, 2, 4]
+
+
+async def test_an_undo_that_is_asked_for_while_a_step_fails_takes_place() -> None:
+    class Fails(Make):
+        name = "fails"
+
+        async def observe(self, context: StepContext) -> Observation:
+            await engine.runner.undo(context.op)
+            return Observation(Seen.FAILED, "it broke")
+
+    kind = simple("ask", steps=(Make, Fails))
+    async with laboratory(kind) as (world, engine):
+        ended = await engine.run(plan_for(world, kind))
+        assert (ended.state, ended.message, world.config("thing-00000000")) == (
+            OpState.UNDONE,
+            "undone on request",
+            None,
+        )
+
+
+async def test_an_engine_that_closes_begins_nothing_and_the_next_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with laboratory() as (world, engine):
+        plan = plan_for(world)
+        monkeypatch.setattr(engine.runner, "_closing", False)
+        begin = engine.journal.begin
+
+        async def begun(*args: Any, **more: Any) -> Any:
+            engine.runner._closing = True
+            return await begin(*args, **more)
+
+        monkeypatch.setattr(engine.journal, "begin", begun)
+        await engine.passing(engine.runner.start(plan, plan.digest()))
+        await engine.settle()
+        assert world.config("thing-00000000") is None, "nothing was begun"
+        [known] = await engine.journal.operations()
+        assert known.state is OpState.RUNNING, "which the next engine takes up"

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from lazarus_tui.model.clock import parse_rfc3339
-from lazarus_tui.model.operation import Figures, Operation
+from lazarus_tui.model.operation import Figures, Operation, OpState
 from lazarus_tui.model.plan import Plan
 from lazarus_tui.model.proofs import UNKEPT, record_of
 from lazarus_tui.model.verdict import Verdict
@@ -128,8 +128,8 @@ class Tally:
         found = Outcome.of(operation, (record.cluster_uid if record else "") or operation.cluster_uid)
         if proven.last is not None and proven.last.operation == operation.id:
             proven.last = found = Outcome.of(operation, proven.cluster_uid)
-        if found.cluster_uid != proven.cluster_uid:
-            return
+        if found.cluster_uid != proven.cluster_uid or operation.state in (OpState.FAILED, OpState.LEFT_CHANGED):
+            return  # of one that broke off nothing is proven, whatever its record says
         if record is not None and record.control:
             _controlled(proven, found, record.control)
         elif found.verdict is Verdict.PASSED:

@@ -10,6 +10,7 @@ import pytest
 
 from lazarus_tui.engine.metrics.tally import OTHER, Subject, Tally
 from lazarus_tui.journal import Journal
+from lazarus_tui.model.operation import OpState
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.sandbox.clock import VirtualClock
 from tests.engine.metrics.book import begin, ended, plan, run
@@ -123,6 +124,17 @@ async def test_evidence_that_is_written_later_counts_for_a_control_and_for_what_
         assert proven.last is not None
         assert (proven.last.verdict, proven.last_passed) == (FAILED, "2026-03-01T01:00:00Z"), "also in the next engine"
         assert (proven.control["flip"].verdict, proven.control_red) == (PASSED, "2026-03-02T01:00:00Z")
+
+
+async def test_of_a_proof_that_broke_off_nothing_is_proven_when_its_evidence_comes(journal: Journal) -> None:
+    found = plan("a" * 16)
+    lacking = {"prove.unkept": {"why": "disk", "record": {}}}
+    done = await run(journal, found, UNKNOWN, "2026-03-01T01:00:00Z")
+    tally = Tally(journal)
+    await tally.settle()
+    late = msgspec.structs.replace(done, state=OpState.LEFT_CHANGED, verdict=PASSED, facts={**done.facts, **lacking})
+    tally.changed(late)
+    assert tally.proofs[SHOP].last_passed == ""
 
 
 async def test_scrapes_at_the_same_time_count_a_proof_once(journal: Journal) -> None:
