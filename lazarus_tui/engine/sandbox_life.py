@@ -63,6 +63,8 @@ class SandboxLife:
             words = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "surrogateescape").split("\0")
         except OSError:
             return True  # no /proc, or not ours to read
+        if not any(words):
+            return True  # it executes another program just now: its words come in a moment
         if _COMMAND not in words:
             return False
         at = words.index(_ROOT) + 1 if _ROOT in words else 0

@@ -18,8 +18,12 @@ from tests.engine.scene import SANDBOX, Scene
 
 
 def started(*words: str) -> subprocess.Popen[bytes]:
-    """A process that waits, with such a command line as a sandbox of ``words`` has."""
-    return subprocess.Popen([sys.executable, "-I", "-S", "-c", "input()", *words], stdin=subprocess.PIPE)
+    """A process that waits, with such a command line as a sandbox of ``words`` has; it has begun."""
+    command = [sys.executable, "-I", "-S", "-c", "print(flush=True); input()", *words]
+    found = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert found.stdout is not None
+    assert found.stdout.readline()
+    return found
 
 
 def serving(folder: Path) -> subprocess.Popen[bytes]:
@@ -75,6 +79,15 @@ async def test_nobody_waits_for_ever_for_one_that_is_gone(tmp_path: Path, proces
         assert life.trouble() == "", "one that starts is not gone"
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
+
+
+def test_one_that_has_no_words_yet_is_not_taken_for_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """/proc/PID/cmdline is empty while a process executes another program."""
+    life = SandboxLife(tmp_path, VirtualClock())
+    (tmp_path / "serve.pid").write_text(str(os.getpid()))
+    assert life.trouble() != ""
+    monkeypatch.setattr(Path, "read_bytes", lambda path: b"")
+    assert life.trouble() == ""
 
 
 def test_a_sandbox_of_another_folder_is_not_this_one(tmp_path: Path) -> None:
