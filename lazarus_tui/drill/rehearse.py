@@ -116,5 +116,5 @@ def steps(plan: Plan, catalog: Catalog) -> Sequence[Step]:
         *part("velero.choose", {"velero": params["velero"], "namespace": shop}),
         *part("velero.restore", restore),
         *part("prove.checks", {"sources": {shop: shop}, "evidence": False}),
-        Count(shop, int(params["more_orders"])),
+        Count(shop, int(params["more_orders"]), str(params["backup"])),
     )

@@ -166,13 +166,16 @@ class Lose(BaseStep):
 
 
 class Count(BaseStep):
-    """Count what is lost, put the figures together, judge, and write the evidence."""
+    """Count what is lost, put the figures together, judge, and write the evidence.
+
+    ``more`` orders came after ``backup``, the rehearsal's own; a Schedule may have taken a newer one meanwhile.
+    """
 
     name, title = "rehearse.count", "Count the loss and write the evidence"
     poll, limit = 1.0, 120.0
 
-    def __init__(self, shop: str, more: int) -> None:
-        self.shop, self.more = shop, more
+    def __init__(self, shop: str, more: int, backup: str) -> None:
+        self.shop, self.more, self.backup = shop, more, backup
 
     async def observe(self, context: StepContext) -> Observation:
         words = context.facts.get("rehearse.words")
@@ -183,7 +186,8 @@ class Count(BaseStep):
     async def act(self, context: StepContext) -> None:
         began = context.clock.monotonic()
         counts, trouble = await self._counts(context)
-        verdict = self._verdict(counts, trouble)
+        own = context.facts.get("point.name") == self.backup
+        verdict = self._verdict(counts, trouble, self.more if own else 0)
         words = trouble or (
             f"{counts['lost']} of {counts['at_loss']} orders lost, {counts['restored']} restored"
         )  # fmt: skip
@@ -218,13 +222,13 @@ class Count(BaseStep):
             return counts, f"the restored orders could not be counted: {error}"
         return {**counts, "restored": len(restored), "lost": orders.missing(lost, restored)}, ""
 
-    def _verdict(self, counts: dict[str, Any], trouble: str) -> Verdict:
+    def _verdict(self, counts: dict[str, Any], trouble: str, least: int) -> Verdict:
         if trouble:
             return Verdict.INCONCLUSIVE
         if counts["restored"] < int(counts["before"] or 0):
             return Verdict.FAILED  # orders from before the backup are missing too
         # Fewer lost than came after the backup: then the point is not what it seems.
-        return Verdict.PASSED if counts["lost"] >= self.more else Verdict.INCONCLUSIVE
+        return Verdict.PASSED if counts["lost"] >= least else Verdict.INCONCLUSIVE
 
 
 def _point(context: StepContext) -> dict[str, Any]:

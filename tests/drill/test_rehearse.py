@@ -138,7 +138,7 @@ async def counted(lab: Lab, restored: Any) -> None:
     until = START + timedelta(seconds=50)
     lab.facts |= {"restore.t4": rfc3339(until, micro=True), "verdict": "PASSED", "point.name": "b1"}
     lab.world.services[("shop", "orders", f"/until/{int(until.timestamp() * 1000)}/ids")] = restored
-    await lab.run(Count("shop", 20))
+    await lab.run(Count("shop", 20, "b1"))
 
 
 async def test_lost_is_what_was_there_minus_what_came_back(lab: Lab) -> None:
@@ -169,12 +169,21 @@ async def test_green_is_earned(lab: Lab, restored: Any, verdict: Verdict) -> Non
     assert lab.records, "evidence is written in any case"
 
 
+async def test_of_a_newer_point_that_a_schedule_took_meanwhile_less_is_lost(lab: Lab) -> None:
+    await lost(lab)
+    until = START + timedelta(seconds=50)
+    lab.facts |= {"restore.t4": rfc3339(until, micro=True), "verdict": "PASSED", "point.name": "tier-hot-1"}
+    lab.world.services[("shop", "orders", f"/until/{int(until.timestamp() * 1000)}/ids")] = list(range(1, 500))
+    await lab.run(Count("shop", 20, "b1"))
+    assert lab.verdicts[-1] is Verdict.PASSED
+
+
 async def test_failed_checks_outweigh_a_good_count(lab: Lab) -> None:
     await lost(lab)
     lab.facts |= {"restore.t4": rfc3339(START, micro=True), "verdict": "FAILED"}
     key = ("shop", "orders", f"/until/{int(START.timestamp() * 1000)}/ids")
     lab.world.services[key] = list(range(1, 104))
-    await lab.run(Count("shop", 20))
+    await lab.run(Count("shop", 20, "b1"))
     assert lab.verdicts[-1] is Verdict.FAILED
 
 
