@@ -15,9 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from lazarus_tui.cli.evidence import verify_evidence
 from lazarus_tui.evidence import EvidenceStore, verifier
 from lazarus_tui.evidence.bundle import Exported, NotExported, export
 from lazarus_tui.evidence.signing import Signer
@@ -392,17 +390,3 @@ def test_the_verifier_needs_nothing_but_an_old_python() -> None:
     modules = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
     modules |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert modules <= sys.stdlib_module_names | {"__future__"}
-
-
-def test_wrong_usage_is_64(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert verifier.main([str(tmp_path), "--signers", str(tmp_path / "none")]) == 64
-    assert "No such file" in capsys.readouterr().err
-    assert verifier.main([str(tmp_path)]) == 2
-    assert "manifest.json is missing" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("option", ["--head", "--signers"])
-def test_what_is_demanded_by_an_empty_variable_is_wrong_usage(tmp_path: Path, option: str) -> None:
-    """Else a script that lost its value would be told that all is well."""
-    assert verifier.main([str(tmp_path), option, ""]) == 64
-    assert CliRunner().invoke(verify_evidence, [str(tmp_path), option, ""]).exit_code == 64

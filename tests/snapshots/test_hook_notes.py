@@ -127,7 +127,7 @@ async def test_a_person_ends_it_with_one_command(way: str, ends: OpState) -> Non
         assert ended.state is ends, ended.message
         assert (app.locked, notes(stage)) == (0, [])
         assert [found.consistency for found in stage.sets()] == (["application"] if way == "resume" else [])
-        assert app.proven or not stage.sets(), "what is called consistent was frozen at its cut"
+        assert app.proven or not (app.at_cut or stage.sets()), "whatever was cut was frozen, a set above all"
         assert await engine.passing(unfinished(engine.cluster)) == []
 
 
