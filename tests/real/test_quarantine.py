@@ -84,7 +84,8 @@ async def test_probes_are_admitted_and_who_says_nothing_is_counted_small(world: 
     for body in (listener, dialer):
         made = await world.cluster.create(PODS, body, wanted.name)
         assert made["spec"]["containers"][0]["command"] == body["spec"]["containers"][0]["command"]
-    bare: Object = {"metadata": {"name": "bare"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    spec = {"automountServiceAccountToken": False, "containers": [{"name": "c", "image": "i"}]}
+    bare: Object = {"metadata": {"name": "bare"}, "spec": spec}
     made = await world.cluster.create(PODS, bare, wanted.name)
     assert made["spec"]["containers"][0]["resources"] == {"requests": {"cpu": "10m", "memory": "16Mi"}}
 
@@ -100,9 +101,16 @@ async def test_no_way_in_from_outside_is_admitted(world: World, wanted: Quaranti
 
 
 async def _quota_is_known(world: World, wanted: Quarantine) -> bool:
-    """A quota counts from when its controller has counted: before that everything is refused."""
-    found = await read(world, wanted, bodies.QUOTAS, names.QUOTA)
-    return bool((found.get("status") or {}).get("used"))
+    """A quota counts from when its controller has counted and admission has heard of it: it lets all through before.
+
+    That it is heard of is seen by what it refuses, without anything being made."""
+    spec = {"type": "LoadBalancer", "selector": {"a": "b"}, "ports": [{"port": 80}]}
+    body = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "way"}, "spec": spec}
+    try:
+        await world.cluster.request("POST", SERVICES.path(wanted.name), query=(("dryRun", "All"),), body=body)
+    except Forbidden as error:
+        return "exceeded quota: lazarus-quota" in str(error)
+    return False
 
 
 class Proof:

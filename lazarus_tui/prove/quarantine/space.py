@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lazarus_tui.model.quantities import QuantityError, parse
-from lazarus_tui.model.resources import NAMESPACES, NETWORKPOLICIES, PODS, SERVICEACCOUNTS, Resource
+from lazarus_tui.model.resources import NAMESPACES, NETWORKPOLICIES, PODS, QUOTAS, SERVICEACCOUNTS, Resource
 from lazarus_tui.model.stepping import BaseStep, carry_out
 from lazarus_tui.model.steps import Observation, Seen, StepContext, Write
 from lazarus_tui.prove.quarantine import bodies, names
@@ -39,14 +39,27 @@ class Space(BaseStep):
                 return Observation(Seen.ABSENT)
             if where := differs(resource, one, body):
                 return _changed(resource, body, where)
-        if await reader.get(SERVICEACCOUNTS, "default", wanted.name, type=dict) is None:
-            return Observation(Seen.WAITING, "its service account is not there yet")
+        if missing := await self._awaited(context):
+            return Observation(Seen.WAITING, missing)
         pods = [
             await reader.get(PODS, body["metadata"]["name"], wanted.name, type=dict) for body in bodies.probes(wanted)
         ]
         if None in pods:
             return Observation(Seen.ABSENT)
         return self._probes(found, [pod for pod in pods if pod is not None])
+
+    async def _awaited(self, context: StepContext) -> str:
+        """What others still have to make before a pod may be in it; "" when all is there.
+
+        The API server applies a quota by its ``status.hard``, which a controller writes: until then it limits nothing.
+        """
+        name = self.wanted.name
+        if await context.reader.get(SERVICEACCOUNTS, "default", name, type=dict) is None:
+            return "its service account is not there yet"
+        quota = await context.reader.get(QUOTAS, names.QUOTA, name, type=dict)
+        if quota is None or not _in_force(quota):
+            return "its quota limits nothing yet: the quota controller has not counted"
+        return ""
 
     def _foreign(self, found: Object, context: StepContext) -> Observation | None:
         """Why this namespace is not the one to restore into."""
@@ -98,7 +111,7 @@ class Space(BaseStep):
             return  # the next look says it
         for resource, body in bodies.closed(wanted):
             await self._make(context, resource, body)
-        if await reader.get(SERVICEACCOUNTS, "default", wanted.name, type=dict) is not None:
+        if not await self._awaited(context):
             for body in bodies.probes(wanted):
                 await self._make(context, PODS, body)
 
@@ -112,6 +125,11 @@ class Space(BaseStep):
     async def undo(self, context: StepContext) -> str | None:
         left = await sweep(context, self.wanted)
         return "; ".join(left) or None
+
+
+def _in_force(quota: Object) -> bool:
+    status = quota.get("status") or {}
+    return set(quota["spec"]["hard"]) <= set(status.get("hard") or ()) & set(status.get("used") or ())
 
 
 def _changed(resource: Resource, body: Object, where: str) -> Observation:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from functools import partial
 from typing import Any
 
 import pytest
 
+from lazarus_tui.model.http import HttpRequest, HttpResponse
 from lazarus_tui.model.operation import OpState
 from lazarus_tui.model.quantities import parse
 from lazarus_tui.model.resources import (
@@ -16,6 +19,7 @@ from lazarus_tui.model.resources import (
     PODS,
     QUOTAS,
     RESTORES,
+    SERVICEACCOUNTS,
     SERVICES,
     Resource,
 )
@@ -268,6 +272,33 @@ async def test_limits_hold_and_ask_nothing_of_who_says_nothing() -> None:
         assert pod["spec"]["containers"][0]["resources"] == {"requests": {"cpu": "10m", "memory": "16Mi"}}
         with pytest.raises(ApiError, match="exceeded quota"):
             ground.api.create(PODS, {"metadata": {"name": "more"}, "spec": bare}, QUARANTINE)
+
+
+async def test_nothing_is_made_in_it_before_its_quota_limits_anything() -> None:
+    """A real API server lets everything through until the quota controller has written the quota's status."""
+    async with grounds() as ground:
+        ground.steps = lambda params: [Space(params)]  # type: ignore[method-assign]
+        ground.refusals.append(partial(_uncounted, ground))
+        await ground.reboot()
+        engine = ground.engine
+        assert engine is not None
+        running = await engine.passing(engine.runner.start(ground.plan(), ground.plan().digest(), ""))
+        waits = "its quota limits nothing yet: the quota controller has not counted"
+        await ground.until(lambda: engine.runner.open[0].steps[0].detail == waits, "it waits")
+        assert ground.get(SERVICEACCOUNTS, "default", QUARANTINE) is not None
+        assert ground.api.list(PODS, QUARANTINE) == []
+        ground.refusals.clear()
+        done = await engine.finish(running.id)
+        assert (done.state, done.message) == (OpState.DONE, "")
+        assert len(ground.api.list(PODS, QUARANTINE)) == 2
+
+
+async def _uncounted(ground: Grounds, request: HttpRequest) -> HttpResponse | None:
+    """What a read of the quota answers before its controller has looked at it."""
+    if request.method != "GET" or not request.path.endswith(f"/resourcequotas/{names.QUOTA}"):
+        return None
+    found = ground.get(QUOTAS, names.QUOTA, QUARANTINE)
+    return None if found is None else HttpResponse(200, {}, json.dumps({**found, "status": {}}).encode())
 
 
 def test_what_the_proof_starts_itself_comes_on_top_of_what_the_copy_may_ask_for() -> None:
