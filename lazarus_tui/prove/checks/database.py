@@ -21,6 +21,7 @@ from lazarus_tui.prove.wanted_data import DataCheck, DataWatermark
 
 CONNECT = 10.0  # seconds for a driver to connect and log in
 STATEMENT = 0.8  # the share of a check's time that one statement gets: the server's own limit comes first
+PATIENCE = 1.2  # how much longer than that the driver waits for the server to say so
 LOCK_WAIT_MS = 2000
 APPLICATION = "lazarus-check"
 
@@ -73,6 +74,11 @@ def absent(extra: str, package: str) -> CouldNot:
 def refused(found: Login, said: str) -> CouldNot:
     """Nobody was named to log in as."""
     return CouldNot(f"it asks for credentials and none are given ({said})", final=not found.given)
+
+
+def late(what: str, timeout: float) -> CouldNot | Wrong:
+    """No answer in time. A statement (``what``) that is late says nothing; a login that is never answered does."""
+    return CouldNot(f"{what}: not within {timeout:g} s") if what else Wrong(f"not within {timeout:g} s")
 
 
 def single(name: str, rows: Sequence[Sequence[Any]]) -> Any:

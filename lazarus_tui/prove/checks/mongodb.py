@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lazarus_tui.prove.checks.bridge import LOOPBACK
-from lazarus_tui.prove.checks.database import APPLICATION, CONNECT, About, Address, absent, refused
+from lazarus_tui.prove.checks.database import APPLICATION, CONNECT, PATIENCE, About, Address, absent, late, refused
 from lazarus_tui.prove.checks.outcome import CouldNot, Wrong, hashed
 from lazarus_tui.prove.checks.values import MISSING, at
 from lazarus_tui.prove.wanted_data import DataCheck
@@ -38,7 +38,7 @@ async def opened(where: Address) -> AsyncIterator[Mongodb]:
             LOOPBACK, where.port, directConnection=True, appname=APPLICATION, retryReads=False, maxPoolSize=2,
             # The driver tries again until then, whatever is wrong: some of the time is left to say what.
             serverSelectionTimeoutMS=int(min(CONNECT, where.timeout / 2) * 1000), connectTimeoutMS=int(CONNECT * 1000),
-            socketTimeoutMS=milliseconds, timeoutMS=None, **options, **tls,
+            socketTimeoutMS=int(milliseconds * PATIENCE), timeoutMS=None, **options, **tls,
         )  # fmt: skip
         try:
             with _told(where):
@@ -87,7 +87,7 @@ def _told(where: Address, what: str = "") -> Iterator[None]:
             raise CouldNot(f"{named}not within {where.timeout:g} s ({code})") from None
         raise Wrong(f"{named}the server refuses it ({code})") from None
     except said.NetworkTimeout:
-        raise Wrong(f"{named}not within {where.timeout:g} s") from None
+        raise late(what, where.timeout) from None
     except (said.PyMongoError, OSError, ValueError) as error:
         raise Wrong(f"{named}it does not answer as MongoDB does ({type(error).__name__})") from None
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lazarus_tui.model.counting import how_many
 from lazarus_tui.prove.checks.bridge import LOOPBACK
-from lazarus_tui.prove.checks.database import CONNECT, LOCK_WAIT_MS, About, Address, absent, refused, single
+from lazarus_tui.prove.checks.database import CONNECT, LOCK_WAIT_MS, About, Address, absent, late, refused, single
 from lazarus_tui.prove.checks.outcome import CouldNot, Wrong, hashed
 from lazarus_tui.prove.wanted_data import DataCheck
 
@@ -75,6 +75,8 @@ def _told(where: Address, what: str = "") -> Iterator[None]:
         if number in _LATE:
             raise CouldNot(f"{named}not within {where.timeout:g} s ({number})") from None
         if number in _LOST:
+            if isinstance(error.__context__, TimeoutError):  # the driver's own word for it is a lost connection
+                raise late(what, where.timeout) from None
             raise Wrong(f"{named}it does not answer, or closed the connection ({number})") from None
         raise Wrong(f"{named}the server refuses it ({number} {type(error).__name__})") from None
     except (OSError, RuntimeError, ValueError, IndexError) as error:  # what answers speaks something else

@@ -14,9 +14,11 @@ from lazarus_tui.prove.checks.database import (
     APPLICATION,
     CONNECT,
     LOCK_WAIT_MS,
+    PATIENCE,
     About,
     Address,
     absent,
+    late,
     refused,
     single,
 )
@@ -53,7 +55,7 @@ async def opened(where: Address) -> AsyncIterator[Postgresql]:
     with _told(where):
         session = await asyncpg.connect(
             host=LOOPBACK, port=where.port, user=user, password=where.login.password, database=where.database or user,
-            ssl=where.tls or False, timeout=CONNECT, command_timeout=where.timeout * 1.2, server_settings=settings,
+            ssl=where.tls or False, timeout=CONNECT, command_timeout=where.timeout * PATIENCE, server_settings=settings,
             target_session_attrs=SessionAttribute.any,
         )  # fmt: skip
     try:
@@ -90,8 +92,7 @@ def _told(where: Address, what: str = "") -> Iterator[None]:
     except asyncpg.InterfaceError as error:
         raise Wrong(f"{named}it cannot be asked ({type(error).__name__})") from None
     except TimeoutError:
-        late = CouldNot if what else Wrong  # a statement that is late says nothing; a login that is never answered does
-        raise late(f"{named}not within {where.timeout:g} s") from None
+        raise late(what, where.timeout) from None
     except OSError as error:
         raise Wrong(f"{named}it does not answer as PostgreSQL does ({type(error).__name__})") from None
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lazarus_tui.model.counting import how_many
 from lazarus_tui.prove.checks.bridge import LOOPBACK
-from lazarus_tui.prove.checks.database import CONNECT, About, Address, absent, refused
+from lazarus_tui.prove.checks.database import CONNECT, About, Address, absent, late, refused
 from lazarus_tui.prove.checks.outcome import CouldNot, Wrong
 from lazarus_tui.prove.wanted_data import DataCheck, RedisCheck
 
@@ -69,7 +69,7 @@ def _told(where: Address, what: str = "") -> Iterator[None]:
     except said.BusyLoadingError:
         raise Wrong("it takes no commands yet: it is loading its data (LOADING)") from None
     except said.TimeoutError:
-        raise Wrong(f"{named}not within {where.timeout:g} s") from None
+        raise late(what, where.timeout) from None
     except said.ResponseError as error:
         word = (str(error).split() or ["ERR"])[0][:16]
         if word in ("NOAUTH", "WRONGPASS"):
