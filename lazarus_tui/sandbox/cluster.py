@@ -130,7 +130,7 @@ class SandboxCluster:
         ]
 
     def _node(self, clock: Clock, launcher: Launcher) -> tuple[Kubelet, ServiceProxy]:
-        addresses = Addresses(self.root)
+        addresses = self.addresses = Addresses(self.root)
         hosts = self.root / "hosts.json"
         kubelet = Kubelet(
             self.api,
@@ -153,6 +153,8 @@ class SandboxCluster:
         """Fill an empty cluster, then run it."""
         if self._bucket_server is not None:
             await self._bucket_server.start(self._last_bucket_port())
+        self.addresses.hold()  # the kubelet lets go of it
+        self.store.service_block = self.addresses.services
         self.api.bootstrap()
         if self.api.get(NAMESPACES, self.velero.namespace) is None:
             self._fill()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import ipaddress
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -200,7 +201,9 @@ def _services(store: Store) -> list[Object]:
 
 def _free_address(store: Store) -> str:
     taken = {spec.get("clusterIP") for spec in _services(store)}
-    return next(str(host) for host in ipaddress.ip_network(SERVICE_NETWORK).hosts() if str(host) not in taken)
+    networks = [one for one in (store.service_block, SERVICE_NETWORK) if one]
+    hosts = itertools.chain.from_iterable(ipaddress.ip_network(one).hosts() for one in networks)
+    return next(str(host) for host in hosts if str(host) not in taken)
 
 
 def _free_node_port(store: Store, taken: set[Any]) -> int:

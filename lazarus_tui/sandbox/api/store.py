@@ -175,6 +175,7 @@ class Store:
         self._delivering = False
         self._keeper = keeper
         self.full = ""  # why nothing more can be stored, if that is so
+        self.service_block = ""  # the network that services get their addresses from first, if there is one
 
     @property
     def revision(self) -> int:

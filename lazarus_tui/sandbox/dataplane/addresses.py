@@ -22,6 +22,8 @@ DNS_ADDRESS = "127.43.255.10"
 _PODS, _SERVICES = "127.42", "127.43"
 # Whoever holds this UDP port on the block's first address holds the block; the system frees it when the holder dies.
 _HOLD_PORT = 42042
+# The last block is every cluster's own: see above.
+_BLOCKS = 255
 
 
 class AddressesExhausted(Exception):
@@ -33,7 +35,7 @@ class Addresses:
 
     def __init__(self, root: Path, *, mapped: bool | None = None) -> None:
         self.mapped = sys.platform != "linux" if mapped is None else mapped
-        self._preferred = hashlib.sha256(str(root).encode()).digest()[0]
+        self._preferred = hashlib.sha256(str(root).encode()).digest()[0] % _BLOCKS
         self._block = self._preferred
         self._hold: socket.socket | None = None
         self._pods: dict[str, str] = {}
@@ -43,8 +45,8 @@ class Addresses:
         """Takes the block this root had before if it is free, else the next free one."""
         if self.mapped or self._hold:
             return
-        for step in range(256):
-            block = (self._preferred + step) % 256
+        for step in range(_BLOCKS):
+            block = (self._preferred + step) % _BLOCKS
             holder = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             try:
                 holder.bind((f"{_PODS}.{block}.1", _HOLD_PORT))
@@ -53,7 +55,7 @@ class Addresses:
                 continue
             self._hold, self._block = holder, block
             return
-        raise AddressesExhausted("256 sandboxes run on this machine already")
+        raise AddressesExhausted(f"{_BLOCKS} sandboxes run on this machine already")
 
     def release(self) -> None:
         if self._hold:
@@ -73,9 +75,10 @@ class Addresses:
         for key in [key for key in self._ports if key[0] == uid]:
             del self._ports[key]
 
-    def service(self, taken: Iterable[str]) -> str:
-        """An address for a service that is not among ``taken``. Without a loopback net it only names the service."""
-        return self._free(_SERVICES, taken)
+    @property
+    def services(self) -> str:
+        """The network of this sandbox's services. Without a loopback net their addresses only name them."""
+        return f"{_SERVICES}.{self._block}.0/24"
 
     def port(self, uid: str, wanted: int) -> int:
         """The port that stands for ``wanted`` of pod ``uid``: itself, or where ports are mapped a free one."""

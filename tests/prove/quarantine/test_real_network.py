@@ -20,7 +20,7 @@ from lazarus_tui.model.plan import Danger, Plan
 from lazarus_tui.model.resources import NAMESPACES, PODS, SERVICES, SLICES
 from lazarus_tui.model.stepping import BaseStep, planned
 from lazarus_tui.model.steps import Observation, OperationType, Seen, Step, StepContext
-from lazarus_tui.prove.quarantine import isolation, targets
+from lazarus_tui.prove.quarantine import isolation, probing, targets
 from lazarus_tui.prove.quarantine.steps import Clean, Isolation, ShownClean, Space
 from lazarus_tui.sandbox.cluster import SandboxCluster
 from lazarus_tui.sandbox.dataplane.launcher import ProcessLauncher
@@ -28,6 +28,8 @@ from lazarus_tui.sandbox.dataplane.ledger import Ledger
 from tests.engine.world import CONTEXT, Engine
 
 OP = "0123456789abcdef"
+# Seconds that a way gets which has to open: however busy the machine is.
+LONG = 60.0
 
 
 class Shared(ProcessLauncher):
@@ -46,6 +48,7 @@ class Lies(BaseStep):
 
     async def observe(self, context: StepContext) -> Observation:
         self.cluster.network.ignores_policies = True
+        targets.SECONDS = LONG  # type: ignore[assignment]  # ``short`` puts it back: what has to open now gets time
         return Observation(Seen.DONE)
 
 
@@ -73,7 +76,7 @@ class Site:
         self.api.create(PODS, {"metadata": {"name": "web", "labels": {"app": "web"}}, "spec": spec}, "prod")
         way = {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]}
         self.api.create(SERVICES, {"metadata": {"name": "web"}, "spec": way}, "prod")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(LONG):
             while not self._ready():
                 await asyncio.sleep(0.02)
 
@@ -119,8 +122,18 @@ async def _no_planner(reader: Any, params: Any, clock: Any) -> Plan:
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A refused way takes as long as it is waited for."""
+    """A refused way takes as long as it is waited for; only those that have to open may take long."""
+    argv = targets.Target.argv.fget  # type: ignore[attr-defined]
+
+    def patient(way: targets.Target) -> tuple[str, ...]:
+        with pytest.MonkeyPatch.context() as patch:
+            if way.expected == targets.OPEN:
+                patch.setattr(targets, "SECONDS", LONG)
+            return tuple(argv(way))
+
     monkeypatch.setattr(targets, "SECONDS", 1.0)
+    monkeypatch.setattr(targets.Target, "argv", property(patient))
+    monkeypatch.setattr(probing, "_PATIENCE", 2 * LONG)
     monkeypatch.setattr(isolation, "SETTLES", 0.0)
 
 
