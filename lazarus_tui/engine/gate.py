@@ -16,7 +16,7 @@ from lazarus_tui.engine.failpoint import fp
 from lazarus_tui.engine.lease import Lease, LeaseRecord
 from lazarus_tui.journal import Journal, JournalError
 from lazarus_tui.kube.cluster import Cluster
-from lazarus_tui.kube.errors import AuthError, Forbidden, KubeError, Pushback, QuotaExceeded
+from lazarus_tui.kube.errors import AuthError, Forbidden, KubeError, NotAdmitted, NotYet, Pushback, QuotaExceeded
 from lazarus_tui.kube.errors import outcome as outcome_of
 from lazarus_tui.model.clock import Clock
 from lazarus_tui.model.plan import Plan, digest
@@ -33,6 +33,9 @@ PATIENCE = 600.0
 LONGEST_PAUSE = 15.0
 # Upgrades of an API server answer false 403s for a while (reliability A9).
 FORBIDDEN_TRIES, FORBIDDEN_PAUSE = 3, 15.0
+# Seconds for which a refusal is asked again that passes when a controller has caught up: a quota counts, and gives back
+# what was deleted, some time after the fact; a namespace gets its service account so. And the longest pause meanwhile.
+CATCHING_UP, CATCHING_UP_PAUSE = 60.0, 5.0
 
 _NOT_DONE = (Outcome.NOT_SENT, Outcome.PUSHBACK)
 
@@ -78,8 +81,8 @@ class Gate:
         self.frozen = self.frozen or why
 
     async def write(self, write: Write) -> WriteResult:
-        """See ``model.steps.Gate``. Raises ``GateClosed``, ``RightMissing``, or a read's KubeError before anything
-        was sent."""
+        """See ``model.steps.Gate``. Raises ``GateClosed``, ``RightMissing`` or, when admission refuses it,
+        ``StepStopped``; a read's KubeError before anything was sent."""
         if write.verb != "create" and not write.uid:
             raise StepStopped(f"refused to {write.verb} {write.resource.plural} {write.name} without knowing its uid")
         await self._check()
@@ -94,6 +97,8 @@ class Gate:
         body |= {"uid": meta.get("uid", ""), "rv": meta.get("resourceVersion", ""), "reason": result.reason}
         await self._keep("gate.result", body)
         fp("gate.after_result")
+        if isinstance(error, NotAdmitted) and not isinstance(error, QuotaExceeded):
+            raise StepStopped(_refused(write, error), hint=error.hint, park=True)
         if isinstance(error, AuthError | Forbidden) and not isinstance(error, QuotaExceeded):
             raise RightMissing(_missing(write, error), hint=error.hint)
         return result
@@ -119,16 +124,17 @@ class Gate:
             await self._check()
             result, error = await self._send(write)
             tries += 1
-            pause = self._pause(error, tries)
-            if pause is None or self._clock.monotonic() - began + pause > PATIENCE:
+            pause, patience = self._pause(error, tries), CATCHING_UP if _catches_up(error) else PATIENCE
+            if pause is None or self._clock.monotonic() - began + pause > patience:
                 return result, error
             self._on_wait(f"waiting for API: {error}")
             await self._clock.sleep(pause)
 
     def _pause(self, error: KubeError | None, tries: int) -> float | None:
+        if _catches_up(error):
+            return min(CATCHING_UP_PAUSE, 0.5 * 2.0 ** (tries - 1))
         if isinstance(error, Forbidden):
-            again = not isinstance(error, QuotaExceeded) and tries < FORBIDDEN_TRIES
-            return FORBIDDEN_PAUSE if again else None
+            return FORBIDDEN_PAUSE if tries < FORBIDDEN_TRIES else None
         if error is None or outcome_of(error) not in _NOT_DONE:
             return None
         if isinstance(error, Pushback):
@@ -195,7 +201,7 @@ class Gate:
         try:
             answer = await self._call(write)
         except KubeError as error:
-            return WriteResult(outcome_of(error), status=error.status, reason=error.message), error
+            return WriteResult(outcome_of(error), status=error.status, reason=error.message, hint=error.hint), error
         return WriteResult(Outcome.APPLIED, object=answer, status=200), None
 
     async def _call(self, write: Write) -> Mapping[str, Any]:
@@ -227,6 +233,15 @@ class Gate:
             case "delete":
                 return await cluster.delete(write.resource, write.name, write.namespace, uid=uid, rv=rv)
         raise StepStopped(f"unknown verb {write.verb!r}")
+
+
+def _catches_up(error: KubeError | None) -> bool:
+    return isinstance(error, NotYet | QuotaExceeded)
+
+
+def _refused(write: Write, error: KubeError) -> str:
+    where = f" in namespace {write.namespace}" if write.namespace else ""
+    return f"{write.verb} {write.resource.group_resource}/{write.name}{where} was refused: {error.message}"
 
 
 def _missing(write: Write, error: KubeError) -> str:

@@ -16,7 +16,10 @@
     │   └── AlreadyExists
     ├── AuthError               401, no usable credentials
     ├── Forbidden               403
-    │   └── QuotaExceeded       403 by quota: a matter of capacity, not of rights
+    │   └── NotAdmitted         403 by an admission plugin: what is made is not let in, and no right is missing
+    │       ├── QuotaExceeded   a quota has no room for it, or has not counted yet what went just now
+    │       ├── NotYet          something that comes by itself is not there yet: a quota's count, a service account
+    │       └── Ending          its namespace is being deleted
     ├── NotFound                404
     ├── Expired                 410: list again
     ├── Invalid                 400, 405, 415, 422 …: the same request will never work
@@ -126,8 +129,20 @@ class Forbidden(KubeError):
     hint = "ask for the missing right, or use other credentials"
 
 
-class QuotaExceeded(Forbidden):
+class NotAdmitted(Forbidden):
+    hint = "no right is missing: change what the message names, the object or the rule of its namespace"
+
+
+class QuotaExceeded(NotAdmitted):
     hint = "raise the namespace's ResourceQuota or free some of it"
+
+
+class NotYet(NotAdmitted):
+    hint = "no right is missing: see why what the message names is not there yet (a quota's status, a service account)"
+
+
+class Ending(NotAdmitted):
+    hint = "wait until the namespace is gone, or keep it from being deleted: nothing new can be made in it"
 
 
 class NotFound(KubeError):
@@ -213,6 +228,24 @@ _BY_STATUS: Mapping[int, type[KubeError]] = {
 # All that apiserver says about a JSON patch whose test failed or whose path is not there (endpoints/handlers/patch.go).
 _DOES_NOT_APPLY = "the server rejected our request due to an error in our request"
 
+# How admission plugins say no, which answer 403 as the authorizer does (kubernetes/plugin/pkg/admission; the words of
+# security context constraints are OpenShift's).
+_ADMISSION: tuple[tuple[str, type[KubeError]], ...] = (
+    ("exceeded quota", QuotaExceeded),
+    ("status unknown for quota: ", NotYet),
+    ("error looking up service account ", NotYet),
+    ("not yet ready to handle request", NotYet),
+    (" because it is being terminated", Ending),
+    ("failed quota: ", NotAdmitted),
+    ("insufficient quota to ", NotAdmitted),
+    ("violates PodSecurity ", NotAdmitted),
+    (" usage per ", NotAdmitted),
+    ("limit to request ratio per ", NotAdmitted),
+    ("no PriorityClass with name ", NotAdmitted),
+    ("pod rejected: RuntimeClass ", NotAdmitted),
+    ("unable to validate against any security context constraint", NotAdmitted),
+)
+
 # These mean "absent" or "changed" only in the mouth of an API server, never in a balancer's page.
 _ONLY_FROM_KUBERNETES: Mapping[int, type[KubeError]] = {404: NotFound, 409: Conflict, 410: Expired}
 
@@ -235,8 +268,8 @@ def _by_text(code: int, status: Status) -> type[KubeError] | None:
         return WebhookDown
     if "etcdserver: request is too large" in text:
         return Invalid
-    if code == 403 and "exceeded quota" in text:
-        return QuotaExceeded
+    if code == 403 and (found := next((kind for words, kind in _ADMISSION if words in text), None)):
+        return found
     if code == 409 and status.reason == "AlreadyExists":
         return AlreadyExists
     return None

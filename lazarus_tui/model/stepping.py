@@ -42,7 +42,7 @@ async def carry_out(context: StepContext, write: Write) -> WriteResult:
     result = await context.gate.write(write)
     where = f"{write.verb} {write.resource.plural}/{write.name}"
     if result.outcome in (Outcome.AUTH, Outcome.FORBIDDEN):
-        hint = f"grant the right to {write.verb} {write.resource.group_resource}, then resume"
+        hint = result.hint or f"grant the right to {write.verb} {write.resource.group_resource}, then resume"
         raise StepStopped(f"{where} was refused: {result.reason or result.outcome}", hint=hint, park=True)
     if result.outcome is Outcome.PERMANENT:
         raise StepStopped(f"{where} can never work: {result.reason}")

@@ -87,12 +87,13 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """``object`` is the server's answer when it was applied; ``reason`` is a redacted sentence when it was not."""
+    """``object``: the server's answer when applied; else ``reason``, redacted, and what to do if more is known."""
 
     outcome: Outcome
     object: Mapping[str, Any] = field(default_factory=dict)
     status: int = 0
     reason: str = ""
+    hint: str = ""
 
 
 class StepStopped(Exception):
@@ -135,11 +136,12 @@ class Gate(Protocol):
 
 
 class Exec(Protocol):
-    """What a finished exec gave."""
+    """What a finished exec gave; ``cut``: there was more on stdout than is kept."""
 
     stdout: bytes
     stderr: bytes
     exit_code: int
+    cut: bool
 
 
 class Session(Protocol):

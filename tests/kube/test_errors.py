@@ -21,6 +21,13 @@ HTML = b"<html><body>Bad Gateway</body></html>"
 WEBHOOK = 'admission webhook "policy.example.com" denied the request: no root'
 POLICY = "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: too many replicas"
 QUOTA = 'pods "x" is forbidden: exceeded quota: q, requested: pods=1, used: pods=5, limited: pods=5'
+UNCOUNTED = 'pods "x" is forbidden: status unknown for quota: q, resources: pods'
+UNSAID = 'pods "x" is forbidden: failed quota: q: must specify limits.cpu for: c'
+ACCOUNT = 'pods "x" is forbidden: error looking up service account s/default: serviceaccount "default" not found'
+ENDING = 'pods "x" is forbidden: unable to create new content in namespace s because it is being terminated'
+RANGE = 'pods "x" is forbidden: [minimum cpu usage per Container is 100m, but request is 50m]'
+SECURITY = 'pods "x" is forbidden: violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false'
+RIGHT = 'pods is forbidden: User "jane" cannot create resource "pods" in API group "" in the namespace "s"'
 CALL = 'Internal error occurred: failed calling webhook "v.example.com": Post "https://v.svc:443/": connection refused'
 GENERIC = "the server rejected our request due to an error in our request"
 IMMUTABLE = [{"field": "metadata.uid", "message": "field is immutable"}]
@@ -61,6 +68,14 @@ TABLE = [
     (status(403, "cannot create", "Forbidden"), errors.Forbidden, Outcome.FORBIDDEN),
     (answer(HTML, 403), errors.Forbidden, Outcome.FORBIDDEN),
     (status(403, QUOTA, "Forbidden"), errors.QuotaExceeded, Outcome.FORBIDDEN),
+    (status(403, UNCOUNTED, "Forbidden"), errors.NotYet, Outcome.FORBIDDEN),
+    (status(403, ACCOUNT, "Forbidden"), errors.NotYet, Outcome.FORBIDDEN),
+    (status(403, "pods is forbidden: not yet ready to handle request", "Forbidden"), errors.NotYet, Outcome.FORBIDDEN),
+    (status(403, ENDING, "Forbidden"), errors.Ending, Outcome.FORBIDDEN),
+    (status(403, UNSAID, "Forbidden"), errors.NotAdmitted, Outcome.FORBIDDEN),
+    (status(403, RANGE, "Forbidden"), errors.NotAdmitted, Outcome.FORBIDDEN),
+    (status(403, SECURITY, "Forbidden"), errors.NotAdmitted, Outcome.FORBIDDEN),
+    (status(403, RIGHT, "Forbidden"), errors.Forbidden, Outcome.FORBIDDEN),
     (status(404, "not found", "NotFound"), errors.NotFound, Outcome.GONE),
     (answer(HTML, 404), errors.Unexpected, Outcome.UNKNOWN),
     (status(410, "too old", "Expired"), errors.Expired, Outcome.EXPIRED),
