@@ -213,21 +213,31 @@ async def test_a_stream_gives_bytes_as_they_come_and_breaks_as_oserror() -> None
 
 
 async def test_a_silent_stream_times_out_by_silence_not_by_age() -> None:
+    loop, more = asyncio.get_running_loop(), asyncio.Queue[None]()
+    passed = [loop.time()]
+
     async def handler(request: web.BaseRequest) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
-        for _ in range(8):
+        while True:
             await response.write(b"tick")
-            await asyncio.sleep(0.15)
-        await asyncio.sleep(30)
-        return response
+            await more.get()
 
     async with serving(handler) as server, connected(server) as cluster:
-        async with cluster.transport.stream(HttpRequest("GET", "/x", timeout=1.0)) as stream:
-            got = bytearray()
-            with pytest.raises(TimeoutError):
-                await drained(stream.chunks(), got)
-        assert got == b"tick" * 8
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(loop, "time", lambda: passed[0])  # however long the machine stops for
+            async with cluster.transport.stream(HttpRequest("GET", "/x", timeout=1.0)) as stream:
+                chunks = stream.chunks()
+                for _ in range(8):
+                    assert await anext(chunks) == b"tick"
+                    passed[0] += 0.9
+                    more.put_nowait(None)
+                assert await anext(chunks) == b"tick"
+                silence = asyncio.ensure_future(anext(chunks))
+                await asyncio.sleep(0)
+                passed[0] += 1.01
+                with pytest.raises(TimeoutError):
+                    await silence
 
 
 async def test_a_5_mb_line_arrives_whole() -> None:

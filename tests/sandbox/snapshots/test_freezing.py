@@ -98,7 +98,7 @@ async def test_a_copy_that_takes_too_long_is_given_up_and_the_pods_go_on_before_
     seen = []
 
     def slow(handle, source, stop, live):
-        stop.wait(5)
+        stop.wait(60)
         time.sleep(0.002)
         seen.append(freezer.still)
         raise CopyStopped
@@ -125,7 +125,7 @@ async def test_a_cut_that_is_cancelled_lets_the_pods_go_on_and_leaves_nothing(si
 
     def slow(handle, source, stop, live):
         loop.call_soon_threadsafe(begun.set)
-        stop.wait(5)
+        stop.wait(60)
         whole(handle, source, stop, live=live)
 
     monkeypatch.setattr(driver.storage, "copy", slow)
@@ -167,7 +167,7 @@ async def test_a_clone_that_takes_too_long_is_given_up_when_pods_stand_still_for
                 yield [("shop", "orders-0")]
 
     def slow(volume, source, stop):
-        stop.wait(5)
+        stop.wait(60)
         raise CopyStopped
 
     driver, handle = await driver_of(site, Mounted(), freeze_most=0.02)
