@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from lazarus_tui.model.operation import Operation
+from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.view import freezes, operations, status
 from lazarus_tui.view.text import BLANK, Line, Tone, line, muted, span
 from screens.notice import Notice
@@ -25,8 +25,12 @@ def detach_notice(running: Sequence[Operation], now: datetime, *, linked: bool =
         line("   ", status.operation_state(each.state), "  ", span(operations.title(each), limit=52))
         for each in running[:5]
     ]
-    if running and known:
+    parked = [each for each in running if each.state is OpState.PARKED]
+    if running and known and not parked:
         lines.append(line(muted(" They go on in the engine; the next lazarus shows them again.")))
+    elif running and known:
+        goes = "What runs goes on in the engine; what" if len(parked) < len(running) else "What"
+        lines.append(line(muted(f" {goes} is parked waits to be resumed.")))
     elif running:
         lines.append(line(muted(" That was told last; the next lazarus takes up what is open.")))
     elif not known:

@@ -169,16 +169,16 @@ def headline(operation: Operation, now: datetime, here: str = "") -> tuple[Line,
         *([span(f"   in {operation.context}", Tone.WARN)] if here not in ("", operation.context) else []),
     )
     facts: list[Span | str] = [" ", muted("took " if not operation.state.open else "for "), took(operation, now)]
-    if operation.estimate_seconds is not None:
-        facts += [muted("   expected "), times.duration(operation.estimate_seconds)]
-        facts += [muted(f" ({operation.estimate_basis})")]
-    elif operation.state.open:
-        facts += [muted(f"   expected: {operation.estimate_basis}")]
     if operation.state.open:
         still = max(0.0, times.seconds_since(operation.changed or operation.started, now) or 0.0)
         facts += [muted("   last change "), f"{times.duration(float(int(still)))} ago"]
     if operation.recoveries:
         facts += [muted(f"   resumed {operation.recoveries}×")]
+    if operation.estimate_seconds is not None:  # with its basis, which a narrow terminal cuts: so it comes last
+        facts += [muted("   expected "), times.expected(operation.estimate_seconds)]
+        facts += [muted(f" ({operation.estimate_basis})")]
+    elif operation.state.open:
+        facts += [muted(f"   expected: {operation.estimate_basis}")]
     return first, line(*facts)
 
 
@@ -223,8 +223,13 @@ def stages(progress: Sequence[StageProgress], width: int) -> list[Line]:
     return lines
 
 
-def step_lines(step: StepView, now: datetime, width: int, room: int) -> list[Line]:
-    """A step's line (mark, title, time, detail), and its bars while it runs."""
+# Characters of what a step at work says of itself: the steps below it stay in sight.
+_SAID = 240
+
+
+def step_lines(step: StepView, now: datetime, width: int, room: int, *, whole: bool = True) -> list[Line]:
+    """A step's line (mark, title, time, detail), and its bars while it runs. ``whole``: what it waits for, or why it
+    stopped, stands below the line where it does not fit beside it; else it is cut."""
     tone = Tone.MUTED if step.state in (StepState.PLANNED, StepState.SKIPPED) else Tone.PLAIN
     spent = step.seconds
     if step.state is StepState.RUNNING:
@@ -235,11 +240,12 @@ def step_lines(step: StepView, now: datetime, width: int, room: int) -> list[Lin
     running = step.state is StepState.RUNNING
     words = times.duration(float(int(spent))) if running else times.measured(spent)
     took = f"{words if spent else '':>7}  "
-    detail = clean(step.detail, max(8, width - room - 16))
-    found = [line(Span(Safe(f"   {mark.text}"), mark.tone), title, muted(f"{took}{detail}"))]
-    if step.state in (StepState.RUNNING, StepState.UNKNOWN, StepState.FAILED):
-        found += stages(step.progress, width)
-    return found
+    detail, below = clean(step.detail, max(8, width - room - 16)), list[Line]()
+    at_it = step.state in (StepState.RUNNING, StepState.UNKNOWN, StepState.FAILED)
+    if at_it and whole and detail != (said := clean(step.detail, _SAID)):
+        detail, below = clean(""), wrap(said, width - 1, Tone.MUTED, 5)
+    found = [line(Span(Safe(f"   {mark.text}"), mark.tone), title, muted(f"{took}{detail}")), *below]
+    return [*found, *stages(step.progress, width)] if at_it else found
 
 
 def checklist(operation: Operation, now: datetime, width: int) -> list[Line]:

@@ -34,7 +34,7 @@ _CONTROLLED = f"{NEVER_GREEN}: negative control"
 def estimate(found: Estimate | None) -> tuple[Span | str, ...]:
     if found is None:
         return (muted("no basis: this was never measured here"),)
-    low, high = times.duration(found.low), times.duration(found.high)
+    low, high = times.expected(found.low), times.expected(found.high)
     return (strong(low if low == high else f"{low} to {high}"), muted(f"  {found.basis}"))
 
 

@@ -24,6 +24,8 @@ def headline(found: Proven, now: datetime) -> Line:
     head: list[Span | str] = [" ", accent(found.title), muted(f"  {kind}   "), proofs.proof(found, now)]
     if shown is not None and shown.about.point:
         head += [muted("  from "), span(shown.about.point, limit=80)]
+    if shown is not None and shown.about.control:  # only one that runs: the last proof is never one
+        head.append(span(f"  control {shown.about.control}", Tone.ACCENT))
     return line(*head)
 
 

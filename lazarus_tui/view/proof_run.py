@@ -86,7 +86,8 @@ def checklist(operation: Operation, now: datetime, width: int) -> list[Line]:
 
 def _step(operation: Operation, step: StepView, now: datetime, width: int) -> list[Line]:
     room = min(max((len(each.title) for each in operation.steps), default=0), 40, max(20, width - 34))
-    found = operations.step_lines(step, now, width, room)
+    checked = step.name == _CHECKED and bool(operation.checks)  # each says below what it saw
+    found = operations.step_lines(step, now, width, room, whole=not checked)
     key = _PROBED.get(step.name)
     if key is not None and step.state in (StepState.RUNNING, StepState.FAILED, StepState.UNKNOWN):
         found += probes(operation, key, width)

@@ -52,6 +52,11 @@ def measured(seconds: float | None) -> str:
     return f"{seconds:.2f}s" if seconds < 0.995 else f"{seconds:.1f}s"
 
 
+def expected(seconds: float) -> str:
+    """A duration that is only estimated: whole seconds, rounded as the words about its basis are."""
+    return duration(round(seconds) if seconds >= 1 else seconds)
+
+
 def age(text: str | None, now: datetime, unknown: str = "-") -> str:
     """How long ago; a time in the future (a clock that is ahead) is said, not hidden."""
     passed = seconds_since(text, now)

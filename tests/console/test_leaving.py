@@ -10,6 +10,7 @@ from lazarus_tui.model.operation import OpState
 from lazarus_tui.view import freezes
 from lazarus_tui.view.source import LinkState
 from lazarus_tui.view.text import plain
+from screens.leaving import detach_notice
 from tests.console import worlds
 from tests.console.moment import ago
 
@@ -18,7 +19,7 @@ HELD = {"db-0": {"uid": "u", "container": "db", "restarts": 0, "since": ago(seco
 
 def holding(state: OpState = OpState.RUNNING, **more):
     running = worlds.running_operation()
-    return msgspec.structs.replace(running, target="prod/db", state=state, facts={"held": HELD}, **more)
+    return msgspec.structs.replace(running, **{"target": "prod/db", "state": state, "facts": {"held": HELD}, **more})
 
 
 def asked(hands) -> str:
@@ -78,6 +79,21 @@ async def test_without_the_engine_nobody_says_that_nothing_runs(opened, link):
         link.put("operations", {"1": holding()})
         await hands.press("ctrl+c")
         assert "the next lazarus takes up what is open." in asked(hands)
+
+
+@pytest.mark.parametrize(
+    ("states", "words"),
+    [
+        ([OpState.RUNNING], "They go on in the engine; the next lazarus shows them again."),
+        ([OpState.PARKED, OpState.PARKED], "What is parked waits to be resumed."),
+        ([OpState.RUNNING, OpState.PARKED], "What runs goes on in the engine; what is parked waits to be resumed."),
+    ],
+)
+def test_what_is_parked_is_not_said_to_go_on(states, words):
+    notice = detach_notice([holding(state, facts={}) for state in states], worlds.NOW)
+    text = "\n".join(map(plain, notice._lines))
+    assert text.rstrip().splitlines()[-1] == f" {words}"
+    assert max(map(len, text.splitlines())) <= 74
 
 
 @pytest.mark.parametrize("facts", [{}, {"held": {}}, {"held": "db-0"}])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
-from lazarus_tui.model.operation import CheckResult, Figures, OpState
+from lazarus_tui.model.operation import CheckResult, Figures, OpState, StepState, StepView
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.view import chrome, operations
 from lazarus_tui.view.text import plain
@@ -53,6 +54,42 @@ def test_what_took_long_is_a_figure_only_when_it_is_over():
     over = msgspec.structs.replace(running, state=OpState.DONE, seconds=4.24)
     assert operations.took(over, worlds.NOW) == "4.2s"
     assert "." not in operations.took(running, worlds.NOW)
+
+
+WAITS = "2 of 3 replicas ready; Deployment lazarus-q-b409428f/web 0/1: ImagePullBackOff of lazarus.dev/web:1"
+
+
+def at_work(state: StepState, detail: str = WAITS, width: int = 79) -> str:
+    step = StepView("checks.ready", "Wait until the workloads are ready", state, detail=detail)
+    return "\n".join(map(plain, operations.step_lines(step, worlds.NOW, width, 40)))
+
+
+@pytest.mark.parametrize("state", [StepState.RUNNING, StepState.UNKNOWN, StepState.FAILED])
+def test_what_a_step_waits_for_is_told_to_its_end_on_a_narrow_terminal(state):
+    text = at_work(state)
+    assert WAITS in " ".join(text.split())
+    assert max(map(len, text.splitlines())) < 79
+    assert len(at_work(state, width=200).splitlines()) == 1, "beside the step where there is room"
+    assert len(at_work(state, "x" * 2000).splitlines()) <= 5, "the steps below it stay in sight"
+    assert at_work(state, "x" * 2000).endswith("…")
+
+
+def test_what_a_step_said_that_is_over_stays_one_line():
+    assert len(at_work(StepState.DONE).splitlines()) == 1
+
+
+def test_what_a_step_says_cannot_move_the_cursor():
+    assert "\x1b" not in at_work(StepState.RUNNING, f"\x1b[2J {WAITS}")
+
+
+def test_the_age_of_the_last_change_is_not_cut_by_what_an_estimate_rests_on():
+    running = msgspec.structs.replace(
+        worlds.running_operation(), estimate_seconds=12.7, recoveries=2,
+        estimate_basis="median 13 s of the last run of proofs of shop", changed="2026-11-20T10:41:09Z",
+    )  # fmt: skip
+    second = plain(operations.headline(running, worlds.NOW)[1])
+    assert "last change 1m01s ago   resumed 2×" in second[:60]
+    assert second.endswith("expected 13s (median 13 s of the last run of proofs of shop)")
 
 
 def test_an_operation_of_another_context_says_which():

@@ -54,6 +54,10 @@ def test_what_was_proven_in_another_cluster_is_no_ladder_and_no_figure_of_this_o
     assert "not in a quarantine" not in text
 
 
+def body(operation):
+    return "\n".join(plain(one) for one in proof_run.body(operation, worlds.NOW, 79))
+
+
 def rows(*operations):
     return proofs.gather(world.views(*operations).values(), worlds.overview().values())
 
@@ -80,3 +84,23 @@ def test_while_a_proof_runs_its_own_point_stands_beside_it():
 def test_marks_of_the_help_stand_below_each_other(width):
     ends = {len(plain(one)) for one in helping.lines("overview", width) if plain(one).endswith(("changes", "destroys"))}
     assert len(ends) == 1
+
+
+def test_a_control_that_runs_is_not_taken_for_a_proof_of_the_point():
+    running = world.running("checks.run")
+    known = running.facts["prove.about"]
+    control = msgspec.structs.replace(running, facts={**running.facts, "prove.about": {**known, "control": "flip"}})
+    for one, said in ((control, True), (running, False)):
+        found = rows(one)[world.ORDERS]
+        assert ("  control flip" in plain(proof_card.headline(found, worlds.NOW))) is said
+
+
+def test_while_checks_are_asked_again_each_tells_once_what_it_saw():
+    words = "newest order: the restored copy holds no data, and that is more than fits beside its step"
+    seen = CheckResult("newest order", "watermark", Verdict.FAILED, 0.1, words.partition(": ")[2])
+    running = world.running("checks.run")
+    steps = tuple(msgspec.structs.replace(step, detail=words) if step.name == "checks.run" else step
+                  for step in running.steps)  # fmt: skip
+    text = body(msgspec.structs.replace(running, steps=steps, checks=(seen,)))
+    assert text.count("beside its step") == 1
+    assert body(msgspec.structs.replace(running, steps=steps, checks=())).count("beside its step") == 1
