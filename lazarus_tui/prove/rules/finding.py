@@ -31,13 +31,15 @@ class Verb(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Finding:
     """``patch`` is a merge patch (``strategic``: a strategic one, for the lists of pod specs). ``expects``: pointer and
-    value that must hold of the object then; None means absent, null, false or empty."""
+    value that must hold of the object then; None means absent, null, false or empty. ``where``: pointer and value that
+    must hold of the object as Velero's own actions leave it, or it is not patched."""
 
     verb: Verb
     words: str
     patch: Patch = field(default_factory=dict)
     strategic: bool = False
     expects: tuple[tuple[str, Any], ...] = ()
+    where: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

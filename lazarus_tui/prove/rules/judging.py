@@ -173,7 +173,8 @@ def _apply(body: Mapping[str, Any], scene: Scene, options: Options) -> dict[str,
     for _, found in _freed(item, scene, options):
         if found.verb in _ENDS:
             return None
-        result = patched(result, found.patch, strategic=found.strategic)
+        if not found.where:
+            result = patched(result, found.patch, strategic=found.strategic)
     return result
 
 

@@ -21,17 +21,20 @@ LARGEST = 1_000_000
 
 def rules(namespace: str, changes: Iterable[tuple[str, Item, Finding]]) -> tuple[dict[str, Any], ...]:
     """One modifier rule per patch; objects that get the same one share it."""
-    shared: dict[tuple[str, bool, str], list[str]] = {}
+    shared: dict[tuple[str, bool, str, tuple[tuple[str, str], ...]], list[str]] = {}
     for _, item, found in changes:
-        key = (item.resource, found.strategic, json.dumps(found.patch, sort_keys=True))
+        key = (item.resource, found.strategic, json.dumps(found.patch, sort_keys=True), found.where)
         shared.setdefault(key, []).append(item.name)
     return tuple(
         {
-            "conditions": {"groupResource": resource, "namespaces": [namespace], "resourceNameRegex": _one_of(names)},
+            "conditions": {
+                "groupResource": resource, "namespaces": [namespace], "resourceNameRegex": _one_of(names),
+                **({"matches": [{"path": path, "value": value} for path, value in where]} if where else {}),
+            },
             ("strategicPatches" if strategic else "mergePatches"): [{"patchData": patch}],
         }
-        for (resource, strategic, patch), names in shared.items()
-    )
+        for (resource, strategic, patch, where), names in shared.items()
+    )  # fmt: skip
 
 
 def _one_of(names: Iterable[str]) -> str:

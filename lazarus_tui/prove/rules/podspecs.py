@@ -38,6 +38,8 @@ _SYSCTLS = frozenset({
 _SELINUX = frozenset({"", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"})
 # What keeps a pod from starting: no node has this label.
 PARK = "lazarus.io/held"
+# Velero's own init container: the first of a pod whose volumes it fills by files. Those of the backup it takes out.
+WAIT = "restore-wait"
 _CONSUMER = ("lazarus/role", "lazarus.io/role")
 # Where a container has the kubelet call a host: from the node, where no policy of the quarantine holds.
 _CALLS = (
@@ -77,7 +79,7 @@ def _host(item: Item, scene: Scene) -> Iterable[Finding]:
         said.append("securityContext")
         expects += _hopes(path, {"securityContext": context})
     for field, one in containers(pod):
-        change = _container(one)
+        change = {} if (item.resource, one["name"]) == ("pods", WAIT) else _container(one)
         if change:
             name = str(one["name"])
             patch.setdefault(field, []).append({"name": name, **change})
@@ -86,6 +88,19 @@ def _host(item: Item, scene: Scene) -> Iterable[Finding]:
     if patch:
         words = f"{'; '.join(said)}: not allowed in the quarantine (Pod Security baseline)"
         yield Finding(Verb.CHANGE, words, nested(path, patch), strategic=True, expects=tuple(expects))
+
+
+def _waiting(item: Item, scene: Scene) -> Iterable[Finding]:
+    """What waits for the volumes gets the security context of the pod's first container
+    (pkg/restore/actions/pod_volume_restore_action.go), and with it what the quarantine refuses the pod for."""
+    every = [(field, one, _context(one.get("securityContext"))) for field, one in containers(item.spec)]
+    own = next((found for _, one, found in every if one["name"] == WAIT), None)
+    first = next((found for field, _, found in every if field == "containers"), {})
+    change = {**(own or {}), **first}
+    if change and (scene.by_files or own is not None):
+        patch = {"spec": {"initContainers": [{"name": WAIT, "securityContext": change}]}}
+        words = f"{WAIT}: {', '.join(sorted(change))}: not allowed in the quarantine (Pod Security baseline)"
+        yield Finding(Verb.CHANGE, words, patch, strategic=True, where=(("/spec/initContainers/0/name", WAIT),))
 
 
 def _container(one: Mapping[str, Any]) -> dict[str, Any]:
@@ -219,6 +234,7 @@ def _ended(item: Item, scene: Scene) -> Iterable[Finding]:
 
 RULES = (
     Rule("S3", "the host", RESOURCES, _host, stern=True),
+    Rule("S3", "what waits for volumes", ("pods",), _waiting, stern=True),
     Rule("S6", "what runs by itself", ("cronjobs.batch", "jobs.batch"), _scheduled),
     Rule("S6", "what has ended", ("pods",), _ended),
     Rule("S6", "pods of jobs", ("pods",), _of_a_job),

@@ -63,7 +63,10 @@ def marked(body: Json, backup: str, restore: str) -> Json:
 
 
 def wait_for_volumes(pod: Json, restore_uid: str, volumes: list[str]) -> None:
-    """Put ``restore-wait`` before the pod's own containers: it ends when every volume holds its done-file."""
+    """Put ``restore-wait`` before the pod's own containers: it ends when every volume holds its done-file.
+
+    Its security context is that of the pod's first container, where that one has any.
+    """
     spec = pod["spec"]
     others = [c for c in spec.get("initContainers") or [] if c.get("name") != WAIT_CONTAINER]
     wait = {
@@ -77,6 +80,9 @@ def wait_for_volumes(pod: Json, restore_uid: str, volumes: list[str]) -> None:
         ],
         "resources": {},
     }
+    first: Json = next(iter(spec.get("containers") or ()), {})
+    if first.get("securityContext"):
+        wait["securityContext"] = copied(first["securityContext"])
     spec["initContainers"] = [wait, *others]
 
 

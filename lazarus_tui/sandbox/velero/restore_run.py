@@ -117,13 +117,13 @@ class RestoreRun:
         body = remake.remade(item, target, self.mapping, bool(self.spec.get("preserveNodePorts")))
         if item.group_resource == CLAIMS.group_resource and body["spec"].get("volumeName") in self._anew:
             body["spec"].pop("volumeName")
+        is_pod = item.group_resource == PODS.group_resource
+        copies = self._prepare_pod(item, body) if is_pod else {}
         body, errors = modifiers.apply(self._rules, item.group_resource, item.namespace, body)
         for error in errors:
             self.log.error(
                 f"error in applying resource modifiers to {item.group_resource}/{item.name}: {error}", target
             )
-        is_pod = item.group_resource == PODS.group_resource
-        copies = self._prepare_pod(item, body) if is_pod else {}
         outcome, created = self._apply(item, body, target)
         self._list(item, target, outcome)
         if created is not None and is_pod:

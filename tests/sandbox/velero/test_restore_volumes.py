@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from lazarus_tui.model.resources import CLAIMS, POD_VOLUME_RESTORES, PODS, RESTORES
+from lazarus_tui.model.resources import CLAIMS, CONFIGMAPS, POD_VOLUME_RESTORES, PODS, RESTORES
+from lazarus_tui.sandbox.velero import remake
 from lazarus_tui.sandbox.velero.installation import phase
 
 
@@ -57,3 +59,37 @@ async def test_restore_pvs_false_is_about_snapshots_and_files_come_with_their_po
     assert phase(lab.api.get(PODS, "orders-0", "bare")) == "Running", "its workload made it anew"
     assert lab.bytes_of("bare") == {}
     assert len(lab.api.list(POD_VOLUME_RESTORES, "velero")) == 1
+
+
+async def test_modifiers_see_what_velero_itself_puts_into_a_pod(lab: Any) -> None:
+    """Its own actions come first (pkg/restore/restore.go)."""
+    rule = {
+        "conditions": {
+            "groupResource": "pods",
+            "matches": [{"path": "/spec/initContainers/0/name", "value": "restore-wait"}],
+        },
+        "mergePatches": [{"patchData": '{"metadata": {"annotations": {"seen": "yes"}}}'}],
+    }
+    text = json.dumps({"version": "v1", "resourceModifierRules": [rule]})
+    lab.api.create(CONFIGMAPS, {"metadata": {"name": "drill"}, "data": {"rules.yaml": text}}, "velero")
+    await lab.backup("b")
+    modifier = {"kind": "ConfigMap", "name": "drill"}
+    restore = await lab.restore("r", "b", namespaceMapping={"shop": "drill"}, resourceModifier=modifier)
+    await lab.pass_(3)
+
+    assert restore["status"]["phase"] == "Completed"
+    assert lab.api.get(PODS, "orders-0", "drill")["metadata"]["annotations"]["seen"] == "yes"
+    others = [pod for pod in lab.api.list(PODS, "drill") if not pod["spec"].get("initContainers")]
+    assert others
+    assert all("seen" not in (pod["metadata"].get("annotations") or {}) for pod in others)
+    assert lab.bytes_of("drill") == lab.bytes_of("shop") != {}
+
+
+def test_what_waits_has_the_security_context_of_the_first_container() -> None:
+    context = {"capabilities": {"add": ["IPC_LOCK"]}}
+    pod: dict[str, Any] = {"spec": {"containers": [{"name": "a", "securityContext": context}, {"name": "b"}]}}
+    remake.wait_for_volumes(pod, "uid", ["data"])
+    assert pod["spec"]["initContainers"][0]["securityContext"] == context
+    bare: dict[str, Any] = {"spec": {"containers": [{"name": "b"}, {"name": "a", "securityContext": context}]}}
+    remake.wait_for_volumes(bare, "uid", ["data"])
+    assert "securityContext" not in bare["spec"]["initContainers"][0]
