@@ -32,12 +32,16 @@ _STDIN_FRAME = 32 * 1024
 
 @dataclass(slots=True)
 class ExecResult:
-    """What a finished command gave; ``truncated`` when output was dropped. Its repr shows sizes, never the output."""
+    """What a finished command gave; ``truncated`` when output was dropped, ``cut`` when stdout was.
+
+    Its repr shows sizes, never the output.
+    """
 
     exit_code: int
     stdout: bytes = field(repr=False)
     stderr: bytes = field(repr=False)
     truncated: bool = False
+    cut: bool = False
 
 
 class _Sink:
@@ -115,7 +119,7 @@ class Hearing:
         """Raises ``Unreachable`` when no exit code was heard, and what kept the command from being started."""
         dropped = bool(self.out.dropped or self.err.dropped)
         code = _exit_code(request, bytes(self._status))
-        return ExecResult(code, bytes(self.out.data), bytes(self.err.data), dropped)
+        return ExecResult(code, bytes(self.out.data), bytes(self.err.data), dropped, bool(self.out.dropped))
 
 
 async def _collect(request: HttpRequest, socket: WebSocket) -> ExecResult:

@@ -127,7 +127,10 @@ async def test_a_status_in_two_frames_and_the_end_without_one() -> None:
 async def test_output_beyond_the_cap_is_dropped_and_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exec_module, "STDOUT_LIMIT", 10)
     found = await run([b"\x01" + b"x" * 8, b"\x01" + b"y" * 8, SUCCESS])
-    assert (found.stdout, found.truncated) == (b"x" * 8 + b"yy", True)
+    assert (found.stdout, found.truncated, found.cut) == (b"x" * 8 + b"yy", True, True)
+    monkeypatch.setattr(exec_module, "STDERR_LIMIT", 100)
+    found = await run([b"\x01" + b"x" * 10, b"\x02" + b"y" * 101, SUCCESS])
+    assert (found.stdout, found.truncated, found.cut) == (b"x" * 10, True, False)
 
 
 async def test_exec_without_an_end_times_out() -> None:

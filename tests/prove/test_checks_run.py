@@ -45,8 +45,8 @@ def pod(doors: Doors, name: str, *, env: Any = (), env_from: Any = (), **labels:
     doors.put(PODS, name, NAMESPACE, metadata={"labels": labels}, spec={"containers": [container]}, status=status)
 
 
-def ran(code: int = 0, out: bytes = b"") -> Any:
-    return SimpleNamespace(exit_code=code, stdout=out, stderr=b"")
+def ran(code: int = 0, out: bytes = b"", *, cut: bool = False) -> Any:
+    return SimpleNamespace(exit_code=code, stdout=out, stderr=b"", cut=cut)
 
 
 # --- commands
@@ -84,6 +84,52 @@ async def test_commands(doors: Doors, done: Any, check: dict[str, Any], verdict:
         )
         assert doors.outcomes == [Outcome.APPLIED if verdict in (PASSED, FAILED) and "timeout" not in check
                                   else Outcome.AMBIGUOUS]  # fmt: skip
+
+
+CUT = b"2026-11-01 orders" + b" row" * 8192
+
+
+@pytest.mark.parametrize(
+    ("output", "verdict"),
+    [
+        (None, PASSED),
+        ({"contains": "orders"}, PASSED),
+        ({"matches": "^2026-.* orders"}, PASSED),
+        ({"matches": "invoices"}, FAILED),
+        ({"contains": "invoices"}, INCONCLUSIVE),
+        ({"equals": CUT.decode()}, INCONCLUSIVE),
+        ({"atLeast": 1}, INCONCLUSIVE),
+        ({"contains": "orders", "differsFrom": "nothing"}, INCONCLUSIVE),
+    ],
+)
+async def test_of_an_output_that_was_cut_nothing_is_said_that_the_rest_could_change(
+    doors: Doors, output: dict[str, Any] | None, verdict: Verdict
+) -> None:
+    pod(doors, "app-0")
+    doors.runs[("app", "verify")] = ran(0, CUT, cut=True)
+    result = await said(doors, **EXEC, **({"output": output} if output else {}))
+    assert result.verdict is verdict, result.summary
+    assert (result.evidence["cut"], result.evidence["bytes"]) == (True, len(CUT))
+    assert verdict is FAILED or "only the first 32.0 KiB of its output were kept" in result.summary
+    doors.runs[("app", "verify")] = ran(3, CUT, cut=True)
+    assert (await said(doors, **EXEC, **({"output": output} if output else {}))).verdict is FAILED
+
+
+async def test_pods_of_a_workload_are_those_that_its_whole_selector_takes(doors: Doors) -> None:
+    rules = [
+        {"key": "app", "operator": "In", "values": ["a", "b"]}, {"key": "tier", "operator": "DoesNotExist"},
+        {"key": "role", "operator": "Exists"}, {"key": "track", "operator": "NotIn", "values": ["canary"]},
+    ]  # fmt: skip
+    doors.put(STATEFULSETS, "app", NAMESPACE, spec={"selector": {"matchExpressions": rules}})
+    doors.runs[("app", "verify")] = ran()
+    wanted = {**{key: value for key, value in EXEC.items() if key != "pod"}, "workload": "StatefulSet/app"}
+    pod(doors, "a-other", app="c", role="db")
+    pod(doors, "b-tier", app="a", role="db", tier="web")
+    pod(doors, "c-role", app="a")
+    pod(doors, "d-canary", app="a", role="db", track="canary")
+    assert "no pod of StatefulSet/app is ready (0 there)" in (await said(doors, **wanted)).summary
+    pod(doors, "e-own", app="b", role="db")
+    assert (await said(doors, **wanted)).evidence["pod"] == f"{NAMESPACE}/e-own"
 
 
 async def test_a_workload_is_its_first_ready_pod(doors: Doors) -> None:

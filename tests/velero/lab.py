@@ -23,6 +23,7 @@ from lazarus_tui.model.resources import Resource
 from lazarus_tui.model.steps import Observation, Outcome, Seen, Step, StepStopped, Write, WriteResult
 from lazarus_tui.model.streams import Streams
 from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.sandbox.api.selectors import parse_labels
 from tests.velero.wires import behind, wire
 
 START = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -89,14 +90,14 @@ class World:
     ) -> Any:  # fmt: skip
         if resource.plural in self.not_served:
             raise NotFound("not served", status=404)
-        wanted = dict(part.split("=") for part in label_selector.split(",") if part)
+        wanted = parse_labels(label_selector)
         found = []
         for (plural, space, _), item in sorted(self.objects.items()):
             labels = item["metadata"].get("labels") or {}
-            if plural == resource.plural and namespace in (None, space) and wanted.items() <= labels.items():
+            if plural == resource.plural and namespace in (None, space) and wanted.matches(labels):
                 found.append(msgspec.convert(copy.deepcopy(item), type))
         for item in behind(self.services, resource, namespace).values():
-            if wanted.items() <= (item["metadata"].get("labels") or {}).items():
+            if wanted.matches(item["metadata"].get("labels") or {}):
                 found.append(msgspec.convert(item, type))
         return found
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from lazarus_tui.model.quantities import size
 from lazarus_tui.model.resources import PODS
 from lazarus_tui.model.steps import Exec, Outcome, StepContext, Write
 from lazarus_tui.prove.checks import compare
-from lazarus_tui.prove.checks.outcome import Attempt, Found, Wrong, hashed
+from lazarus_tui.prove.checks.outcome import Attempt, CouldNot, Found, Wrong, hashed
 from lazarus_tui.prove.checks.place import pod_of
 from lazarus_tui.prove.checks.seen import SeenPod
 from lazarus_tui.prove.wanted import ExecCheck
@@ -20,13 +21,16 @@ async def look(context: StepContext, check: ExecCheck, attempt: Attempt) -> Foun
     output = done.stdout.decode("utf-8", "replace").strip()
     evidence = {
         "pod": f"{check.namespace}/{pod.metadata.name}", "exit": done.exit_code, "bytes": len(done.stdout),
-        "sha256": hashed(done.stdout),
+        "sha256": hashed(done.stdout), **({"cut": True} if done.cut else {}),
     }  # fmt: skip
     if done.exit_code != check.exit_code:
         raise Wrong(f"exit code {done.exit_code} instead of {check.exit_code}", evidence)
+    kept = f"only the first {size(len(done.stdout))} of its output were kept"
+    if check.output is not None and done.cut and not compare.told_by_beginning(check.output, output):
+        raise CouldNot(f"{kept}, and what is expected of it cannot be told by them", evidence, final=True)
     if check.output is not None and (wrong := compare.wrong(check.output, output)):
         raise Wrong(f"its output {wrong}", evidence)
-    return Found(f"exit code {done.exit_code}", evidence)
+    return Found(f"exit code {done.exit_code}" + (f"; {kept}" if done.cut else ""), evidence)
 
 
 async def run(

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from msgspec import UNSET
 
 from lazarus_tui.prove.checks.outcome import hashed
@@ -19,6 +20,14 @@ MATCHED = 16 * 1024  # characters a regular expression is tried on
 def wrong(expect: Expect, value: Any) -> str:
     """What does not hold of ``value``, in words that do not tell it, or ""."""
     return next(filter(None, (_equal(expect, value), _ordered(expect, value), _textual(expect, value))), "")
+
+
+def told_by_beginning(expect: Expect, beginning: str) -> bool:
+    """Whether the begin of a longer text says what the whole does: a pattern is tried on the begin alone, and what it
+    holds the whole holds too."""
+    others = msgspec.structs.replace(expect, contains="", matches="")
+    held = not expect.contains or expect.contains in beginning
+    return empty(others) and held and (not expect.matches or len(beginning) >= MATCHED)
 
 
 def empty(expect: Expect) -> bool:

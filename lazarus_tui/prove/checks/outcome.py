@@ -30,9 +30,9 @@ class Wrong(Exception):
 class CouldNot(Exception):
     """It could not run: INCONCLUSIVE, whatever the copy is like. ``final``: asking again would change nothing."""
 
-    def __init__(self, words: str, *, final: bool = False) -> None:
+    def __init__(self, words: str, evidence: dict[str, Any] | None = None, *, final: bool = False) -> None:
         super().__init__(words)
-        self.final = final
+        self.evidence = {**(evidence or {}), **({"final": True} if final else {})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ async def judged(check: Check, clock: Clock, look: Look) -> CheckResult:
     except Wrong as wrong:
         verdict, words, evidence = Verdict.FAILED, str(wrong), wrong.evidence
     except CouldNot as error:
-        verdict, words, evidence = Verdict.INCONCLUSIVE, str(error), {"final": True} if error.final else {}
+        verdict, words, evidence = Verdict.INCONCLUSIVE, str(error), error.evidence
     except KubeError as error:
         verdict, words = _kube(error, check)
     except TimeoutError:

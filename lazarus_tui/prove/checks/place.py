@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lazarus_tui.model.resources import DAEMONSETS, DEPLOYMENTS, PODS, SERVICES, SLICES, STATEFULSETS
+from lazarus_tui.model.scope import in_words
 from lazarus_tui.model.steps import Reader
 from lazarus_tui.prove.checks.outcome import Wrong
 from lazarus_tui.prove.checks.seen import Endpoint, Port, SeenPod, SeenService, SeenWorkload, Slice
@@ -50,10 +51,11 @@ async def pod_of(reader: Reader, namespace: str, *, service: str = "", pod: str 
         return found
     kind, _, name = workload.partition("/")
     owner = await reader.get(_WORKLOADS[kind], name, namespace, type=SeenWorkload)
-    labels = (owner.spec.selector.match_labels if owner else None) or {}
-    if not labels:
+    if owner is None:
         raise Wrong(f"there is no {workload} in {namespace}")
-    selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+    selector = in_words(owner.spec.selector)
+    if not selector:
+        raise Wrong(f"{workload} selects no pods of its own")
     pods = await reader.list(PODS, namespace, type=SeenPod, label_selector=selector)
     ready = sorted((one for one in pods if one.ready), key=lambda one: one.metadata.name)
     if not ready:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from lazarus_tui.model.objects import Meta, Wire
+from lazarus_tui.model.objects import LabelSelector, Meta, Wire
 
 _DISRUPTIONS = ("Evicted", "Preempting", "NodeShutdown", "NodeLost", "Terminated")
 
@@ -83,12 +83,8 @@ class SeenPod(Wire, frozen=True):
 # --- what makes pods
 
 
-class Selector(Wire, frozen=True):
-    match_labels: dict[str, str] | None = None
-
-
 class WorkloadSpec(Wire, frozen=True):
-    selector: Selector = msgspec.field(default_factory=Selector)
+    selector: LabelSelector = msgspec.field(default_factory=LabelSelector)
 
 
 class SeenWorkload(Wire, frozen=True):

@@ -20,9 +20,13 @@ WHERE table_type = 'BASE TABLE' AND table_schema NOT IN ('mysql', 'sys', 'inform
 ORDER BY data_length + index_length DESC LIMIT 1);
 SET FOREIGN_KEY_CHECKS = 0; SET @s = CONCAT('DROP TABLE ', @t); PREPARE d FROM @s; EXECUTE d;
 """
-_MONGO = "db.adminCommand({listDatabases: 1}).databases.filter(d => !['admin','local','config'].includes(d.name))" + (
-    ".sort((a, b) => b.sizeOnDisk - a.sizeOnDisk).slice(0, 1).forEach(d => db.getSiblingDB(d.name).dropDatabase())"
-)
+_MONGO = """
+var found = db.adminCommand({listDatabases: 1}).databases
+.filter(d => !['admin', 'local', 'config'].includes(d.name)).sort((a, b) => b.sizeOnDisk - a.sizeOnDisk);
+if (found.length == 0) { throw new Error('there is no database'); }
+if (db.getSiblingDB(found[0].name).dropDatabase().ok != 1) { throw new Error('it was not dropped'); }
+print('dropped');
+"""
 
 
 # The variables that the official images are made with; exec gives them to every command in the container. The statement
@@ -37,7 +41,7 @@ _ROOT = 'MYSQL_PWD="${MARIADB_ROOT_PASSWORD:-$MYSQL_ROOT_PASSWORD}" exec %s -uro
 @dataclass(frozen=True, slots=True)
 class Client:
     """``ways``: commands that do it, the first that ends with 0 has; each of them drops everything or nothing.
-    ``says``: the line that a client prints when it has, where it ends with 0 also when the server refuses."""
+    ``says``: the line that a client prints when it has, where it ends with 0 also when nothing came of it."""
 
     container: str
     ways: tuple[tuple[str, ...], ...]
@@ -68,5 +72,6 @@ def _ways(image: str) -> tuple[tuple[tuple[str, ...], ...], str, str] | None:
     if "redis" in image or "valkey" in image:
         return (("sh", "-c", _REDIS), ("redis-cli", "FLUSHALL")), "flushed all keys", "OK"
     if "mongo" in image:
-        return (("mongosh", "--quiet", "--eval", _MONGO),), "dropped the largest database", ""
+        statement = " ".join(_MONGO.split())
+        return (("mongosh", "--quiet", "--eval", statement),), "dropped the largest database", "dropped"
     return None

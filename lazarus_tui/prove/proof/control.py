@@ -250,7 +250,8 @@ async def command(context: StepContext, pod: Object, container: str, argv: Seque
     if done.exit_code:
         said = done.stderr.decode(errors="replace").strip()
         raise StepStopped(f"{argv[0]} in {meta['name']} ended with {done.exit_code}: {said}")
-    return done.stdout.decode(errors="replace")
+    whole = done.stdout[: done.stdout.rfind(b"\n") + 1] if done.cut else done.stdout  # half a path is another path
+    return whole.decode(errors="replace")
 
 
 def _over(pod: Object) -> bool:

@@ -65,6 +65,19 @@ def test_the_shell_of_the_container_takes_users_from_its_variables_and_reads_not
     assert "pw" not in " ".join(shell), "no value of a secret is in what is announced"
 
 
+def test_mongosh_says_that_it_dropped_a_database_only_after_one_was_dropped() -> None:
+    """``mongosh --eval`` ends with 0 unless something is thrown."""
+    found = client("mongo:7")
+    assert found is not None
+    script = found.ways[0][-1]
+    assert found.says == "dropped"
+    parts = ("length == 0", ".dropDatabase().ok != 1", "print('dropped')")
+    assert sorted(parts, key=script.index) == list(parts)
+    assert script.count("throw new Error") == 2
+    assert "'admin', 'local', 'config'" in script
+    assert "\n" not in script
+
+
 @pytest.mark.parametrize("image", ["redis:7", "valkey:8"])
 def test_a_client_that_ends_well_when_it_is_refused_has_to_say_that_it_did_it(tmp_path: Path, image: str) -> None:
     found = client(image)

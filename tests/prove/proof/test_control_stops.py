@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from lazarus_tui.kube.exec import ExecResult
 from lazarus_tui.model.resources import PODS, STATEFULSETS
-from lazarus_tui.model.steps import Seen
-from lazarus_tui.prove.proof.control import NoWorkload, Still
+from lazarus_tui.model.steps import Outcome, Seen, Write
+from lazarus_tui.prove.proof.control import NoWorkload, Still, command
 from lazarus_tui.prove.proof.verdict import SABOTAGED
 from lazarus_tui.prove.quarantine.names import OPERATION
 from tests.velero.lab import OP, Lab, World
@@ -69,3 +71,24 @@ async def test_a_pod_of_nobody_with_volumes_is_not_spoiled_under(lab: Lab) -> No
     assert seen.seen is Seen.FAILED
     assert seen.detail == "pod web has volumes and no workload that could be stopped and started again"
     assert seen.hint == "use --control withhold"
+
+
+async def test_a_list_of_files_that_was_cut_ends_with_its_last_whole_line() -> None:
+    """Half a path is the name of another file, and writing there would make it."""
+
+    async def announce(write: Write) -> int:
+        return 1
+
+    async def settled(intent: int, outcome: Outcome) -> None:
+        return None
+
+    async def run(*place: Any, **options: Any) -> ExecResult:
+        return ExecResult(0, b"9 /claims/data/base\n8 /claims/data/ba", b"", cut=cut)
+
+    gate = SimpleNamespace(announce=announce, settled=settled)
+    context: Any = SimpleNamespace(gate=gate, reader=SimpleNamespace(exec=run))
+    pod = {"metadata": {"namespace": Q, "name": "lazarus-saboteur", "uid": "u"}}
+    found = {}
+    for cut in (True, False):
+        found[cut] = await command(context, pod, "saboteur", ["find"])
+    assert found == {True: "9 /claims/data/base\n", False: "9 /claims/data/base\n8 /claims/data/ba"}
