@@ -36,7 +36,6 @@ from lazarus_tui.engine.part_notices import PartNotices
 from lazarus_tui.engine.person import person
 from lazarus_tui.engine.place import Place
 from lazarus_tui.engine.planning import PlanningReader
-from lazarus_tui.engine.proof_topics import MAX_PROOFS
 from lazarus_tui.engine.registry import Registry
 from lazarus_tui.engine.runner import Runner
 from lazarus_tui.engine.sandbox_life import SandboxLife
@@ -231,7 +230,8 @@ class House:
         if self._options.sandbox:
             self.supervisor.start("the watch over the sandbox", self.sandbox.run)
         self.contexts.read(self._options.kubeconfig)
-        self._topics.proofs.listed(await self._journal.operations_of(PROOF, MAX_PROOFS))
+        async for page in self._journal.pages_of(PROOF):
+            self._topics.proofs.listed(page)
         self._topics.listed(await self.runner.operations())
         recovered = await self.runner.recover()
         for operation in recovered:

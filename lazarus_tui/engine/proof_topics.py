@@ -6,7 +6,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 
 import msgspec
 
@@ -16,10 +17,11 @@ from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.proof_policies import ProofPolicyRow, QueueRow
 from lazarus_tui.model.proofs import ProofView, located, view
 from lazarus_tui.model.topics import Topic
+from lazarus_tui.posture.deciding import Deciding
 
 log = logging.getLogger(__name__)
 
-# Proofs kept on the hub for each context: the oldest go first.
+# Proofs kept on the hub for each context: the oldest go first, unless something is decided by them (posture.deciding).
 MAX_PROOFS = 1000
 # Seconds between two looks at what is queued: a backup of many namespaces queues many proofs at once.
 PAUSE = 0.5
@@ -32,6 +34,7 @@ class ProofTopics:
         self._hub = hub
         self._known: dict[str, OrderedDict[str, ProofView]] = {}
         self._clusters: dict[str, str] = {}  # uid of the cluster that a context leads to
+        self._deciding: dict[str, Deciding] = {}
 
     def opened(self, context: str, cluster_uid: str = "") -> None:
         """There is such a context, and this is the cluster it leads to; no proof of it is an answer too."""
@@ -45,28 +48,52 @@ class ProofTopics:
         self._hub.set_state(_topic(context), "ready")
 
     def listed(self, operations: Iterable[Operation]) -> None:
-        """Those known at the start."""
+        """Those known at the start, older ones before newer ones."""
+        news: dict[str, dict[str, ProofView]] = {}
         for operation in sorted(operations, key=lambda each: each.started):
-            self.changed(operation)
+            if (found := self._taken(operation)) is not None:
+                news.setdefault(operation.context, {})[found.id] = found
+        for context, found_here in news.items():
+            self._tell(context, found_here)
 
     def of(self, context: str) -> tuple[ProofView, ...]:
         """Those of one context, as far as they are kept."""
         return tuple(self._known.get(context, {}).values())
 
     def changed(self, operation: Operation) -> None:
+        if (found := self._taken(operation)) is not None:
+            self._tell(operation.context, {found.id: found})
+
+    def _taken(self, operation: Operation) -> ProofView | None:
+        """As it is kept from now on; None for what is no proof, and for no news."""
         found = view(operation)
         if found is None:
-            return
+            return None
         found = located(found, self._clusters.get(operation.context, ""))
         known = self._known.setdefault(operation.context, OrderedDict())
         if known.get(found.id) == found:
-            return
+            return None
         known[found.id] = found
-        gone = []
-        while len(known) > MAX_PROOFS:
-            gone.append(known.popitem(last=False)[0])
-        self._hub.publish(_topic(operation.context), {found.id: found}, gone)
-        self._hub.set_state(_topic(operation.context), "ready")
+        self._deciding.setdefault(operation.context, Deciding()).add(found)
+        return found
+
+    def _tell(self, context: str, news: Mapping[str, ProofView]) -> None:
+        known, gone = self._known[context], self._forgotten(context)
+        self._hub.publish(_topic(context), {id: one for id, one in news.items() if id in known}, gone)
+        self._hub.set_state(_topic(context), "ready")
+
+    def _forgotten(self, context: str) -> list[str]:
+        """The oldest that nothing is decided by, of more than can be held: they are kept no longer."""
+        known = self._known[context]
+        over = len(known) - MAX_PROOFS
+        if over <= 0:
+            return []
+        stay = self._deciding[context].ids()
+        gone = list(islice((id for id in known if id not in stay), over))
+        self._deciding[context].forget(gone)
+        for id in gone:
+            del known[id]
+        return gone
 
 
 class PolicyTopics:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 # Who writes: events name it; people's names come with approvals.
 ACTOR = "engine"
+# Operations that are read at once of all there are: some MB.
+PAGE = 200
 
 Entry = tuple[str, Mapping[str, Any]]  # kind and body of an event
 
@@ -203,10 +205,17 @@ class Journal:
         found = await self._read(lambda db: records.operations(db, where, (limit,)))
         return sorted(found, key=lambda operation: operation.started, reverse=True)
 
-    async def operations_of(self, kind: str, limit: int) -> list[Operation]:
-        """The newest of one kind, newest first."""
-        where = "WHERE kind=? ORDER BY started DESC, rowid DESC LIMIT ?"
-        return await self._read(lambda db: records.operations(db, where, (kind, limit)))
+    async def pages_of(self, kind: str, size: int = PAGE) -> AsyncIterator[list[Operation]]:
+        """All of one kind, oldest first, so many at a time: others come in between."""
+        found = await self._page(kind, size, "", ())
+        while found:
+            yield found
+            after = "AND (started, rowid) > (SELECT started, rowid FROM op WHERE id=?)"
+            found = await self._page(kind, size, after, (found[-1].id,)) if len(found) == size else []
+
+    async def _page(self, kind: str, size: int, after: str, values: tuple[str, ...]) -> list[Operation]:
+        where = f"WHERE kind=? {after} ORDER BY started, rowid LIMIT ?"
+        return await self._read(lambda db: records.operations(db, where, (kind, *values, size)))
 
     async def open_operations(self) -> list[Operation]:
         where = "WHERE state IN ('running','parked','undoing') ORDER BY started"

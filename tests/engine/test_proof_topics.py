@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ from lazarus_tui.engine.oplogs import OperationTopics
 from lazarus_tui.model.operation import OpState
 from lazarus_tui.model.proof_policies import ProofPolicyRow, QueueRow
 from lazarus_tui.posture import proofs_of
+from lazarus_tui.posture.gating import RED, gate
 from lazarus_tui.sandbox.clock import VirtualClock
 from tests.console import proofs
 from tests.console.moment import CONTEXT
@@ -21,6 +23,10 @@ from tests.engine.fakes import look
 from tests.engine.proofs import policy
 from tests.engine.proofs import proofs as desk
 from tests.engine.world import CONTEXT as HERE
+from tests.engine.world import fast_folder
+from tests.journal.conftest import PLAN, open_in
+from tests.posture.test_gating import HERE as THERE
+from tests.posture.test_gating import NEWER, NOW, point, proof
 
 
 @pytest.fixture
@@ -131,3 +137,33 @@ async def test_a_book_that_cannot_be_told_is_not_an_empty_one(hub: Hub) -> None:
         assert (update.state, "see engine.log" in update.reason) == ("failed", True)
     telling.cancel()
     await asyncio.gather(telling, return_exceptions=True)
+
+
+async def test_what_decides_a_workload_stays_however_many_other_proofs_end(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proof_topics, "MAX_PROOFS", 3)
+    ended = [proof("FAILED", 90.0, control="flip"), proof("PASSED", 80.0), proof("FAILED", 70.0, **NEWER)]
+    ended += [proof("PASSED", 60.0 - n, namespace=f"other-{n % 2}", ladders=()) for n in range(20)]
+    ended = [msgspec.structs.replace(each, context=CONTEXT) for each in ended]
+    other = Hub(VirtualClock(), interval=0.0)
+    running, restarted = proof_topics.ProofTopics(hub), proof_topics.ProofTopics(other)
+    with fast_folder() as folder:
+        journal = await open_in(folder)
+        for each in ended:
+            await journal.begin(each, PLAN)
+            running.changed(each)
+        async for page in journal.pages_of("prove.run", 4):
+            restarted.listed(page)
+        await journal.close()
+    for topics in (running, restarted):
+        topics.opened(CONTEXT, THERE)
+        of = topics.of(CONTEXT)
+        assert len(of) < 8
+        told = gate(of, "shop", "", point(), within=timedelta(days=9), now=NOW)
+        assert (told.code, told.words) == (RED, "control failed: said FAILED")
+        unbroken = [one for one in of if one.record is not None and not one.record.control]
+        told = gate(unbroken, "shop", "", point(), within=timedelta(days=9), now=NOW)
+        assert (told.code, told.words) == (RED, "c, a newer point, says FAILED: said FAILED")
+    assert set((await look(hub, f"proofs/{CONTEXT}"))[1]) == {one.id for one in running.of(CONTEXT)}
+    await other.stop()

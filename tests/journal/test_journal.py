@@ -46,8 +46,9 @@ async def test_operations_of_one_kind_are_found_behind_any_number_of_others(fold
     journal = await open_in(folder)
     for n in range(8):
         await journal.begin(operation(n, OpState.DONE, kind="drill" if n in (1, 2, 4) else "k"), PLAN)
-    assert [o.id[-1] for o in await journal.operations_of("drill", 2)] == ["4", "2"]
-    assert await journal.operations_of("other", 2) == []
+    assert [[o.id[-1] for o in page] async for page in journal.pages_of("drill", 2)] == [["1", "2"], ["4"]]
+    assert [[o.id[-1] for o in page] async for page in journal.pages_of("k", 5)] == [["0", "3", "5", "6", "7"]]
+    assert [page async for page in journal.pages_of("other")] == []
     await journal.close()
 
 
