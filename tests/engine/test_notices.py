@@ -288,7 +288,7 @@ async def test_over_the_link_of_a_whole_engine(tmp_path: Path, cluster: Any, mon
             await scene.use()
             begun = await scene.backup()
             await scene.call("operation.park", id=begun.id)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while len(hook.posts) < 2:
                     hook.arrived.clear()
                     await hook.arrived.wait()

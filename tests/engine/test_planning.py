@@ -24,7 +24,7 @@ async def cluster(tmp_path: Path) -> AsyncIterator[SandboxCluster]:
     async with running_cluster(tmp_path / "cluster") as cluster:
         spec = {"includedNamespaces": ["shop"], "defaultVolumesToFsBackup": True, "storageLocation": "default"}
         cluster.api.create(BACKUPS, {**BACKUP, "spec": spec}, "velero")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (cluster.api.get(BACKUPS, "full", "velero") or {}).get("status", {}).get("phase") != "Completed":
                 await asyncio.sleep(0.02)
         yield cluster

@@ -31,7 +31,7 @@ points: [on-completion]
 
 async def connected(scene: Scene) -> None:
     """Until the engine stays for what is stored, and has connected its context by itself."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             found = await scene.call("stats")
             if found["stays_for_schedules"] and found["contexts"][SANDBOX] != "connecting":
@@ -66,7 +66,7 @@ async def test_a_policy_stands_behind_its_workloads_only_in_the_cluster_that_is_
     row = table.proofs.row
     monkeypatch.setattr(table.proofs, "row", lambda one: msgspec.structs.replace(row(one), standings=(good,)))
     connection = scene.house.contexts.in_use[SANDBOX]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while connection.row.state != "ready":
             await asyncio.sleep(0.01)
     assert table.green() == {key: True}

@@ -143,7 +143,7 @@ async def cluster(tmp_path: Path) -> AsyncIterator[SandboxCluster]:
             spec["storageLocation"] = "default"
             body = {"apiVersion": "velero.io/v1", "kind": "Backup", "metadata": {"name": name}, "spec": spec}
             cluster.api.create(BACKUPS, body, "velero")
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while (cluster.api.get(BACKUPS, name, "velero") or {}).get("status", {}).get("phase") != "Completed":
                     await asyncio.sleep(0.02)
             await asyncio.sleep(1.0 if files else 0)  # start times have whole seconds

@@ -7,6 +7,7 @@ import base64
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -170,13 +171,28 @@ async def test_a_hanging_plugin_is_killed_with_its_children(tmp_path: Path, cloc
     command = tmp_path / "plugin"
     command.write_text(f"#!/bin/sh\nsleep 60 &\necho $$ $! >'{pids}'\nwait\n")
     command.chmod(0o700)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "time", lambda: began)  # its time does not begin before it hangs
+        asked = asyncio.ensure_future(plugin(command, clock, timeout=0.8).get())
+        assert await asyncio.to_thread(_written, pids)
     with pytest.raises(AuthError, match=r"no answer within 0.8 s"):
-        await plugin(command, clock, timeout=0.8).get()
+        await asked
     left = [int(pid) for pid in pids.read_text().split()]
     assert len(left) == 2
     async with asyncio.timeout(60):  # the kernel needs a moment for a process that is not our own child
         while any(map(_alive, left)):
             await asyncio.sleep(0.002)
+
+
+def _written(file: Path) -> bool:
+    """Whether it has a whole line, within a minute."""
+    for _ in range(6000):
+        if file.exists() and file.read_text().endswith("\n"):
+            return True
+        time.sleep(0.01)
+    return False
 
 
 def _alive(pid: int) -> bool:

@@ -138,12 +138,14 @@ class Node:
         await self.until(lambda: self.ready("orders-0") and self.proxy.where("shop", "orders", 8080))
 
     async def ask(self, method: str, path: str) -> tuple[int, Any]:
-        """One request to the service orders, through its address."""
+        """One request to the service orders, through its address. Raises ``OSError``."""
         host, _, port = self.proxy.where("shop", "orders", 8080).rpartition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         try:
             writer.write(f"{method} {path} HTTP/1.1\r\nHost: orders\r\nConnection: close\r\n\r\n".encode())
             head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+            if not head:
+                raise ConnectionResetError("it went away without an answer")
             return int(head.split()[1]), json.loads(body) if body[:1] in (b"{", b"[") else body
         finally:
             writer.close()

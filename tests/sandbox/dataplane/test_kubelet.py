@@ -79,6 +79,7 @@ async def test_liveness_restarts_and_readiness_only_hides(node):
     node.pod("sick", "web", livenessProbe=broken)
     node.pod("hidden", "web", readinessProbe=broken, ports=[{"containerPort": 8080}])
     await node.until(lambda: node.container("sick")["restartCount"] >= 1)
+    await node.until(lambda: "running" in node.container("hidden")["state"])
     assert not node.ready("hidden")
     assert node.container("hidden")["restartCount"] == 0
     assert "running" in node.container("hidden")["state"]
