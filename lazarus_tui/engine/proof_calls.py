@@ -13,6 +13,7 @@ from lazarus_tui.engine.proof_book import ProofBook, Stored
 from lazarus_tui.engine.proof_runs import ProofRuns
 from lazarus_tui.engine.proof_watch import age
 from lazarus_tui.kube.cluster import Cluster
+from lazarus_tui.kube.errors import KubeError
 from lazarus_tui.model.clock import Clock, rfc3339
 from lazarus_tui.model.objects import Backup
 from lazarus_tui.model.policies import WRITES, upcoming
@@ -144,7 +145,17 @@ class ProofCalls:
         return made
 
     async def _list(self, peer: Any, wanted: ContextParams) -> list[ProofPolicyRow]:
-        return [self.row(one) for one in sorted(self._book.policies(wanted.context), key=lambda one: one.policy.name)]
+        """A gate asks this way: it does not open while a backup has completed that nobody has looked at."""
+        found = sorted(self._book.policies(wanted.context), key=lambda one: one.policy.name)
+        rows = [(self.row(one), one) for one in found]
+        return [msgspec.structs.replace(row, unseen=row.unseen or self._arriving(one)) for row, one in rows]
+
+    def _arriving(self, stored: Stored) -> str:
+        try:
+            names = self._runs.arriving(stored)
+        except KubeError as error:
+            return f"backups cannot be listed: {error.message}"
+        return f"{names[-1]} has just completed" if names else ""
 
     async def _delete(self, peer: Any, wanted: NameParams) -> ProofPolicyRow:
         stored = self._book.get(wanted.context, wanted.name)

@@ -356,6 +356,10 @@ class ProofRuns:
         """What a policy named when that was looked at last; None where nobody has looked."""
         return self._watch.named(stored)
 
+    def arriving(self, stored: Stored) -> list[str]:
+        """Backups of which it is not settled yet whether they are proven, by name. Raises ``KubeError``."""
+        return self._watch.arriving(stored)
+
     def without(self, stored: Stored) -> str:
         """Why it is not known whether another engine runs it too, in words."""
         return self._shared.without(stored)

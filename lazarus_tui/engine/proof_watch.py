@@ -143,19 +143,33 @@ class ProofWatch:
         looked.done |= {one.metadata.uid for one in stable}
 
     def _candidates(self, stored: Stored, looked: _Looked) -> list[Backup]:
-        """Terminal, completed since the policy is there, not settled yet; oldest first."""
-        since, backups = rfc3339(stored.completed_since), list(self._backups(stored.context))
+        """What has arrived; of it what completed long before it was first seen is late."""
+        backups = list(self._backups(stored.context))
         looked.keep(backups)
-        found = []
-        for backup in backups:
-            when = moment(backup)
-            if backup.status.phase not in TERMINAL or when < since or backup.metadata.uid in looked.done:
-                continue
-            if self._covers(stored, backup):
-                found.append((when, backup.metadata.name, backup))
-                if backup.metadata.name not in looked.seen and self._clock.now() - parse_rfc3339(when) > GRACE:
-                    looked.late.add(backup.metadata.uid)
+        found = self._arrived(stored, looked, backups)
+        for backup in found:
+            name, when = backup.metadata.name, moment(backup)
+            if name not in looked.seen and self._clock.now() - parse_rfc3339(when) > GRACE:
+                looked.late.add(backup.metadata.uid)
+        return found
+
+    def _arrived(self, stored: Stored, looked: _Looked, backups: Iterable[Backup]) -> list[Backup]:
+        """Terminal, completed since the policy is there, not settled yet; oldest first."""
+        since = rfc3339(stored.completed_since)
+        found = [
+            (when, backup.metadata.name, backup)
+            for backup in backups
+            if backup.status.phase in TERMINAL and (when := moment(backup)) >= since
+            and backup.metadata.uid not in looked.done and self._covers(stored, backup)
+        ]  # fmt: skip
         return [backup for _, _, backup in sorted(found, key=lambda one: one[:2])]
+
+    def arriving(self, stored: Stored) -> list[str]:
+        """Backups that are final and were not queued or left out yet, by name. Raises ``KubeError``."""
+        if not stored.policy.on_completion:
+            return []
+        looked = self._looked.get((stored.context, stored.policy.name), _Looked())
+        return [one.metadata.name for one in self._arrived(stored, looked, self._backups(stored.context))]
 
     def _covers(self, stored: Stored, backup: Backup) -> bool:
         """Whether it may hold something that the policy names and that is not queued for it yet."""

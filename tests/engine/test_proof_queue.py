@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -10,12 +11,13 @@ import pytest
 
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.engine.proof_book import KIND, ProofBook
-from lazarus_tui.engine.proof_calls import EnableParams, RunParams
+from lazarus_tui.engine.proof_calls import ContextParams, EnableParams, RunParams
 from lazarus_tui.model.objects import Meta, Workload
 from lazarus_tui.model.policies import Blackout
 from lazarus_tui.model.proof_policies import Entry, Selector, State, Subject
 from lazarus_tui.model.verdict import Verdict
-from tests.engine.proofs import policy, proofs
+from lazarus_tui.posture.gating import OPEN, UNKNOWN, Gated, gate_policy
+from tests.engine.proofs import Proofs, policy, proofs
 from tests.engine.world import CONTEXT
 
 SHOP = Selector(namespace="shop")
@@ -34,6 +36,31 @@ async def test_a_backup_that_completes_is_proven_once_and_only_after_two_reads_a
         assert it.row().standings[0].green
         await it.look(5)
         assert it.ran == ["first"]
+
+
+async def test_a_backup_that_has_just_completed_keeps_the_gate_shut_until_its_proof_has_ended() -> None:
+    async with proofs() as it:
+        await it.store(policy())
+        it.completed("first")
+        await it.look(8)
+        assert (await gated(it)).code == OPEN
+        it.completed("second")
+        for _ in range(2):  # one read of two; nobody has looked, and then once
+            found = await gated(it)
+            assert (found.code, found.verdict) == (UNKNOWN, Verdict.NOT_TESTED)
+            assert found.words == "whether there is a newer point is not known: second has just completed"
+            await it.look()
+        assert "the proof of second has not ended" in (await gated(it)).words
+        await it.look(8)
+        found = await gated(it)
+        assert (found.code, found.point) == (OPEN, "second")
+
+
+async def gated(it: Proofs) -> Gated:
+    """As ``prove gate --policy`` asks."""
+    _, listed = it.calls.methods["proof-policy.list"]
+    (row,) = await listed(None, ContextParams(CONTEXT))
+    return gate_policy(row, within=timedelta(hours=24), now=it.world.clock.now())
 
 
 async def test_a_phase_that_flips_between_two_reads_is_waited_for() -> None:
