@@ -258,13 +258,16 @@ def shown_closed(facts: Mapping[str, Any]) -> bool:
 def _is_ready(found: Evidence, workload: Mapping[str, Any]) -> str | None:
     """Why this workload is not ready, None when it is, or when only the whole is known and is ready."""
     facts, label = found.facts, f"{workload.get('kind')}/{workload.get('name')}"
-    counted = (facts.get("prove.ready") or {}).get(label)
-    planned = int((found.params.get("replicas") or {}).get(label) or 0)
-    if counted and counted[0] >= counted[1] > 0:
+    at_end = facts.get("prove.ready")
+    if workload.get("claims") is not None and at_end is not None and label not in at_end:
+        return "it was not there any more at the end"  # whatever else got ready
+    counted = (at_end or {}).get(label)
+    planned = max(int((found.params.get("replicas") or {}).get(label) or 0), int(workload.get("replicas") or 0))
+    if counted and counted[0] >= max(counted[1], planned) and counted[1] > 0:
         return None
     if counted and counted[1] > 0:
-        return f"{counted[0]} of {counted[1]} replicas were ready"
-    if counted and max(planned, int(workload.get("replicas") or 0)) > 0:
+        return f"{counted[0]} of {max(counted[1], planned)} replicas were ready"
+    if counted and planned > 0:
         return "no node took it" if label.startswith("DaemonSet/") else "it was left at zero replicas"
     return None if facts.get("checks.ready") in (None, PASSED) else "not everything got ready"  # None: nobody asked
 

@@ -12,6 +12,7 @@ from lazarus_tui.model.http import HttpRequest
 from lazarus_tui.model.resources import (
     BACKUPS,
     CLAIMS,
+    DEPLOYMENTS,
     LOCATIONS,
     POD_VOLUME_RESTORES,
     RESTORES,
@@ -27,6 +28,7 @@ from tests.prove.liars.liar import (
     Liar,
     after_the_plan,
     judged,
+    knows,
     ready,
     restored,
     restoring,
@@ -149,6 +151,19 @@ def at_zero(ground: Shop) -> None:
     ground.api.patch(STATEFULSETS, "db", {"spec": {"replicas": 0}}, quarantine(ground))
 
 
+def no_set(ground: Shop) -> None:
+    ground.api.delete(STATEFULSETS, "db", quarantine(ground))
+
+
+def another_instead(ground: Shop) -> None:
+    """What runs and gets ready is somebody else's, and no part of the point."""
+    no_set(ground)
+    runs = {"containers": [{"name": "x", "image": "lazarus.dev/pause:1"}]}
+    pod = {"metadata": {"labels": {"app": "x"}}, "spec": runs}
+    spec = {"replicas": 1, "selector": {"matchLabels": {"app": "x"}}, "template": pod}
+    ground.api.create(DEPLOYMENTS, {"metadata": {"name": "x"}, "spec": spec}, quarantine(ground))
+
+
 def never_ready(ground: Shop) -> None:
     """More replicas are wanted than can be had: their claims wait for a class that is not there."""
     ground.api.patch(STATEFULSETS, "db", {"spec": {"replicas": 3}}, quarantine(ground))
@@ -213,6 +228,9 @@ LIARS = (
     Liar("the volume is the live one", live_disk, "S9", FAILED, settled),
     Liar("it was restored at zero", at_zero, "zero", FAILED, restored, params={}),
     Liar("not all of it gets ready", never_ready, "of 3 replicas", FAILED, restored),
+    Liar("it was there once", no_set, "not there any more", FAILED, judged),
+    Liar("another one got ready instead", another_instead, "not there any more", FAILED, knows("prove.workloads"),
+         params={}),
     Liar("it was ready once", never_ready, "of 3 replicas", FAILED, judged),
 )  # fmt: skip
 __all__ = ["LIARS"]

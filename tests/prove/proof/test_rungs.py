@@ -68,6 +68,13 @@ LIES: list[tuple[str, str, Verdict, str, dict[str, Any]]] = [
     ("open when the data was there", "healthy", INCONCLUSIVE, "closed", {"prove__isolation_after": {}}),
     ("not ready", "healthy", FAILED, "0 of 1", {"prove__ready": {"StatefulSet/orders": [0, 1]}}),
     ("left at zero", "healthy", FAILED, "zero", {"prove__ready": {"StatefulSet/orders": [0, 0]}}),
+    ("gone, and another one is ready", "healthy", FAILED, "not there any more", {
+        "prove__ready": {"Deployment/web": [1, 1]}}),
+    ("the only one, and gone", "healthy", FAILED, "not there any more", {"prove__ready": {}}),
+    ("fewer than came back", "healthy", FAILED, "1 of 3 replicas", {
+        "prove__workloads": [{"kind": "StatefulSet", "name": "orders", "claims": ["data-orders-0"], "replicas": 3}]}),
+    ("fewer than the plan runs", "healthy", FAILED, "1 of 2 replicas", {
+        "given": {"replicas": {"StatefulSet/orders": 2}}}),
     ("a check that failed", "healthy", FAILED, "orders", {"checks": [check("orders", FAILED)]}),
     ("a check that could not run", "healthy", INCONCLUSIVE, "orders", {"checks": [check("orders", INCONCLUSIVE)]}),
     ("checks that did not hold", "healthy", INCONCLUSIVE, "long enough", {"checks__t12": ""}),
