@@ -69,7 +69,7 @@ async def test_a_client_that_leaves_frees_its_watch(client: aiohttp.ClientSessio
         await stream.content.readline()
     assert any(serving.server.store._watchers.values())
     stream.close()
-    for _ in range(200):
+    for _ in range(12_000):
         if not any(serving.server.store._watchers.values()):
             break
         await asyncio.sleep(0.005)

@@ -154,7 +154,7 @@ async def test_a_full_disk_acknowledges_nothing_and_heals(tmp_path: Path, monkey
         assert (await call("GET", "/readyz")).status == 500
         assert (await call("GET", f"{CM}/before")).status == 200
         disk.limit(10_000)
-        for _ in range(400):
+        for _ in range(12_000):
             if (await call("GET", "/readyz")).status == 200:
                 break
             await asyncio.sleep(0.005)
