@@ -49,8 +49,9 @@ class ControlPlane:
     def __init__(self, programs: Path, folder: Path) -> None:
         self.programs, self.folder = programs, folder
         self.token = secrets.token_urlsafe(24)
-        self.etcd_url = f"http://127.0.0.1:{_free_port()}"
-        self.port = _free_port()
+        self._held = [_hold_port() for _ in range(3)]
+        (etcd, _), (peer, _), (self.port, _) = self._held
+        self.etcd_url, self.peer_url = f"http://127.0.0.1:{etcd}", f"http://127.0.0.1:{peer}"
         self.url = f"https://127.0.0.1:{self.port}"
         self.kubeconfig = folder / "kubeconfig"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -110,6 +111,8 @@ class ControlPlane:
     def stop(self) -> None:
         for name in ("kube-controller-manager", "kube-apiserver", "etcd"):
             self.end(name)
+        for _, held in self._held:
+            held.close()
 
     def end(self, name: str) -> None:
         """At once and without a farewell, as when the machine under it dies."""
@@ -119,15 +122,14 @@ class ControlPlane:
             process.wait()
 
     def start_etcd(self) -> None:
-        peer = f"http://127.0.0.1:{_free_port()}"
         self._run(
             "etcd",
             f"--data-dir={self.folder / 'etcd'}",
             f"--listen-client-urls={self.etcd_url}",
             f"--advertise-client-urls={self.etcd_url}",
-            f"--listen-peer-urls={peer}",
-            f"--initial-advertise-peer-urls={peer}",
-            f"--initial-cluster=default={peer}",
+            f"--listen-peer-urls={self.peer_url}",
+            f"--initial-advertise-peer-urls={self.peer_url}",
+            f"--initial-cluster=default={self.peer_url}",
         )
         self._until("etcd", f"{self.etcd_url}/health")
 
@@ -249,11 +251,19 @@ def _https(context: ssl.SSLContext | None) -> urllib.request.HTTPSHandler:
     return urllib.request.HTTPSHandler(context=context)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+def _hold_port() -> tuple[int, socket.socket]:
+    """A free port that stays ours while no program listens on it: before the first start and between two of them.
+
+    Linux lets a program listen on what somebody holds without listening, if both allow it, as these programs do, and
+    gives such a port to nobody who asks for any or who connects. Elsewhere it was free a moment ago.
+    """
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    port: int = held.getsockname()[1]
+    if sys.platform != "linux":
+        held.close()
+    return port, held
 
 
 def _die_with_parent() -> None:

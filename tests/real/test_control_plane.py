@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -42,3 +43,19 @@ async def test_nothing_is_left_when_the_starter_is_ended(tmp_path: Path, ends: s
         return not any(alive(int(pid)) for pid in children)
 
     await eventually(gone)
+
+
+def test_a_port_is_for_its_program_alone_while_nothing_listens_on_it(tmp_path: Path) -> None:
+    plane = control_plane.ControlPlane(Path("none"), tmp_path)
+    try:
+        ports = [plane.port, *(int(url.rpartition(":")[2]) for url in (plane.etcd_url, plane.peer_url))]
+        assert len(set(ports)) == 3
+        for port in ports:
+            with socket.socket() as somebody, pytest.raises(OSError, match="already in use"):
+                somebody.bind(("127.0.0.1", port))
+            with socket.socket() as program:
+                program.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                program.bind(("127.0.0.1", port))
+                program.listen()
+    finally:
+        plane.stop()
