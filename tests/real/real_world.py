@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.kube.contexts import Context, load_kubeconfig
-from lazarus_tui.kube.errors import AlreadyExists, Conflict, NotFound
+from lazarus_tui.kube.errors import AlreadyExists, AuthError, Conflict, NotFound
 from lazarus_tui.kube.kubeconfig import UserEntry
 from lazarus_tui.kube.watch import Batch, follow
 from lazarus_tui.model.objects import Meta, Wire
@@ -25,6 +25,7 @@ from lazarus_tui.model.resources import CONFIGMAPS, NAMESPACES, SERVICEACCOUNTS,
 
 ROLES = Resource("rbac.authorization.k8s.io", "v1", "roles", "Role")
 BINDINGS = Resource("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding")
+REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 # Seconds: a test waits so long for something that has to come, and looks so often.
 PATIENCE, LOOK = 90.0, 0.02
 # Seconds after its end for which a token still passes: the server's tolerance for clocks that differ.
@@ -84,7 +85,7 @@ class World:
     # --- somebody else
 
     async def account(self, name: str, *rules: Mapping[str, Any]) -> str:
-        """A service account that may do what ``rules`` say in this namespace; its uid."""
+        """A service account that may do what ``rules`` say in this namespace, as the server knows by now; its uid."""
         made = await self.cluster.create(SERVICEACCOUNTS, {"metadata": {"name": name}}, self.ns)
         await self.cluster.create(ROLES, {"metadata": {"name": name}, "rules": list(rules)}, self.ns)
         subject = {"kind": "ServiceAccount", "name": name, "namespace": self.ns}
@@ -92,8 +93,23 @@ class World:
         await self.cluster.create(
             BINDINGS, {"metadata": {"name": name}, "subjects": [subject], "roleRef": role}, self.ns
         )
+        for rule in rules:
+            await self.permitted(name, rule)
         uid: str = made["metadata"]["uid"]
         return uid
+
+    async def permitted(self, account: str, rule: Mapping[str, Any]) -> None:
+        """Returns when the server grants a service account what ``rule`` says: it reads rights from a cache."""
+        asked = {"namespace": self.ns, "verb": rule["verbs"][0], "group": rule["apiGroups"][0]}
+        asked |= {"resource": rule["resources"][0], "name": (rule.get("resourceNames") or [""])[0]}
+        spec = {"user": f"system:serviceaccount:{self.ns}:{account}", "resourceAttributes": asked}
+        body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
+
+        async def granted() -> bool:
+            answer = await self.cluster.request("POST", REVIEWS, body=body)
+            return json.loads(answer.body)["status"]["allowed"] is True
+
+        await eventually(granted)
 
     async def token(self, account: str) -> str:
         """A token as the server issues it, good for ten minutes: it gives none that is shorter."""
@@ -102,6 +118,21 @@ class World:
         answer = await self.cluster.request("POST", path, body=body)
         found: str = json.loads(answer.body)["status"]["token"]
         return found
+
+    async def passing(self, account: str, uid: str, path: str) -> Cluster:
+        """Somebody whose token has passed at ``path`` and ends soon: one that has ended before that proves nothing."""
+        seconds = 3.0
+        while True:
+            ends = time.time() + seconds
+            guest = await self.as_user(token=self.ending(account, uid, seconds))
+            try:
+                await guest.request("GET", path)
+            except AuthError:
+                if time.time() < ends - 1:  # its end is a whole second
+                    raise
+                seconds *= 2
+            else:
+                return guest
 
     def ending(self, account: str, uid: str, seconds: float) -> str:
         """The same token, but it ends in ``seconds``: signed with the server's own key."""

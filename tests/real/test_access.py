@@ -70,8 +70,7 @@ async def test_a_stranger_is_an_auth_error(world: World) -> None:
 
 async def test_a_token_ends_while_it_is_in_use(world: World) -> None:
     uid = await world.account("guest", READER)
-    guest = await world.as_user(token=world.ending("guest", uid, 3))
-    await guest.list(CONFIGMAPS, world.ns, type=Config)
+    guest = await world.passing("guest", uid, CONFIGMAPS.path(world.ns))
     refused: list[AuthError] = []
 
     async def ended() -> bool:

@@ -34,7 +34,13 @@ async def _served(world: World, definition: Object) -> bool:
     found = await world.cluster.get(CRDS, definition["metadata"]["name"], type=dict)
     spec = definition["spec"]
     resource = Resource(spec["group"], spec["versions"][0]["name"], spec["names"]["plural"], spec["names"]["kind"])
-    return _condition(found, "Established").get("status") == "True" and await world.cluster.has(resource)
+    if _condition(found, "Established").get("status") != "True" or not await world.cluster.has(resource):
+        return False
+    try:
+        await world.cluster.list(resource, world.ns, type=dict)
+    except NotFound:  # what serves it reads the definition from a cache of its own
+        return False
+    return True
 
 
 @pytest.fixture

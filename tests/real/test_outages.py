@@ -63,9 +63,14 @@ async def test_a_read_comes_through_a_restart(world: World, plane: ControlPlane)
 
     world.cluster.transport.send = noted  # type: ignore[method-assign]
     plane.end("kube-apiserver")
-    starting = asyncio.create_task(world.restart_apiserver())
-    found = await world.cluster.get(CONFIGMAPS, "a", world.ns, type=Config, policy=PATIENT)
-    await starting
+    getting = asyncio.create_task(world.cluster.get(CONFIGMAPS, "a", world.ns, type=Config, policy=PATIENT))
+
+    async def tried() -> bool:
+        return bool(tries)
+
+    await eventually(tried)
+    await world.restart_apiserver()
+    found = await getting
     assert found is not None
     assert found.data == {"x": "1"}
     assert len(tries) > 1
@@ -78,7 +83,8 @@ PUSHED = "429, again after 1 s"
 async def test_a_server_that_is_overrun_pushes_back_and_reads_come_through(world: World, plane: ControlPlane) -> None:
     """One request at a time, and the one has to wait for etcd. Administrators would be exempt."""
     await world.config("a", x="1")
-    await world.account("clerk", {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list"]})
+    reader = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list"]}
+    await world.account("clerk", reader)
     clerk = await world.as_user(token=await world.token("clerk"))
     plane.end("kube-apiserver")
     flags = ("--enable-priority-and-fairness=false", "--max-requests-inflight=1", "--max-mutating-requests-inflight=1")
@@ -93,7 +99,8 @@ async def test_a_server_that_is_overrun_pushes_back_and_reads_come_through(world
             except Pushback as error:
                 outcomes[f"{error.status}, again after {error.retry_after:g} s"] += 1
 
-        await clerk.list(CONFIGMAPS, world.ns, type=Config)  # its token and its rights are known from now on
+        await world.permitted("clerk", reader)
+        await clerk.list(CONFIGMAPS, world.ns, type=Config)  # its token is known from now on
         halt(plane, "etcd")
         asking = [asyncio.create_task(once()) for _ in range(6)]
 

@@ -44,15 +44,17 @@ async def test_a_scale_means_the_object_that_was_read(world: World) -> None:
     with pytest.raises(Conflict):
         await scale(uid=meta["uid"], rv="1")
     assert (await there(world, STATEFULSETS, "db"))["spec"]["replicas"] == 2
-    await eventually(lambda: _seen(world))
+    await eventually(lambda: _at_rest(world))
     now = (await there(world, STATEFULSETS, "db"))["metadata"]
     await scale(uid=now["uid"], rv=now["resourceVersion"])
     assert (await there(world, STATEFULSETS, "db"))["spec"]["replicas"] == 0
 
 
-async def _seen(world: World) -> bool:
+async def _at_rest(world: World) -> bool:
+    """Its controller has written all that it has to say: the first pod is there, and will never be ready."""
     found = await there(world, STATEFULSETS, "db")
-    return (found.get("status") or {}).get("observedGeneration") == found["metadata"]["generation"]
+    status = found.get("status") or {}
+    return (status.get("observedGeneration"), status.get("replicas")) == (found["metadata"]["generation"], 1)
 
 
 def volume(world: World, name: str, claim: str) -> Object:
