@@ -164,10 +164,14 @@ class Sweep:
         return [(NAMESPACES, found)] if found is not None else []
 
     async def _storage(self) -> Things:
-        """Volumes and contents whose claims and snapshots are gone."""
+        """Volumes and contents whose claims and snapshots are gone.
+
+        Without the namespace there is no claim, whatever a volume says: its controller may not have looked at it yet.
+        """
         volumes, _ = await census.volumes(self.reader, self.wanted, {}, None)
-        found: Things = [(VOLUMES, one) for one in volumes if (one.get("status") or {}).get("phase") != "Bound"]
-        if await census.namespace(self.reader, self.wanted) is None:
+        there = await self.reader.get(NAMESPACES, self.wanted.name, type=dict)
+        found: Things = [(VOLUMES, one) for one in volumes if there is None or _unbound(one)]
+        if not self.wanted.owns(there):
             found += [(CONTENTS, one) for one in await census.contents(self.reader, self.wanted, space=False)]
         return found
 
@@ -331,6 +335,10 @@ def _content(found: Object) -> Holding:
     made_here = bool((found["spec"].get("source") or {}).get("volumeHandle"))
     orphan = str((found.get("status") or {}).get("snapshotHandle") or "") if made_here else ""
     return Holding(CONTENTS, found, "deletionPolicy", storage.RETAIN, orphan)
+
+
+def _unbound(volume: Object) -> bool:
+    return (volume.get("status") or {}).get("phase") != "Bound"
 
 
 def _goes_by_itself(resource: Resource, found: Object) -> bool:

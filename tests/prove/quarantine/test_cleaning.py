@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -65,27 +66,32 @@ def left(done: Operation) -> list[tuple[str, str]]:
     return [(one["kind"], one["name"]) for one in done.facts["prove.cleaned"]["leftovers"]]
 
 
+def aliased(ground: Grounds, policy: str) -> str:
+    """A volume over the storage of production, with a claim in the quarantine; the identity of that storage."""
+    spec = ground.volume_of(SPACE)["spec"]
+    claim = ground.there(CLAIMS, "data-db-0", QUARANTINE)
+    volume = {
+        "metadata": {"name": "velero-clone-1", "labels": {"velero.io/restore-name": "back"}},
+        "spec": {
+            **{key: spec[key] for key in ("csi", "capacity", "accessModes")}, "storageClassName": "manual",
+            "persistentVolumeReclaimPolicy": policy,
+            "claimRef": {"namespace": QUARANTINE, "name": "alias", "apiVersion": "v1", "kind": CLAIMS.kind},
+        },
+    }  # fmt: skip
+    ground.api.create(VOLUMES, volume)
+    wanted = {key: claim["spec"][key] for key in ("accessModes", "resources")}
+    wanted |= {"storageClassName": "manual", "volumeName": "velero-clone-1"}
+    ground.api.create(CLAIMS, {"metadata": {"name": "alias"}, "spec": wanted}, QUARANTINE)
+    return identity(spec)
+
+
 async def test_a_volume_that_is_a_live_one_keeps_its_data_whatever_it_says() -> None:
     """A PV restored as it was, with Delete, over the storage of production: its claim's end would be the data's."""
     source = ""
 
     def alias(ground: Grounds) -> None:
         nonlocal source
-        spec = ground.volume_of(SPACE)["spec"]
-        source = identity(spec)
-        claim = ground.there(CLAIMS, "data-db-0", QUARANTINE)
-        volume = {
-            "metadata": {"name": "velero-clone-1", "labels": {"velero.io/restore-name": "back"}},
-            "spec": {
-                **{key: spec[key] for key in ("csi", "capacity", "accessModes")}, "storageClassName": "manual",
-                "persistentVolumeReclaimPolicy": "Delete",
-                "claimRef": {"namespace": QUARANTINE, "name": "alias", "apiVersion": "v1", "kind": CLAIMS.kind},
-            },
-        }  # fmt: skip
-        ground.api.create(VOLUMES, volume)
-        wanted = {key: claim["spec"][key] for key in ("accessModes", "resources")}
-        wanted |= {"storageClassName": "manual", "volumeName": "velero-clone-1"}
-        ground.api.create(CLAIMS, {"metadata": {"name": "alias"}, "spec": wanted}, QUARANTINE)
+        source = aliased(ground, "Delete")
 
     async with meddled(alias) as ground:
         ground.write("precious")
@@ -138,6 +144,33 @@ async def test_snapshots_of_the_point_outlive_their_aliases_with_policy_delete()
         (told,) = cleaned["leftovers"]
         assert told["kind"] == "storage of a VolumeSnapshotContent", "a cut made in the quarantine stays, and is told"
         assert sorted(ground.cluster.driver.storage.handles()) == sorted([handle[0], told["name"]])
+
+
+async def test_a_volume_that_still_says_it_is_bound_when_its_claim_is_gone_is_removed_too() -> None:
+    """The controller of volumes looks at one some time after its claim has gone."""
+
+    def alias(ground: Grounds) -> None:
+        aliased(ground, "Retain")
+
+    async with meddled(alias) as ground:
+
+        async def behind(request: HttpRequest) -> HttpResponse | None:
+            """Until the volume is deleted, it says what it said while it had a claim."""
+            if request.method != "GET" or not request.path.endswith("/persistentvolumes"):
+                return None
+            if "labelSelector" in dict(request.query):
+                return None
+            volumes = ground.api.list(VOLUMES)
+            for one in volumes:
+                if one["metadata"]["name"] == "velero-clone-1":
+                    one["status"] = {**one["status"], "phase": "Bound"}
+            body = {"kind": "PersistentVolumeList", "apiVersion": "v1", "metadata": {}, "items": volumes}
+            return HttpResponse(200, {"content-type": "application/json"}, json.dumps(body).encode())
+
+        ground.refusals.append(behind)
+        done = await ground.prove()
+        assert left(done) == []
+        assert ground.get(VOLUMES, "velero-clone-1") is None
 
 
 async def test_a_snapshot_of_the_point_that_is_gone_afterwards_is_told() -> None:
