@@ -12,7 +12,7 @@ from lazarus_tui.engine.resume import left
 from lazarus_tui.journal import Event
 from lazarus_tui.model.freezes import pods_held
 from lazarus_tui.model.operation import Operation, OpState
-from lazarus_tui.model.proofs import LEFT, UNKEPT
+from lazarus_tui.model.proofs import KIND, LEFT, UNKEPT, fell_short
 from lazarus_tui.model.redact import redact
 from lazarus_tui.model.verdict import Verdict
 
@@ -61,6 +61,13 @@ def elsewhere(operation: Operation, ended: str | None, at: str) -> tuple[Operati
         can_undo=bool(ended),
     )  # fmt: skip
     return found, {"by": "another Lazarus", "reason": message, "left": [], "state": state.value, "exit_code": code}
+
+
+def stands(operation: Operation, state: OpState) -> Verdict:
+    """Its verdict when it ends in ``state``: a part of it held, but where the whole was never reached nothing is
+    proven. A restore that is taken back was checked all the same."""
+    short = fell_short(operation, state) if operation.kind == KIND else state in (OpState.FAILED, OpState.LEFT_CHANGED)
+    return Verdict.INCONCLUSIVE if short and operation.verdict is Verdict.PASSED else operation.verdict
 
 
 def verdict_code(operation: Operation, required: bool) -> int:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from lazarus_tui.engine.closing import remainder, verdict_code
+from lazarus_tui.engine.closing import remainder, stands, verdict_code
 from lazarus_tui.engine.connection import for_operation
 from lazarus_tui.engine.context import OperationContext, Surroundings, journal_facts
 from lazarus_tui.engine.effort import API_PATIENCE, LONGEST_PAUSE, MAX_ACTS, Effort
@@ -179,9 +179,7 @@ class Execution:
         self._ending = True
         promised = state is OpState.DONE and bool(self.plan.undo) and await self._acted()
         undo = (state is OpState.LEFT_CHANGED or promised) and self._kind.undo != "none"
-        now, verdict = rfc3339(self._around.clock.now()), self.ledger.operation.verdict
-        if state in (OpState.FAILED, OpState.LEFT_CHANGED) and verdict is Verdict.PASSED:
-            verdict = Verdict.INCONCLUSIVE  # a part of it held; the whole was never reached, so nothing is proven
+        now, verdict = rfc3339(self._around.clock.now()), stands(self.ledger.operation, state)
         fp("runner.before_end")
         await self.ledger.conclude(
             ("op.ended", {"state": state.value, "message": redact(message), "exit_code": code}), verdict=verdict,

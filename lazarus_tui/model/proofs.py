@@ -17,6 +17,8 @@ from lazarus_tui.model.verdict import Verdict, worst
 KIND = "prove.run"
 # The facts of a proof's operation: its record, and before there is one what it is about (see ``About``).
 RECORD, ABOUT = "prove.record", "prove.about"
+# Where its evidence is kept.
+EVIDENCE = "evidence"
 # Of a proof whose evidence could not be kept: {why, record: as it was judged}. Absent or empty: nothing is missing.
 UNKEPT = "prove.unkept"
 # From the bottom up. A proof never drills: the last rung is for drills to prove.
@@ -229,10 +231,16 @@ def view(operation: Operation) -> ProofView | None:
     )  # fmt: skip
 
 
+def fell_short(operation: Operation, state: OpState) -> bool:
+    """Whether a proof that ends in ``state`` did not come to its end: closed by hand, or taken back before there was
+    any evidence. That a copy which was kept is taken away afterwards changes nothing."""
+    return state in _BROKEN_OFF or (state is OpState.UNDONE and not operation.facts.get(EVIDENCE))
+
+
 def _ended_well(operation: Operation) -> ProofRecord | None:
-    """Its record; what was judged green and then did not come to its end (closed by hand) is not green."""
+    """Its record; what was judged green and then did not come to its end is not green."""
     record = record_of(operation.facts)
-    if record is None or record.verdict is not Verdict.PASSED or operation.state not in _BROKEN_OFF:
+    if record is None or record.verdict is not Verdict.PASSED or not fell_short(operation, operation.state):
         return record
     why = f"it did not come to its end: {operation.message or operation.state.value}"
     return msgspec.structs.replace(record, verdict=Verdict.INCONCLUSIVE, words=why, not_green=(*record.not_green, why))

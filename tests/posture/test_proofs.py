@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from lazarus_tui import posture
+from lazarus_tui.engine.closing import stands
 from lazarus_tui.engine.subjects import took
 from lazarus_tui.model.operation import Figures, Operation, OpState
 from lazarus_tui.model.proofs import RUNGS, Ladder, ProofRecord, Rung, located, view
@@ -160,3 +161,19 @@ def test_what_was_judged_green_and_then_did_not_come_to_its_end_is_not_green(sta
     assert seen is not None
     assert seen.record is not None
     assert seen.record.words == "it did not come to its end: closed by hand by ann"
+
+
+@pytest.mark.parametrize(
+    ("evidence", "verdict"), [("", Verdict.INCONCLUSIVE), ("/state/evidence/1.json", Verdict.PASSED)]
+)
+def test_what_was_taken_back_before_there_was_evidence_is_not_green(evidence: str, verdict: Verdict) -> None:
+    """A copy that was kept is taken away when its proof has long ended."""
+    green = proof(ladder("shop"))
+    facts = {**green.facts, "evidence": evidence}
+    undone = msgspec.structs.replace(green, state=OpState.UNDONE, message="undone on request", facts=facts)
+    (found,) = proofs_of([undone])
+    assert found.verdict is verdict
+    assert stands(green, OpState.DONE) is Verdict.PASSED
+    assert stands(undone, OpState.UNDONE) is verdict
+    restore = msgspec.structs.replace(undone, kind="velero.restore")
+    assert stands(restore, OpState.UNDONE) is Verdict.PASSED

@@ -5,16 +5,21 @@ Fact: ``prove.unkept`` {why, record}: the record as it was judged. It is {} once
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from lazarus_tui.journal.errors import JournalError
+from lazarus_tui.kube.errors import KubeError
 from lazarus_tui.model.paths import UnsafePath
 from lazarus_tui.model.proofs import RECORD, UNKEPT, ProofRecord
 from lazarus_tui.model.redact import redact
-from lazarus_tui.model.steps import Observation, Step, StepContext, StepStopped
+from lazarus_tui.model.steps import Halted, Observation, Step, StepContext, StepStopped
 from lazarus_tui.model.verdict import Verdict
+
+log = logging.getLogger(__name__)
 
 
 def as_judged(facts: Mapping[str, Any]) -> ProofRecord:
@@ -51,7 +56,11 @@ class Kept:
         try:
             if not context.facts.get("evidence"):
                 await self.inner.act(context)
-        except (OSError, UnsafePath, ValueError) as error:
+        except (JournalError, KubeError, Halted):
+            raise
+        except Exception as error:  # whatever it is, there is no evidence
+            if not isinstance(error, OSError | UnsafePath | ValueError):
+                log.exception("evidence of %s", context.op)
             why = redact(getattr(error, "strerror", "") or str(error) or type(error).__name__)
             await _say(context, without_evidence(record, why), {"why": why, "record": msgspec.to_builtins(record)})
             hint = f"make room, then: lazarus evidence write {context.op[:8]}"

@@ -8,15 +8,18 @@ from typing import Any
 import msgspec
 import pytest
 
+from lazarus_tui.cli.prove_report import junit
 from lazarus_tui.engine import late_evidence
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.journal import Event, JournalFull
-from lazarus_tui.model.operation import Operation
-from lazarus_tui.model.proofs import ProofRecord, record_of
+from lazarus_tui.model.operation import Operation, OpState
+from lazarus_tui.model.proofs import ProofRecord, record_of, view
+from lazarus_tui.model.stepping import BaseStep
+from lazarus_tui.model.steps import Observation, Seen, StepStopped
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.notify.notice import Told
 from lazarus_tui.notify.reading import Source, read
-from lazarus_tui.prove.proof.unkept import as_judged, without_evidence
+from lazarus_tui.prove.proof.unkept import Kept, as_judged, without_evidence
 from tests.prove.proof.trial import trial
 
 
@@ -115,3 +118,63 @@ def test_what_was_red_stays_red_and_says_that_its_evidence_is_missing() -> None:
     }
     assert as_judged(facts) == red
     assert as_judged({**facts, "prove.unkept": {}}) == said
+
+
+async def test_one_that_is_parked_before_its_evidence_and_taken_back_then_proves_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def no_room(op: str, record: Any) -> Any:
+        raise JournalFull("the disk is full")
+
+    async with trial(monkeypatch) as ground:
+        plan = await ground.planned()
+        assert ground.engine is not None
+        monkeypatch.setattr(ground.engine.around.evidence, "write", no_room)
+        parked = await ground.engine.run(plan, plan.target)
+        assert (parked.state, parked.verdict) == (OpState.PARKED, Verdict.PASSED)
+        await ground.engine.runner.undo(parked.id, plan.target)
+        undone = await ground.engine.runner.wait(parked.id)
+        assert (undone.state, undone.verdict) == (OpState.UNDONE, Verdict.INCONCLUSIVE)
+        seen = view(undone)
+        assert seen is not None
+        assert seen.record is not None
+        assert seen.record.verdict is Verdict.INCONCLUSIVE
+        assert junit(undone).count("<error ") == 3, "its verdict, what it left, and its evidence"
+
+
+class Broken(BaseStep):
+    name, title = "prove.evidence", "Write the evidence"
+
+    async def observe(self, context: Any) -> Observation:
+        return Observation(Seen.ABSENT)
+
+    async def act(self, context: Any) -> None:
+        raise TypeError("nobody thought of that")
+
+
+class Facts:
+    """Of a context what a kept proof needs."""
+
+    op, checks = "00000000000000aa", ()
+
+    def __init__(self) -> None:
+        green = ProofRecord(operation="1", source="velero", point="b", namespace="shop", verdict=Verdict.PASSED)
+        self.facts: dict[str, Any] = {"prove.record": msgspec.to_builtins(green)}
+        self.verdict = Verdict.PASSED
+
+    async def judged(self, verdict: Verdict) -> None:
+        self.verdict = verdict
+
+    async def remember(self, **facts: Any) -> None:
+        self.facts |= facts
+
+
+async def test_whatever_keeps_evidence_from_being_written_keeps_a_proof_from_green() -> None:
+    context: Any = Facts()
+    with pytest.raises(StepStopped, match="nobody thought of that"):
+        await Kept(Broken()).act(context)
+    assert context.verdict is Verdict.INCONCLUSIVE
+    assert context.facts["prove.unkept"]["why"] == "nobody thought of that"
+    found = record_of(context.facts)
+    assert found is not None
+    assert found.verdict is Verdict.INCONCLUSIVE
