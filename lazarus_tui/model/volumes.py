@@ -15,6 +15,7 @@ from typing import Any
 from lazarus_tui.model.objects import VolumeCopy
 
 PVC_NAME_ANNOTATION = "velero.io/pvc-name"  # on PodVolumeBackups whose pod volume is a claim
+PVC_UID_LABEL = "velero.io/pvc-uid"  # on PodVolumeRestores that fill one
 COPY_ENDED_BADLY = ("Failed", "Canceled")
 
 
@@ -45,6 +46,7 @@ class VolumeInfo:
     data_moved: bool = False
     size: int | None = None
     reclaim_policy: str = ""
+    pod: str = ""  # namespace/name, of a copy out of a pod
 
     @property
     def key(self) -> str:
@@ -71,11 +73,13 @@ class HeldVolume:
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """What a backup holds per claim (``namespace/name``). ``complete``: the backup's own list was read to its end;
-    ``unread``: why it was not."""
+    ``unread``: why it was not. ``pods`` (``namespace/name``): those of which it holds files of other volumes, emptyDirs
+    as a rule, so that a restore of them waits for those, too."""
 
     volumes: Mapping[str, HeldVolume] = field(default_factory=dict)
     complete: bool = False
     unread: str = UNREAD
+    pods: frozenset[str] = frozenset()
 
     def of(self, namespace: str, claim: str) -> HeldVolume:
         key = f"{namespace}/{claim}"
@@ -138,6 +142,7 @@ def _info(entry: Mapping[str, Any]) -> VolumeInfo:
         data_moved=moved,
         size=size if isinstance(size, int) and not isinstance(size, bool) and size >= 0 else None,
         reclaim_policy=_text(pv, "reclaimPolicy") if isinstance(pv, dict) else "",
+        pod=f"{_text(detail, 'podNamespace')}/{_text(detail, 'podName')}" if _text(detail, "podName") else "",
     )
 
 
@@ -154,6 +159,11 @@ def copy_claim(copy: VolumeCopy) -> str:
     return f"{copy.spec.pod.namespace}/{name}" if name and copy.spec.pod else ""
 
 
+def fills_claim(copy: VolumeCopy) -> bool:
+    """Whether a PodVolumeRestore or DataDownload fills a claim, not some emptyDir of a pod."""
+    return copy.spec.target_volume is not None or bool(copy.metadata.label(PVC_UID_LABEL))
+
+
 def coverage(infos: Iterable[VolumeInfo] | None, copies: Iterable[VolumeCopy] = (), unread: str = UNREAD) -> Coverage:
     """Join the backup's volume list (None: not read, for the reason ``unread``) with its PodVolumeBackups and
     DataUploads.
@@ -161,17 +171,22 @@ def coverage(infos: Iterable[VolumeInfo] | None, copies: Iterable[VolumeCopy] = 
     A copy that ended badly outweighs a list that says "succeeded": copies can fail after the list was written.
     """
     by_claim: dict[str, list[VolumeCopy]] = {}
+    pods: set[str] = set()
     for copy in copies:
         if claim := copy_claim(copy):
             by_claim.setdefault(claim, []).append(copy)
+        elif copy.spec.pod and copy.status.phase not in COPY_ENDED_BADLY:
+            pods.add(f"{copy.spec.pod.namespace}/{copy.spec.pod.name}")
     volumes: dict[str, HeldVolume] = {}
     for info in infos or ():
         if info.claim:
             volumes[info.key] = _best(volumes.get(info.key), _judge(info, by_claim.get(info.key, ())))
+        elif info.pod and _judge(info, ()).held is not Held.ABSENT:
+            pods.add(info.pod)
     for claim, found in by_claim.items():
         if claim not in volumes:
             volumes[claim] = _from_copies(claim, found)
-    return Coverage(volumes, complete=infos is not None, unread=unread)
+    return Coverage(volumes, complete=infos is not None, unread=unread, pods=frozenset(pods))
 
 
 def _best(first: HeldVolume | None, second: HeldVolume) -> HeldVolume:

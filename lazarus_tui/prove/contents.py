@@ -158,6 +158,12 @@ def filled_pods(infos: Sequence[Any], namespace: str) -> frozenset[str]:
     )
 
 
+def _split(pods: Iterable[str]) -> Iterable[tuple[str, str]]:
+    for one in pods:
+        space, _, name = one.partition("/")
+        yield space, name
+
+
 def _handle(info: Mapping[str, Any]) -> str:
     for part in ("snapshotDataMovementInfo", "csiSnapshotInfo", "nativeSnapshotInfo", "pvbInfo"):
         found = info.get(part)
@@ -213,7 +219,7 @@ def assemble(
         items=tuple(inside),
         cluster=tuple(related),
         volumes=found,
-        filled_pods=filled_pods(infos, namespace),
+        filled_pods=filled_pods(infos, namespace) | {name for space, name in _split(held.pods) if space == namespace},
         digest=digest([*inside, *related], found),
         start=start,
         expires=expires,

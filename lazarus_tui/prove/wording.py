@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from lazarus_tui.model.counting import how_many
@@ -32,11 +32,9 @@ def effects(quarantine: str, contents: Contents, ruling: Ruling, params: Mapping
         yield Effect("create", f"Restore {restore['name']} in {params['velero']}", f"from {contents.point}")
     yield from precedence.effects(params.get("priority") or {})
     yield from silences.effects(quarantine, params.get("silence") or {})
-    yield from _created(quarantine, ruling)
-    for volume in contents.volumes:
-        if volume.held is Held.CAPTURED:
-            room = size(volume.size) if volume.size else "size not recorded"
-            yield Effect("create", f"volume {quarantine}/{volume.claim}", f"with its data, {room}, {volume.method}")
+    withheld = params.get("control") == "withhold" and contents.kind == "velero"
+    yield from _created(quarantine, ruling, ("pods",) if withheld else ())
+    yield from _volumes(quarantine, contents, withheld=withheld)
     if images := params.get("images"):
         more = f" and {len(images) - 4} more" if len(images) > 4 else ""
         detail = f"{', '.join(images[:4])}{more}; whether they can be pulled is seen when they are"
@@ -48,8 +46,21 @@ def effects(quarantine: str, contents: Contents, ruling: Ruling, params: Mapping
         yield Effect("release", f"{held['kind']} {quarantine}/{held['name']}", f"to {held['replicas']} after the look")
 
 
-def _created(quarantine: str, ruling: Ruling) -> Iterable[Effect]:
+def _volumes(quarantine: str, contents: Contents, *, withheld: bool) -> Iterable[Effect]:
+    """``withheld``: the control of that name leaves out their data, and the pods that Velero would fill."""
+    if withheld:
+        yield Effect("skip", "pods of the point", "no data comes with them: workloads make new ones, on empty volumes")
+    for volume in contents.volumes:
+        if volume.held is Held.CAPTURED:
+            room = size(volume.size) if volume.size else "size not recorded"
+            detail = "EMPTY: the control withholds its data" if withheld else f"with its data, {room}, {volume.method}"
+            yield Effect("create", f"volume {quarantine}/{volume.claim}", detail)
+
+
+def _created(quarantine: str, ruling: Ruling, left_out: Collection[str]) -> Iterable[Effect]:
     for resource, names in ruling.created.items():
+        if resource in left_out:
+            continue
         if len(names) > _NAMED:
             yield Effect("create", f"{len(names)} {resource} in {quarantine}")
         else:

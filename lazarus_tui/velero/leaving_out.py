@@ -26,24 +26,36 @@ def stays_empty(spec: Mapping[str, Any], volume: HeldVolume) -> bool:
     return leaves_out(spec, "pods") if volume.by_files else spec.get("restorePVs") is False
 
 
-def emptied(spec: Mapping[str, Any], volumes: Iterable[HeldVolume]) -> tuple[dict[str, Any], list[str]]:
-    """The spec that keeps the data of every volume out where ``restorePVs`` is false, and what that means besides."""
-    names = sorted(one.claim for one in volumes if one.by_files and one.held is not Held.ABSENT)
-    if spec.get("restorePVs") is not False or not names or leaves_out(spec, "pods"):
+def emptied(
+    spec: Mapping[str, Any], volumes: Iterable[HeldVolume], pods: Iterable[str]
+) -> tuple[dict[str, Any], list[str]]:
+    """The spec that keeps the data of every volume out where ``restorePVs`` is false, and what that means besides.
+
+    ``pods``: those of which the backup holds files of other volumes than claims (``Coverage.pods``).
+    """
+    filled = [*_by_files(volumes), *(f"pod {name}" for name in sorted(pods))]
+    if spec.get("restorePVs") is not False or not filled or leaves_out(spec, "pods"):
         return dict(spec), []
     words = "pods stay out, and their workloads make new ones (those of no workload do not come back)"
     left_out = [*(spec.get("excludedResources") or ()), "pods"]
-    return {**spec, "excludedResources": left_out}, [f"{words}: Velero would fill volumes of {', '.join(names)}"]
+    return {**spec, "excludedResources": left_out}, [f"{words}: Velero would fill volumes of {', '.join(filled)}"]
 
 
-def refuse_waiting(spec: Mapping[str, Any], volumes: Iterable[HeldVolume]) -> None:
-    """Raises ``PlanRefused`` where pods would wait for ever for volumes that Velero does not fill then."""
+def refuse_waiting(spec: Mapping[str, Any], volumes: Iterable[HeldVolume], pods: Iterable[str]) -> None:
+    """Raises ``PlanRefused`` where pods would wait for ever for volumes that Velero does not fill then. ``pods``: as
+    for ``emptied``."""
     kinds = [kind for kind in ("persistentvolumes", "persistentvolumeclaims") if leaves_out(spec, kind)]
-    names = sorted(one.claim for one in volumes if one.by_files and one.held is not Held.ABSENT)
-    if kinds and names and not leaves_out(spec, "pods"):
+    names, pods = _by_files(volumes), sorted(pods)
+    if kinds and (names or pods) and not leaves_out(spec, "pods"):
+        who = [f"the pods of {', '.join(names)}"] if names else []
+        who += [f"{'pods' if len(pods) > 1 else 'pod'} {', '.join(pods)}"] if pods else []
         raise PlanRefused(
-            f"without {' and '.join(kinds)} Velero fills no volume by files, and the pods of {', '.join(names)} would "
+            f"without {' and '.join(kinds)} Velero fills no volume by files, and {' and '.join(who)} would "
             "wait for ever",
             where="exclude_resources",
             hint="leave out pods, too: the volumes stay empty; or leave out neither",
         )
+
+
+def _by_files(volumes: Iterable[HeldVolume]) -> list[str]:
+    return sorted(one.claim for one in volumes if one.by_files and one.held is not Held.ABSENT)

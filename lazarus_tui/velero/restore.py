@@ -38,9 +38,9 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
     await served.require(reader, RESTORES, {**spec, "backupName": backup.metadata.name})
     mapping = dict(params.get("namespace_mapping") or {})
     contents = await _contents(reader, velero, backup)
-    inside = _volumes(params, contents.coverage)
-    leaving_out.refuse_waiting(spec, inside)
-    spec, notes = leaving_out.emptied(spec, inside)
+    inside, pods = _volumes(params, contents.coverage), _pods(params, contents.coverage)
+    leaving_out.refuse_waiting(spec, inside, pods)
+    spec, notes = leaving_out.emptied(spec, inside, pods)
     found = effects.in_scope(contents.items, spec) if contents.items is not None else None
     sources = _sources(params, backup, found)
     targets = sorted({mapping.get(name, name) for name in sources})
@@ -181,6 +181,11 @@ def _sources(params: Params, backup: Backup, found: Sequence[effects.Item] | Non
 def _volumes(params: Params, held: Coverage) -> list[HeldVolume]:
     wanted = set(params.get("namespaces") or ())
     return [one for one in held.volumes.values() if not wanted or one.claim.partition("/")[0] in wanted]
+
+
+def _pods(params: Params, held: Coverage) -> list[str]:
+    wanted = set(params.get("namespaces") or ())
+    return [one for one in held.pods if not wanted or one.partition("/")[0] in wanted]
 
 
 async def _claims(reader: Reader, namespace: str) -> frozenset[str]:

@@ -1,5 +1,6 @@
-"""The first steps of a restore. Facts: ``restore.name``, ``.uid``, ``.before``, and times of each stage's end; read is
-``restore.rerun``, the name of a second run instead of the plan's.
+"""The first steps of a restore. Facts: ``restore.name``, ``.uid``, ``.before``, times of each stage's end, and
+``restore.copies``, how many claims were filled (emptyDirs of pods do not count); read is ``restore.rerun``, the name of
+a second run instead of the plan's.
 
 Which backup it is may be known only when it starts: a drill chooses the point after the loss, and journals it as the
 fact ``point.name``.
@@ -26,7 +27,7 @@ from lazarus_tui.model.resources import (
 )
 from lazarus_tui.model.stepping import OPERATION_LABEL, BaseStep, carry_out
 from lazarus_tui.model.steps import Observation, Seen, StepContext, StepStopped, Write
-from lazarus_tui.model.volumes import Held, VolumeInfoError, coverage, parse_volume_infos
+from lazarus_tui.model.volumes import Held, VolumeInfoError, coverage, fills_claim, parse_volume_infos
 from lazarus_tui.velero import artefacts, names, progress, removal
 from lazarus_tui.velero.backup_steps import UNSEEN_SECONDS, refused
 from lazarus_tui.velero.claims import backup_copies, copies_of
@@ -279,5 +280,6 @@ class Volumes(RestoreStep):
             return Observation(Seen.WAITING, progress.describe_copies(moving) or restore.status.phase, stages)
         ended = max((c.status.completion_timestamp for c in copies if c.status.completion_timestamp), default=None)
         size = sum(stage.done for stage in stages if stage.unit == "bytes")
-        facts = {"restore.t7": stamp(context, ended), "restore.bytes": size, "restore.copies": len(copies)}
+        facts = {"restore.t7": stamp(context, ended), "restore.bytes": size}
+        facts["restore.copies"] = sum(map(fills_claim, copies))
         return Observation(Seen.DONE, how_many(len(copies), "volume"), stages, facts)

@@ -131,3 +131,16 @@ def test_wrong_types_inside_an_entry_do_no_harm() -> None:
     volume = held([entry(pvbInfo="?", result=3, pvInfo=[], skipped="yes")])
     assert volume.held is Held.UNKNOWN
     assert parse_volume_infos(b"null") == ()
+
+
+def test_pods_of_which_other_volumes_than_claims_were_copied() -> None:
+    loose = entry(
+        pvcName="", pvcNamespace="", pvbInfo={"podName": "web-1", "podNamespace": "shop", "Phase": "Completed"}
+    )
+    failed = entry(pvcName="", result="failed", pvbInfo={"podName": "web-2", "podNamespace": "shop", "Phase": "Failed"})
+    late = msgspec.convert({"spec": {"pod": {"namespace": "shop", "name": "web-3"}, "volume": "cache"},
+                            "status": {"phase": "Completed"}}, VolumeCopy)  # fmt: skip
+    gone = msgspec.structs.replace(late, status=msgspec.structs.replace(late.status, phase="Canceled"))
+    assert coverage(parse_volume_infos([entry(), loose, failed]), [pvb("Completed")]).pods == {"shop/web-1"}
+    assert coverage(None, [late]).pods == {"shop/web-3"}, "also of a pod that had gone when the list was written"
+    assert coverage(None, [gone]).pods == frozenset()

@@ -9,8 +9,10 @@ import tarfile
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
+from lazarus_tui.model.objects import VolumeCopy
 from lazarus_tui.model.volumes import Held, coverage, parse_volume_infos
 from lazarus_tui.prove import contents
 from lazarus_tui.prove.contents import ContentsError, assemble, read_tarball
@@ -146,6 +148,13 @@ def test_claims_are_joined_with_the_volume_list_and_what_nobody_speaks_of_has_no
     assert by_name["unheard"].reason == "not in this backup"
     assert found.filled_pods == {"db-0"}
     assert sorted(item.name for item in found.cluster) == ["pv-failed", "pv-good", "pv-skipped", "pv-unheard"]
+
+
+def test_a_pod_that_had_gone_when_the_list_was_written_is_filled_all_the_same() -> None:
+    copy = msgspec.convert({"spec": {"pod": {"namespace": "shop", "name": "web-1"}, "volume": "cache"},
+                            "status": {"phase": "Completed"}}, VolumeCopy)  # fmt: skip
+    held = coverage(parse_volume_infos(INFOS), [copy])
+    assert assemble("p", "shop", of_shop("good"), held, INFOS, start="", expires="").filled_pods == {"db-0", "web-1"}
 
 
 def test_the_digest_is_of_the_contents_and_not_of_their_order_or_packing() -> None:

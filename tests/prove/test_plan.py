@@ -77,6 +77,21 @@ async def test_the_restore_maps_one_namespace_and_nothing_else(site: Site) -> No
     assert restore["checks"] is False
 
 
+async def test_the_plan_of_a_control_that_withholds_data_promises_none(site: Site) -> None:
+    pod = bare_pod("db-0", volumes=mounting("data"))
+    pod["metadata"]["ownerReferences"] = [{"kind": "StatefulSet", "name": "db", "controller": True}]
+    site.backup("files", [*shop(), pod], [captured("data", "shop", method="PodVolumeBackup", pod="db-0")])
+    told = {one.what: one.detail for one in (await site.plan()).effects}
+    plan = await site.plan(control="withhold")
+    withheld = {one.what: one.detail for one in plan.effects}
+    volume = next(what for what in withheld if what.startswith("volume "))
+    assert withheld[volume] == "EMPTY: the control withholds its data"
+    assert "on empty volumes" in withheld["pods of the point"]
+    assert not any(what.startswith("pods/db-0 in") for what in withheld)
+    assert any(what.startswith("pods/db-0 in") for what in told)
+    assert any(what.startswith("volume ") and "with its data" in detail for what, detail in told.items())
+
+
 async def test_no_secret_gets_into_a_plan(site: Site) -> None:
     site.backup("full", shop(), [captured("data", "shop")])
     text = msgspec.json.encode(await site.plan()).decode()

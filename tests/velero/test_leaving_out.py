@@ -33,7 +33,7 @@ def test_restore_pvs_is_about_snapshots_and_files_come_with_their_pods(spec: dic
 
 
 def test_where_no_data_is_wanted_pods_stay_out_if_velero_would_fill_their_volumes() -> None:
-    spec, notes = leaving_out.emptied({"restorePVs": False, "excludedResources": ["jobs.batch"]}, ALL)
+    spec, notes = leaving_out.emptied({"restorePVs": False, "excludedResources": ["jobs.batch"]}, ALL, ())
     assert spec["excludedResources"] == ["jobs.batch", "pods"]
     assert notes == [
         "pods stay out, and their workloads make new ones (those of no workload do not come back): Velero would fill "
@@ -45,16 +45,20 @@ def test_where_no_data_is_wanted_pods_stay_out_if_velero_would_fill_their_volume
         ({}, ALL),
         ({"restorePVs": False, "excludedResources": ["Pods"]}, ALL),
     ):
-        assert leaving_out.emptied(given, volumes) == (given, [])
+        assert leaving_out.emptied(given, volumes, ()) == (given, [])
 
 
 @pytest.mark.parametrize("kind", ["persistentvolumes", "pv", "PersistentVolumeClaims", "pvc"])
 def test_pods_that_would_wait_for_ever_are_refused(kind: str) -> None:
     with pytest.raises(PlanRefused, match=r"pods of shop/data would wait for ever") as refused:
-        leaving_out.refuse_waiting({"excludedResources": [kind]}, ALL)
+        leaving_out.refuse_waiting({"excludedResources": [kind]}, ALL, ())
     assert "leave out pods, too" in refused.value.hint
-    leaving_out.refuse_waiting({"excludedResources": [kind]}, (DISK, NOTHING))
-    leaving_out.refuse_waiting({"excludedResources": [kind, "pods"]}, ALL)
+    leaving_out.refuse_waiting({"excludedResources": [kind]}, (DISK, NOTHING), ())
+    leaving_out.refuse_waiting({"excludedResources": [kind, "pods"]}, ALL, ["shop/web-1"])
+    with pytest.raises(PlanRefused, match=r"and pod shop/web-1 would wait for ever"):
+        leaving_out.refuse_waiting({"excludedResources": [kind]}, (DISK,), ["shop/web-1"])
+    with pytest.raises(PlanRefused, match=r"pods of shop/data and pods shop/a, shop/b would wait for ever"):
+        leaving_out.refuse_waiting({"excludedResources": [kind]}, ALL, ["shop/b", "shop/a"])
 
 
 async def test_the_plan_keeps_what_the_option_promises(source: Source) -> None:
@@ -67,3 +71,26 @@ async def test_the_plan_keeps_what_the_option_promises(source: Source) -> None:
     given = {"backup": "b1", "namespaces": ["shop"], "exclude_resources": ["persistentvolumeclaims"]}
     with pytest.raises(PlanRefused, match="would wait for ever"):
         await restore.plan(source, given, source.clock)
+
+
+def scratch(pod: str, **changes: Any) -> dict[str, Any]:
+    """The entry of an emptyDir that was copied by files: it has no claim."""
+    space, _, name = pod.partition("/")
+    made = {"podName": name, "podNamespace": space, "volumeName": "cache", "Phase": "Completed", "size": 10}
+    return {"backupMethod": "PodVolumeBackup", "result": "succeeded", "pvbInfo": {**made, **changes}}
+
+
+async def test_the_plan_sees_the_empty_dirs_that_velero_fills(source: Source) -> None:
+    """``backup.velero.io/backup-volumes`` names them, and their pods wait as those of claims do."""
+    disk = {"pvcName": "data-orders-0", "pvcNamespace": "shop", "backupMethod": "CSISnapshot",
+            "csiSnapshotInfo": {"ReadyToUse": True}}  # fmt: skip
+    elsewhere, failed = scratch("other/web-1"), scratch("shop/web-2", Phase="Failed") | {"result": "failed"}
+    given = {"backup": "b1", "namespaces": ["shop"], "exclude_resources": ["persistentvolumes"]}
+    source.contents["BackupVolumeInfos"] = [disk, elsewhere, failed]
+    await restore.plan(source, given, source.clock)
+    source.contents["BackupVolumeInfos"] = [disk, elsewhere, failed, scratch("shop/web-1")]
+    with pytest.raises(PlanRefused, match=r"by files, and pod shop/web-1 would wait for ever"):
+        await restore.plan(source, given, source.clock)
+    plan = await restore.plan(source, {"backup": "b1", "namespaces": ["shop"], "restore_volumes": False}, source.clock)
+    assert plan.params["spec"]["excludedResources"] == ["pods"]
+    assert any("volumes of pod shop/web-1" in one for one in plan.warnings)

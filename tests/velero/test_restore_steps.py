@@ -38,12 +38,15 @@ def phase(world: World, value: str, **status: Any) -> Any:
     return lambda: merge(world.at(RESTORES, NAME), {"status": {"phase": value, **status}})
 
 
-def copy(world: World, state: str, message: str = "") -> Any:
+def copy(world: World, state: str, message: str = "", claim: str = "c1") -> Any:
+    """``claim``: the uid of the claim that is filled, "" for an emptyDir."""
+
     def happen() -> None:
         uid = world.at(RESTORES, NAME)["metadata"]["uid"]
         moved = 10 if state == "Completed" else 5
+        filled = {"velero.io/pvc-uid": claim} if claim else {}
         world.put(
-            POD_VOLUME_RESTORES, "r1", metadata={"labels": {"velero.io/restore-uid": uid}},
+            POD_VOLUME_RESTORES, "r1", metadata={"labels": {"velero.io/restore-uid": uid, **filled}},
             spec={"pod": {"namespace": "shop", "name": "orders-0"}, "volume": "data"},
             status={"phase": state, "message": message, "progress": {"totalBytes": 10, "bytesDone": moved}},
         )  # fmt: skip
@@ -314,6 +317,14 @@ async def test_a_volume_that_was_there_and_was_filled_through_a_new_pod_is(lab: 
     await _restored_over(lab, copy(lab.world, "Completed"))
     assert lab.facts["restore.untouched"] == []
     assert lab.facts["restore.verdict"] == Verdict.PASSED
+
+
+@pytest.mark.usefixtures("point")
+async def test_a_filled_empty_dir_of_a_pod_is_no_volume_that_was_restored(lab: Lab) -> None:
+    await _restored_over(lab, copy(lab.world, "Completed", claim=""))
+    assert lab.facts["restore.copies"] == 0
+    assert lab.facts["restore.untouched"] == ["shop/data-orders-0"]
+    assert lab.facts["restore.verdict"] == Verdict.FAILED
 
 
 @pytest.mark.usefixtures("point")

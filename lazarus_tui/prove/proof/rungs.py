@@ -144,7 +144,8 @@ def _intact(found: Evidence, claims: Sequence[str] | None) -> Rung:
     if anew := sorted(made & _captured(found, claims)):
         words = f"made anew and empty, though the point says that it holds them: {', '.join(anew)}"
         return Rung(name, FAILED, words, at)
-    copied = [v for v in found.params.get("volumes") or () if v["held"] == "captured" and _is_copied(v)]
+    volumes = found.params.get("volumes") or ()
+    copied = [v for v in volumes if v["held"] == "captured" and _is_copied(v) and not _was_empty(v)]
     if found.params.get("source") == "velero" and len(copied) > int(facts.get("restore.copies") or 0):
         words = f"{facts.get('restore.copies') or 0} of {len(copied)} volumes were filled"
         return Rung(name, FAILED, words, at)
@@ -303,6 +304,11 @@ def _is_copied(volume: Mapping[str, Any]) -> bool:
     """Whether a PodVolumeRestore or DataDownload brings it; a snapshot on storage is not copied."""
     method = str(volume.get("method") or "")
     return method.startswith(("PodVolumeBackup", "volume copy")) or "moved" in method
+
+
+def _was_empty(volume: Mapping[str, Any]) -> bool:
+    """Of an empty volume restic takes no snapshot, and Velero makes no PodVolumeRestore (pkg/podvolume/util.go)."""
+    return volume.get("method") == "PodVolumeBackup" and not volume.get("handle") and not volume.get("size")
 
 
 def red_checks(results: Iterable[CheckResult]) -> list[CheckResult]:

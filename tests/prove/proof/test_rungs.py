@@ -99,6 +99,14 @@ def test_one_thing_that_is_wrong_keeps_it_from_green(
         assert {one.verdict for one in above} == {NOT_TESTED}
 
 
+def test_an_empty_volume_of_which_no_snapshot_was_taken_needs_none_back() -> None:
+    """restic takes none of an empty one, and Velero makes no PodVolumeRestore then (pkg/podvolume/util.go)."""
+    empty = volume(size=None, handle="")
+    assert judged(evidence(given={"volumes": [empty]}, restore__copies=0)).verdict is PASSED
+    for other in (volume(size=None, handle="k-1"), volume(size=None, method="volume copy")):
+        assert judged(evidence(given={"volumes": [empty, other]}, restore__copies=0)).verdict is FAILED
+
+
 def test_what_velero_says_of_every_namespace_is_no_warning_about_the_point() -> None:
     texts = [
         ["warning", 'could not restore, ConfigMap "kube-root-ca.crt" already exists. Warning: the in-cluster version'],
