@@ -38,11 +38,14 @@ async def doors(server: MongoWire) -> AsyncIterator[Doors]:
 
 
 async def test_what_is_right_is_green_and_only_reads(doors: Doors, server: MongoWire) -> None:
-    queries = [{"collection": "orders", "filter": {"state": "paid"}, "equals": 1}]
+    queries = [
+        {"collection": "orders", "filter": {"state": "paid"}, "equals": 1},
+        {"collection": "empty", "equals": 0},
+    ]
     result = await said(doors, **CHECK, role="primary", tables=["orders"], queries=queries)
     assert result.verdict is PASSED, result.summary
     assert result.evidence["tables"] == {"orders": {"rows": 2}}
-    assert result.evidence["values"] == {"documents of orders": {"count": 1}}
+    assert result.evidence["values"] == {"documents of orders": {"count": 1}, "documents of empty": {"count": 0}}
     assert (result.evidence["collections"], result.evidence["replica"]) == (2, False)
     assert {pod for pod, _ in doors.opened} == {"mongo"}, "the set's own addresses lead out"
     assert set(server.asked) <= {"ismaster", "hello", "ping", "dbStats", "listCollections", "aggregate", "endSessions"}
@@ -60,6 +63,10 @@ async def test_what_is_right_is_green_and_only_reads(doors: Doors, server: Mongo
         (
             {"queries": [{"collection": "orders", "filter": {"state": "lost"}}]},
             "documents of orders is not above 0 (it is 0)",
+        ),
+        (
+            {"queries": [{"collection": "gone", "filter": {"state": "lost"}, "equals": 0}]},
+            "there is no collection gone",
         ),
         ({"role": "replica"}, "it is a primary, not a replica"),
         ({"tables": [{"name": "orders", "fingerprint": "0" * 16}]}, "fingerprint of orders"),

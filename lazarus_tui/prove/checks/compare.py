@@ -56,6 +56,8 @@ def _equal(expect: Expect, value: Any) -> str:
         return f"is not {expect.equals!r}"
     if expect.differs_from is not UNSET and same(expect.differs_from, value):
         return f"is {expect.differs_from!r}, which it must not be"
+    if expect.differs_from is not UNSET and value is None:
+        return "is null"  # nothing was read that could differ
     if expect.one_of and not any(same(one, value) for one in expect.one_of):
         return f"is none of {list(expect.one_of)!r}"
     return ""

@@ -21,6 +21,7 @@ from lazarus_tui.prove.rules.placement import SMALL, UNPLACED, Placement
 from lazarus_tui.prove.wanted import JobCheck, PodCheck
 
 CHECK_LABEL = "lazarus.io/check"
+CONTAINER = "check"
 Launched = PodCheck | JobCheck
 # A checker is small; a namespace with a quota takes no pod that says nothing.
 _RESOURCES = {"requests": SMALL, "limits": {"cpu": "500m", "memory": "256Mi"}}
@@ -132,7 +133,7 @@ _NOT_ITS_OWN = {"rules": [{"action": "Ignore", "onPodConditions": [{"type": "Dis
 def body(check: Launched, name: str, placed: Placement) -> dict[str, Any]:
     """The Pod or Job as it is made."""
     container: dict[str, Any] = {
-        "name": "check", "image": check.image, "resources": _RESOURCES,
+        "name": CONTAINER, "image": check.image, "resources": _RESOURCES,
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
     }  # fmt: skip
     container |= {"command": list(check.command)} if check.command else {}
@@ -174,10 +175,11 @@ async def _pod(reader: Reader, check: Any, name: str) -> Found:
         raise CouldNot(f"pod {name} is not there")
     if why := found.disrupted:
         raise CouldNot(f"pod {name} was ended by the cluster, not by itself: {why}", final=True)
-    states = [one.state for one in found.status.container_statuses or ()]
-    ended = states[0].terminated if states else None
+    # Statuses come by name, and a webhook may have put a container of its own beside ours.
+    state = next((one.state for one in found.status.container_statuses or () if one.name == CONTAINER), None)
+    ended = state.terminated if state else None
     if ended is None:
-        waiting = str(((states[0].waiting if states else None) or {}).get("reason", ""))
+        waiting = str(((state.waiting if state else None) or {}).get("reason", ""))
         raise CouldNot(f"pod {name} has not ended: {waiting or found.status.reason or found.status.phase or 'Pending'}")
     evidence = {
         "pod": name, "exit": ended.exit_code, "message_bytes": len(ended.message), "sha256": hashed(ended.message)

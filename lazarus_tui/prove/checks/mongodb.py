@@ -126,8 +126,10 @@ class Mongodb:
 
     async def rows(self, table: str) -> int | None:
         with _told(self._where, table):
-            names = await self._database.list_collection_names(filter={"name": table})
-            return await self._count(table, {}) if table in names else None
+            return await self._count(table, {}) if await self._has(table) else None
+
+    async def _has(self, collection: str) -> bool:
+        return collection in await self._database.list_collection_names(filter={"name": collection})
 
     async def _count(self, collection: str, found: dict[str, Any]) -> int:
         return await self._database[collection].count_documents(found, maxTimeMS=self._milliseconds)
@@ -148,7 +150,10 @@ class Mongodb:
         collection, found, *field = query
         with _told(self._where, collection):
             if not field:
-                return await self._count(collection, dict(found or {}))
+                count = await self._count(collection, dict(found or {}))
+                if not count and not await self._has(collection):  # the server counts what is not there, too
+                    raise Wrong(f"there is no collection {collection}")
+                return count
             newest = self._database[collection].find({field[0]: {"$exists": True}}, {field[0]: 1, "_id": 0})
             async for document in newest.sort(field[0], -1).limit(1).max_time_ms(self._milliseconds):
                 value = at(document, field[0])

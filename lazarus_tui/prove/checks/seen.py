@@ -50,6 +50,7 @@ class State(Wire, frozen=True):
 
 
 class ContainerStatus(Wire, frozen=True):
+    name: str = ""
     state: State = msgspec.field(default_factory=State)
 
 
