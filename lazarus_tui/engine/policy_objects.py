@@ -37,6 +37,9 @@ log = logging.getLogger(__name__)
 
 # Seconds between two looks at the objects.
 LOOK = 10.0
+# Seconds for which a kind has to be answered with 404 before its objects are taken to be gone: an API server that comes
+# up does not serve a definition yet, and what was deleted is not run any more.
+GONE = 60.0
 Object = Mapping[str, Any]
 
 
@@ -52,6 +55,7 @@ class Objects:
         self._why: dict[tuple[str, str], dict[str, str]] = {}  # by context and kind, then by uid
         self._told: dict[str, str] = {}
         self._clusters_seen: dict[str, str] = {}
+        self._unserved: dict[tuple[str, str], float] = {}  # by context and kind: since when
 
     def why(self, uid: str) -> str | None:
         """Why nothing is done for an object, as the last look found; "" when something is; None: not looked at."""
@@ -101,18 +105,32 @@ class Objects:
         troubles = []
         for kind, work in ((status.BACKUPS, self._backups), (status.RESTORES, self._wishes)):
             try:
-                found = await _listed(cluster, kind)
-                await work(place, found, await rival(cluster) if found else "")
+                found = await self._listed(place, kind)
+                if found is not None:
+                    await work(place, found, await rival(cluster) if found else "")
             except Forbidden as error:
                 troubles.append(f"{kind.plural} cannot be run: {error.message}")
                 if kind is status.BACKUPS:
                     self._hold_up(context, troubles[-1])
         if self._proofs is not None:
             try:
-                await self._tests(place, self._proofs, await _listed(cluster, TESTS))
+                tests = await self._listed(place, TESTS)
+                if tests is not None:
+                    await self._tests(place, self._proofs, tests)
             except Forbidden as error:
                 troubles.append(f"{TESTS.plural} cannot be run: {error.message}")
         return "; ".join(troubles)
+
+    async def _listed(self, place: Place, kind: Resource) -> list[dict[str, Any]] | None:
+        """The objects of a kind that are not being deleted; None while that is not known, because the kind is not
+        served since a moment ago."""
+        key, now = (place.context, kind.plural), self._clock.monotonic()
+        try:
+            found = await _listed(place.cluster, kind)
+        except NotFound:
+            return [] if now - self._unserved.setdefault(key, now) >= GONE else None
+        self._unserved.pop(key, None)
+        return found
 
     def _hold_up(self, context: str, why: str) -> None:
         for held in self._policies.all(context):
@@ -242,11 +260,7 @@ def _foreign(found: Object) -> str:
 
 
 async def _listed(cluster: Cluster, kind: Resource) -> list[dict[str, Any]]:
-    """The objects of a kind that are not being deleted; none where it is not served. A list's items do not name their
-    kind, so it is put in."""
-    try:
-        found: list[dict[str, Any]] = await cluster.list(kind, type=dict)
-    except NotFound:
-        return []
+    """Those of a kind that are not being deleted. A list's items do not name their kind, so it is put in."""
+    found: list[dict[str, Any]] = await cluster.list(kind, type=dict)
     whole = [{"apiVersion": kind.api_version, "kind": kind.kind, **one} for one in found]
     return [one for one in whole if not one["metadata"].get("deletionTimestamp")]

@@ -10,10 +10,10 @@ import yaml
 
 from lazarus_tui.engine.object_status import Telling
 from lazarus_tui.engine.policies import Policies
-from lazarus_tui.engine.policy_objects import Objects
+from lazarus_tui.engine.policy_objects import GONE, Objects
 from lazarus_tui.engine.policy_restores import Restores
 from lazarus_tui.engine.proof_objects import TESTS, ProofObjects
-from lazarus_tui.kube.errors import Invalid
+from lazarus_tui.kube.errors import Invalid, NotFound
 from lazarus_tui.model.proof_policies import State
 from lazarus_tui.model.resources import CRDS, EVENTS, NAMESPACES
 from lazarus_tui.model.verdict import Verdict
@@ -30,6 +30,7 @@ class Reading:
 
     def __init__(self, desk: Proofs) -> None:
         self._inner, self._answers = desk.engine.cluster, Answers(desk)
+        self.gone = ""  # a kind that is not served
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -38,6 +39,11 @@ class Reading:
         if resource.plural == "backups":
             return await self._answers.get(resource, name, type=type)
         return await self._inner.get(resource, name, namespace, type=type)
+
+    async def list(self, resource: Any, namespace: Any = None, **asked: Any) -> Any:
+        if resource.plural == self.gone:
+            raise NotFound("the server could not find the requested resource", status=404)
+        return await self._inner.list(resource, namespace, **asked)
 
 
 class Tests:
@@ -225,5 +231,30 @@ async def test_what_waits_of_a_deleted_object_is_not_proven() -> None:
         await desk.engine.passing(it.objects.look())
         desk.world.api.delete(TESTS, "my-first-test", SPACE)
         await it.look(2)
+        assert desk.told() == [f"{BACKUP} skipped: its object was deleted"]
+        assert desk.ran == []
+
+
+async def test_a_definition_that_is_not_served_for_a_moment_ends_nothing_and_one_that_is_gone_does() -> None:
+    async with proofs() as desk:
+        it = Tests(desk)
+        desk.completed(BACKUP, namespace="my-app")
+        it.put()
+        await desk.engine.passing(it.objects.look())
+        [waiting] = desk.entries()
+        it.reading.gone = TESTS.plural
+        for seconds in (0.0, GONE / 2, GONE / 2 - 2.0):
+            await desk.world.clock.advance(seconds)
+            await desk.engine.passing(it.objects.look())
+        it.reading.gone = ""
+        await desk.engine.passing(it.objects.look())
+        assert desk.entries() == [waiting], "it came back: whatever was there is there still"
+        it.reading.gone = TESTS.plural
+        await desk.engine.passing(it.objects.look())
+        await desk.world.clock.advance(GONE - 2.0)
+        await desk.engine.passing(it.objects.look())
+        assert desk.entries() == [waiting], "time is counted from the last answer on"
+        await desk.world.clock.advance(2.0)
+        await desk.engine.passing(it.objects.look())
         assert desk.told() == [f"{BACKUP} skipped: its object was deleted"]
         assert desk.ran == []
