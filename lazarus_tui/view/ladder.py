@@ -25,20 +25,24 @@ def strip(ladder: Ladder | None) -> Span:
     return span(f"{marks} {ladder.reached or 'nothing'}", tone)
 
 
-def lines(ladder: Ladder, required: Iterable[str], now: datetime, width: int, *, whole: bool = True) -> list[Line]:
-    """A line per rung, from the first to prove to the last; ``whole``: why in as many lines as it needs."""
+def lines(
+    ladder: Ladder, required: Iterable[str], now: datetime, width: int, *, whole: bool = True, judged: str = ""
+) -> list[Line]:  # fmt: skip
+    """A line per rung, from the first to prove to the last; ``whole``: why in as many lines as it needs. ``judged``:
+    when the proof ended, which is how old a rung is that never held and so has no time of its own."""
     wanted = frozenset(required)
-    return [part for name in RUNGS for part in _rung(ladder.rung(name), name in wanted, now, width, whole)]
+    return [part for name in RUNGS for part in _rung(ladder.rung(name), name in wanted, now, width, whole, judged)]
 
 
-def _rung(rung: Rung, required: bool, now: datetime, width: int, whole: bool) -> list[Line]:
+def _rung(rung: Rung, required: bool, now: datetime, width: int, whole: bool, judged: str) -> list[Line]:
     found = status.verdict(rung.verdict)
-    age = times.coarse(rung.at, now, "")
+    red = rung.verdict in (Verdict.FAILED, Verdict.INCONCLUSIVE)
+    age = times.coarse(rung.at or (judged if red else ""), now, "")
     head = line(
         "   ", span(f"{rung.name:<12}", Tone.PLAIN if required else Tone.MUTED), found, " " * (15 - len(found.text)),
         muted(f"{age:>4}   "),
     )  # fmt: skip
-    tone = Tone.PLAIN if rung.verdict in (Verdict.FAILED, Verdict.INCONCLUSIVE) else Tone.MUTED
+    tone = Tone.PLAIN if red else Tone.MUTED
     if not whole:
         return [(*head, span(rung.why, tone, 300))]
     first, *rest = wrap(rung.why[:1500], width - 1, tone, _WHY) or [()]

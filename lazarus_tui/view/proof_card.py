@@ -14,8 +14,9 @@ from lazarus_tui.view.text import BLANK, Line, Span, Tone, accent, heading, line
 
 # From here on the trend stands beside the ladder, which has at least so many cells of it, and at most these.
 _WIDE, _LEAST, _MOST = 140, 76, 108
-# How a card is made shorter until it fits: reasons cut, then rungs left out that were not looked at.
-_WAYS = ((True, False), (False, False), (False, True))
+# How a card is made shorter until it fits: reasons cut, then rungs left out that were not looked at, then of what was
+# wrong only the first cause and the next step.
+_WAYS = ((True, False, False), (False, False, False), (False, True, False), (False, True, True))
 
 
 def headline(found: Proven, now: datetime) -> Line:
@@ -53,7 +54,8 @@ def rungs(found: Proven, now: datetime, width: int, *, whole: bool) -> list[Line
         return wrap(f"{words}: {_next(found)}", width - 1, Tone.MUTED, 3)
     if last is None or last.ladder is None or last.record is None:
         return [*_other(found, now), *wrap(f"○ no rung was ever proven: {_next(found)}", width - 1, Tone.MUTED, 3)]
-    return [*_other(found, now), *ladder.lines(last.ladder, last.record.required, now, width, whole=whole)]
+    drawn = ladder.lines(last.ladder, last.record.required, now, width, whole=whole, judged=last.view.ended)
+    return [*_other(found, now), *drawn]
 
 
 def _next(found: Proven) -> str:
@@ -74,8 +76,9 @@ def _other(found: Proven, now: datetime) -> list[Line]:
                  status.verdict(row.last_verdict))]  # fmt: skip
 
 
-def wrong(record: ProofRecord, width: int) -> list[Line]:
-    """Everything that is not as it should be: what was left behind first, then why, causes, and what to do next."""
+def wrong(record: ProofRecord, width: int, *, gist: bool = False) -> list[Line]:
+    """Everything that is not as it should be: what was left behind first, then why, causes, and what to do next.
+    ``gist``: of the causes the first one, without what was seen."""
     lines = [part for one in record.left for part in wrap(f"✗ LEFT BEHIND: {one}", width - 1, Tone.BAD, 3)]
     for target in record.targets:
         if target.result is Reached.MISSED:
@@ -85,6 +88,8 @@ def wrong(record: ProofRecord, width: int) -> list[Line]:
     held_back = () if record.control else record.not_green  # a control is never about the point
     lines += [part for one in held_back for part in wrap(f"▲ never green: {one}", width - 1, Tone.WARN, 3)]
     lines += [part for one in record.deviations for part in wrap(f"▲ {one}", width - 1, Tone.WARN, 3)]
+    if gist:
+        return lines + _gist(record.troubles, width)
     return lines + [part for one in record.troubles for part in trouble(one, width)]
 
 
@@ -97,6 +102,17 @@ def trouble(found: Trouble, width: int) -> list[Line]:
     return lines + (wrap(f"→ {found.advice}", width - 1, Tone.ACCENT, 5) if found.advice else [])
 
 
+def _gist(troubles: Sequence[Trouble], width: int) -> list[Line]:
+    """The first cause and what to do about it, a line each."""
+    if not troubles:
+        return []
+    first, room = troubles[0], width - 4
+    more = f", and {len(troubles) - 1} more" if len(troubles) > 1 else ""
+    words = f"{status.BAD} {first.cause or first.seen[:200]}: {first.where}{more}"
+    advice = [line("   ", span(f"→ {first.advice}", Tone.ACCENT, room))] if first.advice else []
+    return [line("   ", span(words, Tone.BAD, room)), *advice]
+
+
 def card(
     found: Proven | None, now: datetime, width: int, room: int, queued: Sequence[Line] = ()
 ) -> list[Line]:  # fmt: skip
@@ -104,17 +120,17 @@ def card(
     where the time went."""
     if found is None or room < 2:
         return []
-    ways = [_card(found, now, width, queued, whole=whole, judged=judged) for whole, judged in _WAYS]
+    ways = [_card(found, now, width, queued, whole=whole, judged=judged, gist=gist) for whole, judged, gist in _WAYS]
     lines = next((way for way in ways if len(way) <= room), None)
     if lines is None:
         hidden = how_many(len(ways[-1]) - room + 1, "more line")
         return [*ways[-1][: room - 1], line(muted(f"   … {hidden}: enter, then enter on the proof, shows all"))]
-    spent = _spent(found, width)
+    spent = _spent(found, now, width)
     return lines + (spent if len(lines) + len(spent) <= room else [])
 
 
 def _card(
-    found: Proven, now: datetime, width: int, queued: Sequence[Line], *, whole: bool, judged: bool
+    found: Proven, now: datetime, width: int, queued: Sequence[Line], *, whole: bool, judged: bool, gist: bool
 ) -> list[Line]:  # fmt: skip
     """``judged``: only the rungs that were, so that causes come before what was not looked at."""
     last = found.last
@@ -124,7 +140,7 @@ def _card(
         climbed = climbed[: len(climbed) - len(last.ladder.rungs) + max(looked, default=0)]
     lines = [headline(found, now), *_instead(found, now), *queued, *climbed]
     if last is not None and last.record is not None:
-        lines += wrong(last.record, width)
+        lines += wrong(last.record, width, gist=gist)
     return lines + _controlled(found, now, width)
 
 
@@ -136,12 +152,13 @@ def _climbed(found: Proven, now: datetime, width: int, *, whole: bool) -> list[L
     return beside(rungs(found, now, column, whole=True), _trend(found, width - column - 2), column + 2)
 
 
-def _spent(found: Proven, width: int) -> list[Line]:
-    """The waterfall of the newest proof that was measured."""
+def _spent(found: Proven, now: datetime, width: int) -> list[Line]:
+    """The waterfall of the newest proof that was measured; where that is not the last one, how long ago it was."""
     run = next((run for run in found.runs if run.counts and run.rta is not None), None)
     if run is None or not (drawn := waterfall.lines(run.view.phases, width)):
         return []
-    words = f" Where the time went: {times.measured(run.rta)} from {run.about.point}"
+    before = "" if run is found.last else f" in the proof {times.coarse(run.view.ended, now)} ago"
+    words = f" Where the time went{before}: {times.measured(run.rta)} from {run.about.point}"
     return [BLANK, heading(words[: width - 1]), *drawn]
 
 
@@ -156,20 +173,19 @@ def _controlled(found: Proven, now: datetime, width: int) -> list[Line]:
 
 
 def top(found: Proven, now: datetime, width: int, room: int) -> list[Line]:
-    """For above the runs, in at most ``room`` lines: ladder and trend, and where the time went."""
+    """For above the runs, in at most ``room`` lines: the ladder, what was wrong and what to do next, the trend, and
+    where the time went: as much of it as fits."""
     head, said = headline(found, now), _controlled(found, now, width)
+    drawn, spent = _trend(found, width), _spent(found, now, width)
+    record = found.last.record if found.last is not None else None
+    bad, gist = (wrong(record, width, gist=short) if record is not None else [] for short in (False, True))
     if width >= _WIDE:
-        shown = [head, BLANK, *_climbed(found, now, width, whole=True), *said]
-        spent = _spent(found, width)
-        return [*shown, *(spent if len(shown) + len(spent) <= room else [])][:room]
-    drawn, spent = _trend(found, width), _spent(found, width)
-    short, long = (rungs(found, now, width, whole=whole) for whole in (False, True))
-    ways = (
-        [head, *long, *said, *drawn, *spent],
-        [head, *long, *said, *drawn],
-        [head, *short, *said, *drawn],
-        [head, *short, *said],
-    )
+        wide = [head, BLANK, *_climbed(found, now, width, whole=True), *said]
+        ways = [[*wide, *bad, *spent], [*wide, *bad], [*wide, *gist], wide]
+    else:
+        long, short = ([head, *rungs(found, now, width, whole=whole), *said] for whole in (True, False))
+        ways = [[*long, *bad, *drawn, *spent], [*long, *bad, *drawn], [*short, *bad, *drawn], [*short, *gist, *drawn],
+                [*short, *drawn], [*short, *gist], short]  # fmt: skip
     return next((way for way in ways if len(way) <= room), ways[-1][:room])
 
 

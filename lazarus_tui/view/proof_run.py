@@ -138,7 +138,7 @@ def _outcome(operation: Operation, now: datetime, width: int) -> list[Line]:
         lines += wrap(_ELSEWHERE, width - 1, Tone.ACCENT, 3)
     for each in record.ladders:
         lines += [BLANK, line(accent(" Ladder  "), strong(each.workload[:100]))]
-        lines += ladder.lines(each, record.required, now, width)
+        lines += ladder.lines(each, record.required, now, width, judged=operation.ended)
     if operation.checks:
         lines += [BLANK, heading(" Checks"), *_checks(operation.checks, width)]
     if operation.figures is not None and not record.control:

@@ -26,7 +26,7 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 COLUMNS = (
     Column("workload", "WORKLOAD", 0, 12, 44, key="N"),
-    Column("proof", "LAST PROOF", 0, 16, 24, key="S"),
+    Column("proof", "LAST PROOF", 0, 18, 24, key="S"),
     Column("reached", "PROVEN UP TO", 0, 18, 20),
     Column("rta", "BACK IN", 1, 7, 10, right=True, key="O"),
     Column("control", "CONTROL", 2, 7, 10),

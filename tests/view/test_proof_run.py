@@ -7,7 +7,7 @@ import pytest
 
 from lazarus_tui.model.operation import CheckResult
 from lazarus_tui.model.verdict import Verdict
-from lazarus_tui.view import helping, ladder, proof_card, proof_run, proofs
+from lazarus_tui.view import helping, ladder, proof_card, proof_run, proofs, sheet
 from lazarus_tui.view.text import Tone, plain
 from tests.console import proofs as world
 from tests.console import worlds
@@ -104,3 +104,63 @@ def test_while_checks_are_asked_again_each_tells_once_what_it_saw():
     text = body(msgspec.structs.replace(running, steps=steps, checks=(seen,)))
     assert text.count("beside its step") == 1
     assert body(msgspec.structs.replace(running, steps=steps, checks=())).count("beside its step") == 1
+
+
+def aged(lines, name):
+    return next(plain(one) for one in lines if plain(one).split()[:1] == [name])
+
+
+def test_a_rung_that_never_held_is_as_old_as_its_proof():
+    climbed = world.ladder(world.ORDERS, 4, "0 of 1 replicas were ready")
+    red = world.proof("ab" * 8, 2.0, climbed, verdict=Verdict.FAILED)
+    for drawn in (proof_card.rungs(rows(red)[world.ORDERS], worlds.NOW, 79, whole=False),
+                  proof_run.body(red, worlds.NOW, 79)):  # fmt: skip
+        assert aged(drawn, "healthy").split()[:4] == ["healthy", "✗", "FAILED", "2h"]
+        assert "2h" not in aged(drawn, "drilled")
+        assert "2h" not in aged(drawn, "exists"), "what held is as old as it says, or of unknown age"
+
+
+def test_above_the_runs_stands_why_and_what_to_do_next_at_every_size():
+    found = rows(*world.history().values())[world.ORDERS]
+    for width, room in ((80, 16), (100, 22), (200, 40)):
+        lines = [plain(one) for one in proof_card.top(found, worlds.NOW, width, room)]
+        text = "\n".join(lines)
+        assert len(lines) <= room
+        assert "its data is damaged" in text
+        assert "→ this point cannot be trusted" in text
+        assert "Back in: the last proofs" in text, "and the trend too"
+
+
+def test_where_the_time_went_in_an_older_proof_says_how_old_it_is():
+    found = rows(*world.history().values())[world.ORDERS]
+    text = "\n".join(plain(one) for one in proof_card.card(found, worlds.NOW, 100, 60))
+    assert "Where the time went in the proof 1d ago: 37s from" in text
+    green = rows(world.proof("ab" * 8, 1.0))[world.ORDERS]
+    text = "\n".join(plain(one) for one in proof_card.card(green, worlds.NOW, 100, 60))
+    assert "Where the time went: 37s from" in text
+
+
+def test_where_there_is_little_room_the_next_step_comes_before_what_was_seen():
+    found = rows(*world.history().values())[world.ORDERS]
+    lines = [plain(one) for one in proof_card.card(found, worlds.NOW, 80, 9)]
+    assert "   ✗ its data is damaged: pod orders-0" in lines
+    assert any(one.startswith("   → this point cannot be trusted") for one in lines)
+    assert len(lines) <= 9
+    assert "database disk image" in "".join(plain(one) for one in proof_card.card(found, worlds.NOW, 80, 30))
+
+
+def test_what_was_left_behind_is_never_shortened_away():
+    left = world.proof("ab" * 8, 1.0, world.ladder(world.ORDERS, 4, "x"), verdict=Verdict.FAILED,
+                       left=("namespace lazarus-q-1",), troubles=(world.TROUBLE, world.TROUBLE))  # fmt: skip
+    text = "\n".join(plain(one) for one in proof_card.card(rows(left)[world.ORDERS], worlds.NOW, 80, 9))
+    assert "✗ LEFT BEHIND: namespace lazarus-q-1" in text
+    assert "✗ its data is damaged: pod orders-0, and 1 more" in text
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 200])
+def test_the_age_of_a_verdict_is_never_cut_off(width):
+    unclear = world.proof("ab" * 8, 26.0, verdict=Verdict.INCONCLUSIVE, words="x" * 90, point="p" * 60)
+    cells = proofs.SHEET.cells(rows(unclear)[world.ORDERS], worlds.NOW)
+    [at] = [n for n, column in enumerate(proofs.COLUMNS) if column.id == "proof"]
+    fitted = dict(sheet.fit(proofs.COLUMNS, [len(cell.text) for cell in cells], width).columns)
+    assert fitted[at] >= len(cells[at].text)
