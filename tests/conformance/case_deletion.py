@@ -183,9 +183,12 @@ async def a_pod_without_a_node_goes_at_once(api: Api) -> None:
 
 @story()
 async def a_pod_on_a_node_has_its_grace(api: Api) -> None:
-    """The node does not exist, so nobody ends the pod before it is forced."""
+    """The node does not exist, so nobody ends the pod before it is forced.
+
+    No other case names that node: one that a controller has missed for some time loses all its pods.
+    """
     await api.account()
-    await api.make(PODS, pod("p", nodeName="lazarus-conformance-none", terminationGracePeriodSeconds=600))
+    await api.make(PODS, pod("p", nodeName="grace-{ns}", terminationGracePeriodSeconds=600))
     going = (await api.delete(f"{PODS}/p")).ok()
     assert going["kind"] == "Pod"
     assert going["metadata"]["deletionGracePeriodSeconds"] == 600
@@ -225,7 +228,7 @@ async def a_claim_in_use_waits_for_its_pod(api: Api) -> None:
     await api.account()
     await api.make(CLAIMS, claim("c"))
     volume = {"name": "v", "persistentVolumeClaim": {"claimName": "c"}}
-    await api.make(PODS, pod("p", nodeName="lazarus-conformance-none", volumes=[volume]))
+    await api.make(PODS, pod("p", nodeName="use-{ns}", volumes=[volume]))
     (await api.delete(f"{CLAIMS}/c")).ok()
     assert (await api.stays(f"{CLAIMS}/c"))["metadata"]["deletionTimestamp"]
     (await api.delete(f"{PODS}/p", {"gracePeriodSeconds": 0})).ok()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance_api import CLAIMS, CM, PODS, SERVICES, Api, Reply, claim, pod, service
+from conformance_api import CLAIMS, CM, LEASES, PODS, SERVICES, Api, Reply, claim, pod, service
 from conformance_cases import Table
 from conformance_target import CONTROLLERS
 
@@ -14,7 +14,11 @@ LIMITS = "/api/v1/namespaces/{ns}/limitranges"
 
 
 async def quota(api: Api, **hard: str) -> None:
-    """A quota that is in force: its status has been counted."""
+    """A quota that is in force: it has been counted, and admission has heard of that.
+
+    Admission goes by a cache, which hears of quotas in the order of their changes: a later one, of a kind that no case
+    makes, refuses from when the first is known.
+    """
     limited = {key.replace("__", ".").replace("count_", "count/"): value for key, value in hard.items()}
     await api.make(QUOTAS, {"metadata": {"name": "q"}, "spec": {"hard": limited}})
 
@@ -23,6 +27,13 @@ async def quota(api: Api, **hard: str) -> None:
         return set(status.get("used") or {}) == set(limited)
 
     await api.eventually(counted)
+    await api.make(QUOTAS, {"metadata": {"name": "later"}, "spec": {"hard": {"count/leases.coordination.k8s.io": "0"}}})
+
+    async def known() -> bool:
+        answer = await api("POST", LEASES, {"metadata": {"name": "none"}}, dryRun="All")
+        return answer.status == 403 and "exceeded quota: later" in answer.body["message"]
+
+    await api.eventually(known)
 
 
 @story(CONTROLLERS)

@@ -143,8 +143,8 @@ async def one_object_by_field(api: Api) -> None:
 @story()
 async def the_old_way_of_asking_still_works(api: Api) -> None:
     await api.make(CM, cm("a"))
-    found = await api.get("/api/v1/watch/namespaces/{ns}/configmaps/a", timeoutSeconds="1")
-    assert b'"ADDED"' in found.raw
+    async with api.watch("/api/v1/watch/namespaces/{ns}/configmaps/a") as watch:
+        assert await watch.seen() == ("ADDED", "a")
 
 
 @story()
@@ -159,17 +159,18 @@ async def all_namespaces_at_once(api: Api) -> None:
 @story()
 async def metadata_alone_can_be_watched(api: Api) -> None:
     await api.make(CM, cm("a", {"x": "secret"}, labels={MINE: "1"}))
-    query = {"watch": "true", "timeoutSeconds": "1", "labelSelector": MINE}
-    found = await api.get(CM, accept=PARTIAL, **query)
-    assert b"PartialObjectMetadata" in found.raw
-    assert b"secret" not in found.raw
+    async with api.watch(CM, accept=PARTIAL, labelSelector=MINE) as watch:
+        found = (await watch.next())["object"]
+    assert (found["kind"], found["metadata"]["name"]) == ("PartialObjectMetadata", "a")
+    assert "secret" not in str(found)
 
 
 @story()
 async def tables_can_be_watched(api: Api) -> None:
     await api.make(CM, cm("a", labels={MINE: "1"}))
-    found = await api.get(CM, accept=AS_TABLE, watch="true", timeoutSeconds="1", labelSelector=MINE)
-    assert b'"kind":"Table"' in found.raw
+    async with api.watch(CM, accept=AS_TABLE, labelSelector=MINE) as watch:
+        found = (await watch.next())["object"]
+    assert (found["kind"], found["rows"][0]["cells"][0]) == ("Table", "a")
 
 
 @story()

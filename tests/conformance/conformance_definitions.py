@@ -49,14 +49,17 @@ def definitions(group: str) -> list[dict[str, Any]]:
 
 
 async def established(api: Api, made: Mapping[str, Any]) -> None:
-    """Wait until its condition says so and its path answers."""
-    name, group = made["metadata"]["name"], made["spec"]["group"]
+    """Wait until its condition says so, its path answers, and it is in what the server says that there is."""
+    name, group, plural = made["metadata"]["name"], made["spec"]["group"], made["spec"]["names"]["plural"]
 
     async def true() -> bool:
         found = (await api.get(f"{CRDS}/{name}")).ok()
         conditions = {one["type"]: one["status"] for one in (found.get("status") or {}).get("conditions") or ()}
-        path = f"/apis/{group}/v1/{made['spec']['names']['plural']}"
-        return conditions.get("Established") == "True" and (await api.get(path)).status == 200
+        if conditions.get("Established") != "True" or (await api.get(f"/apis/{group}/v1/{plural}")).status != 200:
+            return False
+        listed, groups = await api.get(f"/apis/{group}/v1"), (await api.get("/apis")).ok()["groups"]
+        resources = listed.body["resources"] if listed.status == 200 else ()
+        return plural in {one["name"] for one in resources} and group in {one["name"] for one in groups}
 
     await api.eventually(true)
 
