@@ -80,7 +80,6 @@ def point(record: Record) -> Markup:
          one.get("reason") or "—")
         for one in map(mapping, _list(found.get("volumes")))
     ]  # fmt: skip
-    modifiers = mapping(record.get("modifiers"))
     return join(
         [
             pairs(
@@ -91,12 +90,26 @@ def point(record: Record) -> Markup:
                     ("phase", found.get("phase")),
                     ("storage location", found.get("location")),
                     ("sha256 of its contents", found.get("contents_digest")),
-                    ("changed on the way in", f"{len(_list(modifiers.get('rules')))} rules, see the record"),
+                    ("changed on the way in", _rules(record, found)),
                 ]
             ),
-            table(("volume", "data", "method", "frozen at", "bytes", "reason"), volumes),
+            _known(found.get("volumes"), table(("volume", "data", "method", "frozen at", "bytes", "reason"), volumes)),
         ]
     )
+
+
+def _rules(record: Record, of: Record) -> str | None:
+    """How many rules Velero was given; what was changed of a copy that it did not restore is not in a record."""
+    given = record.get("modifiers")
+    if not isinstance(given, Mapping) or (not given and of.get("source") != "velero"):
+        return None
+    rules = given.get("rules", [])
+    return f"{how_many(len(rules), 'rule')}, see the record" if isinstance(rules, list) else None
+
+
+def _known(value: object, shown: Markup) -> Markup:
+    """A list that was not recorded is not an empty one."""
+    return shown if isinstance(value, list | tuple) else element("p", text(None))
 
 
 def isolation(record: Record) -> Markup:
@@ -117,7 +130,7 @@ def checks(record: Record) -> Markup:
          one.get("summary"), _facts(mapping(one.get("evidence"))))
         for one in map(mapping, _list(record.get("checks")))
     ]  # fmt: skip
-    return table(("check", "kind", "verdict", "took", "result", "evidence"), rows)
+    return _known(record.get("checks"), table(("check", "kind", "verdict", "took", "result", "evidence"), rows))
 
 
 def _facts(found: Mapping[str, Any]) -> str:
@@ -188,6 +201,8 @@ def deviations(record: Record) -> Markup:
         found += [f"{key} after the restore: {_said(one)}" for one in _list(compared.get(key))]
     for one in map(mapping, _list(proof.get("troubles"))):
         found.append(": ".join(str(one[key]) for key in ("where", "seen", "cause", "advice") if one.get(key)))
+    if not isinstance(record.get("compared"), Mapping):
+        found.append(f"what came back, beside what was planned: {text(None)}")
     return listing(found)
 
 
@@ -203,7 +218,7 @@ def clean_up(record: Record) -> Markup:
             ("shown clean", _yes(found.get("clean")) if found else None),
             ("words", found.get("words")),
             ("kept on purpose until", found.get("kept_until") or "not kept"),
-            ("left behind", listing(map(_said, left))),
+            ("left behind", listing(map(_said, left)) if found else None),
         ]
     )
 
@@ -256,4 +271,4 @@ def steps(record: Record) -> Markup:
          one.get("detail") or "—")
         for one in map(mapping, _list(record.get("steps")))
     ]  # fmt: skip
-    return table(("step", "state", "begun", "took", "detail"), rows)
+    return _known(record.get("steps"), table(("step", "state", "begun", "took", "detail"), rows))

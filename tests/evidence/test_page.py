@@ -114,6 +114,37 @@ def test_what_a_record_does_not_hold_is_said() -> None:
     assert "not shown that the quarantine was closed" in empty["Isolation"]
     assert "no ladder was climbed" in empty["Ladder"]
     assert "not recorded" in empty["Clean-up"]
+    assert "none" not in empty["Clean-up"], "what nobody looked at is not clean"
+    for title in ("Checks", "Steps", "Deviations"):
+        assert ("not recorded" in empty[title], "none" in empty[title]) == (True, False), title
+
+
+def restored(source: str, **record: Any) -> str:
+    found = {**written(), "point": {"name": "p", "source": source, "volumes": []}}
+    found.pop("modifiers")
+    return Reader(page(found | record, ROW)).sections["What was restored"].partition("on the way in")[2].strip()
+
+
+@pytest.mark.parametrize(
+    ("source", "record", "words"),
+    [
+        ("velero", {}, "not recorded"),
+        ("velero", {"modifiers": None}, "not recorded"),
+        ("velero", {"modifiers": {}}, "0 rules, see the record"),
+        ("velero", {"modifiers": {"name": "m", "rules": [{}]}}, "1 rule, see the record"),
+        ("velero", {"modifiers": {"name": "m", "rules": None}}, "not recorded"),
+        ("snapshots", {"modifiers": {}}, "not recorded"),
+    ],
+)
+def test_rules_that_were_not_recorded_are_not_none(source: str, record: dict[str, Any], words: str) -> None:
+    assert restored(source, **record).startswith(words)
+
+
+def test_volumes_that_were_not_recorded_are_not_none() -> None:
+    point = {"name": "p", "source": "velero"}
+    said = {key: Reader(page({**written(), "point": point | more}, ROW)).sections["What was restored"].strip()
+            for key, more in (("none", {"volumes": []}), ("not recorded", {}))}  # fmt: skip
+    assert all(words.endswith(key) for key, words in said.items())
 
 
 @pytest.mark.parametrize("junk", [3, "x", [1], {"a": 1}, None, True])
