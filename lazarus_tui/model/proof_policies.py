@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -23,6 +24,7 @@ from lazarus_tui.model.verdict import Verdict, worst
 ON_COMPLETION = "on-completion"
 # Choices that are of the newest point there is: a proof of an older one that ends later says nothing newer.
 _NEWEST = (ON_COMPLETION, "latest")
+_OLDER = ("latest-proven", "oldest", "random:")  # how those begin that are of older ones
 # What waits at most of one policy, unless it has more workloads; beyond it the oldest is left out where a newer one of
 # the same workload waits, and that is recorded.
 MOST_WAITING = 50
@@ -30,6 +32,7 @@ MOST_WAITING = 50
 STALE_CONTROL = 2
 # Stretches of windows and blackouts that are followed when the time in which something may begin is counted.
 _MOST_STRETCHES = 2000
+_ended = attrgetter("ended")
 
 
 class Selector(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -94,8 +97,9 @@ class ProofPolicy(Timed, frozen=True, kw_only=True, omit_defaults=True):
         return {key: value for key, value in {**self.prove, **given}.items() if value}
 
     def chosen_by(self, entry: Entry) -> str:
-        """Which of its points a proof is for."""
-        return entry.choice if entry.choice in self.by_clock else ON_COMPLETION
+        """Which of its points a proof is for, or the choice of an older one that it has given up."""
+        older = entry.choice.startswith(_OLDER) and not entry.uid
+        return entry.choice if older or entry.choice in self.by_clock else ON_COMPLETION
 
     def names(self, subject: Subject) -> bool:
         """Whether it may be one of its workloads: who has which labels is not known here."""
@@ -307,19 +311,15 @@ def _refused(policy: ProofPolicy, subject: Subject, entries: Iterable[Entry]) ->
 
 def _deciding(policy: ProofPolicy, proofs: Iterable[Entry]) -> Entry | None:
     """Of each choice of a point the newest proof, and of these the worst: that an old point is good does not make up
-    for the newest one, whichever is proven last."""
+    for the newest one, whichever is proven last. Of choices that the policy has given up only what is red counts."""
     newest: dict[str, Entry] = {}
     for one in sorted(proofs, key=_ended):
         chosen = policy.chosen_by(one)
-        old = newest.get(chosen)
-        if old is None or chosen not in _NEWEST or _begun(one) >= _begun(old):
+        if chosen not in newest or chosen not in _NEWEST or _begun(one) >= _begun(newest[chosen]):
             newest[chosen] = one
-    verdict = worst(one.verdict for one in newest.values())
-    return max((one for one in newest.values() if one.verdict is verdict), key=_ended, default=None)
-
-
-def _ended(entry: Entry) -> str:
-    return entry.ended
+    counts = [one for of, one in newest.items() if of in (*policy.points, *_NEWEST) or one.verdict is Verdict.FAILED]
+    verdict = worst(one.verdict for one in counts)
+    return max((one for one in counts if one.verdict is verdict), key=_ended, default=None)
 
 
 def _begun(entry: Entry) -> datetime:

@@ -168,6 +168,19 @@ def test_that_an_old_point_is_good_does_not_make_up_for_the_newest_one() -> None
     assert (stands.verdict, stands.point, stands.green) == (Verdict.PASSED, "newer", True)
 
 
+@pytest.mark.parametrize("choice", ["oldest", "latest-proven", "random:30d"])
+@pytest.mark.parametrize("points", [("latest",), ("on-completion",)])
+def test_an_older_point_that_the_policy_chose_once_is_no_ground_for_green(choice: str, points: tuple[str, ...]) -> None:
+    good = entry(1, Verdict.PASSED, 600, params={"point": choice}, point="old")
+    assert standing(policy(points=(choice,)), SHOP, [good], NOW).green
+    stands = standing(policy(points=points), SHOP, [good], NOW)
+    assert (stands.verdict, stands.green, stands.words) == (Verdict.NOT_TESTED, False, "never proven")
+    bad = structs.replace(good, verdict=Verdict.FAILED)
+    assert standing(policy(points=points), SHOP, [bad], NOW).verdict is Verdict.FAILED
+    newest = entry(2, Verdict.PASSED, 60, point="new", uid="u")
+    assert standing(policy(points=points), SHOP, [good, newest], NOW).point == "new"
+
+
 def test_an_older_point_whose_proof_ends_later_does_not_hide_the_newest_one() -> None:
     newest = entry(1, Verdict.FAILED, 600, point="new", point_start="2026-05-02T00:00:00Z")
     older = entry(2, Verdict.PASSED, 60, point="old", point_start="2026-05-01T00:00:00Z")
