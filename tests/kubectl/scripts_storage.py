@@ -48,7 +48,7 @@ SNAPSHOTS = Script(
         run("create -f {dir}/pod.yaml", "pod/live created"),
         run("wait --for=condition=Ready pod/live --timeout=30s", "pod/live condition met"),
         run("get pvc live", r"^live +Bound +pvc-\S+ +1Mi +RWO +standard"),
-        run("exec live -- cat /data/kept", exact="written"),
+        run("exec live -- cat /data/kept", exact="written", until=20),
         run("create -f {dir}/snapshot.yaml", "volumesnapshot.snapshot.storage.k8s.io/cut created"),
         run("wait volumesnapshot/cut --for=jsonpath={.status.readyToUse}=true --timeout=30s", "cut condition met"),
         run("get volumesnapshot cut", r"^NAME +READYTOUSE +SOURCEPVC", r"^cut +true +live"),

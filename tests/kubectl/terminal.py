@@ -24,11 +24,15 @@ class Person:
         self.seen = ""
 
     def __enter__(self) -> Person:
+        sized, size = os.pipe()
         self._pid, self._fd = pty.fork()
         if self._pid == 0:
-            time.sleep(0.05)  # until the terminal has its size
+            os.close(size)
+            os.read(sized, 1)  # until the terminal has its size
             os.execvpe(self._argv[0], self._argv, self._environment)
         self.resize(*self._size)
+        os.close(sized)
+        os.close(size)
         return self
 
     def __exit__(
