@@ -17,6 +17,8 @@ from lazarus_tui.model.verdict import Verdict, worst
 KIND = "prove.run"
 # The facts of a proof's operation: its record, and before there is one what it is about (see ``About``).
 RECORD, ABOUT = "prove.record", "prove.about"
+# The first step that failed before the end: {step, title, verdict, words, hint, at}. Absent or empty: none did.
+STOPPED = "prove.stopped"
 # Where its evidence is kept.
 EVIDENCE = "evidence"
 # Of a proof whose evidence could not be kept: {why, record: as it was judged}. Absent or empty: nothing is missing.
@@ -208,6 +210,8 @@ class ProofView(msgspec.Struct, frozen=True, kw_only=True):
     phases: tuple[Phase, ...] = ()
     cluster_uid: str = ""
     here: bool | None = None
+    hint: str = ""
+    """What to do about the step at which it stopped, where one is known."""
 
 
 def located(found: ProofView, cluster_uid: str) -> ProofView:
@@ -223,11 +227,13 @@ def view(operation: Operation) -> ProofView | None:
         return None
     figures, record = operation.figures, _ended_well(operation)
     cluster = (record.cluster_uid if record else "") or operation.cluster_uid
+    stopped = operation.facts.get(STOPPED)
     return ProofView(
         id=operation.id, state=operation.state, started=operation.started, ended=operation.ended,
         verdict=operation.verdict, about=known, record=record, cluster_uid=cluster,
         rta_seconds=figures.rta_seconds if figures else None, rpa_seconds=figures.rpa_seconds if figures else None,
         phases=figures.rta_phases if figures else (),
+        hint=str(stopped.get("hint") or "") if isinstance(stopped, Mapping) else "",
     )  # fmt: skip
 
 

@@ -102,6 +102,17 @@ def trouble(found: Trouble, width: int) -> list[Line]:
     return lines + (wrap(f"→ {found.advice}", width - 1, Tone.ACCENT, 5) if found.advice else [])
 
 
+def _red(last: Run | None, width: int, *, gist: bool) -> list[Line]:
+    """What was wrong with it, and what to do about the step at which it stopped."""
+    if last is None or last.record is None:
+        return []
+    return [*wrong(last.record, width, gist=gist), *stop_hint(last.view.hint, width)]
+
+
+def stop_hint(words: str, width: int) -> list[Line]:
+    return wrap(f"→ {words}", width - 1, Tone.ACCENT, 3) if words else []
+
+
 def _gist(troubles: Sequence[Trouble], width: int) -> list[Line]:
     """The first cause and what to do about it, a line each."""
     if not troubles:
@@ -139,8 +150,7 @@ def _card(
         looked = [n for n, rung in enumerate(last.ladder.rungs, 1) if rung.verdict is not Verdict.NOT_TESTED]
         climbed = climbed[: len(climbed) - len(last.ladder.rungs) + max(looked, default=0)]
     lines = [headline(found, now), *_instead(found, now), *queued, *climbed]
-    if last is not None and last.record is not None:
-        lines += wrong(last.record, width, gist=gist)
+    lines += _red(last, width, gist=gist)
     return lines + _controlled(found, now, width)
 
 
@@ -177,8 +187,7 @@ def top(found: Proven, now: datetime, width: int, room: int) -> list[Line]:
     where the time went: as much of it as fits."""
     head, said = headline(found, now), _controlled(found, now, width)
     drawn, spent = _trend(found, width), _spent(found, now, width)
-    record = found.last.record if found.last is not None else None
-    bad, gist = (wrong(record, width, gist=short) if record is not None else [] for short in (False, True))
+    bad, gist = (_red(found.last, width, gist=short) for short in (False, True))
     if width >= _WIDE:
         wide = [head, BLANK, *_climbed(found, now, width, whole=True), *said]
         ways = [[*wide, *bad, *spent], [*wide, *bad], [*wide, *gist], wide]

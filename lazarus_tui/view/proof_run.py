@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from lazarus_tui.model.operation import CheckResult, Figures, Operation, StepState, StepView
-from lazarus_tui.model.proofs import KIND, ProofRecord, Reached, about, record_of
+from lazarus_tui.model.proofs import KIND, STOPPED, ProofRecord, Reached, about, record_of
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.view import ladder, operations, proof_card, status, times, waterfall
 from lazarus_tui.view.text import BLANK, Line, Span, Tone, accent, heading, labelled, line, muted, span, strong, wrap
@@ -25,7 +25,7 @@ def standing(operation: Operation, width: int) -> list[Line]:
     """What stays in sight above the steps while it runs: the ladder, and why the rest of the steps is skipped."""
     if not operation.state.open:
         return []
-    stopped = operation.facts.get("prove.stopped")
+    stopped = operation.facts.get(STOPPED)
     known = about(operation.facts)
     broken = f"▲ negative control {known.control}: the copy is broken on purpose" if known and known.control else ""
     control = wrap(f"{broken}, a check must go red", width, Tone.WARN, 1) if broken else []
@@ -163,9 +163,8 @@ def _verdict(record: ProofRecord, width: int) -> list[Line]:
 
 def _stopped(operation: Operation, width: int) -> list[Line]:
     """What to do about the step that fell; the step and its words are among the deviations."""
-    stopped = operation.facts.get("prove.stopped")
-    hint = str(stopped.get("hint") or "") if isinstance(stopped, Mapping) else ""
-    return wrap(f"→ {hint}", width - 1, Tone.ACCENT, 3) if hint else []
+    stopped = operation.facts.get(STOPPED)
+    return proof_card.stop_hint(str(stopped.get("hint") or "") if isinstance(stopped, Mapping) else "", width)
 
 
 def _measured(found: Figures, record: ProofRecord, width: int) -> list[Line]:

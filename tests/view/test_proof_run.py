@@ -165,3 +165,14 @@ def test_the_age_of_a_verdict_is_never_cut_off():
     for width in range(76, 200):
         fitted = dict(sheet.fit(proofs.COLUMNS, [len(cell.text) for cell in cells], width).columns)
         assert fitted[at] >= len(cells[at].text), width
+
+
+def test_what_to_do_about_the_step_where_it_stopped_stands_beside_the_workload_too():
+    hint = "use a CNI that enforces NetworkPolicies"
+    climbed = world.ladder(world.ORDERS, 3, "isolation not enforced", Verdict.INCONCLUSIVE)
+    stopped = world.proof("ab" * 8, 1.0, climbed, verdict=Verdict.INCONCLUSIVE, deviations=("isolation not enforced",))
+    stopped = msgspec.structs.replace(stopped, facts={**stopped.facts, "prove.stopped": {"hint": hint}})
+    found = rows(stopped)[world.ORDERS]
+    for lines in (proof_card.card(found, worlds.NOW, 80, 16), proof_card.top(found, worlds.NOW, 80, 24),
+                  proof_run.body(stopped, worlds.NOW, 79)):  # fmt: skip
+        assert f"   → {hint}" in [plain(one) for one in lines]
