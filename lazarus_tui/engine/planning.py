@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from lazarus_tui.engine.artefacts import Artefacts, Where
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.engine.registry import Registry
-from lazarus_tui.engine.subjects import took, verdicts
+from lazarus_tui.engine.subjects import took, unbroken, verdicts
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.plan import Params, Plan
@@ -17,7 +17,8 @@ from lazarus_tui.model.verdict import Verdict
 
 class PlanningReader(Cluster):
     """The same connection with ``artefact`` (``model.steps.ArtefactReader``), ``make`` (``model.planning.PlanMaker``)
-    and ``proofs`` (``ProofReader``, from ``operations`` of this context); it belongs to whoever opened it."""
+    and ``proofs`` (``ProofReader``, ``UnbrokenReader``, from ``operations`` of this context); it belongs to whoever
+    opened it."""
 
     def __init__(
         self, where: Where, artefacts: Artefacts, registry: Registry, operations: Iterable[Operation | ProofView] = ()
@@ -37,6 +38,10 @@ class PlanningReader(Cluster):
     def took(self, namespace: str) -> Sequence[float]:
         """Seconds of the namespace's green proofs, newest first."""
         return took(self._operations, namespace)
+
+    def unbroken(self, namespace: str, workload: str, source: str, point: str, start: str) -> tuple[Verdict, str]:
+        """How the newest proof of the point ended for the workload, with its time."""
+        return unbroken(self._operations, namespace, workload, source, point, start)
 
     async def artefact(self, velero: str, kind: str, name: str) -> bytes:
         """Raises ``Refused`` where it cannot be fetched: on a read-only context nothing is asked for at all."""

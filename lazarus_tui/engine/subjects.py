@@ -67,6 +67,17 @@ def verdicts(operations: Iterable[Operation | ProofView], namespace: str) -> dic
     return found
 
 
+def unbroken(
+    operations: Iterable[Operation | ProofView], namespace: str, workload: str, source: str, point: str, start: str
+) -> tuple[Verdict, str]:
+    """The newest verdict of exactly this point about a workload, "" for the worst of its namespace; with its time."""
+    for proof in posture.proofs_of(operations):
+        told = proof.about(namespace, workload) if workload else namespace in proof.namespaces
+        if told and proof.of(source, point, start):
+            return proof.verdict, proof.at
+    return Verdict.NOT_TESTED, ""
+
+
 def took(operations: Iterable[Operation | ProofView], namespace: str) -> list[float]:
     """Seconds that green proofs of a namespace took, newest first. A copy broken on purpose is no measure."""
     views = [one for one in operations if isinstance(one, ProofView)]

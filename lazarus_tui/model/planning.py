@@ -29,3 +29,13 @@ class ProofReader(Protocol):
     def took(self, namespace: str) -> Sequence[float]:
         """Seconds that the green proofs of a namespace took from their start to their end, newest first."""
         ...
+
+
+@runtime_checkable
+class UnbrokenReader(Protocol):
+    """A Reader that knows how a point stands for one workload."""
+
+    def unbroken(self, namespace: str, workload: str, source: str, point: str, start: str) -> tuple[Verdict, str]:
+        """The newest verdict of exactly this point about ``Kind/name``, "" for all of the namespace, with its time; a
+        copy that was broken on purpose gives none. NOT_TESTED and "" where there is none."""
+        ...

@@ -14,7 +14,7 @@ from lazarus_tui.model.clock import Clock, rfc3339
 from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.estimates import from_runs
 from lazarus_tui.model.plan import Danger, Estimate, Params, Plan, PlanRefused
-from lazarus_tui.model.planning import PlanMaker, ProofReader
+from lazarus_tui.model.planning import PlanMaker, ProofReader, UnbrokenReader
 from lazarus_tui.model.proofs import REQUIRED
 from lazarus_tui.model.steps import Reader
 from lazarus_tui.prove import choice, custom, dressing, precedence, preflight, wording
@@ -22,6 +22,7 @@ from lazarus_tui.prove.asked import Asked, asked
 from lazarus_tui.prove.definitions import Checks, parse
 from lazarus_tui.prove.places import identity
 from lazarus_tui.prove.points import Contents, Source
+from lazarus_tui.prove.proof.noticing import UNBROKEN
 from lazarus_tui.prove.rules import Options, Ruling, judge, wishes
 from lazarus_tui.prove.rules.modifiers import LARGEST, document
 from lazarus_tui.prove.rules.podspecs import SCALED
@@ -79,6 +80,7 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
     preflight.enough_time(contents, estimate, clock.now())
     frozen = {**_frozen(wanted, names, contents, ruling, reader.context), **restoring}
     frozen |= {"handles": sorted(found.handles | _handles(contents)), "images": list(found.images)}
+    frozen |= _unbroken(reader, wanted, contents)
     frozen["priority"] = priority.frozen()
     frozen["silence"] = silences.planned(wanted.alertmanagers, estimate, wanted.keep_minutes)
     if wanted.source == SnapshotPoints.kind:
@@ -184,6 +186,15 @@ def _frozen(
         "network": dict(wanted.network),
         "probe": dict(wanted.probe),
     }
+
+
+def _unbroken(reader: Reader, wanted: Asked, contents: Contents) -> dict[str, Any]:
+    """With a control: how the point stands without what is broken, as far as anybody knows."""
+    if not wanted.control or not isinstance(reader, UnbrokenReader):
+        return {}
+    of = (wanted.namespace, wanted.workload, wanted.source, contents.point, contents.start)
+    verdict, at = reader.unbroken(*of)
+    return {UNBROKEN: {"verdict": str(verdict), "at": at}}
 
 
 def _checks(wanted: Asked, names: Names, ruling: Ruling, context: str) -> Checks:

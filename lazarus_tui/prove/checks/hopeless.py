@@ -38,7 +38,7 @@ async def look(reader: Reader, found: Readiness) -> str:
             why = _ending(pod)
             if not why:
                 return ""
-            kind, name = _root(pod)
+            kind, name = root(pod)
             reasons.setdefault((kind, namespace, name), f"{pod['metadata']['name']}: {why}")
     wanted = {(one.kind, one.namespace, one.name) for one in found.unready}
     return "; ".join(reasons.values()) if wanted and wanted <= reasons.keys() else ""
@@ -88,7 +88,7 @@ def _soon(ended: Object) -> bool:
     return bool(began and over) and parse_rfc3339(str(over)) - parse_rfc3339(str(began)) <= _SHORT
 
 
-def _root(pod: Object) -> tuple[str, str]:
+def root(pod: Object) -> tuple[str, str]:
     """Kind and name of the workload a pod belongs to; a Deployment's by the name of its ReplicaSet."""
     for owner in pod["metadata"].get("ownerReferences") or ():
         if owner.get("kind") == "ReplicaSet":

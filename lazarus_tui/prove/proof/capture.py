@@ -3,7 +3,7 @@
 Facts: ``prove.troubles`` [{where, seen, cause, advice}], ``prove.ready`` {kind/name: [ready, wanted]},
 ``prove.t9a`` (all pods scheduled), ``prove.t9`` (all images pulled), ``prove.flipped`` (why the restore is not what it
 was when it ended), ``prove.again`` (volumes that turned out to be live ones), ``prove.anew`` (claims whose volumes were
-made from nothing), ``prove.restore_log`` (see ``restore_log``).
+made from nothing), ``prove.restore_log`` (see ``restore_log``), of a control ``prove.unstarted`` (see ``noticing``).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from lazarus_tui.model.stepping import BaseStep
 from lazarus_tui.model.steps import Observation, Reader, Seen, StepContext
 from lazarus_tui.prove.proof import restore_log, stillness
 from lazarus_tui.prove.proof.identity import compared
+from lazarus_tui.prove.proof.noticing import UNSTARTED, unstarted
 from lazarus_tui.prove.proof.troubles import look
 
 CAPTURED = "prove.captured"
@@ -65,12 +66,15 @@ class Capture(BaseStep):
     async def _judged(self, context: StepContext) -> None:
         """What a rung is judged by; first and by itself, so that nothing which only explains can keep it away."""
         volumes = await compared(context.reader, self.quarantine, self.params.get("handles") or ())
-        facts = {
-            "prove.ready": await _ready(context.reader, self.quarantine),
+        ready = await _ready(context.reader, self.quarantine)
+        facts: dict[str, Any] = {
+            "prove.ready": ready,
             "prove.flipped": await self._flipped(context),
             "prove.again": volumes["same"],
             "prove.anew": volumes["anew"],
         }
+        if self.params.get("control"):
+            facts[UNSTARTED] = await unstarted(context.reader, self.quarantine, ready)
         await context.remember(**facts)
 
     async def _flipped(self, context: StepContext) -> str:

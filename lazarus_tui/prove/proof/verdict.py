@@ -11,6 +11,7 @@ from lazarus_tui.model.durations import human
 from lazarus_tui.model.operation import Figures
 from lazarus_tui.model.proofs import REQUIRED, RUNGS, Ladder, ProofRecord, Reached, Trouble, overall, targets
 from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.prove.proof.noticing import another_reason
 from lazarus_tui.prove.proof.rerun import deviation
 from lazarus_tui.prove.proof.rungs import Evidence, counted, ladders, red_checks, shown_closed
 from lazarus_tui.prove.proof.tried import STUMBLED
@@ -82,7 +83,11 @@ def _controlled(control: str, found: Evidence, climbed: tuple[Ladder, ...]) -> t
         red = [f"{one.workload} 'healthy'" for one in climbed if one.rung("healthy").verdict is Verdict.FAILED]
     if not red:
         return Verdict.FAILED, f"the copy was broken ({control}: {facts[SABOTAGED]}), and no check noticed"
-    return Verdict.PASSED, f"broken ({control}: {facts[SABOTAGED]}), and noticed by {', '.join(red)}"
+    broken = f"broken ({control}: {facts[SABOTAGED]})"
+    if why := another_reason(control, found):
+        open_ = f"{broken}; {', '.join(red)} went red, but maybe not for that: {why}"
+        return Verdict.INCONCLUSIVE, open_
+    return Verdict.PASSED, f"{broken}, and noticed by {', '.join(red)}"
 
 
 def _deviations(found: Evidence) -> list[str]:
