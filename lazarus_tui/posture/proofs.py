@@ -41,11 +41,13 @@ class Proof:
         return namespace in self.namespaces and self.workload in ("", workload)
 
     def of(self, source: str, point: str, start: str) -> bool:
-        """Whether it is of the point of this name that began then (RFC 3339): a name may be given again."""
+        """Whether it is of the point of this name that began then (RFC 3339): a name may be given again. Nothing that
+        ended before is."""
         if (self.source, self.backup) != (source, point):
             return False
         if not self.start or not start:
-            return True
+            known = bool(moment(self.at) and moment(start))
+            return not known or parse_rfc3339(self.at) >= parse_rfc3339(start)
         return bool(moment(self.start) and moment(start)) and parse_rfc3339(self.start) == parse_rfc3339(start)
 
 

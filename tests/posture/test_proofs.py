@@ -152,6 +152,18 @@ def test_an_older_point_that_was_proven_since_does_not_hide_how_the_newest_one_s
     assert again.verdict is Verdict.PASSED
 
 
+@pytest.mark.parametrize(
+    ("begun", "same"),
+    [("2026-06-01T11:59:00Z", True), ("2026-06-01T12:00:01Z", False), ("", True), ("soon", True)],
+)  # fmt: skip
+def test_of_a_point_that_began_when_it_had_ended_it_says_nothing_whatever_the_name(begun: str, same: bool) -> None:
+    """A restore, and an old proof, say no more of their point than its name."""
+    (found,) = proofs_of([proof(ladder("shop"))])
+    assert found.start == ""
+    assert found.of("velero", "b1", begun) is same
+    assert not found.of("velero", "b2", begun)
+
+
 @pytest.mark.parametrize("state", [OpState.FAILED, OpState.LEFT_CHANGED])
 def test_what_was_judged_green_and_then_did_not_come_to_its_end_is_not_green(state: OpState) -> None:
     closed = msgspec.structs.replace(proof(ladder("shop")), state=state, message="closed by hand by ann")
