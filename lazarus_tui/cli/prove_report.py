@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape, quoteattr
 
+from lazarus_tui.cli.running import recovery_text
 from lazarus_tui.model.clock import parse_rfc3339
 from lazarus_tui.model.durations import human
 from lazarus_tui.model.operation import CheckResult, Operation, OpState
@@ -54,11 +55,7 @@ def _figures(operation: Operation, record: ProofRecord) -> list[str]:
     figures = operation.figures
     if figures is None or record.control:
         return []
-    rta = "unknown" if figures.rta_seconds is None else f"{figures.rta_seconds:.1f} s"
-    rpa = "unknown" if figures.rpa_seconds is None else f"{figures.rpa_seconds:.1f} s"
-    lines = [f"recovery time actual   {rta:>9}  {figures.rta_definition}"]
-    lines += [f"  {p.name:<12} {p.seconds:15.1f} s  {p.definition}" for p in figures.rta_phases]
-    lines.append(f"recovery point actual  {rpa:>9}  {figures.rpa_definition}")
+    lines = recovery_text(figures)
     lines += [
         f"{one.name.upper()} {one.objective_seconds:.0f} s: {one.result}"
         for one in record.targets

@@ -15,7 +15,7 @@ import msgspec
 from lazarus_tui.cli.output import emit, grid, output_option
 from lazarus_tui.cli.session import Refused, Session, say
 from lazarus_tui.link.protocol import Fault, PullResult
-from lazarus_tui.model.operation import Operation, OpState, StepState
+from lazarus_tui.model.operation import Figures, Operation, OpState, StepState
 from lazarus_tui.model.plan import Danger, Plan
 from lazarus_tui.model.topics import LogLine
 
@@ -187,15 +187,22 @@ def operation_text(operation: Operation) -> str:
         lines.append(f"  not tested: {', '.join(map(str, untested))}")
     figures = operation.figures
     if figures is not None and figures.measured:
-        rta = "unknown" if figures.rta_seconds is None else f"{figures.rta_seconds:.1f} s"
-        rpa = "unknown" if figures.rpa_seconds is None else f"{figures.rpa_seconds:.1f} s"
-        lost = "unknown" if figures.orders_lost is None else str(figures.orders_lost)
-        lines.append(f"recovery time actual   {rta:>9}  {figures.rta_definition}")
-        lines += [f"  {p.name:<12} {p.seconds:15.1f} s  {p.definition}" for p in figures.rta_phases]
-        lines.append(f"recovery point actual  {rpa:>9}  {figures.rpa_definition}")
+        lines += recovery_text(figures)
         if figures.lost_definition:  # else nobody counts orders there
+            lost = "unknown" if figures.orders_lost is None else str(figures.orders_lost)
             lines.append(f"orders lost            {lost:>9}  {figures.lost_definition.removeprefix('unknown: ')}")
         lines += [f"newest data restored   {figures.watermark}"] if figures.watermark else []
     lines += [operation.message] if operation.message else []
     lines += [f"next: {operation.hint}"] if operation.hint else []
     return "\n".join(lines)
+
+
+def recovery_text(figures: Figures) -> list[str]:
+    """How long it took to be back, phase by phase, and how old the data was."""
+    rta = "unknown" if figures.rta_seconds is None else f"{figures.rta_seconds:.1f} s"
+    rpa = "unknown" if figures.rpa_seconds is None else f"{figures.rpa_seconds:.1f} s"
+    return [
+        f"recovery time actual   {rta:>9}  {figures.rta_definition}",
+        *(f"  {p.name:<12} {p.seconds:15.1f} s  {p.definition}" for p in figures.rta_phases),
+        f"recovery point actual  {rpa:>9}  {figures.rpa_definition}",
+    ]

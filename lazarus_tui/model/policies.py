@@ -18,7 +18,7 @@ import msgspec
 from lazarus_tui.model import cron
 
 SKIP, RUN_ONCE, RUN_ALL = "skip", "run_once", "run_all"
-CATCH_UPS = (SKIP, RUN_ONCE, RUN_ALL)
+CATCH_UPS = {"skip": SKIP, "runOnce": RUN_ONCE, "runAll": RUN_ALL}  # as files write them
 DEFER = "defer"  # beside SKIP: what becomes of a run whose time falls into a blackout
 # What a person agrees to so that runs may write although nobody armed the context.
 WRITES = "schedules"

@@ -5,7 +5,7 @@ Fields and rules: snapshot.storage.k8s.io/v1 and groupsnapshot.storage.k8s.io (r
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 import msgspec
@@ -211,12 +211,6 @@ def cut_at(snapshot: Snapshot) -> datetime | None:
     """The instant of the cut on storage; None while it is not known."""
     text = snapshot.status.creation_time
     return parse_rfc3339(text) if text else None
-
-
-def content_cut_at(content: Content) -> datetime | None:
-    """The same from the content, where it stands in nanoseconds."""
-    nanoseconds = content.status.creation_time
-    return datetime.fromtimestamp(nanoseconds / 1e9, UTC) if nanoseconds else None
 
 
 def restore_size(snapshot: Snapshot) -> int | None:

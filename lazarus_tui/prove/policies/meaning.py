@@ -11,7 +11,7 @@ import msgspec
 
 from lazarus_tui.model import cron, durations
 from lazarus_tui.model.plan import PlanRefused
-from lazarus_tui.model.policies import RUN_ALL, RUN_ONCE, SKIP, Blackout
+from lazarus_tui.model.policies import CATCH_UPS, Blackout
 from lazarus_tui.model.proof_policies import ON_COMPLETION, ProofPolicy, Selector
 from lazarus_tui.model.proofs import RUNGS, unknown_rungs
 from lazarus_tui.prove.asked import WORKLOADS, asked
@@ -21,7 +21,6 @@ from lazarus_tui.prove.policies.written import PolicyFile, Select, Targets, Wind
 
 CHOICES = ("latest", "latest-proven", "oldest")
 _RANDOM = re.compile(r"random:\d{1,5}[hdw]")
-_CATCH_UPS = {"skip": SKIP, "runOnce": RUN_ONCE, "runAll": RUN_ALL}
 _LONGEST = 7 * 86400.0  # seconds of a window or a blackout
 _LATE = "1h"  # what waits for longer is overdue, unless the file says otherwise
 _LEAST_CONTROL = 3600.0  # seconds between two negative controls
@@ -42,7 +41,7 @@ def policy(written: PolicyFile, now: datetime) -> ProofPolicy:
         prove=_proving(written, now),
         schedule=written.schedule,
         time_zone=written.time_zone,
-        catch_up=_CATCH_UPS[written.catch_up],
+        catch_up=CATCH_UPS[written.catch_up],
         jitter=seconds(written.jitter, "jitter"),
         blackout=_windows(written, written.blackout, "blackout"),
         in_blackout=written.in_blackout,

@@ -74,7 +74,6 @@ class Tally:
             name: list((status.get("uncountedTerminatedPods") or {}).get(name) or ()) for name in _COUNTS
         }
         self.indexes = parse_indexes(status.get("completedIndexes") or "")
-        self._known_indexes = set(self.indexes)
         if is_indexed(job):
             most = job["spec"].get("completions") or 0
             done = (index_of(pod) for pod in pods if phase(pod) == "Succeeded")

@@ -65,12 +65,6 @@ def mentions(pod: Object, resource: Resource, name: str) -> bool:
     )
 
 
-def has_token(pod: Object) -> bool:
-    return any(
-        "serviceAccountToken" in one for volume in pod["spec"].get("volumes") or () for one in sources_of(volume)
-    )
-
-
 def files_of(api: Reading, pod: Object, volume: Object, issue: Issue | None) -> dict[str, File]:
     """Relative path → file of a volume; raises ``SourceMissing``."""
     whole = (

@@ -10,7 +10,7 @@ import msgspec
 
 from lazarus_tui.model import cron, durations
 from lazarus_tui.model.document import Document, Path, document, refused
-from lazarus_tui.model.policies import DEFER, RUN_ALL, RUN_ONCE, SKIP, WRITES, Blackout, SnapshotPolicy
+from lazarus_tui.model.policies import CATCH_UPS, DEFER, RUN_ALL, RUN_ONCE, SKIP, WRITES, Blackout, SnapshotPolicy
 from lazarus_tui.snapshots.hooks.spec import MAX_FREEZE
 from lazarus_tui.snapshots.policies.validation import validated
 from lazarus_tui.snapshots.policies.written import (
@@ -24,7 +24,6 @@ from lazarus_tui.snapshots.policies.written import (
 
 # On a StatefulSetBackup, which has no field for it: the consent that a SnapshotPolicy gives by ``writes``.
 WRITES_ANNOTATION = "lazarus.io/writes"
-_CATCH_UPS = {"skip": SKIP, "runOnce": RUN_ONCE, "runAll": RUN_ALL}
 _KEEPS = (
     "keep_last", "keep_hourly", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly", "keep_within", "min_good",
     "most",
@@ -95,7 +94,7 @@ def _own(written: PolicyFile, found: Document) -> SnapshotPolicy:
             _seconds(written.retention.keep_within, ("retention", "keepWithin"), found)
     policy = SnapshotPolicy(
         name=written.name, namespace=namespace, statefulset=workload, schedule=written.schedule,
-        time_zone=written.time_zone, run_on_create=written.run_on_create, catch_up=_CATCH_UPS[written.catch_up],
+        time_zone=written.time_zone, run_on_create=written.run_on_create, catch_up=CATCH_UPS[written.catch_up],
         jitter=_seconds(written.jitter, ("jitter",), found), writes=written.writes,
         blackout=tuple(_dark(written, n, found) for n in range(len(written.blackout))),
         in_blackout=written.in_blackout,
