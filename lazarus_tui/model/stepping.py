@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from lazarus_tui.model.plan import PlannedStep
 from lazarus_tui.model.steps import Outcome, Step, StepContext, StepStopped, Write, WriteResult
@@ -51,3 +51,21 @@ async def carry_out(context: StepContext, write: Write) -> WriteResult:
             f"{where} ended in a way nobody expects: {result.reason}", hint="look, then resume", park=True
         )
     return result
+
+
+# Seconds for which an undo looks again, and between two looks.
+TAKEN_BACK_WITHIN, LOOKS_AGAIN = 120.0, 1.0
+
+
+async def take_back(context: StepContext, title: str, attempt: Callable[[], Awaitable[bool]]) -> None:
+    """For an undo: ``attempt`` looks, acts if that is called for, and says whether it is known to be taken back.
+
+    A write that met a newer version, or whose end nobody knows, is thus decided by another look. Raises ``StepStopped``
+    when that goes on for too long.
+    """
+    end = context.clock.monotonic() + TAKEN_BACK_WITHIN
+    while not await attempt():
+        if context.clock.monotonic() >= end:
+            what = f"{title}: not known to be taken back within {TAKEN_BACK_WITHIN:.0f} s"
+            raise StepStopped(what, hint="look at it, then resume", park=True)
+        await context.clock.sleep(LOOKS_AGAIN)

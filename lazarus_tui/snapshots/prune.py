@@ -16,6 +16,7 @@ from lazarus_tui.model.sets import HOLD, SAFETY_ROLE, SnapshotSet
 from lazarus_tui.model.snapshots import CONTENTS, SNAPSHOTS, Content, Snapshot
 from lazarus_tui.model.stepping import BaseStep, carry_out, planned
 from lazarus_tui.model.steps import Catalog, Observation, Reader, Seen, Step, StepContext, Write
+from lazarus_tui.model.steps import Outcome as Ended
 from lazarus_tui.snapshots.members import keeping
 from lazarus_tui.snapshots.names import CAPSULE, CLOSED, OP, annotation
 from lazarus_tui.snapshots.reading import sets_of
@@ -186,7 +187,9 @@ class Remove(BaseStep):
     async def act(self, context: StepContext) -> None:
         for snapshot, content in await self._left(context):
             if content is not None and content.spec.deletion_policy != "Delete":
-                await carry_out(context, keeping(content, "Delete"))
+                changed = await carry_out(context, keeping(content, "Delete"))
+                if changed.outcome is not Ended.APPLIED:
+                    continue  # still on Retain, its data would stay when its snapshot goes: the next look decides
             if snapshot is not None and not snapshot.metadata.deletion_timestamp:
                 meta = snapshot.metadata
                 await carry_out(context, Write("delete", SNAPSHOTS, self.namespace, meta.name, uid=meta.uid))

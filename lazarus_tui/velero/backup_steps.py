@@ -11,8 +11,8 @@ from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.objects import Backup, BackupSpec, Location, record
 from lazarus_tui.model.operation import CheckResult
 from lazarus_tui.model.resources import BACKUPS, LOCATIONS
-from lazarus_tui.model.stepping import OPERATION_LABEL, BaseStep, carry_out
-from lazarus_tui.model.steps import Observation, Seen, StepContext, StepStopped, Write
+from lazarus_tui.model.stepping import OPERATION_LABEL, BaseStep, carry_out, take_back
+from lazarus_tui.model.steps import Observation, Outcome, Seen, StepContext, StepStopped, Write
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.model.volumes import VolumeInfoError, coverage, parse_volume_infos
 from lazarus_tui.velero import artefacts, explain, progress
@@ -105,9 +105,13 @@ class Create(BackupStep):
         await carry_out(context, Write("create", BACKUPS, self.velero, self.backup, body, expect="the backup exists"))
 
     async def undo(self, context: StepContext) -> None:
+        await take_back(context, self.title, lambda: self._taken_back(context))
+
+    async def _taken_back(self, context: StepContext) -> bool:
+        """Velero may begin it between the look and the deletion: the version says so, and the next look."""
         backup = await self.read(context)
         if backup is None or backup.metadata.uid != context.facts.get("backup.uid"):
-            return
+            return True
         if backup.status.phase not in ("", "New", "Queued", "FailedValidation"):
             raise StepStopped("a backup that has begun cannot be taken back", hint="delete it when it has finished")
         meta = backup.metadata
@@ -115,7 +119,7 @@ class Create(BackupStep):
             "delete", BACKUPS, self.velero, self.backup,
             uid=meta.uid, resource_version=meta.resource_version, expect="the backup is gone",
         )  # fmt: skip
-        await carry_out(context, write)
+        return (await carry_out(context, write)).outcome in (Outcome.APPLIED, Outcome.GONE)
 
 
 class Wait(BackupStep):

@@ -25,8 +25,8 @@ from lazarus_tui.model.resources import (
     POD_VOLUME_RESTORES,
     RESTORES,
 )
-from lazarus_tui.model.stepping import OPERATION_LABEL, BaseStep, carry_out
-from lazarus_tui.model.steps import Observation, Seen, StepContext, StepStopped, Write
+from lazarus_tui.model.stepping import OPERATION_LABEL, BaseStep, carry_out, take_back
+from lazarus_tui.model.steps import Observation, Outcome, Seen, StepContext, StepStopped, Write
 from lazarus_tui.model.volumes import Held, VolumeInfoError, coverage, fills_claim, parse_volume_infos
 from lazarus_tui.velero import artefacts, names, progress, removal
 from lazarus_tui.velero.backup_steps import UNSEEN_SECONDS, refused
@@ -192,20 +192,24 @@ class Create(RestoreStep):
         await carry_out(context, Write("create", RESTORES, self.velero, name, body, expect="the restore exists"))
 
     async def undo(self, context: StepContext) -> None:
+        await take_back(context, self.title, lambda: self._taken_back(context))
+
+    async def _taken_back(self, context: StepContext) -> bool:
+        """Velero may begin it between the look and the deletion: the version says so, and the next look."""
         restore = await self.read(context)
         if restore is None:
-            return
+            return True
         if restore.status.phase in ("", "New"):
             meta = restore.metadata
             write = Write(
                 "delete", RESTORES, self.velero, meta.name,
                 uid=meta.uid, resource_version=meta.resource_version, expect="the restore is gone",
             )  # fmt: skip
-            await carry_out(context, write)
-            return
+            return (await carry_out(context, write)).outcome in (Outcome.APPLIED, Outcome.GONE)
         if restore.status.phase not in progress.TERMINAL:
             raise StepStopped("Velero cannot stop a running restore", hint="undo when it has ended", park=True)
         await removal.remove_namespaces(context, restore, context.facts.get("restore.before") or {})
+        return True
 
 
 class Queue(RestoreStep):

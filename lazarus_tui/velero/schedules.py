@@ -11,8 +11,19 @@ from lazarus_tui.model.clock import Clock, parse_rfc3339, rfc3339
 from lazarus_tui.model.objects import Schedule
 from lazarus_tui.model.plan import Danger, Effect, Params, Plan, PlanRefused
 from lazarus_tui.model.resources import SCHEDULES
-from lazarus_tui.model.stepping import BaseStep, carry_out
-from lazarus_tui.model.steps import Catalog, Observation, Reader, Seen, Step, StepContext, StepStopped, Write
+from lazarus_tui.model.stepping import BaseStep, carry_out, take_back
+from lazarus_tui.model.steps import (
+    Catalog,
+    Observation,
+    Outcome,
+    Reader,
+    Seen,
+    Step,
+    StepContext,
+    StepStopped,
+    Write,
+    WriteResult,
+)
 from lazarus_tui.velero import served
 from lazarus_tui.velero.discover import inspect, velero_namespace
 
@@ -106,13 +117,18 @@ class Patch(BaseStep):
         await self._patch(context, bool(self.params["paused"]), skip=bool(self.params["skip"]))
 
     async def undo(self, context: StepContext) -> None:
+        await take_back(context, self.title, lambda: self._taken_back(context))
+
+    async def _taken_back(self, context: StepContext) -> bool:
         found = await context.reader.get(SCHEDULES, self.schedule, self.velero, type=Schedule)
         if found is None or found.metadata.uid != self.params["uid"]:
             raise StepStopped(f"schedule {self.schedule} is not the one that was changed")
-        if found.spec.paused == self.params["paused"]:
-            await self._patch(context, not self.params["paused"], skip=False)
+        if found.spec.paused != self.params["paused"]:
+            return True
+        result = await self._patch(context, not self.params["paused"], skip=False)
+        return result.outcome is Outcome.APPLIED
 
-    async def _patch(self, context: StepContext, paused: bool, *, skip: bool) -> None:
+    async def _patch(self, context: StepContext, paused: bool, *, skip: bool) -> WriteResult:
         spec: dict[str, Any] = {"paused": paused}
         if skip:
             spec["skipImmediately"] = True
@@ -120,4 +136,4 @@ class Patch(BaseStep):
             "merge-patch", SCHEDULES, self.velero, self.schedule, {"spec": spec},
             uid=str(self.params["uid"]), expect=f"paused is {paused}", undo={"spec": {"paused": not paused}},
         )  # fmt: skip
-        await carry_out(context, write)
+        return await carry_out(context, write)

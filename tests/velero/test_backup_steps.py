@@ -10,7 +10,7 @@ import pytest
 
 from lazarus_tui.model.objects import Backup
 from lazarus_tui.model.resources import BACKUPS, LOCATIONS, POD_VOLUME_BACKUPS
-from lazarus_tui.model.steps import Outcome, Seen
+from lazarus_tui.model.steps import Outcome, Seen, StepStopped
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.velero.backup_steps import Create, Preflight, Settle, Verify, Wait
 from tests.velero.lab import VELERO, Lab, World, merge
@@ -254,6 +254,22 @@ async def test_only_a_backup_that_never_began_is_taken_back(lab: Lab) -> None:
     phase(lab.world, "InProgress")()
     with pytest.raises(Exception, match="cannot be taken back"):
         await Create(PARAMS).undo(lab)
+
+
+async def test_a_backup_that_velero_begins_while_it_is_taken_back_is_not_called_undone(lab: Lab) -> None:
+    await created(lab)
+    lab.world.outcomes = [Outcome.CONFLICT]
+    lab.world.after_write = lambda write: phase(lab.world, "InProgress")()
+    with pytest.raises(StepStopped, match="has begun cannot be taken back"):
+        await Create(PARAMS).undo(lab)
+    assert lab.world.at(BACKUPS, "b1")["status"]["phase"] == "InProgress"
+
+
+async def test_a_deletion_whose_end_nobody_knows_is_looked_at_again(lab: Lab) -> None:
+    await created(lab)
+    lab.world.outcomes = [Outcome.AMBIGUOUS]
+    await Create(PARAMS).undo(lab)
+    assert await lab.reader.get(BACKUPS, "b1", VELERO, type=Backup) is None
 
 
 async def test_a_backup_without_volumes_to_hold_is_not_called_tested(lab: Lab) -> None:

@@ -21,7 +21,7 @@ from lazarus_tui.model.resources import (
     RESTORES,
     SCHEDULES,
 )
-from lazarus_tui.model.steps import Seen
+from lazarus_tui.model.steps import Outcome, Seen
 from lazarus_tui.velero import backup, choose, deletion, discover, preview, schedules, served
 from tests.velero.lab import VELERO, Lab, World, merge
 
@@ -122,6 +122,7 @@ async def test_unpausing_without_an_instant_run_is_one_patch(lab: Lab) -> None:
     (step,) = schedules.steps(plan, None)  # type: ignore[arg-type]
     assert (await lab.run(step)).seen is Seen.DONE
     assert [write.body for write in lab.world.writes] == [{"spec": {"paused": False, "skipImmediately": True}}]
+    lab.world.outcomes = [Outcome.AMBIGUOUS]
     await step.undo(lab)
     assert lab.world.at(SCHEDULES, "hot")["spec"]["paused"] is True
 

@@ -18,7 +18,7 @@ from lazarus_tui.model.resources import (
     POD_VOLUME_RESTORES,
     RESTORES,
 )
-from lazarus_tui.model.steps import Seen, StepStopped
+from lazarus_tui.model.steps import Outcome, Seen, StepStopped
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.velero import restore
 from lazarus_tui.velero.restore_finish import Finalize, Results, Settle
@@ -185,6 +185,16 @@ async def restored(lab: Lab) -> World:
     lab.world.put(DEPLOYMENTS, "web", "shop", metadata={"labels": {"velero.io/restore-name": NAME}})
     lab.world.put(CONFIGMAPS, "kube-root-ca.crt", "shop")
     return lab.world
+
+
+@pytest.mark.usefixtures("point")
+async def test_a_restore_that_velero_begins_while_it_is_taken_back_is_not_called_undone(lab: Lab) -> None:
+    await lab.run(Create(PARAMS))
+    lab.world.outcomes = [Outcome.CONFLICT]
+    lab.world.after_write = lambda write: merge(lab.world.at(RESTORES, NAME), {"status": {"phase": "InProgress"}})
+    with pytest.raises(StepStopped, match="cannot stop a running restore") as stopped:
+        await Create(PARAMS).undo(lab)
+    assert stopped.value.park
 
 
 @pytest.mark.usefixtures("point")

@@ -18,7 +18,7 @@ from lazarus_tui.model.snapshots import (
     group_contents,
     group_snapshots,
 )
-from lazarus_tui.model.stepping import OPERATION_LABEL, BaseStep, carry_out
+from lazarus_tui.model.stepping import OPERATION_LABEL, BaseStep, carry_out, take_back
 from lazarus_tui.model.steps import Observation, Seen, StepContext, Write
 from lazarus_tui.snapshots.hooks.freezing import freeze
 from lazarus_tui.snapshots.members import keeping, member, reason
@@ -182,7 +182,17 @@ class Keep(SetStep):
 
     async def undo(self, context: StepContext) -> None:
         """Let the data go along with its snapshots, which the undo of the cut removes next."""
+        await take_back(context, self.title, lambda: self._let_go(context))
+
+    async def _let_go(self, context: StepContext) -> bool:
+        """A content that its controller changed in between stays on Retain, and its data would be left on storage."""
+        members = (await self.read(context)).members.values()
+        group = await self._group_content(context)
+        policies = {one.content.spec.deletion_policy for one in members if one.content is not None}
+        if policies | ({group.spec.deletion_policy} if group is not None else set()) <= {"Delete"}:
+            return True
         await self._set(context, "Delete")
+        return False
 
     async def _set(self, context: StepContext, policy: str) -> None:
         group = await self._group_content(context)
