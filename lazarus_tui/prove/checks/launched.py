@@ -10,7 +10,7 @@ import hashlib
 from typing import Any
 
 from lazarus_tui.model.objects import Meta
-from lazarus_tui.model.resources import JOBS, PODS
+from lazarus_tui.model.resources import JOBS, PODS, Resource
 from lazarus_tui.model.stepping import OPERATION_LABEL, BaseStep, carry_out
 from lazarus_tui.model.steps import Observation, Reader, Seen, StepContext, Write
 from lazarus_tui.prove.checks import compare
@@ -60,20 +60,14 @@ class Launch(BaseStep):
 
     async def _write(self, context: StepContext, check: Launched) -> Write | None:
         """What is still to be done for a check; None when nothing is, or when there is no Job to let run."""
-        name, resource = name_of(context.op, check), PODS if isinstance(check, PodCheck) else JOBS
-        if isinstance(check, JobCheck):
-            found = await context.reader.get(JOBS, name, check.namespace, type=SeenJob)
-            if check.job:
-                return _release(check, found) if found is not None and found.spec.suspend else None
-            meta = found.metadata if found else None
-        else:
-            pod = await context.reader.get(PODS, name, check.namespace, type=SeenPod)
-            meta = pod.metadata if pod else None
-        if meta is not None:
+        found, name = await _there(context, check), name_of(context.op, check)
+        if isinstance(check, JobCheck) and check.job:
+            return _release(check, found) if isinstance(found, SeenJob) and found.spec.suspend else None
+        if found is not None:
             return None
         return Write(
             "create",
-            resource,
+            _kind(check),
             check.namespace,
             name,
             body(check, name, self.placed),
@@ -100,21 +94,25 @@ class Tidy(BaseStep):
         for check in self.wanted:
             found = await _meta(context, check)
             if found is not None and not found.deletion_timestamp:
-                resource = PODS if isinstance(check, PodCheck) else JOBS
+                gone = "the check is gone"
                 await carry_out(
-                    context,
-                    Write("delete", resource, check.namespace, found.name, uid=found.uid, expect="the check is gone"),
+                    context, Write("delete", _kind(check), check.namespace, found.name, uid=found.uid, expect=gone)
                 )
+
+
+def _kind(check: Launched) -> Resource:
+    return PODS if isinstance(check, PodCheck) else JOBS
+
+
+async def _there(context: StepContext, check: Launched) -> SeenPod | SeenJob | None:
+    """What has the check's name, whoever made it."""
+    seen: type[SeenPod] | type[SeenJob] = SeenPod if isinstance(check, PodCheck) else SeenJob
+    return await context.reader.get(_kind(check), name_of(context.op, check), check.namespace, type=seen)
 
 
 async def _meta(context: StepContext, check: Launched) -> Meta | None:
     """Of ours alone: what has the name and not the label is somebody else's."""
-    reader, name = context.reader, name_of(context.op, check)
-    found: SeenPod | SeenJob | None
-    if isinstance(check, PodCheck):
-        found = await reader.get(PODS, name, check.namespace, type=SeenPod)
-    else:
-        found = await reader.get(JOBS, name, check.namespace, type=SeenJob)
+    found = await _there(context, check)
     return found.metadata if found and found.metadata.label(OPERATION_LABEL) == context.op[:8] else None
 
 
