@@ -73,16 +73,18 @@ class Following:
         """Its forgotten operations, its volume lists and its janitor: none of them takes the others along."""
         assert connection.cluster is not None
         cluster, name = connection.cluster, connection.context.name
-        parts: dict[str, Work] = {
-            f"the look for operations of others in {name}": partial(
-                adoption.keep_looking, cluster, name, self._runner, self._clock
-            ),
-            f"the reading of volume lists of {name}": lists.run,
-            f"the janitor of {name}": partial(self._sweeping.run, cluster, name),
-        }
+        work: tuple[Work, ...] = (
+            partial(adoption.keep_looking, cluster, name, self._runner, self._clock),
+            lists.run,
+            partial(self._sweeping.run, cluster, name),
+        )
         async with asyncio.TaskGroup() as all:
-            for part, work in parts.items():
-                all.create_task(self._supervisor.keep(part, work))
+            for part, one in zip(_parts(name), work, strict=True):
+                all.create_task(self._supervisor.keep(part, one))
+
+    def could_run(self) -> set[str]:
+        """The parts that run, and those of contexts that are known and not in use now."""
+        return {*self._supervisor.parts, *(part for name in self._contexts.names for part in _parts(name))}
 
     def _volume_lists(self, name: str) -> VolumeLists:
         async def fetch(backup: str) -> bytes:
@@ -96,3 +98,12 @@ class Following:
             self._clock, fetch=fetch, uid=uid, writable=lambda: self._contexts.writable(name),
             changed=lambda: self.mirrors[name].touch(),
         )  # fmt: skip
+
+
+def _parts(context: str) -> tuple[str, str, str]:
+    """What works beside the mirror of a context is called so."""
+    return (
+        f"the look for operations of others in {context}",
+        f"the reading of volume lists of {context}",
+        f"the janitor of {context}",
+    )

@@ -104,7 +104,7 @@ class House:
             journal, clock, settings.notify, self.contexts, sandbox=root.sandbox, known=self._topics.known,
             mirrors=mirrors, proofs=self._topics.proofs.of,
         )  # fmt: skip
-        self._alarms = PartNotices(self.notices.desk, clock, sandbox=root.sandbox)
+        self._alarms = PartNotices(self.notices.desk, clock, sandbox=root.sandbox, could_run=self.following.could_run)
         self.timetable = Timetable(
             journal, self.runner, clock, self.contexts, settings, hub=self.hub, mirrors=mirrors, plan=self._plan,
             agreed=partial(self._plan, consent=True),

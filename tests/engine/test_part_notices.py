@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
 from lazarus_tui.engine.part_notices import PartNotices
@@ -53,3 +54,24 @@ async def test_without_sinks_nothing_is_kept(office: Office) -> None:
     desk = await office.boot()
     await PartNotices(desk, office.clock, sandbox=True).failing(FAILING)
     assert desk.outbox.standing == {}
+
+
+async def test_what_was_told_of_a_part_that_there_is_none_of_any_more_is_over(office: Office) -> None:
+    notices = PartNotices(await office.boot(), office.clock, sandbox=False)
+    for name in ("the weaver of prod", "the janitor of prod", "the scheduler", "the heartbeat"):
+        await notices.failing(msgspec.structs.replace(FAILING, name=name))
+        await office.settle()
+    await office.kill()
+    has = {"the scheduler", "the heartbeat", "the janitor of prod"}  # the next version, which does not weave
+    desk = await office.boot()
+    told = len(office.post.notices)
+    for _ in range(2):
+        await PartNotices(desk, office.clock, sandbox=False, could_run=lambda: has).steady("the heartbeat")
+        await office.settle()
+    over = office.post.notices[told:]
+    assert {(one.subject, str(one.told), str(one.action), one.key) for one in over} == {
+        ("the heartbeat", "engine-part-runs", "resolve", "engine/the heartbeat"),
+        ("the weaver of prod", "engine-part-runs", "resolve", "engine/the weaver of prod"),
+    }
+    assert "the weaver of prod is not run any more" in next(one.title for one in over if "weaver" in one.subject)
+    assert set(desk.outbox.standing) == {"engine/the scheduler", "engine/the janitor of prod"}, "they may still fail"

@@ -82,6 +82,8 @@ async def test_each_part_that_dies_once_comes_back(
     killer = Killer(quick, times=1)
     async with Scene(tmp_path, cluster, sandbox=True) as scene:
         serving = asyncio.create_task(scene.house.serve_until(scene.ended))
+        idle = scene.house.following.could_run()
+        assert {name for name in PARTS if name.endswith(SANDBOX)} <= idle, "a context that is not in use may be"
         await scene.use()
         await _until(lambda: all(found >= 2 for found in killer.starts.values()))
         parts = scene.house.supervisor.parts
