@@ -19,6 +19,10 @@ _WIDE, _LEAST, _MOST = 140, 76, 108
 _WAYS = ((True, False, False), (False, False, False), (False, True, False), (False, True, True))
 
 
+# What to do about a point that did not come back, where nothing better is known.
+ELSEWHERE = "→ prove an older point: p on it in Backups (2) or Snapshots (6); then mend how points are taken"
+
+
 def headline(found: Proven, now: datetime) -> Line:
     shown = found.open or found.last
     kind = found.workload.partition("/")[0] or "namespace"
@@ -55,7 +59,16 @@ def rungs(found: Proven, now: datetime, width: int, *, whole: bool) -> list[Line
     if last is None or last.ladder is None or last.record is None:
         return [*_other(found, now), *wrap(f"○ no rung was ever proven: {_next(found)}", width - 1, Tone.MUTED, 3)]
     drawn = ladder.lines(last.ladder, last.record.required, now, width, whole=whole, judged=last.view.ended)
-    return [*_other(found, now), *drawn]
+    return [*_other(found, now), *_before(found, now), *drawn]
+
+
+def _before(found: Proven, now: datetime) -> list[Line]:
+    """While one runs: whose ladder that is."""
+    last = found.last
+    if found.open is None or last is None:
+        return []
+    ago = muted(f"  {times.coarse(last.view.ended, now)} ago, of ")
+    return [line(muted("   the last proof  "), status.verdict(last.verdict), ago, span(last.about.point, limit=80))]
 
 
 def _next(found: Proven) -> str:
@@ -102,11 +115,16 @@ def trouble(found: Trouble, width: int) -> list[Line]:
     return lines + (wrap(f"→ {found.advice}", width - 1, Tone.ACCENT, 5) if found.advice else [])
 
 
-def _red(last: Run | None, width: int, *, gist: bool) -> list[Line]:
-    """What was wrong with it, and what to do about the step at which it stopped."""
+def _red(found: Proven, now: datetime, width: int, *, gist: bool) -> list[Line]:
+    """What was wrong with the last proof, and what to do: about a cause, about the step at which it stopped, or else
+    where to look for a point that comes back."""
+    last = found.last
     if last is None or last.record is None:
         return []
-    return [*wrong(last.record, width, gist=gist), *stop_hint(last.view.hint, width)]
+    lines = [*wrong(last.record, width, gist=gist), *stop_hint(last.view.hint, width)]
+    advised = last.view.hint or any(one.advice for one in last.record.troubles) or _instead(found, now)
+    lost = last.verdict is Verdict.FAILED and not advised
+    return [*lines, *(wrap(ELSEWHERE, width - 1, Tone.ACCENT, 3) if lost else [])]
 
 
 def stop_hint(words: str, width: int) -> list[Line]:
@@ -150,7 +168,7 @@ def _card(
         looked = [n for n, rung in enumerate(last.ladder.rungs, 1) if rung.verdict is not Verdict.NOT_TESTED]
         climbed = climbed[: len(climbed) - len(last.ladder.rungs) + max(looked, default=0)]
     lines = [headline(found, now), *_instead(found, now), *queued, *climbed]
-    lines += _red(last, width, gist=gist)
+    lines += _red(found, now, width, gist=gist)
     return lines + _controlled(found, now, width)
 
 
@@ -187,7 +205,7 @@ def top(found: Proven, now: datetime, width: int, room: int) -> list[Line]:
     where the time went: as much of it as fits."""
     head, said = headline(found, now), _controlled(found, now, width)
     drawn, spent = _trend(found, width), _spent(found, now, width)
-    bad, gist = (_red(found.last, width, gist=short) for short in (False, True))
+    bad, gist = (_red(found, now, width, gist=short) for short in (False, True))
     if width >= _WIDE:
         wide = [head, BLANK, *_climbed(found, now, width, whole=True), *said]
         ways = [[*wide, *bad, *spent], [*wide, *bad], [*wide, *gist], wide]

@@ -111,7 +111,6 @@ def _checks(checks: Sequence[CheckResult], width: int) -> list[Line]:
 # Afterwards
 
 _BAD = (Verdict.FAILED, Verdict.INCONCLUSIVE)
-_ELSEWHERE = "→ prove an older point: p on it in Backups (2) or Snapshots (6); then mend how points are taken"
 
 
 def body(operation: Operation, now: datetime, width: int) -> list[Line]:
@@ -135,7 +134,7 @@ def _outcome(operation: Operation, now: datetime, width: int) -> list[Line]:
     if bad := [*said, *proof_card.wrong(record, width), *_stopped(operation, width)]:
         lines += [BLANK, heading(" What was wrong"), *bad]
     if record.verdict is Verdict.FAILED and not record.control:
-        lines += wrap(_ELSEWHERE, width - 1, Tone.ACCENT, 3)
+        lines += wrap(proof_card.ELSEWHERE, width - 1, Tone.ACCENT, 3)
     for each in record.ladders:
         lines += [BLANK, line(accent(" Ladder  "), strong(each.workload[:100]))]
         lines += ladder.lines(each, record.required, now, width, judged=operation.ended)

@@ -176,3 +176,24 @@ def test_what_to_do_about_the_step_where_it_stopped_stands_beside_the_workload_t
     for lines in (proof_card.card(found, worlds.NOW, 80, 16), proof_card.top(found, worlds.NOW, 80, 24),
                   proof_run.body(stopped, worlds.NOW, 79)):  # fmt: skip
         assert f"   → {hint}" in [plain(one) for one in lines]
+
+
+def test_a_red_proof_without_a_known_cause_says_where_else_to_look():
+    climbed = world.ladder(world.ORDERS, 4, "orders: answered 404 instead of 200")
+    red = world.proof("ab" * 8, 1.0, climbed, verdict=Verdict.FAILED)
+    older = world.proof("cd" * 8, 30.0, point="ka-01-daily-20261119020000")
+    for lines in (proof_card.card(rows(red)[world.ORDERS], worlds.NOW, 80, 20),
+                  proof_card.top(rows(red)[world.ORDERS], worlds.NOW, 80, 24)):  # fmt: skip
+        assert any(plain(one).startswith("   → prove an older point") for one in lines)
+    known = card(red, older)
+    assert "an older point stands proven: ka-01-daily-20261119020000" in known
+    assert "→ prove an older point" not in known
+    assert "→ prove an older point" not in card(world.proof("ab" * 8, 1.0)), "green needs no advice"
+
+
+def test_while_a_proof_runs_the_ladder_says_whose_it_is():
+    last = world.proof("ab" * 8, 3.0, point="ka-03-hourly-20261120080000")
+    whose = "   the last proof  ✓ PASSED  3h ago, of ka-03-hourly-20261120080000"
+    assert whose in card(world.running(), last).splitlines()
+    assert whose not in card(last).splitlines()
+    assert "the last proof" not in card(world.running())
