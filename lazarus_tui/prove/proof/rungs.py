@@ -214,14 +214,16 @@ def _only_empty(facts: Mapping[str, Any]) -> bool:
 
 
 def _warned(facts: Mapping[str, Any]) -> list[str]:
-    """Warnings of the restore that say something about this point; a count without texts says that too."""
+    """Warnings of the restore that say something about this point; more than are told say that too, and so does an
+    error that was told and not counted."""
     warnings = int(facts.get("restore.warnings") or 0)
-    texts = [str(text) for severity, text in facts.get("restore.messages") or () if severity == "warning"]
-    if not warnings:
-        return []
-    if not texts:
-        return [f"the restore ended with {how_many(warnings, 'warning')} that could not be read"]
-    return [f"the restore warned: {text}" for text in texts if not _EVERYWHERE.search(text)]
+    told = [(str(severity), str(text)) for severity, text in facts.get("restore.messages") or ()]
+    texts = [text for severity, text in told if severity == "warning"]
+    said = [f"the restore told of an error: {text}" for severity, text in told if severity == "error"]
+    said += [f"the restore warned: {text}" for text in texts if not _EVERYWHERE.search(text)]
+    if not said and len(texts) < warnings:
+        said.append(f"the restore ended with {how_many(warnings - len(texts), 'warning')} that could not be read")
+    return said
 
 
 def _healthy(found: Evidence, workload: Mapping[str, Any]) -> Rung:

@@ -54,6 +54,12 @@ LIES: list[tuple[str, str, Verdict, str, dict[str, Any]]] = [
     ("completed with errors", "restores", FAILED, "Completed", {"restore__errors": 2}),
     ("completed with warnings", "restores", INCONCLUSIVE, "admission", {
         "restore__warnings": 1, "restore__messages": [["warning", "admission webhook denied the request"]]}),
+    ("more warnings than are told", "restores", INCONCLUSIVE, "1 warning that could not be read", {
+        "restore__warnings": 2, "restore__messages": [
+            ["warning", 'could not restore, ConfigMap "kube-root-ca.crt" already exists']]}),
+    ("an error that is told and not counted", "restores", INCONCLUSIVE, "no space left", {
+        "restore__warnings": 1, "restore__messages": [
+            ["error", "no space left"], ["warning", "could not restore, ServiceAccount:default already exists"]]}),
     ("warnings that cannot be read", "restores", INCONCLUSIVE, "could not be read", {"restore__warnings": 3}),
     ("a report that cannot be read", "restores", INCONCLUSIVE, "errors could not be read",
      {"restore__verdict": "INCONCLUSIVE", "restore__words": "Completed; its list of errors could not be read"}),
