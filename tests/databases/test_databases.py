@@ -53,7 +53,7 @@ async def test_a_restore_brings_back_the_rows_of_the_cut_and_undo_all_others(hou
     done = await house.lazarus("restore", "statefulset", where, "--from-set", name, "--confirm", where)
     await killer
     assert (done["state"], done["can_undo"]) == ("done", True)
-    await house.ready(pod)
+    await house.ready(pod, restarts=1)
     restored = await house.holds(engine, pod, writer.table, writer, cut)
     assert 50 <= restored <= len(writer.acked) - 50
     undone = await house.lazarus("undo", done["id"], "--confirm", where)
