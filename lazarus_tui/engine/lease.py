@@ -19,7 +19,7 @@ import msgspec
 
 from lazarus_tui.engine.errors import GateClosed
 from lazarus_tui.kube.cluster import Cluster
-from lazarus_tui.kube.errors import AuthError, Conflict, Forbidden, KubeError, NotFound
+from lazarus_tui.kube.errors import AuthError, Conflict, Forbidden, KubeError, NotFound, NotYet, Pushback
 from lazarus_tui.model.clock import Clock, parse_rfc3339, rfc3339
 from lazarus_tui.model.objects import Meta, Wire
 from lazarus_tui.model.resources import LEASES
@@ -172,6 +172,8 @@ class Lease:
             else:
                 self._unavailable(error)
             return
+        except NotYet as error:  # passes by itself: the lease is tried again, and not gone without
+            raise Pushback(error.message, request=error.request, status=error.status, reason=error.reason) from error
         except Forbidden as error:
             self._unavailable(error)
             return

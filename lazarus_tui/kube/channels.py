@@ -6,7 +6,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from lazarus_tui.kube.errors import Invalid, KubeError, NotFound, from_oserror, from_response, line, parse_status
+from lazarus_tui.kube.errors import (
+    Invalid,
+    KubeError,
+    NotFound,
+    ServerFault,
+    from_oserror,
+    from_response,
+    line,
+    parse_status,
+)
 from lazarus_tui.model.http import HandshakeRefused, HttpRequest, WebSocket
 from lazarus_tui.model.objects import Pod
 from lazarus_tui.model.resources import PODS
@@ -58,4 +67,7 @@ async def _explain(cluster: Cluster, namespace: str, pod: str, request: HttpRequ
     if found.status.phase != "Running":
         text = f"pod {namespace}/{pod} is {found.status.phase or 'not started'}, not Running"
         return Invalid(text, request=line(request), status=refused.status, reason="NotRunning")
+    if refused.status == 404:  # the API server knows it: a kubelet that has just begun says so of its pods for a while
+        text = f"the kubelet does not know pod {namespace}/{pod} yet, or any more"
+        return ServerFault(text, request=line(request), status=404, reason="NotFound")
     return refused

@@ -22,6 +22,7 @@ from lazarus_tui.engine.lease import (
     holder_name,
     lease_name,
 )
+from lazarus_tui.kube.errors import Pushback
 from lazarus_tui.model.http import HttpRequest, HttpResponse
 from lazarus_tui.model.operation import OpState
 from lazarus_tui.model.resources import LEASES
@@ -136,6 +137,32 @@ async def test_without_the_right_to_leases_it_says_so_and_goes_on() -> None:
         done = await engine.run(plan_for(world))
         assert done.state is OpState.DONE
         assert any("no lease is kept" in line.text for line in engine.lines)
+
+
+async def test_a_server_that_is_not_ready_yet_takes_no_lease_away() -> None:
+    """Right after its start an API server answers writes with 403 until its admission plugins know what is there."""
+
+    async def warming(request: HttpRequest) -> HttpResponse | None:
+        if request.method == "GET" or "/leases" not in request.path:
+            return None
+        words = f'leases.coordination.k8s.io "{NAME}" is forbidden: not yet ready to handle request'
+        body = {"kind": "Status", "status": "Failure", "message": words, "reason": "Forbidden", "code": 403}
+        return HttpResponse(403, {"content-type": "application/json"}, msgspec.json.encode(body))
+
+    async with laboratory() as (world, engine):
+        said: list[str] = []
+        mine = lease(world, engine, "me", said)
+        await mine.acquire()
+        world.faults.append(warming)
+        await world.clock.advance(RENEW)
+        with pytest.raises(Pushback, match="not yet ready"):
+            await mine.renew()
+        assert (mine.unavailable, said) == (False, [])
+        await world.clock.advance(WRITES_STOP)
+        assert not mine.fresh, "nobody writes on a lease that may have been taken"
+        world.faults.clear()
+        await mine.renew()
+        assert mine.fresh
 
 
 async def test_a_lost_lease_closes_the_gate_and_parks_the_operation() -> None:

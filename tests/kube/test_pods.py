@@ -26,6 +26,7 @@ from lazarus_tui.kube.errors import (
 from lazarus_tui.kube.retry import ONCE
 from lazarus_tui.model.http import HandshakeRefused, HttpRequest, HttpResponse
 from lazarus_tui.model.resources import BACKUPS, PODS
+from lazarus_tui.model.steps import Outcome
 
 V5, V4 = "v5.channel.k8s.io", "v4.channel.k8s.io"
 SUCCESS = b'\x03{"metadata":{},"status":"Success"}'
@@ -173,6 +174,15 @@ async def test_a_refused_exec_is_explained_by_its_answer_or_by_the_pod() -> None
         await cluster(refused(500), running).exec("shop", "x", "", ["ls"])
     with pytest.raises(ServerFault):
         await cluster(refused(500), ConnectionResetError()).exec("shop", "x", "", ["ls"])
+
+
+async def test_a_pod_that_its_kubelet_does_not_know_yet_may_be_asked_again() -> None:
+    """What a kubelet answers that was started again, until it has heard of its pods (pkg/kubelet/server, getExec)."""
+    said = HandshakeRefused(HttpResponse(404, {"content-type": "text/plain; charset=utf-8"}, b"pod does not exist"))
+    running = answer({"kind": "Pod", "status": {"phase": "Running"}})
+    with pytest.raises(ServerFault, match="the kubelet does not know pod shop/x yet") as refused:
+        await cluster(said, running).exec("shop", "x", "", ["ls"])
+    assert refused.value.outcome is Outcome.AMBIGUOUS
 
 
 PORT = (8080).to_bytes(2, "little")
