@@ -19,12 +19,17 @@ from lazarus_tui.model.resources import NODES, PODS
 from lazarus_tui.model.steps import Reader
 from lazarus_tui.prove.points import Contents, Item
 from lazarus_tui.prove.rules import Ruling
+from lazarus_tui.prove.rules.owners import Owners
 from lazarus_tui.prove.rules.patching import at
 from lazarus_tui.prove.rules.podspecs import spec_path
 
 _ENDED = ("Succeeded", "Failed")
 # Kinds whose pods are counted, with the field that says how many there are.
 _COUNTED = ("deployments.apps", "statefulsets.apps", "replicationcontrollers")
+
+
+# What Velero's container that waits for volumes asks for (pkg/restore/actions/pod_volume_restore_action.go).
+_WAIT: Mapping[str, str] = {"cpu": "100m", "memory": "128Mi"}
 
 
 class _Resources(Wire, frozen=True):
@@ -82,6 +87,8 @@ class Need:
 
 def needed(contents: Contents, ruling: Ruling) -> Need:
     """From the requests of what is restored, all replicas running."""
+    owners = Owners(contents)
+    waiting = {owners.root(name) or f"Pod/{name}" for name in contents.filled_pods}
     cpu = memory = storage = most_cpu = most_memory = Decimal(0)
     pods = 0
     for item in contents.items:
@@ -91,7 +98,8 @@ def needed(contents: Contents, ruling: Ruling) -> Need:
             storage += _amount(at(item.body, ("spec", "resources", "requests")), "storage")
         count = _replicas(item)
         if count:
-            one_cpu, one_memory = _asked(at(item.body, spec_path(item)) or {})
+            waits = f"{item.kind}/{item.name}" in waiting
+            one_cpu, one_memory = _asked(at(item.body, spec_path(item)) or {}, waits=waits)
             most_cpu, most_memory = max(most_cpu, one_cpu), max(most_memory, one_memory)
             cpu, memory, pods = cpu + count * one_cpu, memory + count * one_memory, pods + count
     return Need(cpu, memory, storage, pods, most_cpu, most_memory)
@@ -104,10 +112,21 @@ def _replicas(item: Item) -> int:
     return 1 if item.resource == "daemonsets.apps" or (item.resource == "pods" and not item.owner[0]) else 0
 
 
-def _asked(pod: Mapping[str, Any]) -> tuple[Decimal, Decimal]:
-    requests = [at(one, ("resources", "requests")) for one in pod.get("containers") or () if isinstance(one, Mapping)]
-    return sum((_amount(one, "cpu") for one in requests), Decimal(0)), sum(
-        (_amount(one, "memory") for one in requests), Decimal(0)
+def _asked(pod: Mapping[str, Any], *, waits: bool) -> tuple[Decimal, Decimal]:
+    """CPU and memory as the scheduler and a quota count them. ``waits``: Velero puts its own container in."""
+    return _counted(pod, "cpu", _WAIT if waits else None), _counted(pod, "memory", _WAIT if waits else None)
+
+
+def _counted(pod: Mapping[str, Any], key: str, wait: Mapping[str, str] | None) -> Decimal:
+    """Containers run together, those before them one after the other, beside those of them that run on
+    (k8s.io/component-helpers/resource, PodRequests)."""
+    beside, most = Decimal(0), _amount(wait, key)
+    for one in pod.get("initContainers") or ():
+        own = _amount(at(one, ("resources", "requests")), key)
+        most = max(most, beside + own)
+        beside += own if at(one, ("restartPolicy",)) == "Always" else 0
+    return max(
+        most, beside + sum(_amount(at(one, ("resources", "requests")), key) for one in pod.get("containers") or ())
     )
 
 

@@ -236,6 +236,25 @@ async def test_room_is_counted_for_a_second_copy(site: Site) -> None:
     assert (await site.plan(limits={"cpu": "2", "pods": "2"})).params["limits"] == {"cpu": "2", "pods": "2"}
 
 
+async def test_what_waits_for_volumes_and_what_starts_before_is_counted_as_a_quota_counts_it(site: Site) -> None:
+    """A quota that the plan's limits make would refuse the pod, and no volume would be filled."""
+    small = {"resources": {"requests": {"cpu": "10m", "memory": "16Mi"}}}
+    first = {"name": "init", "image": "i", "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}}}
+    aside = {"name": "aside", "image": "i", "restartPolicy": "Always", **small}
+    database, pod = workload("StatefulSet", "db", volumes=mounting("data")), bare_pod("db-0", volumes=mounting("data"))
+    database["spec"]["template"]["spec"] |= {"initContainers": [aside, first]}
+    for spec in (database["spec"]["template"]["spec"], pod["spec"]):
+        spec["containers"] = [{"name": "db", "image": "db:1", **small}]
+    pod["metadata"]["ownerReferences"] = [{"kind": "StatefulSet", "name": "db", "controller": True}]
+    site.backup("snapshots", [database, pod, claim()], [captured("data", "shop")], hours=2)
+    error = await refused(site, limits={"cpu": "1m"})
+    assert "1 pod, 0.06 CPU, 80.0 MiB memory" in error.what
+    site.backup("files", [database, pod, claim()], [captured("data", "shop", method="PodVolumeBackup", pod="db-0")])
+    error = await refused(site, limits={"cpu": "50m"})
+    assert "1 pod, 0.1 CPU, 128 MiB memory" in error.what
+    assert (await site.plan(limits={"cpu": "100m", "memory": "128Mi"})).params["limits"]["cpu"] == "100m"
+
+
 async def test_who_will_interfere_is_told(site: Site) -> None:
     site.backup("full", shop(), [captured("data", "shop")], phase="PartiallyFailed")
     site.put(RESTORES, "before-us", spec={"backupName": "x"}, status={"phase": "InProgress"})
