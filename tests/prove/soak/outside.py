@@ -27,6 +27,8 @@ BLOCK = 96
 EVENT = 6.0
 # Moments that are looked at after each proof, and seconds between them.
 _LOOKS, _BETWEEN = 5, 0.2
+# Seconds after which a download that is still there has been left behind.
+_PATIENCE = 60.0
 _LISTS = {
     "namespaces": "/api/v1/namespaces",
     "volumes": "/api/v1/persistentvolumes",
@@ -137,10 +139,19 @@ def why(said: str) -> str:
 
 
 def there(cluster: Ledger) -> dict[str, set[str]]:
-    """Names of what a proof could leave; the sandbox's own backups make and remove nothing of it."""
-    return {
-        kind: {one["metadata"]["name"] for one in cluster.api("GET", path)["items"]} for kind, path in _LISTS.items()
-    }
+    """Names of what a proof could leave; the sandbox's own backups make and remove nothing of it.
+
+    What the engine downloads for its Overview it removes a moment later: that is waited for, though not for ever.
+    """
+    end = time.monotonic() + _PATIENCE
+    while True:
+        found = {
+            kind: {one["metadata"]["name"] for one in cluster.api("GET", path)["items"]}
+            for kind, path in _LISTS.items()
+        }
+        if not found["downloads"] or time.monotonic() > end:
+            return found
+        time.sleep(_BETWEEN)
 
 
 def revision(cluster: Ledger) -> int:
