@@ -4,6 +4,7 @@ directory in another one."""
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +30,6 @@ _IDENTITIES: Mapping[str, tuple[str, ...]] = {
     "awsElasticBlockStore": ("volumeID",),
     "gcePersistentDisk": ("pdName",),
     "azureDisk": ("diskURI",),
-    "azureFile": ("shareName",),
     "cephfs": ("monitors", "path"),
     "rbd": ("monitors", "pool", "image"),
     "iscsi": ("targetPortal", "iqn", "lun"),
@@ -43,6 +43,10 @@ _IDENTITIES: Mapping[str, tuple[str, ...]] = {
     "storageos": ("volumeNamespace", "volumeName"),
     "quobyte": ("registry", "volume"),
 }
+# A share of files is one of an account: the handle of the driver names it, and so do the Secrets that are made for it
+# (csi-translation-lib, azure_file.go). ``_ANY``: nobody says which.
+_SHARE, _SHARE_DRIVER = "azureFile", "file.csi.azure.com"
+_ACCOUNT = re.compile(r"azure-storage-account-(.+)-secret")
 # What the API server fills in where nothing is said, and the port of a portal.
 _POOL, _PORTAL = "rbd", ":3260"
 
@@ -53,9 +57,10 @@ def identity(spec: Mapping[str, Any]) -> str:
     Two volumes with the same identity are the same bytes, whatever their names (requirements S9). A directory of a node
     is ``local:NODES:/path`` with the names of the nodes it can be on, ``*`` for any: see ``same``. Disks that a CSI
     driver has taken over from the kubelet are named as the driver names them, and what csi-driver-nfs mounts as NFS is.
+    A share of Azure is ``azureFile:ACCOUNT:SHARE``, ``*`` where the account is not known.
     """
-    if exported := _exported(spec.get("csi")):
-        return exported
+    if shared := _exported(spec.get("csi")) or _share(spec):
+        return shared
     for source, keys in _IDENTITIES.items():
         found = spec.get(source)
         if isinstance(found, Mapping):
@@ -78,7 +83,14 @@ def same(what: str, live: Iterable[str], *, made: bool = False) -> str:
     if not what:
         return ""
     mine = _place(what)
-    return next((one for one in live if one == what or (mine is not None and _overlap(mine, _place(one), made))), "")
+    return next(
+        (
+            one
+            for one in live
+            if one == what or _one_share(what, one) or (mine is not None and _overlap(mine, _place(one), made))
+        ),
+        "",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +146,32 @@ def _exported(csi: Any) -> str:
     if "${" in inside:
         inside = inside.partition("${")[0].rpartition("/")[0]
     return f"nfs:{_tidy('server', server)}:{_tidy('path', f'/{share}/{inside}')}"
+
+
+def _share(spec: Mapping[str, Any]) -> str:
+    """What a volume has of Azure Files, "" for anything else. Attributes say more than a handle, as to the driver."""
+    found, csi = spec.get(_SHARE), spec.get("csi")
+    if isinstance(found, Mapping):
+        return f"{_SHARE}:{_account(found.get('secretName'))}:{found.get('shareName') or ''}"
+    if not isinstance(csi, Mapping) or csi.get("driver") != _SHARE_DRIVER:
+        return ""
+    given = {str(key).lower(): str(value) for key, value in (csi.get("volumeAttributes") or {}).items()}
+    _, account, share, *_ = [*str(csi.get("volumeHandle") or "").split("#"), "", "", ""]
+    share = given.get("sharename") or share
+    account = given.get("storageaccount") or account or _account((csi.get("nodeStageSecretRef") or {}).get("name"))
+    return f"{_SHARE}:{account.lower()}:{share}" if share else ""
+
+
+def _account(secret: Any) -> str:
+    named = _ACCOUNT.fullmatch(str(secret or ""))
+    return named[1].lower() if named else _ANY
+
+
+def _one_share(what: str, other: str) -> bool:
+    """Whether two shares of one name are of one account, or may be."""
+    (kind, _, mine), (also, _, theirs) = what.partition(":"), other.partition(":")
+    (account, _, share), (its, _, name) = mine.partition(":"), theirs.partition(":")
+    return kind == also == _SHARE and share == name and (account == its or _ANY in (account, its))
 
 
 def _nodes(spec: Mapping[str, Any]) -> frozenset[str]:

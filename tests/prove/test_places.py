@@ -28,6 +28,10 @@ def nfs_csi(**attributes: str) -> Json:
     return {"csi": {"driver": "nfs.csi.k8s.io", "volumeHandle": "h", "volumeAttributes": attributes}}
 
 
+def azure(handle: str, **attributes: str) -> Json:
+    return {"csi": {"driver": "file.csi.azure.com", "volumeHandle": handle, "volumeAttributes": attributes}}
+
+
 @pytest.mark.parametrize(
     ("spec", "what"),
     [
@@ -51,6 +55,13 @@ def nfs_csi(**attributes: str) -> Json:
         (nfs_csi(Server="nas", share="/", subDir="a/b"), "nfs:nas:/a/b"),
         (nfs_csi(server="[fd00::1]", share="/x", subdir="t/${pvc.metadata.name}/u"), "nfs:fd00::1:/x/t"),
         (nfs_csi(server="nas"), "csi:nfs.csi.k8s.io:h"),
+        ({"azureFile": {"secretName": "azure-storage-account-ACC1-secret", "shareName": "s"}}, "azureFile:acc1:s"),
+        ({"azureFile": {"secretName": "mine", "shareName": "s"}}, "azureFile:*:s"),
+        (azure("rg#acc1#s#"), "azureFile:acc1:s"), (azure("rg#acc1#s##uuid#ns"), "azureFile:acc1:s"),
+        (azure("any-id", shareName="s", storageAccount="ACC1"), "azureFile:acc1:s"),
+        (azure("any-id", shareName="s"), "azureFile:*:s"), (azure("any-id"), "csi:file.csi.azure.com:any-id"),
+        ({"csi": {**azure("any-id", shareName="s")["csi"],
+                  "nodeStageSecretRef": {"name": "azure-storage-account-acc1-secret"}}}, "azureFile:acc1:s"),
         ({"capacity": {"storage": "1Gi"}}, ""),
     ],
 )  # fmt: skip
@@ -82,6 +93,9 @@ def test_a_node_is_chosen_by_any_term_and_by_all_parts_of_one() -> None:
         (f"{EFS}:fs-1", f"{EFS}:fs-1:/a", True), (f"{EFS}:fs-1", f"{EFS}:fs-1::fsap-1", True),
         (f"{EFS}:fs-1:/a", f"{EFS}:fs-1:/b", False), (f"{EFS}:fs-1::fsap-1", f"{EFS}:fs-1::fsap-2", False),
         (f"{EFS}:fs-1::fsap-1", f"{EFS}:fs-1:/x:fsap-1", True), (f"{EFS}:fs-1", f"{EFS}:fs-2:/a", False),
+        ("azureFile:a:s", "azureFile:a:s", True), ("azureFile:a:s", "azureFile:b:s", False),
+        ("azureFile:*:s", "azureFile:b:s", True), ("azureFile:*:s", "azureFile:*:t", False),
+        ("azureFile:a:s", "csi:a:s", False),
         ("", "", False),
     ],
 )  # fmt: skip
