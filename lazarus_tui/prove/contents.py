@@ -194,21 +194,31 @@ def lost(listed: Any, items: Iterable[Item], namespace: str) -> tuple[str, ...]:
     """
     there = {(item.body.get("apiVersion", "").rpartition("/")[0], item.kind, item.name) for item in items}
     found = []
-    for key, entries in listed.items() if isinstance(listed, Mapping) else ():
-        version, _, kind = str(key).rpartition("/")
-        for entry in entries or () if kind not in _NEVER_KINDS else ():
-            space, _, name = str(entry).partition("/")
-            if space == namespace and name and (version.rpartition("/")[0], kind, name) not in there:
-                found.append(f"{key}/{name}")
+    for key, name in named(listed, namespace):
+        version, _, kind = key.rpartition("/")
+        if kind not in _NEVER_KINDS and (version.rpartition("/")[0], kind, name) not in there:
+            found.append(f"{key}/{name}")
     return tuple(sorted(found))
+
+
+def named(listed: Any, namespace: str) -> Iterable[tuple[str, str]]:
+    """("apps/v1/StatefulSet", "orders") for what a backup's own list names of a namespace; see ``lost``."""
+    for key, entries in listed.items() if isinstance(listed, Mapping) else ():
+        for entry in entries if isinstance(entries, Sequence) else ():
+            space, _, name = str(entry).partition("/")
+            if space == namespace and name:
+                yield str(key), name
 
 
 def assemble(
     point: str, namespace: str, tarball: bytes, held: Coverage, infos: Sequence[Any], *, start: str, expires: str,
     listed: Any = None, unlisted: str = "",
 ) -> Contents:  # fmt: skip
-    """The contents of a Velero backup from its artefacts; raises ``ContentsError``."""
+    """The contents of a Velero backup from its artefacts; raises ``ContentsError``. ``unlisted``: why ``listed`` is not
+    known; a list that names none of the objects says no more than none."""
     inside, outside = read_tarball(tarball, namespace)
+    if not unlisted and inside and not any(named(listed, namespace)):
+        unlisted = f"its own list of objects names nothing of {namespace}"
     own = {str(item.spec.get("volumeName") or "") for item in inside if item.resource == "persistentvolumeclaims"}
     related = [item for item in outside if item.resource != "persistentvolumes" or item.name in own]
     found = volumes(inside, held, infos)

@@ -167,3 +167,13 @@ def test_the_digest_is_of_the_contents_and_not_of_their_order_or_packing() -> No
     assert digest(of_shop("good", "failed")) != digest(of_shop("good"))
     moved = [{**INFOS[0], "pvbInfo": {"snapshotHandle": "k-2"}}, *INFOS[1:]]
     assert digest(of_shop("good")) != digest(of_shop("good"), moved)
+
+
+@pytest.mark.parametrize("listed", [{}, [], None, {"v1/PersistentVolumeClaim": ["other/good"]}, {"v1/Pod": "shop"}])
+def test_a_list_that_names_none_of_the_objects_is_not_known(listed: Any) -> None:
+    held = coverage(parse_volume_infos(INFOS))
+    found = assemble("p", "shop", of_shop("good"), held, INFOS, start="", expires="", listed=listed)
+    assert (found.lost, found.unlisted) == ((), "its own list of objects names nothing of shop")
+    whole = {"v1/PersistentVolumeClaim": ["shop/good", "shop/gone"]}
+    found = assemble("p", "shop", of_shop("good"), held, INFOS, start="", expires="", listed=whole)
+    assert (found.lost, found.unlisted) == (("v1/PersistentVolumeClaim/gone",), "")

@@ -147,6 +147,10 @@ def longer(ground: Shop) -> None:
     bucket(ground).put(key, packed(found))
 
 
+def objects_are(listed: Any) -> Callable[[Shop], None]:
+    return lambda ground: bucket(ground).put(artefact_key("BackupResourceList", POINT), packed(listed))
+
+
 LIARS = (
     Liar("volumes were not asked for", without(defaultVolumesToFsBackup=False, snapshotVolumes=False), "without data"),
     Liar("a volume was skipped", listed(skipped=True, skippedReason="opted out"), "skipped: opted out"),
@@ -189,4 +193,8 @@ LIARS = (
     Liar("everything vanishes while it is restored", objects(lambda items: []), "0 of 1 volumes were filled", FAILED,
          restoring),
     Liar("the list of objects is longer than the tarball", longer, "ledger"),
+    Liar("the list of objects is empty", objects_are({}), "names nothing of prod", INCONCLUSIVE),
+    Liar("the list of objects is none", objects_are(None), "names nothing of prod", INCONCLUSIVE),
+    Liar("the list of objects is of another namespace", objects_are({"v1/Service": ["other/db"]}),
+         "names nothing of prod", INCONCLUSIVE),
 )  # fmt: skip
