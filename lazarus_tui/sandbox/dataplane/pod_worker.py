@@ -29,8 +29,8 @@ Object = dict[str, Any]
 _BACKOFF_FIRST, _BACKOFF_MOST, _BACKOFF_RESET = 10.0, 300.0, 600.0
 # How long a container with a reference that is missing waits before it looks again.
 _CONFIG_RETRY = 2.0
-# How often and how far apart to look whether a stopped process stands still: 1 s in all.
-_STOP_LOOKS, _STOP_LOOK_SECONDS = 500, 0.002
+# How often and how far apart to look whether a stopped process stands still: 8 s, for one that waits for its disk.
+_STOP_LOOKS, _STOP_LOOK_SECONDS = 4000, 0.002
 
 
 class Surroundings(Protocol):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import signal
 
 import pytest
 
 from lazarus_tui.sandbox.clock import VirtualClock
+from lazarus_tui.sandbox.dataplane import pod_worker
 from lazarus_tui.sandbox.dataplane.catalog import standard_catalog
 from lazarus_tui.sandbox.dataplane.containers import Ended
 from lazarus_tui.sandbox.dataplane.place import Place
@@ -163,3 +165,20 @@ async def test_restarts_wait_ten_seconds_and_twice_as_long_each_time_up_to_five_
     pod.terminate(0)
     around.started[-1].code.set_result(137)
     await rounds(around.clock)
+
+
+async def test_a_pod_that_waits_for_its_disk_is_waited_for_until_it_stands_still(around, tmp_path, monkeypatch):
+    """SIGSTOP has no effect in the middle of an fsync, and a disk may take seconds for one."""
+    pod = worker(around, tmp_path)
+    await rounds(around.clock)
+    (running,) = around.started
+    running.pid = 4194305  # above the largest pid there can be
+    left = iter([False] * 3000)  # 6 s of looks
+    monkeypatch.setattr(pod_worker, "is_stopped", lambda pid: next(left, True))
+    monkeypatch.setattr(pod_worker, "_STOP_LOOK_SECONDS", 0.0)
+    await pod.freeze()
+    pod.thaw()
+    left = itertools.repeat(False)
+    with pytest.raises(TimeoutError, match="did not stand still"):
+        await pod.freeze()
+    pod.thaw()
