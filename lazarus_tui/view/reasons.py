@@ -113,6 +113,8 @@ def undoable(situation: Situation) -> str | None:
     found = situation.operation
     if found is None:
         return "no operation is selected"
+    if found.state == "running" and not found.can_undo:
+        return "it runs: P parks it first, then u takes it back where that can be done"
     return None if found.can_undo else "this operation cannot be taken back"
 
 

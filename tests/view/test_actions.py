@@ -7,6 +7,7 @@ import itertools
 import msgspec
 import pytest
 
+from lazarus_tui.model.operation import OpState
 from lazarus_tui.model.plan import Danger
 from lazarus_tui.model.proofs import RUNGS
 from lazarus_tui.model.verdict import Verdict
@@ -161,3 +162,13 @@ def test_a_right_that_is_missing_in_one_namespace_greys_its_sets_only():
     assert why("take", "prod") is None
     assert why("in_place", "prod") == "your account may not patch persistentvolumes"
     assert why("beside", "prod") != "your account may not patch persistentvolumes"
+
+
+def test_why_nothing_is_taken_back_says_what_comes_first_while_it_runs():
+    def reason(state):
+        operation = msgspec.structs.replace(worlds.running_operation(), state=state, can_undo=False)
+        return reasons.undoable(reasons.Situation("operation", worlds.NOW, worlds.context(), operation=operation))
+
+    assert reason(OpState.RUNNING) == "it runs: P parks it first, then u takes it back where that can be done"
+    for state in (OpState.DONE, OpState.FAILED, OpState.PARKED, OpState.UNDONE):
+        assert reason(state) == "this operation cannot be taken back"
