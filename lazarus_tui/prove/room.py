@@ -86,7 +86,8 @@ class Need:
 
 
 def needed(contents: Contents, ruling: Ruling) -> Need:
-    """From the requests of what is restored, all replicas running."""
+    """From the requests of what is restored, all replicas running, as the API server fills in what they do not say."""
+    filled = _filled(contents, ruling)
     owners = Owners(contents)
     waiting = {owners.root(name) or f"Pod/{name}" for name in contents.filled_pods}
     cpu = memory = storage = most_cpu = most_memory = Decimal(0)
@@ -99,7 +100,7 @@ def needed(contents: Contents, ruling: Ruling) -> Need:
         count = _replicas(item)
         if count:
             waits = f"{item.kind}/{item.name}" in waiting
-            one_cpu, one_memory = _asked(at(item.body, spec_path(item)) or {}, waits=waits)
+            one_cpu, one_memory = _asked(at(item.body, spec_path(item)) or {}, filled, waits=waits)
             most_cpu, most_memory = max(most_cpu, one_cpu), max(most_memory, one_memory)
             cpu, memory, pods = cpu + count * one_cpu, memory + count * one_memory, pods + count
     return Need(cpu, memory, storage, pods, most_cpu, most_memory)
@@ -112,22 +113,48 @@ def _replicas(item: Item) -> int:
     return 1 if item.resource == "daemonsets.apps" or (item.resource == "pods" and not item.owner[0]) else 0
 
 
-def _asked(pod: Mapping[str, Any], *, waits: bool) -> tuple[Decimal, Decimal]:
+def _filled(contents: Contents, ruling: Ruling) -> dict[str, Decimal]:
+    """What LimitRanges of the copy have a container ask for that says nothing: of several the most."""
+    found: dict[str, Decimal] = {}
+    for item in contents.of("limitranges"):
+        limits = item.spec.get("limits") if item.name in ruling.created.get(item.resource, ()) else ()
+        for one in limits or ():
+            if not isinstance(one, Mapping) or one.get("type") != "Container":
+                continue
+            for key in ("cpu", "memory"):
+                asked = one.get("defaultRequest") if key in (one.get("defaultRequest") or {}) else one.get("default")
+                found[key] = max(found.get(key, Decimal(0)), _amount(asked, key))
+    return found
+
+
+def _asked(pod: Mapping[str, Any], filled: Mapping[str, Decimal], *, waits: bool) -> tuple[Decimal, Decimal]:
     """CPU and memory as the scheduler and a quota count them. ``waits``: Velero puts its own container in."""
-    return _counted(pod, "cpu", _WAIT if waits else None), _counted(pod, "memory", _WAIT if waits else None)
+    return _counted(pod, "cpu", filled, _WAIT if waits else None), _counted(
+        pod, "memory", filled, _WAIT if waits else None
+    )
 
 
-def _counted(pod: Mapping[str, Any], key: str, wait: Mapping[str, str] | None) -> Decimal:
+def _counted(
+    pod: Mapping[str, Any], key: str, filled: Mapping[str, Decimal], wait: Mapping[str, str] | None
+) -> Decimal:
     """Containers run together, those before them one after the other, beside those of them that run on
     (k8s.io/component-helpers/resource, PodRequests)."""
     beside, most = Decimal(0), _amount(wait, key)
     for one in pod.get("initContainers") or ():
-        own = _amount(at(one, ("resources", "requests")), key)
+        own = _request(one, key, filled)
         most = max(most, beside + own)
         beside += own if at(one, ("restartPolicy",)) == "Always" else 0
-    return max(
-        most, beside + sum(_amount(at(one, ("resources", "requests")), key) for one in pod.get("containers") or ())
-    )
+    return max(most, beside + sum(_request(one, key, filled) for one in pod.get("containers") or ()))
+
+
+def _request(container: Any, key: str, filled: Mapping[str, Decimal]) -> Decimal:
+    """What a container asks for, else its limit, else what a LimitRange says (API server: SetDefaults_Pod, which comes
+    before the LimitRanger)."""
+    for part in ("requests", "limits"):
+        found = at(container, ("resources", part))
+        if isinstance(found, Mapping) and key in found:
+            return _amount(found, key)
+    return filled.get(key, Decimal(0))
 
 
 def _amount(found: Any, key: str) -> Decimal:
