@@ -17,6 +17,7 @@ from lazarus_tui.model.plan import Danger, Estimate, Params, Plan, PlanRefused
 from lazarus_tui.model.planning import PlanMaker, ProofReader, UnbrokenReader
 from lazarus_tui.model.proofs import REQUIRED
 from lazarus_tui.model.steps import Reader
+from lazarus_tui.model.volumes import UNREAD
 from lazarus_tui.prove import choice, custom, dressing, precedence, preflight, wording
 from lazarus_tui.prove.asked import Asked, asked
 from lazarus_tui.prove.definitions import Checks, parse
@@ -100,7 +101,7 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
         warnings=(*(f"cannot be PASSED: {why}" for why in not_green), *ruling.warnings, *found.warnings,
                   *priority.warnings,
                   *custom.warnings(frozen["custom"]),
-                  *(f"{point.name}: {why}" for why in point.reasons),
+                  *(f"{point.name}: {why}" for why in point.reasons if not why.endswith(UNREAD)),  # it was, for this
                   *silences.warnings(names.quarantine, frozen["silence"])),
         undo="the quarantine that is kept is removed at once" if wanted.keep_minutes else "",
         estimate=estimate,

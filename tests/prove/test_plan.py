@@ -143,6 +143,15 @@ async def test_points_are_chosen_by_rule_or_name(site: Site, wanted: str, chosen
     assert re.fullmatch(chosen, (await site.plan(point=wanted)).params["point"])
 
 
+async def test_a_point_by_name_is_not_warned_of_for_a_list_that_the_plan_has_read(site: Site) -> None:
+    lost = {"pvcName": "data", "pvcNamespace": "shop", "skipped": True, "skippedReason": "opted out"}
+    for name, listed in (("good", captured("data", "shop")), ("lost", lost)):
+        site.backup(name, shop(), [listed])
+        warnings = (await site.plan(point=name)).warnings
+        assert not any("has not been read" in one for one in warnings)
+        assert any("cannot be PASSED" in one for one in warnings) is (name == "lost")
+
+
 async def test_the_newest_point_without_the_volumes_data_is_passed_over(site: Site) -> None:
     site.backup("good", shop(), [captured("data", "shop")], hours=2)
     site.backup("empty", shop(), [], hours=1)
