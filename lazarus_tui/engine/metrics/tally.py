@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 from lazarus_tui.model.clock import parse_rfc3339
 from lazarus_tui.model.operation import Figures, Operation, OpState
 from lazarus_tui.model.plan import Plan
-from lazarus_tui.model.proofs import UNKEPT, record_of
+from lazarus_tui.model.proofs import UNKEPT, fell_short, record_of
 from lazarus_tui.model.verdict import Verdict
 
 KIND = "prove.run"
@@ -51,9 +51,11 @@ class Outcome:
 
     @classmethod
     def of(cls, operation: Operation, cluster_uid: str = "") -> Outcome:
-        record = record_of(operation.facts)
+        record, verdict = record_of(operation.facts), operation.verdict
+        if verdict is Verdict.PASSED and (record is None or fell_short(operation, operation.state)):
+            verdict = Verdict.INCONCLUSIVE  # green is only what came to its end, and can be read
         return cls(
-            operation.id, operation.verdict, operation.ended, record.point if record else "",
+            operation.id, verdict, operation.ended, record.point if record else "",
             len(record.left) if record else None, operation.figures, cluster_uid, record.point_start if record else "",
         )  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import msgspec
 import pytest
@@ -135,6 +136,28 @@ async def test_of_a_proof_that_broke_off_nothing_is_proven_when_its_evidence_com
     late = msgspec.structs.replace(done, state=OpState.LEFT_CHANGED, verdict=PASSED, facts={**done.facts, **lacking})
     tally.changed(late)
     assert tally.proofs[SHOP].last_passed == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "counted"),
+    [
+        ({}, PASSED),
+        ({"facts": {"prove.record": {"written": "by a later Lazarus"}}}, UNKNOWN),
+        ({"state": OpState.UNDONE}, UNKNOWN),
+    ],
+)
+async def test_green_is_only_what_came_to_its_end_and_can_be_read(
+    journal: Journal, change: dict[str, Any], counted: Verdict
+) -> None:
+    done = msgspec.structs.replace(await run(journal, plan("a" * 16), PASSED, "2026-03-01T01:00:00Z"), **change)
+    await journal.save(done)
+    tally = Tally(journal)
+    await tally.settle()
+    proven = tally.proofs[SHOP]
+    assert proven.last is not None
+    assert (proven.last.verdict, dict(proven.results), bool(proven.last_passed)) == (
+        counted, {counted: 1}, counted is PASSED,
+    )  # fmt: skip
 
 
 async def test_scrapes_at_the_same_time_count_a_proof_once(journal: Journal) -> None:
