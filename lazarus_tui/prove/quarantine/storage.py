@@ -9,6 +9,9 @@ from lazarus_tui.prove.places import identity, same
 
 RETAIN, DELETE = "Retain", "Delete"
 _PROVISIONED = "pv.kubernetes.io/provisioned-by"
+# Velero's data mover fills a volume under a claim of its own, and gives it to the one that asks for this label, whose
+# value is namespace, name and a random end, cut behind 57 characters (pkg/restore/actions/csi/pvc_action.go, 1.14 on).
+_MOVED, _CUT = "velero.io/dynamic-pv-restore", 57
 
 
 def bound_into(volume: Mapping[str, Any]) -> str:
@@ -16,14 +19,15 @@ def bound_into(volume: Mapping[str, Any]) -> str:
     return str(((volume.get("spec") or {}).get("claimRef") or {}).get("namespace") or "")
 
 
-def policy_for(volume: Mapping[str, Any], live: Collection[str], *, made_here: bool) -> str:
+def policy_for(volume: Mapping[str, Any], live: Collection[str], *, made_here: bool, moved: bool = False) -> str:
     """What must become of a volume's storage when its claim is deleted; ``live``: identities of what others use.
 
     Storage that something else uses is kept, whatever the volume says. What was provisioned for this very claim goes
-    with it. ``made_here``: the restore made it, or it was provisioned while the quarantine was there: its policy stays
-    as it is. Nobody knows of the rest whose it is: it is kept.
+    with it, as does what the data mover filled for it (``moved``): Velero gives it the policy of the original at the
+    end. ``made_here``: the restore made it, or it was provisioned while the quarantine was there: its policy stays as
+    it is. Nobody knows of the rest whose it is: it is kept.
     """
-    spec, made = volume["spec"], made_for_its_claim(volume)
+    spec, made = volume["spec"], moved or made_for_its_claim(volume)
     if same(identity(spec), live, made=made):
         return RETAIN
     if made:
@@ -41,3 +45,11 @@ def made_for_its_claim(volume: Mapping[str, Any]) -> bool:
 def provisioned(volume: Mapping[str, Any]) -> bool:
     """Whether a provisioner says it made it; Velero takes that off what it restores."""
     return _PROVISIONED in (volume["metadata"].get("annotations") or {})
+
+
+def moved_into(claim: Mapping[str, Any]) -> bool:
+    """Whether a claim takes no volume but the one that Velero's data mover fills for it, in this restore."""
+    selector = (claim.get("spec") or {}).get("selector") or {}
+    meta = claim["metadata"]
+    wanted = str((selector.get("matchLabels") or {}).get(_MOVED) or "")
+    return wanted.startswith(f"{meta.get('namespace')}.{meta['name']}."[:_CUT])

@@ -7,7 +7,7 @@ so whoever begins again after a crash finds what is left. What does not go is to
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -302,17 +302,22 @@ class Sweep:
     async def _unsecured(self) -> list[Holding]:
         """What is not marked, or would go or stay wrongly."""
         space = await census.namespace(self.reader, self.wanted)
-        claims = await census.claims(self.reader, self.wanted) if space is not None else {}
+        held = await census.listed(self.reader, CLAIMS, self.wanted.name) if space is not None else []
+        claims = {str(one["metadata"]["uid"]): str(one["metadata"]["name"]) for one in held}
         volumes, live = await census.volumes(self.reader, self.wanted, claims, space)
+        moved = {one["metadata"]["uid"] for one in held if storage.moved_into(one)}
         contents = await census.contents(self.reader, self.wanted, space=space is not None)
         older = await census.older(self.reader, self.wanted, space) if space is not None else []
-        found = [self._volume(one, live) for one in volumes] + [_content(one) for one in contents]
+        found = [self._volume(one, live, moved) for one in volumes] + [_content(one) for one in contents]
         found += [Holding(VOLUMES, one, _RECLAIM, storage.RETAIN, ours=False) for one in older]
         return [one for one in found if not self._right(one)]
 
-    def _volume(self, found: Object, live: frozenset[str]) -> Holding:
-        here = storage.provisioned(found) or census.restored(found, self.wanted)
-        policy, where = storage.policy_for(found, live, made_here=here), identity(found["spec"])
+    def _volume(self, found: Object, live: frozenset[str], moved: Collection[str]) -> Holding:
+        """``moved``: uids of claims that take what the data mover fills for them alone."""
+        made, where = storage.provisioned(found), identity(found["spec"])
+        mover = made and found["spec"]["claimRef"].get("uid") in moved
+        here = made or census.restored(found, self.wanted)
+        policy = storage.policy_for(found, live, made_here=here, moved=mover)
         orphan = "" if policy == storage.DELETE or same(where, live) else where
         return Holding(VOLUMES, found, _RECLAIM, policy, orphan)
 

@@ -58,7 +58,7 @@ class RestoreRun:
         self._report(len(chosen), len(chosen), final=True)
         copies = await self._volumes.finished()
         await self._hooks.run()
-        self._mark_dynamic_volumes()
+        self._adjust_new_volumes()
         return self._upload(copies)
 
     def _chosen(self) -> list[Item]:
@@ -260,15 +260,30 @@ class RestoreRun:
         name = f"{target}/{item.name}" if target else item.name
         self._listed.setdefault(kind_key(item.body), []).append(f"{name}({outcome})")
 
-    def _mark_dynamic_volumes(self) -> None:
-        """New volumes of restored claims get this restore's labels, as Velero's finalizer gives them."""
-        for entry in self._listed.get("v1/PersistentVolumeClaim", []):
-            place, _, rest = entry.partition("/")
-            claim = self.site.api.get(CLAIMS, rest.partition("(")[0], place) if entry.endswith("(created)") else None
-            volume = str(((claim or {}).get("spec") or {}).get("volumeName") or "")
-            if volume and self.site.api.get(VOLUMES, volume) is not None:
-                marked: Any = self._marked({"metadata": {}})
-                self.site.api.patch(VOLUMES, volume, marked)
+    def _adjust_new_volumes(self) -> None:
+        """New volumes of claims whose data was copied get labels and reclaim policy of the original's, and no labels of
+        this restore (pkg/controller/restore_finalizer_controller.go)."""
+        originals = {item.name: item for item in self._items if item.group_resource == VOLUMES.group_resource}
+        created = set(self._listed.get("v1/PersistentVolumeClaim", ()))
+        for item in self._items:
+            place = self.mapping.get(item.namespace, item.namespace)
+            original = originals.get(str((item.body.get("spec") or {}).get("volumeName") or ""))
+            if item.group_resource != CLAIMS.group_resource or f"{place}/{item.name}(created)" not in created:
+                continue
+            if original is not None and self._volumes.holds_volume(original):
+                claim = self.site.api.get(CLAIMS, item.name, place) or {}
+                self._adjust(str((claim.get("spec") or {}).get("volumeName") or ""), original)
+
+    def _adjust(self, name: str, original: Item) -> None:
+        volume = self.site.api.get(VOLUMES, name) if name else None
+        labels, policy = meta(original.body, "labels"), original.body["spec"].get("persistentVolumeReclaimPolicy")
+        if volume is None:
+            return
+        there = meta(volume, "labels")
+        if volume["spec"].get("persistentVolumeReclaimPolicy") != policy or not labels.items() <= there.items():
+            wanted: Any = {**dict.fromkeys(there), **labels}
+            body = {"metadata": {"labels": wanted}, "spec": {"persistentVolumeReclaimPolicy": policy}}
+            self.site.api.patch(VOLUMES, name, body)
 
     def _upload(self, copies: list[Json]) -> Json | None:
         infos = restore_volume_infos(copies, self._volumes.claims(copies))

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from lazarus_tui.model.labels import label_value
 from lazarus_tui.model.resources import CLAIMS, NAMESPACES, VOLUMES
 from lazarus_tui.model.steps import Outcome
-from lazarus_tui.prove.quarantine import names
+from lazarus_tui.prove.quarantine import names, storage
 from lazarus_tui.prove.quarantine.leftovers import leftovers
 from lazarus_tui.prove.quarantine.sweep import sweep
 from tests.prove.quarantine.grounds import OP, QUARANTINE
@@ -108,6 +109,54 @@ async def test_what_was_made_for_the_copy_goes_with_it(labels: Object, notes: Ob
     await sweep(lab, names.quarantine({"op": OP, "restore": {"name": "back"}}))  # type: ignore[arg-type]
     first = lab.world.writes[0]
     assert (first.name, first.body["spec"]) == ("static", {"persistentVolumeReclaimPolicy": policy})
+
+
+def moved(lab: Lab, wanted: str, *, provisioned: bool = True, policy: str = "Retain") -> Object:
+    """A volume that Velero's data mover filled under a claim of its own: it is not named after the copy's."""
+    found = strange(lab, persistentVolumeReclaimPolicy=policy)
+    claim = lab.world.at(CLAIMS, "data", QUARANTINE)
+    claim["spec"] = {"selector": {"matchLabels": {"velero.io/dynamic-pv-restore": wanted}}}
+    notes = {"pv.kubernetes.io/provisioned-by": "ebs"} if provisioned else {}
+    found["metadata"] |= {"annotations": notes}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("wanted", "provisioned", "policy"),
+    [
+        (f"{QUARANTINE}.data.x7k2p", True, "Delete"),
+        (f"{QUARANTINE}.other.x7k2p", True, "Retain"),  # left from a restore of another claim
+        ("shop.data.x7k2p", True, "Retain"),
+        (f"{QUARANTINE}.data.x7k2p", False, "Retain"),  # nobody provisioned it
+    ],
+)
+async def test_what_the_data_mover_filled_goes_with_its_claim_whatever_policy_the_original_has(
+    wanted: str, provisioned: bool, policy: str
+) -> None:
+    """At its end Velero gives it the original's policy (restore_finalizer_controller.go): a disk for each proof."""
+    lab = Lab(World())
+    moved(lab, wanted, provisioned=provisioned)
+    await sweep(lab, names.quarantine({"op": OP}))  # type: ignore[arg-type]
+    assert lab.world.writes[0].body["spec"] == {"persistentVolumeReclaimPolicy": policy}
+    assert bool(lab.facts["prove.storage"]) is (policy == "Retain")
+
+
+async def test_what_the_data_mover_filled_stays_where_others_use_it() -> None:
+    lab = Lab(World())
+    moved(lab, f"{QUARANTINE}.data.x7k2p", policy="Delete")
+    await sweep(lab, names.quarantine({"op": OP, "handles": ["csi:ebs:disk-9"]}))  # type: ignore[arg-type]
+    assert lab.world.writes[0].body["spec"] == {"persistentVolumeReclaimPolicy": "Retain"}
+
+
+def test_the_name_of_a_long_claim_is_cut_as_velero_cuts_it() -> None:
+    name = "data-of-the-ledger-of-the-whole-company-0"
+    label = label_value(f"{QUARANTINE}.{name}.x7k2p")
+    claim = {"metadata": {"namespace": QUARANTINE, "name": name},
+             "spec": {"selector": {"matchLabels": {"velero.io/dynamic-pv-restore": label}}}}  # fmt: skip
+    assert len(label) == 63
+    assert storage.moved_into(claim)
+    assert not storage.moved_into({**claim, "spec": {}})
+    assert not storage.moved_into({**claim, "spec": {"selector": {"matchLabels": {"app": "x"}}}})
 
 
 async def test_a_directory_of_another_node_is_not_the_live_one() -> None:

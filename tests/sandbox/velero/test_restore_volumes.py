@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lazarus_tui.model.resources import CLAIMS, CONFIGMAPS, POD_VOLUME_RESTORES, PODS, RESTORES
+from lazarus_tui.model.resources import CLAIMS, CONFIGMAPS, POD_VOLUME_RESTORES, PODS, RESTORES, VOLUMES
 from lazarus_tui.sandbox.velero import remake
 from lazarus_tui.sandbox.velero.installation import phase
 
@@ -93,3 +93,21 @@ def test_what_waits_has_the_security_context_of_the_first_container() -> None:
     bare: dict[str, Any] = {"spec": {"containers": [{"name": "b"}, {"name": "a", "securityContext": context}]}}
     remake.wait_for_volumes(bare, "uid", ["data"])
     assert "securityContext" not in bare["spec"]["initContainers"][0]
+
+
+async def test_a_new_volume_gets_labels_and_policy_of_the_original_and_none_of_the_restore(lab: Any) -> None:
+    """So a copy of what is kept by its policy is kept, too (pkg/controller/restore_finalizer_controller.go)."""
+    was = lab.api.get(CLAIMS, "data-orders-0", "shop")["spec"]["volumeName"]
+    kept = {"metadata": {"labels": {"team": "shop"}}, "spec": {"persistentVolumeReclaimPolicy": "Retain"}}
+    lab.api.patch(VOLUMES, was, kept)
+    await lab.backup("b")
+    lab.api.patch(VOLUMES, was, {"spec": {"persistentVolumeReclaimPolicy": "Delete"}})
+    await lab.restore("r", "b", namespaceMapping={"shop": "copy"})
+    await lab.pass_(3)
+
+    name = lab.api.get(CLAIMS, "data-orders-0", "copy")["spec"]["volumeName"]
+    volume = lab.api.get(VOLUMES, name)
+    assert name != was
+    assert volume["spec"]["persistentVolumeReclaimPolicy"] == "Retain"
+    assert volume["metadata"]["labels"] == {"team": "shop"}
+    assert lab.bytes_of("copy") == lab.bytes_of("shop") != {}

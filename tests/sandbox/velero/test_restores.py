@@ -69,9 +69,10 @@ async def test_what_is_made_carries_labels_and_no_old_identity(lab: Any) -> None
     (volume,) = lab.api.list(VOLUMES)
 
     assert new["metadata"]["uid"] != old["metadata"]["uid"]
-    for obj in (new, service, volume):
+    for obj in (new, service):
         assert obj["metadata"]["labels"]["velero.io/backup-name"] == "b"
         assert obj["metadata"]["labels"]["velero.io/restore-name"] == "r"
+    assert "labels" not in volume["metadata"], "the provisioner made it, not Velero (restore_finalizer_controller.go)"
     claim = lab.api.get(CLAIMS, "data-orders-0", "shop")
     assert claim["spec"]["volumeName"] == volume["metadata"]["name"]
 
