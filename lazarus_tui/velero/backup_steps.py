@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lazarus_tui.model import durations
-from lazarus_tui.model.clock import parse_rfc3339
 from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.objects import Backup, BackupSpec, Location, record
 from lazarus_tui.model.operation import CheckResult
@@ -18,9 +16,6 @@ from lazarus_tui.model.volumes import VolumeInfoError, coverage, parse_volume_in
 from lazarus_tui.velero import artefacts, explain, progress
 from lazarus_tui.velero.claims import backup_copies, coverage_json, expected_claims, verify
 from lazarus_tui.velero.settled import Twice
-
-# Seconds in phase New after which the server is probably not there (reference: velero §8.3).
-UNSEEN_SECONDS = 60.0
 
 
 class BackupStep(BaseStep):
@@ -140,7 +135,9 @@ class Wait(BackupStep):
         stages = progress.backup_stages(backup, copies)
         if phase in progress.TERMINAL:
             return Observation(Seen.DONE, phase, stages)
-        return Observation(Seen.WAITING, _waiting(backup, copies), stages, hint=_stuck(backup, context))
+        return Observation(
+            Seen.WAITING, _waiting(backup, copies), stages, hint=progress.unseen(backup, context.clock.now())
+        )
 
 
 def _waiting(backup: Backup, copies: list[Any]) -> str:
@@ -151,16 +148,6 @@ def _waiting(backup: Backup, copies: list[Any]) -> str:
         return f"phase {phase} (not known to this version)"
     moving = progress.unfinished(copies)
     return f"{phase}; {progress.describe_copies(moving)}" if moving else phase
-
-
-def _stuck(backup: Backup, context: StepContext) -> str:
-    if backup.status.phase in ("", "New") and backup.metadata.creation_timestamp:
-        age = context.clock.now() - parse_rfc3339(backup.metadata.creation_timestamp)
-        if age.total_seconds() > UNSEEN_SECONDS:
-            return (
-                f"Velero has not looked at it for {durations.human(age)}: is its server running, and in this namespace?"
-            )
-    return ""
 
 
 def refused(errors: list[str]) -> Observation:

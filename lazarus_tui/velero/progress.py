@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
+from lazarus_tui.model import durations
+from lazarus_tui.model.clock import parse_rfc3339
 from lazarus_tui.model.objects import Backup, Restore, VolumeCopy
 from lazarus_tui.model.operation import StageProgress
 
@@ -16,6 +19,19 @@ RUNNING = frozenset(
 )  # fmt: skip
 TERMINAL = frozenset({"FailedValidation", "Completed", "PartiallyFailed", "Failed"})
 COPY_TERMINAL = frozenset({"Completed", "Failed", "Canceled"})
+# Seconds in phase New after which the server is probably not there (reference: velero §8.3).
+UNSEEN_SECONDS = 60.0
+
+
+def unseen(found: Backup | Restore, now: datetime) -> str:
+    """That Velero has not looked at it for long, in words; "" while it has, or may yet."""
+    made = found.metadata.creation_timestamp
+    if found.status.phase not in ("", "New") or not made:
+        return ""
+    age = now - parse_rfc3339(made)
+    if age.total_seconds() < UNSEEN_SECONDS:
+        return ""
+    return f"Velero has not looked at it for {durations.human(age)}: is its server running, and in this namespace?"
 
 
 def backup_stages(backup: Backup, copies: Iterable[VolumeCopy] = ()) -> tuple[StageProgress, ...]:

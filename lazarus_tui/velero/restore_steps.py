@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lazarus_tui.model import durations
 from lazarus_tui.model.clock import parse_rfc3339, rfc3339
 from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.objects import Backup, Claim, Location, Namespace, Restore, VolumeCopy
@@ -29,7 +28,7 @@ from lazarus_tui.model.stepping import OPERATION_LABEL, BaseStep, carry_out, tak
 from lazarus_tui.model.steps import Observation, Outcome, Seen, StepContext, StepStopped, Write
 from lazarus_tui.model.volumes import Held, VolumeInfoError, coverage, fills_claim, parse_volume_infos
 from lazarus_tui.velero import artefacts, names, progress, removal
-from lazarus_tui.velero.backup_steps import UNSEEN_SECONDS, refused
+from lazarus_tui.velero.backup_steps import refused
 from lazarus_tui.velero.claims import backup_copies, copies_of
 from lazarus_tui.velero.leaving_out import stays_empty
 
@@ -229,15 +228,7 @@ class Queue(RestoreStep):
         ahead = [r.metadata.name for r in others if r.status.phase == "InProgress"]
         if ahead:
             return Observation(Seen.WAITING, f"queued behind restore {', '.join(ahead[:2])}")
-        return Observation(Seen.WAITING, "waiting for Velero", hint=self._unseen(restore, context))
-
-    def _unseen(self, restore: Restore, context: StepContext) -> str:
-        if not restore.metadata.creation_timestamp:
-            return ""
-        age = context.clock.now() - parse_rfc3339(restore.metadata.creation_timestamp)
-        if age.total_seconds() < UNSEEN_SECONDS:
-            return ""
-        return f"Velero has not looked at it for {durations.human(age)}: is its server running, and in this namespace?"
+        return Observation(Seen.WAITING, "waiting for Velero", hint=progress.unseen(restore, context.clock.now()))
 
 
 class Objects(RestoreStep):
