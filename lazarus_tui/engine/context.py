@@ -136,10 +136,11 @@ class OperationContext:
         return self._around.alertmanager(self.plan.context, name)
 
     async def evidence(self, record: Mapping[str, Any]) -> str:
-        found = await self._around.evidence.write(self.op, {**self._known(), **record})
-        if found.unsigned and self._around.evidence.signer.configured:
+        store = self._around.evidence
+        found = await store.said(self.op, record) or await store.write(self.op, {**self._known(), **record})
+        if found.unsigned and store.signer.configured:
             await self.say(f"the evidence is not signed: {found.unsigned}")
-        return str(self._around.evidence.path(found))
+        return str(store.path(found))
 
     async def keep(self, name: str, record: Mapping[str, Any]) -> str:
         return str(await self._around.evidence.documents.put(name, record))

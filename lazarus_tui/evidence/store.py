@@ -100,6 +100,19 @@ class EvidenceStore:
             await self._chain.append(op, (EVENT, msgspec.to_builtins(found)))
             return found
 
+    async def said(self, op: str, part: Mapping[str, Any]) -> Evidence | None:
+        """The newest record of an operation that holds all of ``part``, which a step says once: after a crash before
+        the step was done it is there already. What was changed since it was written says nothing."""
+        wanted: dict[str, Any] = msgspec.json.decode(canonical(redact_value(part)))
+        for row in reversed([row for row in await self.list() if row.operation == op]):
+            try:
+                record = msgspec.json.decode(await asyncio.to_thread(self.read, row))
+            except ValueError:
+                continue
+            if all(record.get(key) == value for key, value in wanted.items()):
+                return row
+        return None
+
     def _put(self, name: str, data: bytes) -> tuple[bytes, str]:
         """The file and its signature; the signature, or "" and why there is none."""
         path = private_folder(self._folder) / f"{name}.json"

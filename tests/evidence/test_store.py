@@ -90,3 +90,18 @@ async def test_no_secret_gets_into_a_record(place: Place) -> None:
         {"secret": {"kind": "Secret", "data": {"a": canary}}, "log": [f"token={canary}"], "env": {"password": canary}},
     )
     assert canary not in store.path(row).read_text()
+
+
+async def test_what_a_step_says_once_is_found_again_as_it_was_said(place: Place) -> None:
+    _, _, store = place
+    part = {"type": "proof", "verdict": "PASSED", "figures": {"rta": 1.5, "at": (1, 2)}, "login": {"password": "p"}}
+    assert await store.said("op1", part) is None
+    first = await store.write("op1", {**part, "facts": {"n": 1}})
+    await store.write("op2", part)
+    assert await store.said("op1", part) == first, "whatever else stands in the record"
+    assert await store.said("op1", {**part, "verdict": "FAILED"}) is None, "it says something else"
+    assert await store.said("op3", part) is None
+    second = await store.write("op1", part)
+    assert await store.said("op1", part) == second
+    store.path(second).write_bytes(b"{}")
+    assert await store.said("op1", part) == first, "what was changed says nothing"

@@ -108,6 +108,28 @@ async def test_evidence_that_was_written_when_the_journal_gave_up_is_told_when_i
             await late_evidence.write(ground.engine.around, done.id)
 
 
+async def test_an_engine_that_ends_between_record_and_fact_is_followed_by_one_that_writes_no_second_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def not_yet(context: Any) -> None:
+        """It was killed before."""
+
+    async with trial(monkeypatch) as ground:
+        with monkeypatch.context() as patch:
+            patch.setattr("lazarus_tui.prove.proof.restore_log.forget", not_yet)
+            done = await ground.proven()
+        assert ground.engine is not None
+        store, journal = ground.engine.around.evidence, ground.engine.around.journal
+        (row,) = await store.list()
+        facts = {key: value for key, value in done.facts.items() if key != "evidence"}
+        unsaid = msgspec.structs.replace(done, facts={**facts, "prove.unkept": {"why": "it was killed"}})
+        await journal.save(unsaid)
+        kept = await late_evidence.write(ground.engine.around, done.id)
+        assert kept.facts["evidence"] == done.facts["evidence"]
+        assert await store.list() == [row]
+        assert await store.verify() == []
+
+
 def test_what_was_red_stays_red_and_says_that_its_evidence_is_missing() -> None:
     red = ProofRecord(operation="1", source="velero", point="b", namespace="shop", verdict=Verdict.FAILED, words="no")
     said = without_evidence(red, "no room")
