@@ -70,13 +70,20 @@ async def test_a_claim_that_admission_would_refuse_is_known_before() -> None:
         assert [claim["metadata"]["name"] for claim in stage.api.list(CLAIMS, SPACE)] == before, "nothing was made"
 
 
-async def test_a_webhook_without_dry_runs_is_no_refusal() -> None:
+@pytest.mark.parametrize(
+    "words",
+    [
+        "admission webhook does not support dry run",
+        'persistentvolumeclaims "x" is forbidden: status unknown for quota: q, resources: requests.storage',
+    ],
+)
+async def test_what_cannot_say_yet_whether_it_admits_is_no_refusal(words: str) -> None:
     async with staged(replicas=1) as (stage, engine):
         await prepared(stage)
 
         async def dry_run(kind: Resource, body: Any, namespace: str | None = None) -> str:
             assert body["metadata"]["name"] != "data-db-0"
-            return "admission webhook does not support dry run"
+            return words
 
         engine.cluster.dry_run = dry_run  # type: ignore[method-assign, assignment]
         plan = await stage.plan(engine)

@@ -101,6 +101,10 @@ async def check_rights(reader: Reader, wanted: Sequence[Right]) -> list[str]:
     return warnings
 
 
+# A webhook that cannot be asked, and a quota that nobody has counted yet: neither says no.
+_UNDECIDED = ("does not support dry run", "status unknown for quota")
+
+
 async def check_admission(reader: Reader, namespace: str, parts: Sequence[Part], set_name: str) -> list[str]:
     """The claims as they will be made, tried under other names. What counts against a quota is left to ``check_quota``:
     the old claims are still there now, and will not be then."""
@@ -111,7 +115,7 @@ async def check_admission(reader: Reader, namespace: str, parts: Sequence[Part],
         why = await reader.dry_run(CLAIMS, body, namespace)
         if not why or "exceeded quota" in why:
             continue
-        if "does not support dry run" in why:
+        if any(words in why for words in _UNDECIDED):
             warnings.append(f"whether claim {part.claim} will be admitted is not known: {why}")
         else:
             raise PlanRefused(f"claim {part.claim} would be refused: {why}", hint="mend that, or restore beside it")
