@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import structs
+
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.model.clock import SystemClock
 from lazarus_tui.model.operation import CheckResult
@@ -39,9 +41,10 @@ def written(**checks: Any) -> Checks:
     return parse({"sources": {SPACE: SPACE}, "checks": checks}, "sandbox")
 
 
-async def verdict(reader: Cluster, **check: Any) -> CheckResult:
-    """What one check says, once."""
+async def verdict(reader: Cluster, *, within: float | None = None, **check: Any) -> CheckResult:
+    """What one check says, once; ``within``: the seconds that it gets, if not those of its own limit."""
     wanted = written(checks=[check])
     (one,) = wanted.checks
     context: Any = Context(reader)
-    return await judged(one, context.clock, look_of(context, one, wanted))
+    whole = one if within is None else structs.replace(one, timeout=within)
+    return await judged(whole, context.clock, look_of(context, one, wanted))

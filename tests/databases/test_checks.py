@@ -151,14 +151,14 @@ async def test_the_newest_row_is_the_watermark(house: House, engine: Engine, che
 
 
 async def test_a_statement_that_takes_too_long_says_nothing_of_the_copy(house: House) -> None:
-    await told(house, POSTGRESQL, *_BOOK)
-    slow = {**PG, "timeout": 2, "queries": [{"sql": "select pg_sleep(9)"}]}
-    result = await verdict(house.cluster, **slow)
-    assert (result.verdict, "not within 1.6 s" in result.summary) == (INCONCLUSIVE, True), result.summary
-    await told(house, MARIADB, *_BOOK)
-    slow = {**MARIA, "timeout": 2, "queries": [{"sql": "select sleep(9) from checked"}]}
-    result = await verdict(house.cluster, **slow)
-    assert (result.verdict, "not within 1.6 s" in result.summary) == (INCONCLUSIVE, True), result.summary
+    """The server's limit of a statement, four fifths of the check's; to get as far as that may take what it likes."""
+    for engine, check, statement in (
+        (POSTGRESQL, PG, "select pg_sleep(60)"), (MARIADB, MARIA, "select sleep(60) from checked"),
+    ):  # fmt: skip
+        await told(house, engine, *_BOOK)
+        slow = {**check, "timeout": 5, "queries": [{"sql": statement}]}
+        result = await verdict(house.cluster, within=60, **slow)
+        assert (result.verdict, "not within 4 s" in result.summary) == (INCONCLUSIVE, True), result.summary
 
 
 async def test_an_index_that_is_invalid_is_seen(house: House) -> None:
@@ -253,10 +253,12 @@ async def test_a_user_the_server_does_not_know_is_told_apart(house: House) -> No
 
 
 async def test_a_server_that_is_gone_and_one_that_is_another(house: House) -> None:
+    for pod in ("pg-0", "redis-0"):
+        await house.ready(pod)
     for port, check in ((6379, PG), (5432, REDIS_CHECK), (6379, MARIA)):
         name = "redis" if port == 6379 else "pg"
         other = {key: value for key, value in check.items() if key != "workload"}
-        result = await verdict(house.cluster, **{**other, "service": name, "port": port, "timeout": 6})
+        result = await verdict(house.cluster, **{**other, "service": name, "port": port, "timeout": 10})
         assert result.verdict is FAILED, result.summary
     closed = {**{k: v for k, v in PG.items() if k != "service"}, "pod": "pg-0", "port": 5999}
     result = await verdict(house.cluster, **closed)

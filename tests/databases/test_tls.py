@@ -125,6 +125,6 @@ async def test_only_the_certificate_that_is_asked_for_is_taken(
 @pytest.mark.parametrize("engine", [POSTGRESQL, MARIADB, REDIS], ids=lambda engine: engine.name)
 async def test_a_server_without_tls_is_not_asked_in_plain(house: House, secret: None, engine: Engine) -> None:
     await house.ready(f"{engine.workload}-0")
-    check = {**CHECKS[engine.name], "timeout": 6} | ({"port": 6379} if engine is REDIS else {})
+    check = {**CHECKS[engine.name], "timeout": 10} | ({"port": 6379} if engine is REDIS else {})
     found = await verdict(house.cluster, **check, tls={"ca": CA, "verify": "ca"})
     assert found.verdict is Verdict.FAILED, found.summary
