@@ -1,7 +1,8 @@
-"""Controllers write to contents too: a write that met a newer version is decided by the next look, and is not done."""
+"""Writes that controllers and quotas are in the way of: the next look decides, and nothing is taken for done."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from lazarus_tui.model.sets import ABOUT, SET_LABEL, SetAbout
 from lazarus_tui.model.snapshots import CONTENTS, SNAPSHOTS
 from lazarus_tui.model.steps import Outcome, StepStopped
+from lazarus_tui.snapshots.inplace.events import warn
+from lazarus_tui.snapshots.names import event_name
 from lazarus_tui.snapshots.prune import Remove
 from lazarus_tui.snapshots.taking.steps import Keep
 from tests.velero.lab import Lab, World
@@ -58,3 +61,12 @@ async def test_a_snapshot_is_pruned_only_once_its_data_goes_along(lab: Lab) -> N
     await step.act(lab)
     assert [write.verb for write in lab.world.writes[1:]] == ["merge-patch", "delete"]
     assert policy(lab) == "Delete"
+
+
+async def test_an_event_that_a_quota_has_no_room_for_is_tried_once(lab: Lab) -> None:
+    """Each try waits for the quota, and most of them come while the workload is at zero."""
+    step: Any = SimpleNamespace(workload="db", namespace="shop", uid="u")
+    lab.world.outcomes = [Outcome.FORBIDDEN]
+    await warn(step, lab, "RestoreStops", "it is stopped")
+    await warn(step, lab, "RestoreReplaces", "it is replaced")
+    assert [write.name for write in lab.world.writes] == [event_name("db", lab.op[:8], "RestoreStops")]

@@ -11,7 +11,7 @@ from typing import Any
 from lazarus_tui.kube.errors import KubeError
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.resources import EVENTS, STATEFULSETS
-from lazarus_tui.model.steps import StepContext, StepStopped, Write
+from lazarus_tui.model.steps import Outcome, StepContext, StepStopped, Write
 from lazarus_tui.snapshots.inplace.part import RestoreStep
 from lazarus_tui.snapshots.names import event_name
 
@@ -32,7 +32,11 @@ async def warn(step: RestoreStep, context: StepContext, reason: str, what: str) 
     try:
         if await context.reader.get(EVENTS, name, step.namespace, type=dict) is not None:
             return
-        await context.gate.write(Write("create", EVENTS, step.namespace, name, body, expect=f"told: {reason}"))
+        write = Write("create", EVENTS, step.namespace, name, body, expect=f"told: {reason}")
+        result = await context.gate.write(write)
+        if result.outcome is Outcome.FORBIDDEN:  # a quota has no room for it
+            log.info("event %s of %s: %s", reason, context.op, result.reason)
+            await context.remember(**{_MUTE: True})
     except (StepStopped, KubeError) as error:
         log.info("event %s of %s: %s", reason, context.op, error)
         await context.remember(**{_MUTE: True})
