@@ -18,7 +18,7 @@ from lazarus_tui.sandbox import process
 from lazarus_tui.sandbox.dataplane.images.engines import ENGINES, find
 from lazarus_tui.sandbox.scenarios.manifests import manifests
 
-from .house import ROOT, House
+from .house import PATIENCE, ROOT, House
 
 _KINDS = {one.kind: one for one in (NAMESPACES, SERVICES, STATEFULSETS)}
 
@@ -30,14 +30,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def env() -> Iterator[dict[str, str]]:
-    with tempfile.TemporaryDirectory(prefix="lazarus-databases-") as folder:
+    # The processes of a sandbox that had to be killed may write for a moment more.
+    with tempfile.TemporaryDirectory(prefix="lazarus-databases-", ignore_cleanup_errors=True) as folder:
         home = Path(folder, "home")
         home.mkdir()
         kept = {key: os.environ[key] for key in ("PATH", "LANG", "TMPDIR") if key in os.environ}
         env = {**kept, "LAZARUS_STATE": str(Path(folder, "state")), "HOME": str(home), "PYTHONPATH": str(ROOT)}
         root = StateRoot(True, env=env).ensure().cluster
         try:
-            process.up(root)
+            assert process.up(root, timeout=PATIENCE).ready
             asyncio.run(_install(env))
             yield env
         finally:

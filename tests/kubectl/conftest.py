@@ -14,14 +14,18 @@ from lazarus_tui.sandbox import process
 
 from .kubectl_run import Kubectl, chosen
 
+# Seconds until the shop is ready beside other lanes; how soon it has to be is the matter of other tests.
+PATIENCE = 120.0
+
 
 @pytest.fixture(scope="session")
 def kubectl() -> Iterator[Kubectl]:
-    with tempfile.TemporaryDirectory(prefix="lazarus-kubectl-") as folder:
+    # The processes of a sandbox that had to be killed may write for a moment more.
+    with tempfile.TemporaryDirectory(prefix="lazarus-kubectl-", ignore_cleanup_errors=True) as folder:
         root, home = Path(folder, "sandbox"), Path(folder, "home")
         home.mkdir()
         try:
-            process.up(root)
+            assert process.up(root, timeout=PATIENCE).ready
             yield Kubectl(chosen(), process.kubeconfig_path(root), home)
         finally:
             process.down(root)
