@@ -71,6 +71,7 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
         routes=wanted.ingress == "rewrite",
         priority=priority.name,
         nodes=wanted.nodes,
+        withheld=wanted.control == "withhold",
     )
     ruling = judge(contents, options)
     _refuse_blocked(ruling, wanted)

@@ -57,5 +57,21 @@ def refuse_waiting(spec: Mapping[str, Any], volumes: Iterable[HeldVolume], pods:
         )
 
 
+def refuse_originals(spec: Mapping[str, Any], volumes: Iterable[HeldVolume]) -> None:
+    """Raises ``PlanRefused`` where volumes would come back on the disks of the original.
+
+    Where ``restorePVs`` is false, Velero restores the PersistentVolume of a native snapshot as it was, under another
+    name if its own is taken, and binds it to the restored claim (pkg/restore/pv_restorer.go): a copy would write to the
+    original's disk, and removing the copy would delete it.
+    """
+    names = sorted(one.claim for one in volumes if one.method.startswith("NativeSnapshot"))
+    if names and spec.get("restorePVs") is False and not leaves_out(spec, "persistentvolumes"):
+        raise PlanRefused(
+            f"without the data of volumes Velero would bring {', '.join(names)} back on the ORIGINAL disks",
+            where="restore_volumes",
+            hint="restore volumes with their data; or leave out persistentvolumes and persistentvolumeclaims, too",
+        )
+
+
 def _by_files(volumes: Iterable[HeldVolume]) -> list[str]:
     return sorted(one.claim for one in volumes if one.by_files and one.held is not Held.ABSENT)

@@ -39,6 +39,7 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
     mapping = dict(params.get("namespace_mapping") or {})
     contents = await _contents(reader, velero, backup)
     inside, pods = _volumes(params, contents.coverage), _pods(params, contents.coverage)
+    leaving_out.refuse_originals(spec, inside)
     leaving_out.refuse_waiting(spec, inside, pods)
     spec, notes = leaving_out.emptied(spec, inside, pods)
     found = effects.in_scope(contents.items, spec) if contents.items is not None else None

@@ -14,7 +14,7 @@ from lazarus_tui.model.plan import Plan, PlanRefused
 from lazarus_tui.model.resources import CONFIGMAPS, LOCATIONS, NODES, PODS, RESTORES, VOLUMES, Resource
 from lazarus_tui.model.verdict import Verdict
 from tests.prove.hostile import APPLICATIONS, Application
-from tests.prove.hostile.build import bare_pod, claim, mounting, service, thing, workload
+from tests.prove.hostile.build import bare_pod, claim, mounting, service, thing, volume, workload
 from tests.prove.site import Site, captured
 from tests.velero.lab import START
 
@@ -90,6 +90,31 @@ async def test_the_plan_of_a_control_that_withholds_data_promises_none(site: Sit
     assert not any(what.startswith("pods/db-0 in") for what in withheld)
     assert any(what.startswith("pods/db-0 in") for what in told)
     assert any(what.startswith("volume ") and "with its data" in detail for what, detail in told.items())
+
+
+@pytest.mark.parametrize("files", [False, True], ids=["disks alone", "files beside"])
+async def test_withheld_disks_are_new_ones_and_not_the_originals(site: Site, files: bool) -> None:
+    """Without their data Velero restores PersistentVolumes of native snapshots as they were (pv_restorer.go)."""
+    disk = volume("pv-1", "data", {"csi": {"driver": "ebs", "volumeHandle": "vol-1"}}, "Delete")
+    infos = [captured("data", "shop", method="NativeSnapshot", nativeSnapshotInfo={"Phase": "Completed"})]
+    objects = [*shop(), disk]
+    if files:
+        objects.append(claim("files", "pv-2"))
+        infos.append(captured("files", "shop", method="PodVolumeBackup", pod="db-0"))
+    site.backup("disks", objects, infos)
+
+    def brings_it_back(plan: Plan) -> bool:
+        spec = plan.params["restore"]["spec"]
+        return "persistentvolumes" not in spec["excludedResources"] and spec.get("includeClusterResources") is not False
+
+    plan = await site.plan()
+    assert brings_it_back(plan)
+    withheld = await site.plan(control="withhold")
+    assert not brings_it_back(withheld)
+    taken_off = [rule for rule in withheld.params["modifiers"]["rules"]
+                 if {"patchData": '{"spec": {"volumeName": null}}'} in rule.get("mergePatches", ())]  # fmt: skip
+    assert [rule["conditions"]["groupResource"] for rule in taken_off] == ["persistentvolumeclaims"]
+    assert "data" in taken_off[0]["conditions"]["resourceNameRegex"]
 
 
 async def test_no_secret_gets_into_a_plan(site: Site) -> None:

@@ -94,3 +94,31 @@ async def test_the_plan_sees_the_empty_dirs_that_velero_fills(source: Source) ->
     plan = await restore.plan(source, {"backup": "b1", "namespaces": ["shop"], "restore_volumes": False}, source.clock)
     assert plan.params["spec"]["excludedResources"] == ["pods"]
     assert any("volumes of pod shop/web-1" in one for one in plan.warnings)
+
+
+NATIVE = HeldVolume("shop/native", Held.CAPTURED, "NativeSnapshot")
+FAILED = HeldVolume("shop/failed", Held.ABSENT, "NativeSnapshot")
+
+
+def test_volumes_of_native_snapshots_never_come_back_without_their_data() -> None:
+    """Velero restores their PersistentVolumes as they were (pkg/restore/pv_restorer.go), whatever the snapshot says."""
+    with pytest.raises(PlanRefused, match=r"shop/failed, shop/native back on the ORIGINAL disks") as refused:
+        leaving_out.refuse_originals({"restorePVs": False}, (*ALL, NATIVE, FAILED))
+    assert "with their data" in refused.value.hint
+    leaving_out.refuse_originals({"restorePVs": False}, ALL)
+    leaving_out.refuse_originals({"restorePVs": False, "excludedResources": ["pv"]}, (NATIVE,))
+    leaving_out.refuse_originals({"restorePVs": True}, (NATIVE,))
+    leaving_out.refuse_originals({}, (NATIVE,))
+
+
+async def test_the_plan_refuses_a_copy_on_the_disks_of_the_original(source: Source) -> None:
+    native = {"pvcName": "data-orders-0", "pvcNamespace": "shop", "backupMethod": "NativeSnapshot",
+              "result": "succeeded", "nativeSnapshotInfo": {"Phase": "Completed"}}  # fmt: skip
+    source.contents["BackupVolumeInfos"] = [native]
+    given = {"backup": "b1", "namespaces": ["shop"], "namespace_mapping": {"shop": "copy"}}
+    await restore.plan(source, given, source.clock)
+    with pytest.raises(PlanRefused, match="shop/data-orders-0 back on the ORIGINAL disks"):
+        await restore.plan(source, {**given, "restore_volumes": False}, source.clock)
+    other = {**native, "pvcNamespace": "bank"}
+    source.contents["BackupVolumeInfos"] = [other]
+    await restore.plan(source, {**given, "restore_volumes": False}, source.clock)

@@ -58,7 +58,11 @@ _ENDS = frozenset({Verb.SKIP, Verb.LEFT, Verb.BLOCK})
 
 
 def _scene(contents: Contents, options: Options) -> Scene:
-    """Which pods Velero must start by itself, and so which workloads can wait for the look at what was restored."""
+    """Which pods Velero must start by itself, and so which workloads can wait for the look at what was restored.
+
+    Without their data Velero restores the PersistentVolumes of native snapshots on the ORIGINAL disks
+    (pkg/restore/pv_restorer.go): they stay out, and their claims get new ones.
+    """
     owners = Owners(contents)
     filled = contents.filled_pods | owners.pods_on({v.claim for v in contents.volumes if v.by_files})
     busy = {owners.root(name) for name in filled}
@@ -73,7 +77,8 @@ def _scene(contents: Contents, options: Options) -> Scene:
     }
     parked = {pod.name for pod in contents.of("pods") if owners.root(pod.name) in held}
     methods = {v.method for v in contents.volumes if v.held is Held.CAPTURED}
-    native, by_files = NATIVE in methods, bool(filled) or any(v.by_files for v in contents.volumes)
+    native = NATIVE in methods and not options.withheld
+    by_files = bool(filled) or any(v.by_files for v in contents.volumes)
     return Scene(
         contents=contents,
         target=options.target,
@@ -87,7 +92,8 @@ def _scene(contents: Contents, options: Options) -> Scene:
         nodes=options.nodes,
         native=native,
         by_files=by_files,
-        listed=native or (by_files and any(method.startswith("CSISnapshot") for method in methods)),
+        listed=native
+        or (by_files and not options.withheld and any(method.startswith("CSISnapshot") for method in methods)),
     )
 
 

@@ -34,7 +34,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     ``placeholders``: globs over ``name/key`` of Secrets whose values stay out of the copy. ``routes``: Ingresses are
     restored, under names that nobody has, instead of being left out. ``priority``: the class of copies, "" for none;
-    ``nodes``: where they run.
+    ``nodes``: where they run. ``withheld``: the data of volumes stays out, so that none comes back as it was.
     """
 
     target: str = ""
@@ -44,6 +44,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     routes: bool = False
     priority: str = ""
     nodes: Nodes = Nodes()
+    withheld: bool = False
 
 
 def allowed(given: Any, now: datetime) -> tuple[Allowed, ...]:
