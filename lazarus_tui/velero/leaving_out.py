@@ -57,15 +57,22 @@ def refuse_waiting(spec: Mapping[str, Any], volumes: Iterable[HeldVolume], pods:
         )
 
 
-def refuse_originals(spec: Mapping[str, Any], volumes: Iterable[HeldVolume]) -> None:
-    """Raises ``PlanRefused`` where volumes would come back on the disks of the original.
+def on_originals(spec: Mapping[str, Any], volumes: Iterable[HeldVolume]) -> list[str]:
+    """Claims that would be bound to the disks of the original.
 
     Where ``restorePVs`` is false, Velero restores the PersistentVolume of a native snapshot as it was, under another
     name if its own is taken, and binds it to the restored claim (pkg/restore/pv_restorer.go): a copy would write to the
     original's disk, and removing the copy would delete it.
     """
-    names = sorted(one.claim for one in volumes if one.method.startswith("NativeSnapshot"))
-    if names and spec.get("restorePVs") is False and not leaves_out(spec, "persistentvolumes"):
+    left_out = leaves_out(spec, "persistentvolumes") or spec.get("includeClusterResources") is False
+    if spec.get("restorePVs") is not False or left_out:
+        return []
+    return sorted(one.claim for one in volumes if one.method.startswith("NativeSnapshot"))
+
+
+def refuse_originals(spec: Mapping[str, Any], volumes: Iterable[HeldVolume]) -> None:
+    """Raises ``PlanRefused`` where claims would be bound to the disks of the original."""
+    if names := on_originals(spec, volumes):
         raise PlanRefused(
             f"without the data of volumes Velero would bring {', '.join(names)} back on the ORIGINAL disks",
             where="restore_volumes",

@@ -30,7 +30,7 @@ from lazarus_tui.model.volumes import Held, VolumeInfoError, coverage, fills_cla
 from lazarus_tui.velero import artefacts, names, progress, removal
 from lazarus_tui.velero.backup_steps import refused
 from lazarus_tui.velero.claims import backup_copies, copies_of
-from lazarus_tui.velero.leaving_out import stays_empty
+from lazarus_tui.velero.leaving_out import on_originals, stays_empty
 
 
 class RestoreStep(BaseStep):
@@ -150,6 +150,9 @@ class Contents(RestoreStep):
         held = coverage(infos, await backup_copies(context.reader, self.velero, backup.metadata.uid) if backup else ())
         sources = set(dict(self.params.get("sources") or {}).values())
         inside = [v for v in held.volumes.values() if not sources or v.claim.partition("/")[0] in sources]
+        if originals := on_originals(self.params["spec"], inside):
+            what = f"without the data of volumes Velero would bring {', '.join(originals)} back on the ORIGINAL disks"
+            raise StepStopped(what, hint="restore volumes with their data")
         left_out = {v.claim for v in inside if stays_empty(self.params["spec"], v)}
         facts = {
             "restore.volumes": sorted(v.claim for v in inside if v.held is Held.CAPTURED and v.claim not in left_out),

@@ -355,6 +355,21 @@ async def test_without_volumes_over_a_live_namespace_nothing_is_measured_on_its_
 
 
 @pytest.mark.usefixtures("point")
+async def test_nothing_is_restored_on_the_disks_of_the_original(lab: Lab) -> None:
+    """Also where the plan was made without the point's list of volumes, which is read now."""
+    native = {**HELD, "backupMethod": "NativeSnapshot", "nativeSnapshotInfo": {"Phase": "Completed"}}
+    lab.world.artefacts[("BackupVolumeInfos", "b1")] = gzip.compress(json.dumps([native]).encode())
+    await lab.run(Preflight(PARAMS))
+    spec = {**PARAMS["spec"], "restorePVs": False}
+    with pytest.raises(StepStopped, match="shop/data-orders-0 back on the ORIGINAL disks"):
+        await lab.run(Contents({**PARAMS, "spec": spec}))
+    assert [write.resource for write in lab.world.writes if write.resource == RESTORES] == []
+    for more in ({"includeClusterResources": False}, {"excludedResources": ["persistentvolumes", "pods"]}):
+        lab.facts.pop("restore.volumes", None)
+        assert (await lab.run(Contents({**PARAMS, "spec": {**spec, **more}}))).seen is Seen.DONE
+
+
+@pytest.mark.usefixtures("point")
 async def test_volumes_left_out_on_request_are_never_called_restored(lab: Lab) -> None:
     params = {**PARAMS, "spec": {**PARAMS["spec"], "restorePVs": False, "excludedResources": ["pods"]}}
     await begun(lab)
