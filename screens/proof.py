@@ -8,6 +8,7 @@ from dataclasses import replace
 from textual.widget import Widget
 
 from lazarus_tui.view import proof_card, proofs, trouble
+from lazarus_tui.view.gathering import Gathered
 from lazarus_tui.view.proofs import Proven
 from lazarus_tui.view.reasons import Situation
 from lazarus_tui.view.source import TopicState
@@ -33,7 +34,7 @@ class ProofScreen(Proving, Deeds):
         super().__init__()
         self.key = key
         self.trail = (key,)
-        self._gathered = proofs.Gathered()
+        self._gathered = Gathered()
         self._of: Proven | None = None
         self._runs: dict[str, proofs.Run] = {}
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from textual.widget import Widget
 
 from lazarus_tui.view import proof_card, proofs, queue
+from lazarus_tui.view.gathering import Gathered
 from lazarus_tui.view.source import TopicState
 from lazarus_tui.view.text import BLANK
 from screens.deeds import Deeds
@@ -23,7 +24,7 @@ class ProofsScreen(Proving, Deeds):
 
     def __init__(self) -> None:
         super().__init__()
-        self._gathered = proofs.Gathered()
+        self._gathered = Gathered()
 
     def compose_body(self) -> Iterable[Widget]:
         yield LineBlock([()], id="queue")

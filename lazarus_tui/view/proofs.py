@@ -5,8 +5,8 @@ A row stands for every workload of the Overview, proven or not, and for what was
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import islice
@@ -17,7 +17,6 @@ from lazarus_tui.model.topics import WorkloadRow
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.view import ladder, status, times
 from lazarus_tui.view.sheet import Column, Sheet
-from lazarus_tui.view.source import TopicState
 from lazarus_tui.view.text import Span, Tone, muted, span
 
 # How many of the last verdicts stand in a row.
@@ -93,7 +92,7 @@ class Run:
 class Proven:
     """A row. ``workload``: ``Kind/name``, "" for a namespace as a whole. All runs newest first.
 
-    It is made anew with every news, so what follows from its runs, of which there may be a thousand, is found once.
+    What follows from its runs, of which there may be a thousand, is found once (``gathering``).
     """
 
     namespace: str
@@ -169,44 +168,6 @@ def runs_of(found: ProofView) -> list[tuple[str, Run]]:
         return [(each.workload, Run(found, each)) for each in found.record.ladders]
     known = found.about
     return [(f"{known.namespace}/{known.workload}" if known.workload else known.namespace, Run(found))]
-
-
-def gather(views: Iterable[ProofView], rows: Iterable[WorkloadRow]) -> dict[str, Proven]:
-    """Rows by key. A proof whose workloads are not known is one of every workload of its namespace."""
-    by_key: dict[str, list[Run]] = {}
-    for each in sorted(views, key=lambda one: one.started, reverse=True):
-        for key, run in runs_of(each):
-            by_key.setdefault(key, []).append(run)
-    known = {f"{row.namespace}/{row.kind}/{row.name}": row for row in rows}
-    spaces = {row.namespace for row in known.values()}
-    proven = {}
-    for key in dict.fromkeys([*known, *(key for key in by_key if "/" in key or key not in spaces)]):
-        namespace, _, workload = key.partition("/")
-        own = [*by_key.get(key, ()), *(by_key.get(namespace, ()) if workload else ())]
-        own.sort(key=lambda run: run.view.started, reverse=True)
-        proven[key] = Proven(namespace, workload, tuple(own), known.get(key))
-    return proven
-
-
-class Gathered:
-    """The Overview's workloads and the proofs of this context as one topic; made anew when one of both has news.
-
-    Without the proofs nobody knows what was proven: then there are no rows, and the reason says why.
-    """
-
-    def __init__(self) -> None:
-        self._of: tuple[Any, Any] = (None, None)
-        self._records: dict[str, Proven] = {}
-
-    def __call__(self, overview: TopicState, proofs: TopicState) -> TopicState:
-        if proofs.state in ("loading", "failed"):
-            return replace(proofs, records={})
-        if self._of[0] is not overview.records or self._of[1] is not proofs.records:
-            self._of = (overview.records, proofs.records)
-            self._records = gather(proofs.records.values(), overview.records.values())
-        if overview.state == "failed" and self._records:
-            return replace(proofs, records=self._records)
-        return replace(overview, records=self._records)
 
 
 def proof(found: Proven, now: datetime) -> Span:

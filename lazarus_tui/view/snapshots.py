@@ -13,7 +13,7 @@ from lazarus_tui.model.proofs import ProofView
 from lazarus_tui.model.sets import SetState, SnapshotSet, sets
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.view import status, times
-from lazarus_tui.view.proofs import gather
+from lazarus_tui.view.gathering import gather
 from lazarus_tui.view.sheet import Column, Sheet
 from lazarus_tui.view.source import TopicState
 from lazarus_tui.view.text import Span, Tone, muted, span

@@ -7,7 +7,7 @@ import pytest
 
 from lazarus_tui.model.proof_policies import Standing, State
 from lazarus_tui.model.verdict import Verdict
-from lazarus_tui.view import actions, policies, proofs, queue, reasons
+from lazarus_tui.view import actions, gathering, policies, queue, reasons
 from lazarus_tui.view.source import TopicState
 from lazarus_tui.view.text import Tone, plain
 from tests.console import queueing as world
@@ -127,7 +127,7 @@ def test_cards_stay_in_their_room_and_say_how_much_more_there_is(width):
 
 
 def test_what_waits_of_a_workload_stands_in_its_card_and_what_waits_of_others_does_not():
-    rows = proofs.gather((), worlds.overview().values())
+    rows = gathering.gather((), worlds.overview().values())
     waiting = topic(world.queue())
     shown = queue.of_row(rows["shop/StatefulSet/orders"], waiting, NOW, 80)
     assert plain(shown[0]) == "   ○ waiting 3m  shop from ka-03-hourly-20261120100000"

@@ -7,7 +7,7 @@ import pytest
 
 from lazarus_tui.model.operation import CheckResult
 from lazarus_tui.model.verdict import Verdict
-from lazarus_tui.view import helping, ladder, proof_card, proof_run, proofs, sheet
+from lazarus_tui.view import gathering, helping, ladder, proof_card, proof_run, proofs, sheet
 from lazarus_tui.view.text import Tone, plain
 from tests.console import proofs as world
 from tests.console import worlds
@@ -47,7 +47,7 @@ def test_what_did_not_hold_and_where_else_to_look_come_before_the_ladders():
 @pytest.mark.parametrize("here", [False, None])
 def test_what_was_proven_in_another_cluster_is_no_ladder_and_no_figure_of_this_one(here):
     [known] = world.views(world.proof("ab" * 8, 1.0)).values()
-    found = proofs.gather([msgspec.structs.replace(known, here=here)], worlds.overview().values())[world.ORDERS]
+    found = gathering.gather([msgspec.structs.replace(known, here=here)], worlds.overview().values())[world.ORDERS]
     text = " ".join("\n".join(plain(one) for one in proof_card.card(found, worlds.NOW, 80, 30)).split())
     assert "○ it was proven in another cluster, or in one that was not recorded; here no rung was: p proves" in text
     assert "Where the time went" not in text
@@ -59,7 +59,7 @@ def body(operation):
 
 
 def rows(*operations):
-    return proofs.gather(world.views(*operations).values(), worlds.overview().values())
+    return gathering.gather(world.views(*operations).values(), worlds.overview().values())
 
 
 def card(*operations):

@@ -12,6 +12,7 @@ from lazarus_tui.model.proofs import RUNGS, Trouble, located
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.posture.proofs import proofs_of
 from lazarus_tui.view import (
+    gathering,
     ladder,
     operations,
     overview,
@@ -33,7 +34,7 @@ from tests.view.payloads import PAYLOADS
 
 def gathered(*operations):
     found = operations or tuple(world.history().values())
-    return proofs.gather(world.views(*found).values(), worlds.overview().values())
+    return gathering.gather(world.views(*found).values(), worlds.overview().values())
 
 
 def cells(found):
@@ -63,7 +64,7 @@ def test_a_workload_without_a_proof_is_a_row_that_claims_nothing():
 
 
 def test_while_the_proofs_are_not_known_no_row_claims_that_nothing_was_proven():
-    gather, overview = proofs.Gathered(), TopicState(1, "ready", records=worlds.overview())
+    gather, overview = gathering.Gathered(), TopicState(1, "ready", records=worlds.overview())
     assert gather(overview, TopicState(1, "loading")).records == {}
     assert gather(overview, TopicState(1, "loading")).state == "loading"
     failed = gather(overview, TopicState(2, "failed", reason="no"))
@@ -341,7 +342,7 @@ def test_ages_of_rungs_are_their_own():
 def test_what_was_proven_in_another_cluster_is_told_and_is_never_green_here(cluster, said):
     green = world.proof("aa" * 8, 2.0)
     views = {id: located(one, cluster) for id, one in world.views(green).items()}
-    found = proofs.gather(views.values(), worlds.overview().values())[world.ORDERS]
+    found = gathering.gather(views.values(), worlds.overview().values())[world.ORDERS]
     assert (found.last, proofs.measured_runs(found), proofs.worth_a_look(found)) == (None, [], True)
     shown = cells(found)
     assert (shown["proof"], shown["reached"], shown["runs"]) == (
@@ -358,7 +359,7 @@ def test_what_was_proven_in_another_cluster_is_told_and_is_never_green_here(clus
 
 
 def cells_of_nothing():
-    return cells(proofs.gather([], worlds.overview().values())[world.ORDERS])
+    return cells(gathering.gather([], worlds.overview().values())[world.ORDERS])
 
 
 def test_an_older_point_that_passed_since_does_not_hide_that_the_newest_one_failed():
