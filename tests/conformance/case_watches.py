@@ -100,6 +100,11 @@ async def it_ends_at_its_time(api: Api) -> None:
 async def bookmarks_come_when_asked_for_and_carry_only_a_version(api: Api) -> None:
     """A short watch may get none; one that comes must be of this form."""
     await api.make(CM, cm("a", labels={MINE: "1"}))
+
+    async def cached() -> bool:  # what the cache behind watches holds is told first
+        return (await api.get(f"{CM}/a", resourceVersion="0")).status == 200
+
+    await api.eventually(cached)
     query = {"allowWatchBookmarks": "true", "timeoutSeconds": "3", "labelSelector": MINE}
     async with api.watch(CM, **query) as watch:
         events = await watch.rest()
