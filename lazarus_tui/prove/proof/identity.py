@@ -14,7 +14,7 @@ from lazarus_tui.model.resources import CLAIMS, VOLUMES
 from lazarus_tui.model.stepping import BaseStep
 from lazarus_tui.model.steps import Observation, Reader, Seen, StepContext
 from lazarus_tui.prove.places import identity, same
-from lazarus_tui.prove.proof import halting
+from lazarus_tui.prove.proof import halting, inline
 from lazarus_tui.prove.quarantine import storage
 
 IDENTITY = "prove.identity"
@@ -56,7 +56,7 @@ class Identity(BaseStep):
 
 
 async def compared(reader: Reader, quarantine: str, planned: Any) -> dict[str, Any]:
-    """Volumes of the quarantine against ``planned`` identities and those of every other volume of the cluster."""
+    """Volumes of the quarantine against ``planned`` identities and those of all other volumes and pods."""
     volumes = await reader.list(VOLUMES, type=dict)
     claims = {claim["metadata"]["name"]: claim for claim in await reader.list(CLAIMS, quarantine, type=dict)}
     uids = {claim["metadata"]["uid"] for claim in claims.values()}
@@ -71,6 +71,7 @@ async def compared(reader: Reader, quarantine: str, planned: Any) -> dict[str, A
             ours.append((str(bound.get("name")), what, made))
         elif what:
             live[what] = f"volume {name} of {bound.get('namespace') or 'nobody'}/{bound.get('name') or '-'}"
+    live = {**await inline.live(reader, quarantine), **live}
     anew = sorted(name for name, claim in claims.items() if _made_anew(claim))
     found = [(claim, what, one) for claim, what, made in sorted(ours) if (one := same(what, live, made=made))]
     alike = [f"claim {claim} is {what}, {_whose(what, one, live[one])}" for claim, what, one in found]
