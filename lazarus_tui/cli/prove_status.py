@@ -12,7 +12,7 @@ from lazarus_tui.cli.session import Session
 from lazarus_tui.model.proofs import ProofView
 from lazarus_tui.model.topics import WorkloadRow
 from lazarus_tui.model.verdict import Verdict
-from lazarus_tui.view import proofs
+from lazarus_tui.view import gathering, proofs
 from lazarus_tui.view.proofs import Proven, Run
 
 
@@ -24,7 +24,7 @@ def status(session: Session, output: str) -> None:
     session.context()
     rows: list[WorkloadRow] = list(session.records("overview").values())
     views: list[ProofView] = list(session.records("proofs").values())
-    found = sorted(proofs.gather(views, rows).values(), key=lambda one: one.title)
+    found = sorted(gathering.gather(views, rows).values(), key=lambda one: one.title)
     emit([outcome(one) for one in found], output, names=[one.key for one in found], table=lambda: table(found))
 
 
