@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from lazarus_tui.model.resources import DEPLOYMENTS, PODS, STATEFULSETS
-from lazarus_tui.model.steps import Seen
+from lazarus_tui.model.stepping import BaseStep
+from lazarus_tui.model.steps import Observation, Seen, StepContext
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.prove.definitions import Checks, parse
-from lazarus_tui.prove.proof.placed import Placed
+from lazarus_tui.prove.proof.placed import Filling, Placed
 from lazarus_tui.prove.steps import Ready, Run
 from tests.velero.lab import Lab, World
 
@@ -70,6 +73,34 @@ async def test_it_ends_a_proof_with_what_to_do(lab: Lab) -> None:
         status = {"readyReplicas": 1, "observedGeneration": 1}
         lab.world.put(kind, name, SPACE, metadata={"generation": 1}, spec={"replicas": 1}, status=status)
     assert (await lab.run(Placed(ready()))).seen is Seen.DONE
+
+
+class Copies(BaseStep):
+    """Waits for the volumes of a restore, so many looks."""
+
+    name, title, poll, limit = "restore.volumes", "Restore the volumes", 1.0, 3600.0
+    looks = 0
+
+    async def observe(self, context: StepContext) -> Observation:
+        self.looks += 1
+        return Observation(Seen.DONE if self.looks > 40 else Seen.WAITING, f"db-0/data New, {self.looks}")
+
+
+async def test_volumes_that_wait_for_a_pod_say_what_keeps_it_off_every_node(lab: Lab) -> None:
+    """Velero fills files on the node of the pod: without one a restore waits for hours, and its copy says only New."""
+    step, told = Filling(Copies(), SPACE), list[str]()
+    context: Any = lab
+    for look in range(1, 42):
+        if look == 2:
+            unplaced(lab.world, "db-0", ONE.format("Too many pods"))
+        if look == 20:
+            lab.world.put(PODS, "db-0", SPACE, status={"phase": "Running", "conditions": []})
+        told.append((await step.observe(context)).detail)
+        await lab.clock.sleep(1.0)
+    why = "; no node has room for pod db-0 (Too many pods)"
+    assert [n for n, one in enumerate(told, 1) if one.endswith(why)] == list(range(16, 31)), "looked at every 15 s"
+    assert told[0] == "db-0/data New, 1"
+    assert told[40] == "db-0/data New, 41"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from lazarus_tui.prove.proof.ending import Judge, Keep
 from lazarus_tui.prove.proof.identity import Identity
 from lazarus_tui.prove.proof.meanwhile import Meanwhile, StillClosed
 from lazarus_tui.prove.proof.modifiers import Modifiers
-from lazarus_tui.prove.proof.placed import Placed
+from lazarus_tui.prove.proof.placed import Filling, Placed
 from lazarus_tui.prove.proof.preflight import Preflight
 from lazarus_tui.prove.proof.priority import Priority
 from lazarus_tui.prove.proof.release import Begin, Release
@@ -33,6 +33,7 @@ _RESTORE, _BESIDE, _CHECKS = "velero.restore", "snapshots.restore-beside", "prov
 # What these find wrong is wrong with the point; what others find wrong kept it from being tested.
 _RED = frozenset({"prove.preflight", "prove.identity", "restore.preflight", "restore.results"})
 _MOVING = "restore.volumes"
+_FILLED = frozenset({_MOVING, "restore.settle"})
 # A restore's own steps, from its creation until it has settled.
 _RUN_AGAIN = (
     "restore.create", "restore.queue", "restore.objects", "restore.volumes", "restore.finalize", "restore.settle",
@@ -91,12 +92,15 @@ def _source(plan: Plan, catalog: Catalog, look: StillClosed) -> list[Step]:
     restore = params["restore"]
     if params.get("control") == "withhold":
         restore = {**restore, "spec": _withheld(restore["spec"])}
-    steps: list[Step] = [
-        Meanwhile(step, look) if step.name == _MOVING else step for step in _part(plan, catalog, _RESTORE, restore)
-    ]
-    *steps, results = steps
-    again = [step for step in _part(plan, catalog, _RESTORE, restore) if step.name in _RUN_AGAIN]
+    *steps, results = _restored(plan, catalog, restore)
+    steps = [Meanwhile(step, look) if step.name == _MOVING else step for step in steps]
+    again = [step for step in _restored(plan, catalog, restore) if step.name in _RUN_AGAIN]
     return [*written, *steps, Rerun(params, again, look), results]
+
+
+def _restored(plan: Plan, catalog: Catalog, restore: Mapping[str, Any]) -> list[Step]:
+    found = _part(plan, catalog, _RESTORE, restore)
+    return [Filling(step, plan.params["quarantine"]) if step.name in _FILLED else step for step in found]
 
 
 def _withheld(spec: Mapping[str, Any]) -> dict[str, Any]:

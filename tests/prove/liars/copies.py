@@ -19,6 +19,7 @@ from tests.prove.liars.liar import (
     after_the_plan,
     knows,
     ready,
+    restoring,
     settled,
 )
 from tests.prove.liars.orders import CHECKS, CLAIM, COUNTED, WATERMARK, Shop
@@ -159,7 +160,7 @@ LIARS = (
     Liar("the service leads to the original", leads_out, "no pods of it", FAILED, knows("prove.identity")),
     Liar("the service is gone", no_service, "v1/Service/db", FAILED, settled),
     Liar("no node has room for the copy", full, "no node has room for pod db-0 (Too many pods)", INCONCLUSIVE,
-         knows("restore.uid")),
+         restoring),
     Liar("a network without policies", opens, "isolation not enforced", INCONCLUSIVE, after_the_plan),
     Liar("a network that forgets its policies", opens, "isolation", INCONCLUSIVE, knows("restore.uid")),
     Liar("probes that see nothing", dead_probes, "isolation", INCONCLUSIVE, after_the_plan),
