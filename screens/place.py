@@ -209,7 +209,7 @@ class Place(Screen[Any]):
     # The prompt
 
     def open_prompt(self, lead: str, text: str = "", completer: Callable[[str], str] = lambda text: text) -> None:
-        if self.query("Prompt"):
+        if any(not prompt.gone for prompt in self.query(Prompt)):
             return
         prompt = Prompt(lead, text, completer=completer)
         self.mount(prompt)
@@ -219,19 +219,25 @@ class Place(Screen[Any]):
         """Whether ``event`` was meant for a prompt that had no focus yet: it got it, and must do nothing else."""
         return any(prompt.catch(event) for prompt in self.query(Prompt))
 
-    def close_prompt(self) -> None:
-        self.query("Prompt").remove()
-        self.set_focus(self.query_one("#body"))
+    async def _close_prompt(self, command: str | None = None) -> None:
+        """Done where keys are handed out, so that none is meanwhile. What was typed behind the prompt's end is for this
+        place, but not behind a command: that may lead to another one, where it would mean something else."""
+        for prompt in [one for one in self.query(Prompt) if not one.gone]:
+            behind = await prompt.rest()
+            prompt.remove()
+            self.set_focus(self.query_one("#body"))
+            for key in behind if command is None else ():
+                await self.app.on_event(key)
+        if command is not None:
+            self.host.run_command(command)
 
     def on_prompt_left(self, event: Prompt.Left) -> None:
-        self.close_prompt()
+        self.app.call_later(self._close_prompt)
 
     def on_prompt_entered(self, event: Prompt.Entered) -> None:
-        self.close_prompt()
-        if event.lead == ":":
-            self.host.run_command(event.text)
-        else:
+        if event.lead == "/":
             self.filtered(event.text, final=True)
+        self.app.call_later(self._close_prompt, event.text if event.lead == ":" else None)
 
     def on_prompt_typed(self, event: Prompt.Typed) -> None:
         if event.lead == "/":

@@ -40,6 +40,12 @@ class Hands:
             self._send(key, key if len(key) == 1 else None)
             await self.settle()
 
+    async def burst(self, *keys: str) -> None:
+        """All at once, as a slow line brings them: nothing waits for what it does."""
+        for key in keys:
+            self._send(_character_to_key(key) if len(key) == 1 else key, key if len(key) == 1 else None)
+        await self.settle()
+
     async def type(self, text: str) -> None:
         for char in text:
             self._send(_character_to_key(char), char)

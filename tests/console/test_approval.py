@@ -133,3 +133,29 @@ async def test_what_is_typed_ahead_of_a_prompt_does_nothing_but_stand_in_it(type
         assert hands.app.screen.query_one("Prompt").value == typed
         assert not hands.called("plan.make")
         assert not hands.called("context.arm")
+
+
+@pytest.mark.parametrize("keys", ["/ k a - 0 3 enter j d", "/ k a escape d", "/ k enter / backspace d"])
+async def test_what_is_typed_behind_the_end_of_a_prompt_is_for_the_pane(keys, opened, full):
+    async with opened() as hands:
+        await hands.press("2", "j")
+        await hands.burst(*keys.split())
+        assert hands.app.screen.mode == "document"
+
+
+async def test_a_prompt_takes_what_is_its_own_before_it_ends(opened, full):
+    async with opened() as hands:
+        await hands.press("2", "j")
+        await hands.burst(*"/zzz", "enter", "j", "j")
+        assert "/zzz" in hands.text
+        assert not hands.app.screen.query("Prompt")
+        await hands.burst("escape", "/", *"Rrn", "escape")
+        assert (hands.app.screen.mode, hands.called("plan.make")) == ("backups", []), "what was left means nothing"
+
+
+async def test_what_is_typed_behind_a_command_is_not_for_the_place_that_it_leaves(opened, full):
+    async with opened() as hands:
+        await hands.press("2", "j")
+        await hands.burst(*":restores", "enter", "d", "d")
+        assert hands.app.screen.mode == "restores"
+        assert not hands.app.screen.query("Prompt")
