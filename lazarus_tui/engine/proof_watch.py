@@ -17,6 +17,7 @@ from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.labels import SCHEDULE_LABEL, label_value
 from lazarus_tui.model.objects import Backup, Workload
 from lazarus_tui.model.policies import DEFER, GRACE, closed_until, owed
+from lazarus_tui.model.proof_controls import control_due, newest_passed
 from lazarus_tui.model.proof_policies import (
     MOST_WAITING,
     Entry,
@@ -25,9 +26,7 @@ from lazarus_tui.model.proof_policies import (
     Subject,
     by_subject,
     catch_up,
-    control_due,
     entry_id,
-    newest_passed,
 )
 from lazarus_tui.model.resources import BACKUPS, DEPLOYMENTS, STATEFULSETS
 from lazarus_tui.model.retrying import due_again, retry_id

@@ -54,6 +54,10 @@ class Subject(msgspec.Struct, frozen=True, order=True):
         return f"{self.namespace}/{self.workload}" if self.workload else self.namespace
 
 
+# By what a proof is judged, of ``ProofPolicy.prove``.
+_JUDGED_BY = {"checks": "checks", "require": "rungs", "targets": "targets", "stabilise_seconds": "stability"}
+
+
 class ProofPolicy(Timed, frozen=True, kw_only=True, omit_defaults=True):
     """What a ProofPolicy file means. Times in seconds.
 
@@ -100,6 +104,11 @@ class ProofPolicy(Timed, frozen=True, kw_only=True, omit_defaults=True):
         """Which of its points a proof is for, or the choice of an older one that it has given up."""
         older = entry.choice.startswith(_OLDER) and not entry.uid
         return entry.choice if older or entry.choice in self.by_clock else ON_COMPLETION
+
+    def judges_otherwise(self, entry: Entry) -> list[str]:
+        """What it asks of a proof now that it did not when ``entry`` was queued, or the other way round; in words."""
+        asked, asks = entry.params, self.prove
+        return [words for key, words in _JUDGED_BY.items() if (asked.get(key) or None) != (asks.get(key) or None)]
 
     def names(self, subject: Subject) -> bool:
         """Whether it may be one of its workloads: who has which labels is not known here."""
@@ -225,14 +234,16 @@ def catch_up(policy: ProofPolicy, late: Sequence[str]) -> tuple[Sequence[str], S
 
 
 def proven_already(policy: ProofPolicy, entries: Iterable[Entry], new: Entry, point: str, now: datetime) -> str:
-    """Why ``point`` is not proven again for ``new``, "" when it is. What came to no verdict does not count."""
+    """Why ``point`` is not proven again for ``new``, "" when it is. What came to no verdict does not count, nor what
+    was judged by something else than it would be now."""
     for one in entries if not new.by_hand else ():
         same = (one.policy, one.subject, one.point, one.control) == (new.policy, new.subject, point, new.control)
         if not same or one.id == new.id or (one.uid and new.uid and one.uid != new.uid):
             continue  # another backup may have the name of one that was removed
         if one.state is State.RUNNING:
             return f"operation {one.operation[:8]} proves {point} now"
-        if one.judged and one.verdict in (Verdict.PASSED, Verdict.FAILED):
+        decided = one.judged and one.verdict in (Verdict.PASSED, Verdict.FAILED)
+        if decided and not policy.judges_otherwise(one):
             within = timedelta(seconds=policy.again_seconds)
             if not within or now - parse_rfc3339(one.ended) < within:
                 return f"{point} was proven at {one.ended[:16]}Z: {one.verdict}"
@@ -248,8 +259,8 @@ def by_subject(entries: Iterable[Entry]) -> dict[Subject, list[Entry]]:
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """How one workload of a policy stands. ``green``: the newest proof of each of the policy's points passed, and its
-    controls go red."""
+    """How one workload of a policy stands. ``green``: the newest proof of each of the policy's points passed, by what
+    the policy asks for now, and its controls go red."""
 
     subject: Subject
     verdict: Verdict = Verdict.NOT_TESTED
@@ -275,9 +286,12 @@ def standing(policy: ProofPolicy, subject: Subject, entries: Iterable[Entry], no
     at = control.ended if control else ""
     if proof is None:
         return Standing(subject=subject, control=how, control_at=at, pending=pending, refused=refused)
-    green = proof.verdict is Verdict.PASSED and how in ("", "due", "red")
+    passed, former = proof.verdict is Verdict.PASSED, policy.judges_otherwise(proof)
+    green = passed and not former and how in ("", "due", "red")
     words = proof.words
-    if proof.verdict is Verdict.PASSED and not green:
+    if passed and former:
+        words = f"proven before the policy asked for other {', '.join(former)}: the next proof tells"
+    elif passed and not green:
         words = "control failed: " if how == "failed" else "control not shown red: "
         words += control.words if control and how != "stale" else "the last one is too long ago"
     return Standing(
@@ -346,28 +360,6 @@ def _controlled(policy: ProofPolicy, control: Entry | None, now: datetime) -> st
     if policy.control and old > timedelta(seconds=policy.control_seconds * STALE_CONTROL):
         return "stale"
     return "red"
-
-
-def newest_passed(entries: Iterable[Entry], subject: Subject) -> Entry | None:
-    """The proof of a workload that passed last."""
-    of = (one for one in entries if one.subject == subject and one.judged and not one.control)
-    return max((one for one in of if one.verdict is Verdict.PASSED), key=_ended, default=None)
-
-
-def control_due(policy: ProofPolicy, subject: Subject, entries: Sequence[Entry], now: datetime) -> Entry | None:
-    """The proof whose point a control should break now: the newest that passed, when none of it was broken since the
-    last control went red less than a period ago."""
-    of = [one for one in entries if one.policy == policy.name and one.subject == subject]
-    newest = newest_passed(of, subject)
-    if not policy.control or newest is None or any(one.control and one.state.open for one in of):
-        return None
-    last = max((one for one in of if one.control and not one.state.open), key=_ended, default=None)
-    if last is None:
-        return newest
-    if last.verdict is Verdict.PASSED:
-        period = timedelta(seconds=policy.control_seconds)
-        return newest if now - parse_rfc3339(last.ended) >= period else None
-    return newest if newest.ended > last.ended else None  # tried again with the next proof that passes
 
 
 class ProofPolicyRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -56,6 +56,26 @@ async def test_a_backup_that_has_just_completed_keeps_the_gate_shut_until_its_pr
         assert (found.code, found.point) == (OPEN, "second")
 
 
+async def test_a_policy_that_asks_for_more_is_green_by_the_next_proof_and_not_by_the_last() -> None:
+    checks = {"checks": [{"kind": "tcp", "service": "web", "port": 80}], "readiness": False}
+    asks = {"checks": checks, "require": ("healthy",), "targets": {"rto_seconds": 60.0}}
+    async with proofs() as it:
+        await it.store(policy(prove=asks))
+        it.completed("first")
+        await it.look(8)
+        await it.store(policy(prove=asks))
+        await it.look()
+        assert (await gated(it)).code == OPEN, "stored again, it asks for the same"
+        await it.store(policy(prove={**asks, "require": ("healthy", "data right")}))
+        await it.look()
+        found = await gated(it)
+        assert found.code != OPEN
+        assert "proven before the policy asked for other rungs: the next proof tells" in found.words
+        it.completed("second")
+        await it.look(8)
+        assert (await gated(it)).code == OPEN
+
+
 async def gated(it: Proofs) -> Gated:
     """As ``prove gate --policy`` asks."""
     _, listed = it.calls.methods["proof-policy.list"]

@@ -13,6 +13,7 @@ from msgspec import structs
 
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.policies import MOST_RUNS, Blackout, owed
+from lazarus_tui.model.proof_controls import control_due
 from lazarus_tui.model.proof_policies import (
     Entry,
     ProofPolicy,
@@ -20,7 +21,6 @@ from lazarus_tui.model.proof_policies import (
     State,
     Subject,
     catch_up,
-    control_due,
     entry_id,
     may_begin,
     open_seconds,
@@ -74,6 +74,28 @@ def test_a_point_that_is_proven_now_is_not_begun_a_second_time() -> None:
     running = entry(1, state=State.RUNNING, ended="", operation="abcdef0123456789")
     assert "abcdef01" in proven_already(policy(), [running], entry(2, state=State.WAITING), "b", NOW)
     assert not proven_already(policy(), [running], running, "b", NOW)
+
+
+ASKED = {"checks": {"checks": [{"kind": "tcp", "port": 5432}]}, "require": ["healthy"], "limits": {"pods": "3"}}
+MORE = {"checks": "checks", "require": "rungs", "targets": "targets", "stabilise_seconds": "stability"}
+
+
+@pytest.mark.parametrize("changed", [*MORE, "limits"])
+def test_what_a_policy_asks_for_now_was_not_shown_by_proofs_from_before(changed: str) -> None:
+    before, now = policy(prove=ASKED), policy(prove={**ASKED, changed: {"other": 1}})
+    done = entry(1, params=before.wants(SHOP, "latest"))
+    again = entry(2, state=State.WAITING, ended="", params=now.wants(SHOP, "latest"))
+    assert (standing(before, SHOP, [done], NOW).green, standing(before, SHOP, [done], NOW).words) == (True, "said")
+    assert "b was proven at" in proven_already(before, [done], again, "b", NOW)
+    found = standing(now, SHOP, [done], NOW)
+    if changed == "limits":
+        assert (found.green, found.words) == (True, "said"), "how much a copy gets says nothing of what is shown"
+        return
+    words = f"proven before the policy asked for other {MORE[changed]}: the next proof tells"
+    assert (found.verdict, found.green, found.words) == (Verdict.PASSED, False, words)
+    assert proven_already(now, [done], again, "b", NOW) == "", "it is proven again"
+    red = entry(3, Verdict.FAILED, params=before.wants(SHOP, "latest"))
+    assert (standing(now, SHOP, [red], NOW).verdict, standing(now, SHOP, [red], NOW).words) == (Verdict.FAILED, "said")
 
 
 def test_another_backup_of_the_same_name_was_not_proven() -> None:
