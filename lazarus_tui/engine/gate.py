@@ -120,12 +120,15 @@ class Gate:
     async def _send_until_known(self, write: Write) -> tuple[WriteResult, KubeError | None]:
         """Send; again only while the server surely did nothing, with the same preconditions and checks."""
         began, tries = self._clock.monotonic(), 0
+        lags: float | None = None  # since when something has to catch up: after an outage that has just begun
         while True:
             await self._check()
             result, error = await self._send(write)
-            tries += 1
-            pause, patience = self._pause(error, tries), CATCHING_UP if _catches_up(error) else PATIENCE
-            if pause is None or self._clock.monotonic() - began + pause > patience:
+            now, tries = self._clock.monotonic(), tries + 1
+            lags = now if lags is None and _catches_up(error) else lags
+            since, patience = (lags, CATCHING_UP) if lags is not None and _catches_up(error) else (began, PATIENCE)
+            pause = self._pause(error, tries)
+            if pause is None or now - since + pause > patience:
                 return result, error
             self._on_wait(f"waiting for API: {error}")
             await self._clock.sleep(pause)

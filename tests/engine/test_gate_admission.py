@@ -58,6 +58,14 @@ async def test_a_refusal_that_passes_is_waited_for(words: str) -> None:
         assert len(world.sent) == 5
 
 
+async def test_what_lags_behind_after_an_outage_gets_its_minute_from_then_on() -> None:
+    async with gated() as (world, engine, gate):
+        world.faults += [times(20, answer(429, "busy", retry_after="5")), times(5, answer(403, PASSING[3]))]
+        assert (await engine.passing(gate.write(MAKE))).outcome is Outcome.APPLIED
+        assert world.clock.monotonic() > 2 * CATCHING_UP
+        assert len(world.sent) == 26
+
+
 @pytest.mark.parametrize("words", PASSING[:1] + PASSING[2:])
 async def test_what_does_not_pass_after_all_waits_for_a_person_and_names_no_right(words: str) -> None:
     async with gated() as (world, engine, gate):
