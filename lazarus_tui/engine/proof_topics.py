@@ -21,7 +21,8 @@ from lazarus_tui.posture.deciding import Deciding
 
 log = logging.getLogger(__name__)
 
-# Proofs kept on the hub for each context: the oldest go first, unless something is decided by them (posture.deciding).
+# Proofs kept on the hub for each context: the oldest go first, unless something is decided by them (posture.deciding);
+# however many these are, the newest half of the others stays.
 MAX_PROOFS = 1000
 # Seconds between two looks at what is queued: a backup of many namespaces queues many proofs at once.
 PAUSE = 0.5
@@ -85,10 +86,10 @@ class ProofTopics:
     def _forgotten(self, context: str) -> list[str]:
         """The oldest that nothing is decided by, of more than can be held: they are kept no longer."""
         known = self._known[context]
-        over = len(known) - MAX_PROOFS
-        if over <= 0:
+        if len(known) <= MAX_PROOFS:
             return []
         stay = self._deciding[context].ids()
+        over = max(0, len(known) - max(MAX_PROOFS, len(stay) + MAX_PROOFS // 2))
         gone = list(islice((id for id in known if id not in stay), over))
         self._deciding[context].forget(gone)
         for id in gone:

@@ -167,3 +167,17 @@ async def test_what_decides_a_workload_stays_however_many_other_proofs_end(
         assert (told.code, told.words) == (RED, "c, a newer point, says FAILED: said FAILED")
     assert set((await look(hub, f"proofs/{CONTEXT}"))[1]) == {one.id for one in running.of(CONTEXT)}
     await other.stop()
+
+
+async def test_what_runs_and_what_ended_last_is_shown_however_much_decides_something(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proof_topics, "MAX_PROOFS", 4)
+    topics = proof_topics.ProofTopics(hub)
+    deciding = [proof("PASSED", 90.0 - n, namespace=f"other-{n}", ladders=()) for n in range(9)]
+    topics.listed(msgspec.structs.replace(each, context=CONTEXT) for each in deciding)
+    last = msgspec.structs.replace(proof("INCONCLUSIVE", 1.0), context=CONTEXT)
+    for each in (last, running := proofs.running("isolation")):
+        topics.changed(each)
+        assert each.id in (await look(hub, f"proofs/{CONTEXT}"))[1]
+    assert {one.id for one in topics.of(CONTEXT)} == {one.id for one in (*deciding, last, running)}
