@@ -50,7 +50,7 @@ class Prompt(Input):
         self._over = self.gone = False
         self._behind: list[events.Key] = []
 
-    def on_key(self, event: events.Key) -> None:
+    async def on_key(self, event: events.Key) -> None:
         self._seen = event
         if self._over:
             self._behind.append(event)
@@ -61,10 +61,18 @@ class Prompt(Input):
         elif event.key == "tab":
             self.value = self._completer(self.value)
             self.cursor_position = len(self.value)
-        else:
+        elif not await self._edited(event.key):
             return
         event.stop()
         event.prevent_default()
+
+    async def _edited(self, key: str) -> bool:
+        """Whether ``key`` edits the text. As a binding it would act once it has come back to the app: after what was
+        typed behind it, or in the pane."""
+        for binding in self._bindings.key_to_bindings.get(key, ()):
+            if await self.app.run_action(binding.action, self):
+                return True
+        return False
 
     def _end(self, message: Message) -> None:
         if not self._over:

@@ -153,6 +153,15 @@ async def test_a_prompt_takes_what_is_its_own_before_it_ends(opened, full):
         assert (hands.app.screen.mode, hands.called("plan.make")) == ("backups", []), "what was left means nothing"
 
 
+@pytest.mark.parametrize("keys", ["/ k x backspace a enter", "/ x k a left left left ctrl+d enter", "/ a left k enter"])
+async def test_what_edits_a_prompt_does_so_in_its_turn_and_nothing_in_the_pane(keys, opened, full):
+    async with opened() as hands:
+        await hands.press("2", "j")
+        await hands.burst(*keys.split())
+        assert "/ka" in hands.text
+        assert (hands.app.screen.mode, hands.called("plan.make")) == ("backups", [])
+
+
 async def test_what_is_typed_behind_a_command_is_not_for_the_place_that_it_leaves(opened, full):
     async with opened() as hands:
         await hands.press("2", "j")
