@@ -57,7 +57,8 @@ def identity(spec: Mapping[str, Any]) -> str:
     Two volumes with the same identity are the same bytes, whatever their names (requirements S9). A directory of a node
     is ``local:NODES:/path`` with the names of the nodes it can be on, ``*`` for any: see ``same``. Disks that a CSI
     driver has taken over from the kubelet are named as the driver names them, and what csi-driver-nfs mounts as NFS is.
-    A share of Azure is ``azureFile:ACCOUNT:SHARE``, ``*`` where the account is not known.
+    A share of Azure is ``azureFile:ACCOUNT:SHARE``, ``*`` where the account is not known, with what is mounted of it:
+    a directory, or a file that is a disk.
     """
     if shared := _exported(spec.get("csi")) or _share(spec):
         return shared
@@ -87,7 +88,7 @@ def same(what: str, live: Iterable[str], *, made: bool = False) -> str:
         (
             one
             for one in live
-            if one == what or _one_share(what, one) or (mine is not None and _overlap(mine, _place(one), made))
+            if one == what or _one_share(what, one, made) or (mine is not None and _overlap(mine, _place(one), made))
         ),
         "",
     )
@@ -149,17 +150,20 @@ def _exported(csi: Any) -> str:
 
 
 def _share(spec: Mapping[str, Any]) -> str:
-    """What a volume has of Azure Files, "" for anything else. Attributes say more than a handle, as to the driver."""
+    """What a volume has of Azure Files, "" for anything else. Attributes say more than a handle, as to the driver; but
+    of a share that its class names by ``${...}`` the handle alone has the name (controllerserver.go, nodeserver.go)."""
     found, csi = spec.get(_SHARE), spec.get("csi")
     if isinstance(found, Mapping):
         return f"{_SHARE}:{_account(found.get('secretName'))}:{found.get('shareName') or ''}"
     if not isinstance(csi, Mapping) or csi.get("driver") != _SHARE_DRIVER:
         return ""
     given = {str(key).lower(): str(value) for key, value in (csi.get("volumeAttributes") or {}).items()}
-    _, account, share, *_ = [*str(csi.get("volumeHandle") or "").split("#"), "", "", ""]
-    share = given.get("sharename") or share
+    _, account, named, disk, *_ = [*str(csi.get("volumeHandle") or "").split("#"), "", "", "", ""]
+    share = given.get("sharename") or named
+    share = named if "${" in share else share
+    inside = [part for part in (given.get("foldername"), given.get("diskname") or disk) if part]
     account = given.get("storageaccount") or account or _account((csi.get("nodeStageSecretRef") or {}).get("name"))
-    return f"{_SHARE}:{account.lower()}:{share}" if share else ""
+    return f"{_SHARE}:{account.lower()}:{posixpath.normpath('/'.join((share, *inside)))}" if share else ""
 
 
 def _account(secret: Any) -> str:
@@ -167,11 +171,13 @@ def _account(secret: Any) -> str:
     return named[1].lower() if named else _ANY
 
 
-def _one_share(what: str, other: str) -> bool:
-    """Whether two shares of one name are of one account, or may be."""
+def _one_share(what: str, other: str, made: bool) -> bool:
+    """Whether two are of one share, or one in the other; shares of one name are of one account, or may be."""
     (kind, _, mine), (also, _, theirs) = what.partition(":"), other.partition(":")
-    (account, _, share), (its, _, name) = mine.partition(":"), theirs.partition(":")
-    return kind == also == _SHARE and share == name and (account == its or _ANY in (account, its))
+    (account, _, own), (its, _, place) = mine.partition(":"), theirs.partition(":")
+    if not kind == also == _SHARE or not (account == its or _ANY in (account, its)):
+        return False
+    return _overlap(_Place("", own), _Place("", place), made)
 
 
 def _nodes(spec: Mapping[str, Any]) -> frozenset[str]:

@@ -22,6 +22,8 @@ def on(*nodes: str, key: str = "kubernetes.io/hostname") -> Json:
 
 
 EFS = "csi:efs.csi.aws.com"
+# As a class of azurefile-csi-driver may name its shares: the attributes keep it so, the handle has what it became.
+TEMPLATE = "${pvc.metadata.namespace}-${pvc.metadata.name}"
 
 
 def nfs_csi(**attributes: str) -> Json:
@@ -60,6 +62,11 @@ def azure(handle: str, **attributes: str) -> Json:
         (azure("rg#acc1#s#"), "azureFile:acc1:s"), (azure("rg#acc1#s##uuid#ns"), "azureFile:acc1:s"),
         (azure("any-id", shareName="s", storageAccount="ACC1"), "azureFile:acc1:s"),
         (azure("any-id", shareName="s"), "azureFile:*:s"), (azure("any-id"), "csi:file.csi.azure.com:any-id"),
+        (azure("rg#acc1#shop-data###ns", shareName=TEMPLATE), "azureFile:acc1:shop-data"),
+        (azure("any-id", shareName=TEMPLATE), "csi:file.csi.azure.com:any-id"),
+        (azure("rg#acc1#s#a.vhd#uuid#ns", shareName="s"), "azureFile:acc1:s/a.vhd"),
+        (azure("rg#acc1#s##uuid#ns", shareName="s", folderName="/a/b/"), "azureFile:acc1:s/a/b"),
+        (azure("rg#acc1#s##uuid#ns", diskName="b.vhd"), "azureFile:acc1:s/b.vhd"),
         ({"csi": {**azure("any-id", shareName="s")["csi"],
                   "nodeStageSecretRef": {"name": "azure-storage-account-acc1-secret"}}}, "azureFile:acc1:s"),
         ({"capacity": {"storage": "1Gi"}}, ""),
@@ -95,7 +102,9 @@ def test_a_node_is_chosen_by_any_term_and_by_all_parts_of_one() -> None:
         (f"{EFS}:fs-1::fsap-1", f"{EFS}:fs-1:/x:fsap-1", True), (f"{EFS}:fs-1", f"{EFS}:fs-2:/a", False),
         ("azureFile:a:s", "azureFile:a:s", True), ("azureFile:a:s", "azureFile:b:s", False),
         ("azureFile:*:s", "azureFile:b:s", True), ("azureFile:*:s", "azureFile:*:t", False),
-        ("azureFile:a:s", "csi:a:s", False),
+        ("azureFile:a:s", "csi:a:s", False), ("azureFile:a:s/a.vhd", "azureFile:a:s/b.vhd", False),
+        ("azureFile:a:s", "azureFile:*:s/a", True), ("azureFile:a:s/a", "azureFile:b:s", False),
+        ("azureFile:a:s/a", "azureFile:a:sa", False),
         ("", "", False),
     ],
 )  # fmt: skip
@@ -134,10 +143,11 @@ async def test_a_directory_in_or_around_a_live_one_is_not_its_own(mine: str, the
     assert told == ([f"{words}, volume live of shop/data"] if words else [])
 
 
-async def of_a_copy(path: str, *, name: str = "pvc-{uid}", provisioned: bool = True) -> list[str]:
+async def of_a_copy(path: str, *, name: str = "pvc-{uid}", provisioned: bool = True, mover: str = "") -> list[str]:
     """Production has a volume of all that the server exports, and one in it."""
     world = World()
-    uid = world.put(CLAIMS, "data", "q")["metadata"]["uid"]
+    selector = {"selector": {"matchLabels": {"velero.io/dynamic-pv-restore": mover}}} if mover else {}
+    uid = world.put(CLAIMS, "data", "q", spec=selector)["metadata"]["uid"]
     notes = {"annotations": {"pv.kubernetes.io/provisioned-by": "nfs"}} if provisioned else {}
     bound = {"namespace": "q", "name": "data", "uid": uid}
     world.put(VOLUMES, name.format(uid=uid), "", metadata=notes,
@@ -154,6 +164,25 @@ async def test_what_a_provisioner_made_for_the_claim_lies_in_what_it_serves_from
         assert await of_a_copy(wrong), wrong
     assert await of_a_copy("/exports/pvc-new", name="pv-by-hand"), "a volume of any other name was not made for it"
     assert await of_a_copy("/exports/pvc-new", provisioned=False)
+
+
+async def test_what_the_data_mover_filled_for_the_claim_lies_in_what_its_provisioner_serves_from() -> None:
+    """It was provisioned for a claim of the mover's own, whose uid it is named after."""
+    assert await of_a_copy("/exports/pvc-new", name="pvc-movers", mover="q.data.x7k2p") == []
+    assert await of_a_copy("/exports/live", name="pvc-movers", mover="q.data.x7k2p")
+    assert await of_a_copy("/exports/pvc-new", name="pvc-movers", mover="shop.data.x7k2p"), "of another restore"
+    assert await of_a_copy("/exports/pvc-new", name="by-hand", mover="q.data.x7k2p", provisioned=False)
+
+
+@pytest.mark.parametrize(
+    ("mine", "live", "alike"),
+    [
+        ("azureFile:a:s/new", "azureFile:a:s", False), ("azureFile:a:s", "azureFile:a:s", True),
+        ("azureFile:a:s", "azureFile:a:s/live", True),
+    ],
+)  # fmt: skip
+def test_what_was_made_in_a_share_is_not_all_of_it(mine: str, live: str, alike: bool) -> None:
+    assert bool(same(mine, [live], made=True)) is alike
 
 
 async def test_no_volume_of_a_claim_hides_another_one_of_it() -> None:

@@ -59,7 +59,7 @@ async def compared(reader: Reader, quarantine: str, planned: Any) -> dict[str, A
     """Volumes of the quarantine against ``planned`` identities and those of all other volumes and pods."""
     volumes = await reader.list(VOLUMES, type=dict)
     claims = {claim["metadata"]["name"]: claim for claim in await reader.list(CLAIMS, quarantine, type=dict)}
-    uids = {claim["metadata"]["uid"] for claim in claims.values()}
+    held = {claim["metadata"]["uid"]: claim for claim in claims.values()}
     ours: list[tuple[str, str, bool]] = []
     live = {str(one): "the plan's live volumes" for one in planned}
     for volume in volumes:
@@ -67,8 +67,8 @@ async def compared(reader: Reader, quarantine: str, planned: Any) -> dict[str, A
         bound = spec.get("claimRef") or {}
         what = identity(spec)
         if bound.get("namespace") == quarantine:
-            made = bound.get("uid") in uids and storage.made_for_its_claim(volume)
-            ours.append((str(bound.get("name")), what, made))
+            claim = held.get(bound.get("uid"))
+            ours.append((str(bound.get("name")), what, claim is not None and storage.made_for(volume, claim)))
         elif what:
             live[what] = f"volume {name} of {bound.get('namespace') or 'nobody'}/{bound.get('name') or '-'}"
     live = {**await inline.live(reader, quarantine), **live}

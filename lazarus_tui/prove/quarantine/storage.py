@@ -47,6 +47,11 @@ def provisioned(volume: Mapping[str, Any]) -> bool:
     return _PROVISIONED in (volume["metadata"].get("annotations") or {})
 
 
+def made_for(volume: Mapping[str, Any], claim: Mapping[str, Any]) -> bool:
+    """Whether it was provisioned for ``claim``, which it is bound to: under that name, or by way of the data mover."""
+    return made_for_its_claim(volume) or (provisioned(volume) and moved_into(claim))
+
+
 def moved_into(claim: Mapping[str, Any]) -> bool:
     """Whether a claim takes no volume but the one that Velero's data mover fills for it, in this restore."""
     selector = (claim.get("spec") or {}).get("selector") or {}
