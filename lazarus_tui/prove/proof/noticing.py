@@ -16,6 +16,7 @@ from lazarus_tui.prove.checks.hopeless import root
 from lazarus_tui.prove.checks.launched import CHECK_LABEL
 from lazarus_tui.prove.proof.rungs import Evidence
 from lazarus_tui.prove.quarantine.names import PROBE
+from lazarus_tui.prove.rules.podspecs import PARK
 
 UNSTARTED, UNBROKEN = "prove.unstarted", "unbroken"
 Object = Mapping[str, Any]
@@ -61,11 +62,12 @@ async def unstarted(reader: Reader, namespace: str, ready: Mapping[str, Sequence
 
 
 def _own(pod: Object) -> bool:
-    """Pods of the quarantine and of the checks; and what has done its work or goes."""
+    """Pods of the quarantine and of the checks; what the rules keep off every node; what has done its work or goes."""
     meta = pod["metadata"]
+    parked = PARK in ((pod.get("spec") or {}).get("nodeSelector") or {})
     labels = meta.get("labels") or {}
     over = (pod.get("status") or {}).get("phase") == "Succeeded" or meta.get("deletionTimestamp")
-    return bool(PROBE in labels or CHECK_LABEL in labels or over)
+    return bool(PROBE in labels or CHECK_LABEL in labels or parked or over)
 
 
 def _why(pod: Object) -> str:

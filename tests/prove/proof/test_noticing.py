@@ -97,6 +97,19 @@ async def test_what_ran_may_be_red_for_its_data_and_what_never_ran_is_not(status
     assert found == ([f"pod orders-0: {said}"] if said else [])
 
 
+async def test_what_the_rules_of_the_proof_keep_off_every_node_is_no_other_reason() -> None:
+    """A restored pod of a Job waits for ever by plan (S6), whatever the copy is like."""
+    world: Any = World()
+    status = {
+        "phase": "Pending",
+        "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}],
+    }
+    world.put(PODS, "report-x", Q, status=status, spec={"nodeSelector": {"lazarus.io/held": "true"}})
+    assert await unstarted(world, Q, {"StatefulSet/orders": [1, 1]}) == []
+    missing = await unstarted(world, Q, {"StatefulSet/orders": [0, 1]})
+    assert missing == ["StatefulSet/orders: no pod of it was made"]
+
+
 async def test_a_workload_without_any_pod_was_not_kept_from_it_by_its_data() -> None:
     world: Any = World()
     replica = {"kind": "ReplicaSet", "name": "web-5d4f", "uid": "u", "controller": True}
