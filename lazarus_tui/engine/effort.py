@@ -30,9 +30,10 @@ class Effort:
         self.looked_twice, self.pause = absent, poll + self.lull
         self.away += self.lull
 
-    def known(self) -> None:
-        """A write ended with a known outcome."""
+    def known(self, waited: float) -> None:
+        """Writes ended with known outcomes, for which the API let them wait so many seconds."""
         self.doubted_since, self.lull = None, 0.0
+        self.away += waited
 
     def doubt(self, sent: float, now: float) -> float:
         """A write sent at ``sent`` ended in the dark: no try that failed, but one to be repeated ever more slowly.

@@ -251,11 +251,11 @@ class Execution:
             raise StepStopped(f"{step.title}: tried {effort.acts} times, and its effect is still absent")
         effort.acts, effort.looked_twice, effort.pause = effort.acts + 1, False, 0.0
         assert self.gate is not None
-        clock = self._around.clock
+        clock, self.gate.waited = self._around.clock, 0.0
         sent = clock.monotonic()
         await step.act(context)
         if not self.gate.doubt:
-            effort.known()
+            effort.known(self.gate.waited)
         elif (doubted := effort.doubt(sent, clock.monotonic())) > max(API_PATIENCE, step.limit):
             what = f"for {doubted:.0f} s nobody knows whether writes are carried out: {self.gate.doubt}"
             raise GateClosed(what, hint="resume when the API answers")

@@ -76,6 +76,7 @@ class Gate:
         self.overtaken: Callable[[], Awaitable[None]] | None = None  # raises ``Overtaken``
         self.taken = ""  # by whom this engine was overtaken, in words
         self.doubt = ""  # why nobody knows whether the last write was carried out
+        self.waited = 0.0  # seconds for which writes were held up; whoever counts them sets it back
 
     def freeze(self, why: str) -> None:
         self.frozen = self.frozen or why
@@ -132,6 +133,7 @@ class Gate:
                 return result, error
             self._on_wait(f"waiting for API: {error}")
             await self._clock.sleep(pause)
+            self.waited += pause
 
     def _pause(self, error: KubeError | None, tries: int) -> float | None:
         if _catches_up(error):

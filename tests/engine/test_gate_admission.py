@@ -11,9 +11,11 @@ from lazarus_tui.engine.errors import RightMissing
 from lazarus_tui.engine.gate import CATCHING_UP
 from lazarus_tui.engine.resume import written
 from lazarus_tui.model.http import HttpRequest, HttpResponse
+from lazarus_tui.model.operation import OpState
 from lazarus_tui.model.stepping import carry_out
 from lazarus_tui.model.steps import Outcome, StepStopped
 from tests.engine.test_gate import MAKE, OP, Fault, answer, gated
+from tests.engine.world import Make, laboratory, plan_for
 
 EVER = 1_000_000
 MINE = 'configmaps "thing" is forbidden: '
@@ -104,3 +106,17 @@ async def test_a_quota_that_stays_full_says_so_and_not_that_a_right_is_to_be_gra
         assert stopped.value.what == f"create configmaps/thing was refused: {FULL}"
         assert stopped.value.hint == "raise the namespace's ResourceQuota or free some of it"
         assert stopped.value.park
+
+
+async def test_what_a_write_waits_for_is_not_the_time_of_its_step() -> None:
+    """What was made after all is not taken back because the server was busy for longer than the step may take."""
+    busy = times(20, answer(429, "busy", retry_after="5"))
+
+    async def of_things(request: HttpRequest) -> HttpResponse | None:
+        return await busy(request) if "/configmaps" in request.path else None
+
+    async with laboratory() as (world, engine):
+        world.faults.append(of_things)
+        ended = await engine.run(plan_for(world))
+        assert world.clock.monotonic() > Make.limit + 30
+        assert (ended.state, ended.message) == (OpState.DONE, "")
