@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 
 from lazarus_tui.model.plan import PlannedStep
-from lazarus_tui.model.steps import Outcome, Step, StepContext, StepStopped, Write, WriteResult
+from lazarus_tui.model.steps import Observation, Outcome, Step, StepContext, StepStopped, Write, WriteResult
 
 # The gate puts it on everything an operation creates; its value is the first eight characters of the operation.
 OPERATION_LABEL = "lazarus.io/op"
@@ -27,6 +27,24 @@ class BaseStep:
     async def undo(self, context: StepContext) -> str | None:
         """Nothing was changed."""
         return None
+
+
+class Around:
+    """``inner``, to which a subclass adds something: what it does not say itself is the inner step's."""
+
+    def __init__(self, inner: Step) -> None:
+        self.inner = inner
+        self.name, self.version, self.title = inner.name, inner.version, inner.title
+        self.mutates, self.poll, self.limit = inner.mutates, inner.poll, inner.limit
+
+    async def observe(self, context: StepContext) -> Observation:
+        return await self.inner.observe(context)
+
+    async def act(self, context: StepContext) -> None:
+        await self.inner.act(context)
+
+    async def undo(self, context: StepContext) -> str | None:
+        return await self.inner.undo(context)
 
 
 def planned(steps: Iterable[Step]) -> tuple[PlannedStep, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from lazarus_tui.model.stepping import Around
 from lazarus_tui.model.steps import Observation, Seen, Step, StepContext
 from lazarus_tui.prove.proof import halting
 from lazarus_tui.prove.quarantine.isolation import Isolation
@@ -83,21 +84,14 @@ class StillClosed(Isolation):
             await halting.stop(context, self.wanted.name)
 
 
-class Meanwhile:
+class Meanwhile(Around):
     """``inner``, with the look beside it. ``waits_for_life``: it is not waited for once the look came out badly."""
 
     def __init__(self, inner: Step, look: StillClosed, *, waits_for_life: bool = False) -> None:
-        self.inner, self.beside, self._life = inner, look, waits_for_life
-        self.name, self.version, self.title = inner.name, inner.version, inner.title
-        self.mutates, self.poll, self.limit = inner.mutates, inner.poll, inner.limit
+        super().__init__(inner)
+        self.beside, self._life = look, waits_for_life
 
     async def observe(self, context: StepContext) -> Observation:
         if self.beside.settled(context) and self._life:
             return Observation(Seen.DONE, "not waited for: the quarantine is not shown closed")
         return await self.inner.observe(context)
-
-    async def act(self, context: StepContext) -> None:
-        await self.inner.act(context)
-
-    async def undo(self, context: StepContext) -> str | None:
-        return await self.inner.undo(context)

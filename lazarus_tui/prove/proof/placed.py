@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from lazarus_tui.model.stepping import Around
 from lazarus_tui.model.steps import Observation, Seen, Step, StepContext, StepStopped
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.prove.checks import unplaced
@@ -13,13 +14,8 @@ from lazarus_tui.prove.checks import unplaced
 _LOOK = 15.0
 
 
-class Placed:
+class Placed(Around):
     """``inner`` waits until the workloads are ready. Raises ``StepStopped`` where it could not be told."""
-
-    def __init__(self, inner: Step) -> None:
-        self.inner = inner
-        self.name, self.version, self.title = inner.name, inner.version, inner.title
-        self.mutates, self.poll, self.limit = inner.mutates, inner.poll, inner.limit
 
     async def observe(self, context: StepContext) -> Observation:
         seen = await self.inner.observe(context)
@@ -27,21 +23,14 @@ class Placed:
             raise StepStopped(seen.detail, hint="make room, ask for less, or prove fewer at once; then try again")
         return seen
 
-    async def act(self, context: StepContext) -> None:
-        await self.inner.act(context)
 
-    async def undo(self, context: StepContext) -> str | None:
-        return await self.inner.undo(context)
-
-
-class Filling:
+class Filling(Around):
     """``inner`` waits for volumes, which Velero fills by files once their pod is on a node: what keeps pods of
     ``namespace`` off all of them is told beside it."""
 
     def __init__(self, inner: Step, namespace: str) -> None:
-        self.inner, self._namespace = inner, namespace
-        self.name, self.version, self.title = inner.name, inner.version, inner.title
-        self.mutates, self.poll, self.limit = inner.mutates, inner.poll, inner.limit
+        super().__init__(inner)
+        self._namespace = namespace
         self._looked: float | None = None
         self._full = ""
 
@@ -54,9 +43,3 @@ class Filling:
             self._looked = now
             self._full = await unplaced.look(context.reader, [self._namespace])
         return replace(seen, detail="; ".join(filter(None, (seen.detail, self._full))))
-
-    async def act(self, context: StepContext) -> None:
-        await self.inner.act(context)
-
-    async def undo(self, context: StepContext) -> str | None:
-        return await self.inner.undo(context)

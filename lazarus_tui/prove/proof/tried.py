@@ -18,6 +18,7 @@ from lazarus_tui.kube.errors import Ambiguous, AuthError, Forbidden, KubeError, 
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.operation import StepState
 from lazarus_tui.model.redact import redact
+from lazarus_tui.model.stepping import Around
 from lazarus_tui.model.steps import Halted, Observation, Seen, Step, StepContext, StepStopped
 from lazarus_tui.model.verdict import Verdict
 
@@ -32,7 +33,7 @@ _SHORTEST, _SHARE = 0.1, 0.1
 _AWAY = (NotSent, Ambiguous, Pushback, OSError)
 
 
-class Tried:
+class Tried(Around):
     """``inner``, tried. ``red``: when it observes a failure, that is the point's (FAILED), else INCONCLUSIVE.
 
     ``always``: it runs whatever happened before. ``undoes``: its undo takes back everything, for all other steps:
@@ -40,9 +41,9 @@ class Tried:
     """
 
     def __init__(self, inner: Step, *, red: bool = False, always: bool = False, undoes: bool = False) -> None:
-        self.inner, self.red, self.always, self.undoes = inner, red, always, undoes
-        self.name, self.version, self.title = inner.name, inner.version, inner.title
-        self.mutates, self.poll, self.limit = inner.mutates, min(inner.poll, _SHORTEST), math.inf
+        super().__init__(inner)
+        self.red, self.always, self.undoes = red, always, undoes
+        self.poll, self.limit = min(inner.poll, _SHORTEST), math.inf
         self._began: float | None = None
         self._silent_since: float | None = None
         self._away = 0.0

@@ -16,7 +16,8 @@ from lazarus_tui.kube.errors import KubeError
 from lazarus_tui.model.paths import UnsafePath
 from lazarus_tui.model.proofs import RECORD, UNKEPT, ProofRecord
 from lazarus_tui.model.redact import redact
-from lazarus_tui.model.steps import Halted, Observation, Step, StepContext, StepStopped
+from lazarus_tui.model.stepping import Around
+from lazarus_tui.model.steps import Halted, StepContext, StepStopped
 from lazarus_tui.model.verdict import Verdict
 
 log = logging.getLogger(__name__)
@@ -39,16 +40,8 @@ def without_evidence(record: ProofRecord, why: str) -> ProofRecord:
     )
 
 
-class Kept:
+class Kept(Around):
     """``inner`` keeps the evidence; when it cannot, the record says so."""
-
-    def __init__(self, inner: Step) -> None:
-        self.inner = inner
-        self.name, self.version, self.title = inner.name, inner.version, inner.title
-        self.mutates, self.poll, self.limit = inner.mutates, inner.poll, inner.limit
-
-    async def observe(self, context: StepContext) -> Observation:
-        return await self.inner.observe(context)
 
     async def act(self, context: StepContext) -> None:
         """Raises ``StepStopped`` when the evidence cannot be kept."""
@@ -67,9 +60,6 @@ class Kept:
             raise StepStopped(f"the evidence could not be kept: {why}", hint=hint) from error
         if context.facts.get(UNKEPT):
             await _say(context, record, {})
-
-    async def undo(self, context: StepContext) -> str | None:
-        return await self.inner.undo(context)
 
 
 async def _say(context: StepContext, record: ProofRecord, unkept: Mapping[str, Any]) -> None:
