@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import math
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,10 @@ _PERIOD, _TIMEOUT, _SUCCESSES, _FAILURES = 10.0, 1.0, 1, 3
 
 # A container that just started is asked often for a while, whatever its period: local programs are up in 0.2 s.
 _EAGER_PERIOD, _EAGER_TIMES = 0.1, 50
+
+# The time of an attempt is counted in beats of so many seconds, and each counts as one however late it comes: a sandbox
+# that was held up itself has heard nobody, which says nothing about the pod.
+_BEAT = 0.05
 
 # Runs a command in the container; answers its exit code.
 RunCommand = Callable[[list[str]], Awaitable[int]]
@@ -85,12 +90,25 @@ class Verdict:
 async def ask(probe: Probe, dial: Dial, run: RunCommand) -> str:
     """One attempt; what is wrong in words, or ``""`` for success."""
     try:
-        async with asyncio.timeout(probe.timeout):
-            return await act(probe.action, dial, run)
+        return await _listened(probe.timeout, act(probe.action, dial, run))
     except TimeoutError:
         return f"no answer within {probe.timeout:g} s"
     except (OSError, ValueError, asyncio.IncompleteReadError) as fault:
         return str(fault) or type(fault).__name__
+
+
+async def _listened(seconds: float, attempt: Coroutine[Any, Any, str]) -> str:
+    """The answer; raises ``TimeoutError`` when it was listened for so long in vain."""
+    task = asyncio.ensure_future(attempt)
+    try:
+        for _ in range(math.ceil(seconds / _BEAT)):
+            done, _waiting = await asyncio.wait({task}, timeout=_BEAT)
+            if done:
+                return task.result()
+        raise TimeoutError
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def act(action: dict[str, Any], dial: Dial, run: RunCommand) -> str:
