@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -54,23 +54,32 @@ class Atlas:
             elif pod["spec"].get("hostNetwork") and (address := (pod.get("status") or {}).get("podIP")):
                 self._at[address] = Party(address, ports=_ports(pod))
         self._services = _services(api)
-        self._declared = {party.address: party.tcp_ports for party in self._at.values()}
+        self._places = _places(self._services, self._at.values())
         spaces = {one["metadata"]["name"]: one["metadata"].get("labels") or {} for one in api.list(NAMESPACES)}
-        self._policies = Policies(api.list(NETWORKPOLICIES) if heed else (), spaces)
+        policies = list(api.list(NETWORKPOLICIES)) if heed else []
+        self._policies = Policies(policies, spaces)
         self._closed_to_some = any(self._policies.selecting(party, "Ingress") for party in self._at.values())
+        self._facts = (self.parties, self._at, self._services, policies, spaces)
+        self._leads: dict[int, list[tuple[str, list[Target]]]] = {}
+        self._sorts: dict[int, Hashable] = {}
+
+    def says_the_same_as(self, other: Atlas) -> bool:
+        """Whether the other one gives the same answers: most changes in a cluster are of no concern to its network."""
+        return self._facts == other._facts
 
     def ports(self) -> set[int]:
         """Every TCP port that something in the cluster is known to answer on."""
-        found = {API_SERVICE[1], *(port for _, port in self._services)}
-        found.update(port for targets in self._services.values() for _, port in targets)
-        return found.union(*self._declared.values())
+        return set(self._places)
 
     def places(self, port: int) -> set[str]:
         """The cluster's addresses where ``port`` is known to be answered."""
-        found = {address for address, one in self._services if one == port}
-        found |= {address for address, declared in self._declared.items() if port in declared}
-        found |= {address for targets in self._services.values() for address, one in targets if one == port}
-        return found | ({API_SERVICE[0]} if port == API_SERVICE[1] else set())
+        return self._places.get(port, set())
+
+    def sort(self, port: int) -> Hashable:
+        """What ports have in common that have the same ways out, whoever asks: there are few sorts and many ports."""
+        if port not in self._sorts:
+            self._sorts[port] = self._policies.sort(port) if self.places(port) <= self._at.keys() else port
+        return self._sorts[port]
 
     def targets(self, address: str, port: int) -> list[Target]:
         """Where a connection to ``address`` may end, after service translation; none when nothing is there."""
@@ -97,13 +106,20 @@ class Atlas:
         if not self._policies.selecting(source, "Egress") and not self._closed_to_some:
             return None
         blocks = self._policies.open_blocks(source, port)
-        known = []
-        for address in sorted(self.places(port) | self._at.keys()):
-            targets = self.targets(address, port)
-            known.append((address, not targets or any(not self.refusal(source, target) for target in targets)))
+        known = [
+            (address, not targets or any(self._policies.lets(source, one.party, one.port) for one in targets))
+            for address, targets in self._leading(port)
+        ]
         if blocks == [EVERYWHERE] and all(passes for _, passes in known):
             return None
         return known, blocks
+
+    def _leading(self, port: int) -> list[tuple[str, list[Target]]]:
+        """Every known address, and where a connection to its ``port`` may end."""
+        if port not in self._leads:
+            addresses = sorted(self.places(port) | self._at.keys())
+            self._leads[port] = [(address, self.targets(address, port)) for address in addresses]
+        return self._leads[port]
 
 
 def _party(pod: Object, address: str) -> Party:
@@ -131,6 +147,16 @@ def _services(api: Reading) -> dict[tuple[str, int], list[tuple[str, int]]]:
         for index, port in enumerate(service["spec"].get("ports") or ()):
             if port.get("protocol", "TCP") == "TCP":
                 found[address, port["port"]] = list(ready(endpoints, index))
+    return found
+
+
+def _places(services: Mapping[tuple[str, int], list[tuple[str, int]]], parties: Iterable[Party]) -> dict[int, set[str]]:
+    """By port the addresses known to answer on it: the API's, those of services, of what is behind them, of pods."""
+    found = {API_SERVICE[1]: {API_SERVICE[0]}}
+    known = [place for front, targets in services.items() for place in (front, *targets)]
+    known += [(party.address, port) for party in parties for port in party.tcp_ports]
+    for address, port in known:
+        found.setdefault(port, set()).add(address)
     return found
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from dataclasses import dataclass
 
 from lazarus_tui.sandbox.dataplane.addresses import DNS_ADDRESS
 from lazarus_tui.sandbox.dataplane.atlas import Atlas
 from lazarus_tui.sandbox.dataplane.namespaces import Namespace, Namespaces, Wanted
 from lazarus_tui.sandbox.dataplane.packetfilter import Instruction, attach, detach, program
+from lazarus_tui.sandbox.dataplane.policy import Party
 from lazarus_tui.sandbox.dataplane.relay import Streams, relay, reset
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,9 @@ class Gateway:
         self._own, self._made, self._atlas = frozenset(own), made, atlas
         self._connect, self._answer = connect, answer
         self._listeners: dict[tuple[str, int], _Listener] = {}
+        # What the kernel was told last, by sort of port, and the atlas that all of it comes from.
+        self._codes: dict[Hashable, list[Instruction] | None] = {}
+        self._heeded: Atlas | None = None
         self._names: asyncio.DatagramTransport | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
@@ -95,31 +99,48 @@ class Gateway:
             else:
                 server = await asyncio.start_server(self._taken, sock=made)
                 self._listeners[wish.address, wish.port] = _Listener(server, made)
+                self._heeded = None
 
     def heed(self) -> None:
         """Has the kernel drop what the policies refuse now."""
         atlas = self._atlas()
         source = atlas.parties.get(self.uid)
-        if source is None:
+        if source is None or atlas is self._heeded:
             return
-        ways = {port: atlas.ways_out(source, port) for port in {port for _, port in self._listeners}}
+        codes: dict[Hashable, list[Instruction] | None] = {}
+        told = True
         for (_, port), listener in self._listeners.items():
-            wanted = ways[port]
-            try:
-                code = program(*wanted) if wanted else None
-            except ValueError as fault:  # the connection is reset instead of dropped
-                log.warning("what leaves %s for port %d is not dropped: %s", self.address, port, fault)
-                code = None
-            if code == listener.filter:
-                continue
-            try:
-                if code:
-                    attach(listener.held, code)
-                else:
-                    detach(listener.held)
-                listener.filter = code
-            except OSError as fault:  # the relay refuses what the kernel lets through
-                log.warning("what leaves %s for port %d is not filtered: %s", self.address, port, fault)
+            if (sort := atlas.sort(port)) not in codes:
+                codes[sort] = self._code(atlas, source, port, self._codes.get(sort))
+            told = self._tell(listener, port, codes[sort]) and told
+        self._codes, self._heeded = codes, atlas if told else None
+
+    def _code(
+        self, atlas: Atlas, source: Party, port: int, before: list[Instruction] | None
+    ) -> list[Instruction] | None:
+        """The filter for ``port``; the same object as ``before`` when it says the same. None lets everything pass."""
+        wanted = atlas.ways_out(source, port)
+        try:
+            code = program(*wanted) if wanted else None
+        except ValueError as fault:  # the connection is reset instead of dropped
+            log.warning("what leaves %s for port %d is not dropped: %s", self.address, port, fault)
+            code = None
+        return before if code == before else code
+
+    def _tell(self, listener: _Listener, port: int, code: list[Instruction] | None) -> bool:
+        """Whether the kernel knows it."""
+        if code is listener.filter:
+            return True
+        try:
+            if code:
+                attach(listener.held, code)
+            else:
+                detach(listener.held)
+        except OSError as fault:  # the relay refuses what the kernel lets through
+            log.warning("what leaves %s for port %d is not filtered: %s", self.address, port, fault)
+            return False
+        listener.filter = code
+        return True
 
     async def _taken(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

@@ -86,6 +86,7 @@ class PodNetwork(Controller):
         self.api_address: tuple[str, int] | None = None
         self._gateways: dict[str, Gateway] = {}
         self._atlas: Atlas | None = None
+        self._stale = True  # whether something has changed since the atlas was drawn
         self._turn = itertools.count()
         self._ignores_policies = False
 
@@ -96,7 +97,7 @@ class PodNetwork(Controller):
 
     @ignores_policies.setter
     def ignores_policies(self, ignores: bool) -> None:
-        self._ignores_policies, self._atlas = ignores, None
+        self._ignores_policies, self._stale = ignores, True
         for gateway in self._gateways.values():
             gateway.heed()
 
@@ -107,7 +108,7 @@ class PodNetwork(Controller):
             return (_ALL,)
         if not self.state.enforced or (old is not None and self._unchanged(resource, obj, old)):
             return ()
-        self._atlas = None
+        self._stale = True
         if resource in _AT_ONCE:
             for gateway in self._gateways.values():
                 gateway.heed()
@@ -137,14 +138,18 @@ class PodNetwork(Controller):
         self._report()
         for gateway in list(self._gateways.values()):
             await gateway.follow()
+            await asyncio.sleep(0)
         return None
 
     @property
     def atlas(self) -> Atlas:
-        """The cluster as it is now."""
-        if self._atlas is None:
+        """The cluster as it is now; the same object for as long as it says the same."""
+        if self._atlas is None or self._stale:
             addresses = {uid: gateway.address for uid, gateway in self._gateways.items()}
-            self._atlas = Atlas(self.api, addresses, heed=not self._ignores_policies)
+            drawn = Atlas(self.api, addresses, heed=not self._ignores_policies)
+            if self._atlas is None or not drawn.says_the_same_as(self._atlas):
+                self._atlas = drawn
+            self._stale = False
         return self._atlas
 
     def _report(self) -> None:
@@ -183,7 +188,7 @@ class PodNetwork(Controller):
                 connect=lambda place, port: self._connect(uid, place, port),
                 answer=lambda data: self._answer(uid, data),
             )  # fmt: skip
-            self._gateways[uid], self._atlas = gateway, None
+            self._gateways[uid], self._stale = gateway, True
             try:
                 await gateway.follow()
             except BaseException:
@@ -194,7 +199,7 @@ class PodNetwork(Controller):
 
     async def leave(self, uid: str) -> None:
         gateway = self._gateways.pop(uid, None)
-        self._atlas = None
+        self._stale = True
         if gateway is not None:
             await gateway.close()
             self.enqueue(_ALL)

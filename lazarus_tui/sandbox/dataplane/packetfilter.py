@@ -7,7 +7,6 @@ what a CNI's dropped packet looks like. The programs are classic BPF (``<linux/f
 from __future__ import annotations
 
 import ctypes
-import ipaddress
 import socket
 import struct
 from collections.abc import Iterable, Sequence
@@ -35,7 +34,10 @@ def program(known: Iterable[tuple[str, bool]], blocks: Sequence[Block]) -> list[
     """
     code: list[Instruction] = [(_LOAD, 0, 0, _DESTINATION), (_KEEP, 0, 0, 0)]
     for address, passes in known:
-        code += [(_EQUAL, 0, 1, int(ipaddress.ip_address(address))), (_RETURN, 0, 0, _ALL if passes else _NOTHING)]
+        code += [
+            (_EQUAL, 0, 1, int.from_bytes(socket.inet_aton(address))),
+            (_RETURN, 0, 0, _ALL if passes else _NOTHING),
+        ]
     for block in blocks:
         if block.range.version == 4:
             code += _block(block)

@@ -8,7 +8,7 @@ own node and the pod itself are never refused. Addresses are those after service
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,6 +96,11 @@ class _Port:
             return cls(protocol, name=first)
         return cls(protocol) if first is None else cls(protocol, int(first), int(port.get("endPort") or first))
 
+    @property
+    def is_range(self) -> bool:
+        """Whether it tells some ports from others by their number."""
+        return not self.name and (self.first, self.last) != (0, 65535)
+
     def holds(self, target: Party, port: int, protocol: str) -> bool:
         if self.name:
             return protocol == self.protocol and (self.name, protocol, port) in target.ports
@@ -142,6 +147,10 @@ class _Policy:
         except (ApiError, ValueError, KeyError, TypeError, AttributeError):
             return cls(name, LabelSelector(), {"Ingress": (), "Egress": ()})
 
+    def ports(self) -> Iterable[_Port]:
+        """All that its rules name, in either direction."""
+        return (port for rules in self.rules.values() for rule in rules for port in rule.ports)
+
 
 class Policies:
     """The policies of one moment; ``namespaces`` gives the labels of each namespace."""
@@ -151,19 +160,29 @@ class Policies:
         self._by_namespace: dict[str, list[_Policy]] = {}
         # What has been found out already: parties of one moment differ by their addresses.
         self._selected: dict[tuple[str, str], list[_Policy]] = {}
+        self._listed: dict[Hashable, tuple[_Peer, ...] | None] = {}
         for policy in policies:
             self._by_namespace.setdefault(policy["metadata"]["namespace"], []).append(_Policy.of(policy))
+        ports = {port for some in self._by_namespace.values() for one in some for port in one.ports()}
+        self._by_name = any(port.name for port in ports)
+        self._ranges = sorted({(port.first, port.last) for port in ports if port.is_range})
 
     def refusal(self, source: Party, target: Party, port: int, protocol: str = "TCP") -> str:
         """Why a connection is not let through, naming the policies; ``""`` when it is."""
-        if source.node or source.address == target.address:
+        if self.lets(source, target, port, protocol):
             return ""
-        for direction, subject, other in (("Egress", source, target), ("Ingress", target, source)):
-            selecting = self.selecting(subject, direction)
-            if selecting and not self._opened(selecting, direction, subject, other, target, port, protocol):
-                names = ", ".join(sorted(policy.name for policy in selecting))
-                return f"{direction.lower()} of a pod in {subject.namespace} is closed by {names}"
-        return ""
+        out = not self._lets("Egress", source, target, target, port, protocol)
+        direction, subject = ("Egress", source) if out else ("Ingress", target)
+        names = ", ".join(sorted(policy.name for policy in self.selecting(subject, direction)))
+        return f"{direction.lower()} of a pod in {subject.namespace} is closed by {names}"
+
+    def lets(self, source: Party, target: Party, port: int, protocol: str = "TCP") -> bool:
+        """Whether a connection is let through."""
+        if source.node or source.address == target.address:
+            return True
+        return self._lets("Egress", source, target, target, port, protocol) and self._lets(
+            "Ingress", target, source, target, port, protocol
+        )
 
     def open_blocks(self, source: Party, port: int, protocol: str = "TCP") -> list[Block]:
         """Where outside the cluster a pod may go on ``port``, as far as its own side is concerned."""
@@ -193,22 +212,29 @@ class Policies:
             ]
         return self._selected[key]
 
-    def _opened(
-        self,
-        selecting: list[_Policy],
-        direction: str,
-        subject: Party,
-        other: Party,
-        target: Party,
-        port: int,
-        protocol: str,
-    ) -> bool:
-        return any(
-            not rule.peers or any(self._is_peer(peer, subject.namespace, other) for peer in rule.peers)
-            for policy in selecting
-            for rule in policy.rules[direction]
-            if rule.is_about(target, port, protocol)
-        )
+    def sort(self, port: int) -> Hashable:
+        """What ports have in common that no policy tells apart, whatever it is about; a tuple."""
+        return (port,) if self._by_name else tuple(first <= port <= last for first, last in self._ranges)
+
+    def _lets(self, direction: str, subject: Party, other: Party, target: Party, port: int, protocol: str) -> bool:
+        """Whether the policies of one end take the other end."""
+        key = (direction, subject.address, port, protocol, target.ports if self._by_name else ())
+        if key not in self._listed:
+            self._listed[key] = self._peers(direction, subject, target, port, protocol)
+        peers = self._listed[key]
+        return peers is None or any(self._is_peer(peer, subject.namespace, other) for peer in peers)
+
+    def _peers(
+        self, direction: str, subject: Party, target: Party, port: int, protocol: str
+    ) -> tuple[_Peer, ...] | None:
+        """Whom ``subject`` takes or may go to; None for everybody."""
+        selecting = self.selecting(subject, direction)
+        about = [
+            rule for policy in selecting for rule in policy.rules[direction] if rule.is_about(target, port, protocol)
+        ]
+        if not selecting or not all(rule.peers for rule in about):
+            return None
+        return tuple(peer for rule in about for peer in rule.peers)
 
     def _is_peer(self, peer: _Peer, home: str, other: Party) -> bool:
         if peer.block:

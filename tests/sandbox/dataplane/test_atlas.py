@@ -2,58 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import copy
+import random
+from collections.abc import Callable, Hashable
 
 import pytest
 
-from lazarus_tui.model.resources import ENDPOINTS, NAMESPACES, NETWORKPOLICIES, PODS, SERVICES, Resource
+from lazarus_tui.model.resources import ENDPOINTS, NAMESPACES, PODS, SERVICES
 from lazarus_tui.sandbox.dataplane.addresses import API_SERVICE
 from lazarus_tui.sandbox.dataplane.atlas import API_SERVER, DNS, Atlas, Target
 from lazarus_tui.sandbox.dataplane.policy import EVERYWHERE, Block
-
-Object = dict[str, Any]
-
-
-def pod(name: str, *, port: int = 0, **spec: Any) -> Object:
-    ports = [{"name": "http", "containerPort": port}] if port else []
-    meta = {"name": name, "namespace": "shop", "uid": name, "labels": {"app": name}}
-    return {"metadata": meta, "spec": {"containers": [{"ports": ports}], **spec}, "status": {"podIP": "127.42.0.99"}}
-
-
-def service(name: str, address: str, port: int) -> Object:
-    return {"metadata": {"name": name, "namespace": "shop"}, "spec": {"clusterIP": address, "ports": [{"port": port}]}}
-
-
-class Objects:
-    def __init__(self) -> None:
-        self.kept: dict[Resource, list[Object]] = {
-            NAMESPACES: [{"metadata": {"name": "shop"}}],
-            PODS: [pod("web", port=8080), pod("orders", port=8081), pod("bare", port=9100, hostNetwork=True)],
-            SERVICES: [
-                service("orders", "127.43.0.1", 80),
-                service("empty", "127.43.0.2", 80),
-                service("db", "None", 1),
-            ],
-            ENDPOINTS: [
-                {
-                    "metadata": {"name": "orders", "namespace": "shop"},
-                    "subsets": [{"addresses": [{"ip": "127.42.0.3"}], "ports": [{"port": 8081}]}],
-                }
-            ],
-            NETWORKPOLICIES: [],
-        }
-
-    def get(self, resource: Resource, name: str, namespace: str | None = None) -> Object | None:
-        return next((one for one in self.kept[resource] if one["metadata"]["name"] == name), None)
-
-    def list(self, resource: Resource, namespace: str | None = None) -> list[Object]:
-        return self.kept[resource]
-
-    def policy(self, **spec: Any) -> None:
-        self.kept[NETWORKPOLICIES].append({"metadata": {"name": "p", "namespace": "shop"}, "spec": spec})
-
-    def atlas(self, **options: Any) -> Atlas:
-        return Atlas(self, {"web": "127.42.0.2", "orders": "127.42.0.3"}, **options)
+from tests.sandbox.dataplane.drawing import Object, Objects, service
 
 
 @pytest.fixture
@@ -126,3 +85,58 @@ def test_blocks_are_those_of_the_rules_for_the_port(objects: Objects) -> None:
         ways = atlas.ways_out(atlas.parties["web"], port)
         assert ways is not None
         assert ways[1] == expected
+
+
+def test_an_atlas_says_the_same_until_something_that_it_reads_is_different(objects: Objects) -> None:
+    before = objects.atlas()
+    objects.kept = copy.deepcopy(objects.kept)
+    assert objects.atlas().says_the_same_as(before)
+    changes: list[Callable[[], object]] = [
+        lambda: objects.policy(podSelector={}),
+        lambda: objects.kept[PODS][0]["metadata"]["labels"].update(app="other"),
+        lambda: objects.kept[NAMESPACES][0]["metadata"].update(labels={"team": "store"}),
+        lambda: objects.kept[SERVICES].append(service("new", "127.43.0.9", 81)),
+        lambda: objects.kept[ENDPOINTS].clear(),
+        lambda: objects.kept[PODS].pop(),
+    ]
+    for change in changes:
+        objects.kept = copy.deepcopy(objects.kept)
+        change()
+        after = objects.atlas()
+        assert not after.says_the_same_as(before)
+        before = after
+    assert not Atlas(objects, {"web": "127.42.0.7", "orders": "127.42.0.3"}).says_the_same_as(before)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_ports_of_one_sort_have_the_same_ways_out_for_everybody(objects: Objects, seed: int) -> None:
+    dice = random.Random(seed)
+    peers = [{"podSelector": {}}, {"podSelector": {"matchLabels": {"app": "orders"}}},
+             {"ipBlock": {"cidr": "127.42.0.0/30"}}, {"ipBlock": {"cidr": "10.0.0.0/8"}}]  # fmt: skip
+    ports = [
+        {"port": 80},
+        {"port": 8000, "endPort": 8081},
+        {"port": 9000, "endPort": 9200},
+        {"protocol": "UDP", "port": 53},
+    ]
+    ports += [{"port": "http"}] if seed % 3 == 0 else []
+
+    def rules(side: str) -> list[Object]:
+        return [
+            {side: dice.sample(peers, dice.randint(0, 2)), "ports": dice.sample(ports, dice.randint(0, 2))}
+            for _ in range(dice.randint(0, 2))
+        ]
+
+    for _ in range(dice.randint(1, 3)):
+        selector = dice.choice([{}, {"matchLabels": {"app": "orders"}}, {"matchLabels": {"app": "web"}}])
+        objects.policy(
+            podSelector=selector, policyTypes=["Ingress", "Egress"], ingress=rules("from"), egress=rules("to")
+        )
+    atlas = objects.atlas()
+    sorts: dict[Hashable, list[int]] = {}
+    for port in (22, 53, 80, 443, 5432, 8000, 8080, 8081, 8082, 9000, 9100, 9200, 9201):
+        sorts.setdefault(atlas.sort(port), []).append(port)
+    assert seed % 3 == 0 or max(map(len, sorts.values())) > 1
+    for alike in sorts.values():
+        for source in atlas.parties.values():
+            assert all(atlas.ways_out(source, port) == atlas.ways_out(source, alike[0]) for port in alike)

@@ -21,7 +21,7 @@ from lazarus_tui.sandbox.dataplane import kubelet
 from lazarus_tui.sandbox.dataplane.atlas import Atlas
 from lazarus_tui.sandbox.dataplane.gateway import Gateway
 from lazarus_tui.sandbox.dataplane.namespaces import KEEPER, Namespaces, NotPossible, Wanted
-from lazarus_tui.sandbox.dataplane.network import CONDITION, ENFORCEMENT
+from lazarus_tui.sandbox.dataplane.network import CONDITION, ENFORCEMENT, NetworkState
 from lazarus_tui.sandbox.runtime import RuntimeRefused
 
 DENY_ALL = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
@@ -242,6 +242,22 @@ async def test_a_machine_without_namespaces_says_why(tmp_path: Any, monkeypatch:
     monkeypatch.setattr("lazarus_tui.sandbox.dataplane.namespaces.KEEPER", broken)
     with pytest.raises(NotPossible, match=r"Operation not permitted|Linux only"):
         await Namespaces().start()
+
+
+async def test_a_change_that_says_nothing_new_keeps_the_atlas(node: Any) -> None:
+    network = node.network
+    network.state = NetworkState(True)
+    service = node.api.create(SERVICES, {"metadata": {"name": "web"}, "spec": {"ports": [{"port": 80}]}}, "shop")
+    before = network.atlas
+    labelled = node.api.patch(SERVICES, "web", {"metadata": {"labels": {"a": "b"}}}, "shop")
+    changed = node.api.patch(SERVICES, "web", {"spec": {"sessionAffinity": "ClientIP"}}, "shop")
+    assert list(network.keys(SERVICES, labelled, service)) == []
+    assert list(network.keys(SERVICES, changed, labelled)) == [("", "network")]
+    assert network.atlas is before
+    policy(node, "closed", DENY_ALL)
+    made = node.api.get(NETWORKPOLICIES, "closed", "shop")
+    assert list(network.keys(NETWORKPOLICIES, made, None)) == [("", "network")]
+    assert network.atlas is not before
 
 
 def test_no_privilege_is_needed() -> None:
