@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from lazarus_tui.model.counting import how_many
+from lazarus_tui.model.objects import Backup
 from lazarus_tui.model.plan import PlanRefused
-from lazarus_tui.model.volumes import Held, HeldVolume
+from lazarus_tui.model.volumes import Coverage, Held, HeldVolume
 
 # Kinds under the names that people and Velero's discovery know them by.
 _NAMES = {
@@ -14,6 +16,7 @@ _NAMES = {
     "persistentvolumes": {"persistentvolumes", "persistentvolume", "pv"},
     "persistentvolumeclaims": {"persistentvolumeclaims", "persistentvolumeclaim", "pvc"},
 }
+WITH_THEIR_DATA = "restore volumes with their data; or leave out persistentvolumes and persistentvolumeclaims, too"
 
 
 def leaves_out(spec: Mapping[str, Any], kind: str) -> bool:
@@ -64,10 +67,26 @@ def on_originals(spec: Mapping[str, Any], volumes: Iterable[HeldVolume]) -> list
     name if its own is taken, and binds it to the restored claim (pkg/restore/pv_restorer.go): a copy would write to the
     original's disk, and removing the copy would delete it.
     """
-    left_out = leaves_out(spec, "persistentvolumes") or spec.get("includeClusterResources") is False
-    if spec.get("restorePVs") is not False or left_out:
+    if not _brings_disks(spec):
         return []
     return sorted(one.claim for one in volumes if one.method.startswith("NativeSnapshot"))
+
+
+def maybe_on_originals(spec: Mapping[str, Any], held: Coverage, backup: Backup) -> str:
+    """Why claims may be bound to disks of the original where the volume list was not read; "" where none can be.
+
+    The backup's status counts its native snapshots (pkg/controller/backup_controller.go).
+    """
+    count = backup.status.volume_snapshots_attempted
+    if held.complete or not count or not _brings_disks(spec):
+        return ""
+    many = how_many(count, "native snapshot")
+    return f"the backup has {many}, and without their data Velero brings volumes back on the ORIGINAL disks"
+
+
+def _brings_disks(spec: Mapping[str, Any]) -> bool:
+    left_out = leaves_out(spec, "persistentvolumes") or spec.get("includeClusterResources") is False
+    return spec.get("restorePVs") is False and not left_out
 
 
 def refuse_originals(spec: Mapping[str, Any], volumes: Iterable[HeldVolume]) -> None:
@@ -76,7 +95,7 @@ def refuse_originals(spec: Mapping[str, Any], volumes: Iterable[HeldVolume]) -> 
         raise PlanRefused(
             f"without the data of volumes Velero would bring {', '.join(names)} back on the ORIGINAL disks",
             where="restore_volumes",
-            hint="restore volumes with their data; or leave out persistentvolumes and persistentvolumeclaims, too",
+            hint=WITH_THEIR_DATA,
         )
 
 

@@ -49,9 +49,14 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
     update = spec.get("existingResourcePolicy") == "update"
     lines, kept = await effects.compare(reader, found or (), mapping, existing, update=update)
     claims = {name: await _claims(reader, name) if there else frozenset[str]() for name, there in existing.items()}
-    volumes = effects.volumes(inside, mapping, claims, {one.claim for one in inside if stays_empty(spec, one)})
+    left_out = {one.claim for one in inside if stays_empty(spec, one)}
+    volumes = effects.volumes([*inside, *_unlisted(found, contents.coverage)], mapping, claims, left_out)
     hazards = await _hazards(reader, velero, backup, contents.coverage, sources, mapping)
     warnings = [*contents.warnings, *notes, *hazards]
+    if maybe := leaving_out.maybe_on_originals(spec, contents.coverage, backup):
+        warnings.append(
+            f"{maybe}: unless the list can be read when the restore begins, it stops before it makes anything"
+        )
     warnings += _about_existing(kept, existing, update, found is None)
     frozen = {
         "velero": velero,
@@ -182,6 +187,13 @@ def _sources(params: Params, backup: Backup, found: Sequence[effects.Item] | Non
 def _volumes(params: Params, held: Coverage) -> list[HeldVolume]:
     wanted = set(params.get("namespaces") or ())
     return [one for one in held.volumes.values() if not wanted or one.claim.partition("/")[0] in wanted]
+
+
+def _unlisted(found: Sequence[effects.Item] | None, held: Coverage) -> list[HeldVolume]:
+    """Claims that come back and of whose data nothing is known, for the list of volumes was not read."""
+    claims = [item for item in found or () if item.short_kind == "PersistentVolumeClaim"]
+    unknown = [held.of(item.namespace, item.name) for item in claims] if not held.complete else []
+    return [one for one in unknown if one.claim not in held.volumes]
 
 
 def _pods(params: Params, held: Coverage) -> list[str]:

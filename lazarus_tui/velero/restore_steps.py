@@ -30,7 +30,7 @@ from lazarus_tui.model.volumes import Held, VolumeInfoError, coverage, fills_cla
 from lazarus_tui.velero import artefacts, names, progress, removal
 from lazarus_tui.velero.backup_steps import refused
 from lazarus_tui.velero.claims import backup_copies, copies_of
-from lazarus_tui.velero.leaving_out import on_originals, stays_empty
+from lazarus_tui.velero.leaving_out import WITH_THEIR_DATA, maybe_on_originals, on_originals, stays_empty
 
 
 class RestoreStep(BaseStep):
@@ -130,11 +130,13 @@ class Contents(RestoreStep):
         if found is None:
             return Observation(Seen.ABSENT)
         empty = context.facts.get("restore.empty") or ()
+        unread = str(context.facts.get("restore.unread") or "")
         if left_out := context.facts.get("restore.left_out"):
-            return Observation(Seen.DONE, f"left out on request: {', '.join(left_out)}")
+            words = f"left out on request: {', '.join(left_out)}"
+            return Observation(Seen.DONE, "; ".join(filter(None, (unread, words))))
         none = f"{how_many(len(empty), 'volume')} without data: {', '.join(empty)}"
         words = none if empty else f"{how_many(len(found), 'volume')} with data"
-        return Observation(Seen.DONE, str(context.facts.get("restore.unread") or words))
+        return Observation(Seen.DONE, unread or words)
 
     async def act(self, context: StepContext) -> None:
         name, infos, unread = self.backup_name(context), None, ""
@@ -153,6 +155,8 @@ class Contents(RestoreStep):
         if originals := on_originals(self.params["spec"], inside):
             what = f"without the data of volumes Velero would bring {', '.join(originals)} back on the ORIGINAL disks"
             raise StepStopped(what, hint="restore volumes with their data")
+        if backup and (maybe := maybe_on_originals(self.params["spec"], held, backup)):
+            raise StepStopped(f"{unread}; {maybe}", hint=WITH_THEIR_DATA)
         left_out = {v.claim for v in inside if stays_empty(self.params["spec"], v)}
         facts = {
             "restore.volumes": sorted(v.claim for v in inside if v.held is Held.CAPTURED and v.claim not in left_out),

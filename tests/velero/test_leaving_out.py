@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
+from lazarus_tui.model.objects import Backup, BackupStatus
 from lazarus_tui.model.plan import PlanRefused
-from lazarus_tui.model.volumes import Held, HeldVolume
+from lazarus_tui.model.resources import BACKUPS
+from lazarus_tui.model.volumes import Coverage, Held, HeldVolume
 from lazarus_tui.velero import leaving_out, restore
 from lazarus_tui.velero.leaving_out import stays_empty
+from tests.velero.lab import merge
 from tests.velero.source import Source
 
 FILES = HeldVolume("shop/data", Held.CAPTURED, "PodVolumeBackup")
@@ -122,3 +125,42 @@ async def test_the_plan_refuses_a_copy_on_the_disks_of_the_original(source: Sour
     other = {**native, "pvcNamespace": "bank"}
     source.contents["BackupVolumeInfos"] = [other]
     await restore.plan(source, {**given, "restore_volumes": False}, source.clock)
+
+
+async def test_a_volume_list_that_cannot_be_read_leaves_the_data_of_claims_unknown(source: Source) -> None:
+    """Nothing that is unknown is called empty, and the plan says what that may mean for the disks of the original."""
+    del source.contents["BackupVolumeInfos"]
+    merge(source.at(BACKUPS, "b1"), {"status": {"volumeSnapshotsAttempted": 2}})
+    given = {"backup": "b1", "namespaces": ["shop"], "restore_volumes": False}
+    plan = await restore.plan(source, given, source.clock)
+    assert [one.detail for one in plan.effects if one.what == "volume shop/data-orders-0"] == [
+        "data unknown: the backup's volume list has not been read"
+    ]
+    assert (
+        "the backup has 2 native snapshots, and without their data Velero brings volumes back on the ORIGINAL disks: "
+        "unless the list can be read when the restore begins, it stops before it makes anything"
+    ) in plan.warnings
+    for other in ({"restore_volumes": True}, {"exclude_resources": ["persistentvolumes", "persistentvolumeclaims"]}):
+        plan = await restore.plan(source, {**given, **other}, source.clock)
+        assert not [one for one in plan.warnings if "ORIGINAL disks" in one]
+
+
+@pytest.mark.parametrize(
+    ("spec", "complete", "count", "maybe"),
+    [
+        ({"restorePVs": False}, False, 1, True),
+        ({"restorePVs": False}, True, 1, False),
+        ({"restorePVs": False}, False, 0, False),
+        ({"restorePVs": True}, False, 1, False),
+        ({}, False, 1, False),
+        ({"restorePVs": False, "excludedResources": ["pv"]}, False, 1, False),
+        ({"restorePVs": False, "includeClusterResources": False}, False, 1, False),
+    ],
+)
+def test_disks_of_the_original_are_feared_where_nobody_can_say(
+    spec: dict[str, Any], complete: bool, count: int, maybe: bool
+) -> None:
+    backup = Backup(status=BackupStatus(volume_snapshots_attempted=count))
+    said = leaving_out.maybe_on_originals(spec, Coverage(complete=complete), backup)
+    assert ("1 native snapshot, and" in said) is maybe
+    assert bool(said) is maybe

@@ -370,6 +370,33 @@ async def test_nothing_is_restored_on_the_disks_of_the_original(lab: Lab) -> Non
 
 
 @pytest.mark.usefixtures("point")
+@pytest.mark.parametrize("trouble", [None, b"<html>sign in</html>"])
+async def test_without_a_volume_list_a_restore_without_data_is_not_begun_where_disks_could_be_the_originals(
+    lab: Lab, trouble: Any
+) -> None:
+    lab.world.artefacts[("BackupVolumeInfos", "b1")] = trouble
+    merge(lab.world.at(BACKUPS, "b1"), {"status": {"volumeSnapshotsAttempted": 1}})
+    await lab.run(Preflight(PARAMS))
+    step = Contents({**PARAMS, "spec": {**PARAMS["spec"], "restorePVs": False}})
+    with pytest.raises(StepStopped, match=r"volume.* list|which volumes") as stopped:
+        await lab.run(step)
+    assert "has 1 native snapshot, and without their data" in stopped.value.what
+    assert "leave out persistentvolumes" in stopped.value.hint
+    assert "restore.volumes" not in lab.facts
+    merge(lab.world.at(BACKUPS, "b1"), {"status": {"volumeSnapshotsAttempted": 0}})
+    assert (await lab.run(step)).seen is Seen.DONE
+    assert lab.facts["restore.unread"] in (await step.observe(lab)).detail
+
+
+@pytest.mark.usefixtures("point")
+async def test_what_is_not_known_is_said_beside_what_is_left_out(lab: Lab) -> None:
+    lab.world.artefacts[("BackupVolumeInfos", "b1")] = None
+    await lab.run(Preflight(PARAMS))
+    lab.facts |= {"restore.volumes": [], "restore.left_out": ["shop/data"], "restore.unread": "nobody knows"}
+    assert (await Contents(PARAMS).observe(lab)).detail == "nobody knows; left out on request: shop/data"
+
+
+@pytest.mark.usefixtures("point")
 async def test_volumes_left_out_on_request_are_never_called_restored(lab: Lab) -> None:
     params = {**PARAMS, "spec": {**PARAMS["spec"], "restorePVs": False, "excludedResources": ["pods"]}}
     await begun(lab)
