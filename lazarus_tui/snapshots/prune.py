@@ -9,6 +9,7 @@ from lazarus_tui.model.clock import Clock, parse_rfc3339, rfc3339
 from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.durations import DurationError, parse
 from lazarus_tui.model.plan import Danger, Effect, Params, Plan, PlanRefused
+from lazarus_tui.model.planning import UnbrokenReader
 from lazarus_tui.model.quantities import size
 from lazarus_tui.model.resources import CONFIGMAPS, STATEFULSETS
 from lazarus_tui.model.retention import Decision, Outcome, Point, Policy, Situation, decide
@@ -17,6 +18,7 @@ from lazarus_tui.model.snapshots import CONTENTS, SNAPSHOTS, Content, Snapshot
 from lazarus_tui.model.stepping import BaseStep, carry_out, planned
 from lazarus_tui.model.steps import Catalog, Observation, Reader, Seen, Step, StepContext, Write
 from lazarus_tui.model.steps import Outcome as Ended
+from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.snapshots.members import keeping
 from lazarus_tui.snapshots.names import CAPSULE, CLOSED, OP, annotation
 from lazarus_tui.snapshots.reading import sets_of
@@ -60,7 +62,7 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
         found = [one for one in found if one.schedule == only]
     blocked = await _blocked(reader, namespace, name)
     ends = await _ends(reader, namespace)
-    points = [_point(one, ends) for one in found]
+    points = [_point(one, ends, _proven(reader, one)) for one in found]
     outcome = decide(points, policy, Situation(now=clock.now(), blocked=blocked), confirmed=bool(params.get("all")))
     going = {point.id: _members(one) for point in outcome.removed for one in found if one.id == point.id}
     if not going:
@@ -97,15 +99,23 @@ async def _ends(reader: Reader, namespace: str) -> dict[str, str]:
     return {str((one.get("data") or {}).get("operation", ""))[:8]: annotation(one, CLOSED) for one in found}
 
 
-def _point(found: SnapshotSet, ends: Mapping[str, str]) -> Point:
+def _proven(reader: Reader, found: SnapshotSet) -> Verdict:
+    """What the newest proof of exactly this set says, as far as it is known here."""
+    if not isinstance(reader, UnbrokenReader) or found.taken is None:
+        return Verdict.NOT_TESTED
+    of = (found.namespace, found.about.workload, "snapshots", found.id, rfc3339(found.taken))
+    return reader.unbroken(*of)[0]
+
+
+def _point(found: SnapshotSet, ends: Mapping[str, str], verdict: Verdict) -> Point:
     """A safety set belongs to the operation it is named after; without a capsule that one was undone or released."""
     closed = found.taken
     op = found.id.removeprefix("before-")
     if op in ends:
         closed = parse_rfc3339(ends[op]) if ends[op] else None
     return Point(
-        id=found.id, taken=found.taken, sound=found.usable, hold=found.hold, safety=found.role == SAFETY_ROLE,
-        closed=closed, size=found.size,
+        id=found.id, taken=found.taken, sound=found.usable, verdict=verdict, hold=found.hold,
+        safety=found.role == SAFETY_ROLE, closed=closed, size=found.size,
     )  # fmt: skip
 
 
