@@ -22,6 +22,9 @@ from lazarus_tui.model.volumes import Held, HeldVolume
 _SKIPPED = frozenset({"Node", "Event", "Backup", "Restore", "CSINode", "VolumeAttachment", "BackupRepository"})
 _DERIVED = frozenset({"ReplicaSet", "Endpoints", "EndpointSlice", "ControllerRevision"})
 _SHOWN = 6
+# Whatever ``existingResourcePolicy`` says (pkg/restore/merge_service_account.go).
+_MERGED = "ServiceAccount"
+_MERGING = "labels, annotations and secrets they lack are added, and nothing of theirs is overwritten"
 # Namespaced built-in kinds that only this comparison speaks of.
 _MORE = (
     Resource("rbac.authorization.k8s.io", "v1", "roles", "Role"),
@@ -89,7 +92,8 @@ def in_scope(found: Iterable[Item], spec: Mapping[str, Any]) -> list[Item]:
 async def compare(
     reader: Reader, found: Iterable[Item], mapping: Mapping[str, str], existing: Mapping[str, bool], *, update: bool
 ) -> tuple[list[Effect], list[Item]]:
-    """The plan's lines, and the objects that exist already. ``existing`` tells which target namespaces do."""
+    """The plan's lines, and the objects that exist already and are left or overwritten as ``update`` says: service
+    accounts are merged either way. ``existing`` tells which target namespaces exist."""
     groups: dict[tuple[str, str], list[Item]] = {}
     for item in found:
         groups.setdefault((mapping.get(item.namespace, item.namespace), item.kind), []).append(item)
@@ -108,7 +112,9 @@ async def compare(
         new = [item for item in group if item.name not in live]
         if new:
             effects.append(Effect("create", f"{len(new)} {short} in {namespace}", _names(new)))
-        if there:
+        if there and short == _MERGED:
+            effects.append(Effect("change", f"{len(there)} {short} in {namespace}", f"{_names(there)}: {_MERGING}"))
+        elif there:
             verb = "change" if update and short != "PersistentVolumeClaim" else "skip"
             effects.append(Effect(verb, f"{len(there)} {short} in {namespace}", _names(there)))
             kept += there

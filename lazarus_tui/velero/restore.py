@@ -80,7 +80,7 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
         params=frozen,
         steps=planned(_steps(frozen)),
         effects=(*(Effect("create", f"namespace {name}") for name in fresh), *lines, *volumes),
-        losses=_losses(kept) if update else (),
+        losses=_losses(kept, found is None) if update else (),
         warnings=tuple(warnings),
         undo=_undo(targets, existing),
         estimate=estimate.for_restore(await reader.list(RESTORES, velero, type=Restore), backup.metadata.name),
@@ -235,14 +235,19 @@ async def _hazards(
 def _about_existing(kept: Sequence[effects.Item], existing: Mapping[str, bool], update: bool, blind: bool) -> list[str]:
     if blind:
         there = [name for name, found in existing.items() if found]
-        return [f"namespace {name} exists: objects already in it are left as they are" for name in there if not update]
+        words = "objects already in it are left as they are, but service accounts get what they lack"
+        return [f"namespace {name} exists: {words}" for name in there if not update]
     if kept and not update:
         many = ("object exists already and is left as it is", "objects exist already and are left as they are")
         return [how_many(len(kept), *many)]
     return []
 
 
-def _losses(kept: Sequence[effects.Item]) -> tuple[str, ...]:
+def _losses(kept: Sequence[effects.Item], blind: bool) -> tuple[str, ...]:
+    if blind:
+        return ("objects that exist are patched back to their state in the backup; which ones is not known",)
+    if not kept:
+        return ()
     many = ("existing object is patched back to its state", "existing objects are patched back to their state")
     return (f"{how_many(len(kept), *many)} in the backup",)
 
