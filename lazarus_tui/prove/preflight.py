@@ -49,7 +49,7 @@ class Found:
 
 async def look(reader: Reader, contents: Contents, ruling: Ruling, wanted: Asked, op: str, now: datetime) -> Found:
     """Raises ``PlanRefused`` for what can only fail."""
-    need = room.needed(contents, ruling)
+    need = room.needed(contents, ruling, bodies.unsaid(wanted.limits))
     room.within_limits(need, wanted.limits)
     found = Found(images=_images(contents, ruling))
     volumes = await reader.list(VOLUMES, type=dict)

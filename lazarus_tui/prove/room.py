@@ -85,9 +85,10 @@ class Need:
         return ", ".join([*parts, f"{size(int(self.storage))} storage"] if self.storage else parts)
 
 
-def needed(contents: Contents, ruling: Ruling) -> Need:
-    """From the requests of what is restored, all replicas running, as the API server fills in what they do not say."""
-    filled = _filled(contents, ruling)
+def needed(contents: Contents, ruling: Ruling, unsaid: Mapping[str, str]) -> Need:
+    """From the requests of what is restored, all replicas running, as the API server fills in what they do not say;
+    ``unsaid``: what the quarantine's own LimitRange has a container ask for."""
+    filled = _filled(contents, ruling, unsaid)
     owners = Owners(contents)
     waiting = {owners.root(name) or f"Pod/{name}" for name in contents.filled_pods}
     cpu = memory = storage = most_cpu = most_memory = Decimal(0)
@@ -113,9 +114,10 @@ def _replicas(item: Item) -> int:
     return 1 if item.resource == "daemonsets.apps" or (item.resource == "pods" and not item.owner[0]) else 0
 
 
-def _filled(contents: Contents, ruling: Ruling) -> dict[str, Decimal]:
-    """What LimitRanges of the copy have a container ask for that says nothing: of several the most."""
-    found: dict[str, Decimal] = {}
+def _filled(contents: Contents, ruling: Ruling, unsaid: Mapping[str, str]) -> dict[str, Decimal]:
+    """What LimitRanges have a container ask for that says nothing, the copy's and the quarantine's: of several the
+    most."""
+    found = {key: _amount(unsaid, key) for key in unsaid}
     for item in contents.of("limitranges"):
         limits = item.spec.get("limits") if item.name in ruling.created.get(item.resource, ()) else ()
         for one in limits or ():

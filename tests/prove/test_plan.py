@@ -265,7 +265,7 @@ async def test_room_is_counted_for_a_second_copy(site: Site) -> None:
     words = "the nodes take 3 more pods, the copy and its probes are 4"
     assert words in (await site.plan()).warnings
     error = await refused(site, limits={"cpu": "1"})
-    assert "2 pods, 1.5 CPU, 1.0 GiB memory, 1.0 GiB storage" in error.what
+    assert "2 pods, 1.51 CPU, 1.0 GiB memory, 1.0 GiB storage" in error.what, "what asks for nothing is counted as 10m"
     assert "pods" in (await refused(site, limits={"pods": "1"})).what
     assert (await site.plan(limits={"cpu": "2", "pods": "2"})).params["limits"] == {"cpu": "2", "pods": "2"}
 

@@ -47,3 +47,20 @@ async def test_what_is_filled_in_counts_against_the_limits_of_the_proof_too() ->
     with pytest.raises(PlanRefused, match="more than the limit of 2Gi for memory"):
         await site.plan(limits={"memory": "2Gi"})
     assert (await site.plan(limits={"memory": "3Gi"})).params["limits"] == {"memory": "3Gi"}
+
+
+async def test_a_container_that_asks_for_nothing_is_counted_as_the_quarantine_counts_it() -> None:
+    """With limits its LimitRange gives such a container 10m and 16Mi, which its quota then counts."""
+    site = Site()
+    beside = [{"name": f"beside-{n}", "image": "i"} for n in (1, 2)]
+    site.backup("full", [workload(containers=beside, container={"resources": {"requests": {"memory": "1Mi"}}})])
+    with pytest.raises(PlanRefused, match=r"1 pod, 0\.03 CPU, .*: more than the limit of 29m for cpu"):
+        await site.plan(limits={"cpu": "29m"})
+    with pytest.raises(PlanRefused, match="more than the limit of 32Mi for memory"):
+        await site.plan(limits={"memory": "32Mi"})
+    for fits in ({"cpu": "30m"}, {"memory": "33Mi"}):
+        assert (await site.plan(limits=fits)).params["limits"] == fits
+    site.node("tiny", "20m", "8Gi")
+    left = [one for one in (await site.plan(limits={"cpu": "1"})).warnings if "cpu left" in one]
+    assert left == ["the nodes have 0.02 cpu left, the copy asks for 0.03"]
+    assert not [one for one in (await site.plan()).warnings if "cpu left" in one], "without limits nothing is given"

@@ -60,11 +60,16 @@ def quota(wanted: Quarantine) -> Object:
 
 def defaults(wanted: Quarantine) -> Object | None:
     """A quota on requests refuses pods that make none: they are counted as small. None without such a quota."""
-    given = {key: value for key, value in _UNSAID.items() if key in wanted.limits}
+    given = unsaid(wanted.limits)
     if not given:
         return None
     item = {"type": "Container", "defaultRequest": given}
     return _made(LIMIT_RANGES, wanted, names.DEFAULTS) | {"spec": {"limits": [item]}}
+
+
+def unsaid(limits: Mapping[str, str]) -> dict[str, str]:
+    """What a container that asks for nothing is counted as in a quarantine with these limits."""
+    return {key: value for key, value in _UNSAID.items() if key in limits}
 
 
 def policies(wanted: Quarantine) -> list[Object]:
