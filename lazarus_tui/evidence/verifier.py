@@ -76,13 +76,24 @@ def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def document(data: bytes, name: str) -> dict[str, Any]:
+    """The JSON object in a file. What Python takes and JSON does not have (NaN, a number without end, half of a
+    surrogate pair) is refused: another reader would refuse it, or see something else."""
     try:
         found = json.loads(data.decode("utf-8"), object_pairs_hook=once)
     except (UnicodeDecodeError, ValueError, RecursionError):
         raise Wrong(f"{name} is not JSON") from None
     if not isinstance(found, dict):
         raise Wrong(f"{name} is not a JSON object")
+    try:
+        json.dumps(found, ensure_ascii=False, allow_nan=False).encode("utf-8")
+    except (UnicodeEncodeError, ValueError, RecursionError):
+        raise Wrong(f"{name} is not canonical JSON") from None
     return found
+
+
+def counted(said: object, number: int) -> bool:
+    """Whether a document says this number; true and 1.0 are not 1 to every reader."""
+    return type(said) is int and said == number
 
 
 def read(folder: str, name: str) -> bytes:
@@ -104,9 +115,15 @@ def read(folder: str, name: str) -> bytes:
 
 
 def listed(folder: str) -> set[str]:
-    """Every file below ``folder``, and every link, as the manifest would name it."""
+    """Every file below ``folder``, and every link, as the manifest would name it. Raises ``Wrong`` for a folder that
+    cannot be looked into: anything could lie there."""
+
+    def hidden(error: OSError) -> None:
+        where = os.path.relpath(str(error.filename), folder)
+        raise Wrong(f"{plain(where)} cannot be read: {error.strerror}")
+
     found: set[str] = set()
-    for base, folders, names in os.walk(folder):
+    for base, folders, names in os.walk(folder, onerror=hidden):
         links = [name for name in folders if os.path.islink(os.path.join(base, name))]
         found.update(os.path.relpath(os.path.join(base, name), folder).replace(os.sep, "/") for name in names + links)
     return found
@@ -174,8 +191,12 @@ class Bundle:
                     raise Wrong(f"{name} was changed")
             except Wrong as error:
                 self.report.wrong.append(str(error))
-        for name in sorted(listed(self.folder) - set(self.files) - {MANIFEST, MANIFEST + SIG}):
-            self.report.wrong.append(f"{plain(name)} is not part of the bundle")
+        try:
+            more = listed(self.folder) - set(self.files) - {MANIFEST, MANIFEST + SIG}
+        except Wrong as error:
+            self.report.wrong.append(str(error))
+            return
+        self.report.wrong += [f"{plain(name)} is not part of the bundle" for name in sorted(more)]
 
     def signatures(self) -> None:
         signers = self.given
@@ -208,7 +229,7 @@ class Bundle:
         previous = FIRST
         hashes: dict[str, str] = {}
         for number, row in enumerate(rows, 1):
-            if row.get("number") != number or row.get("previous") != previous:
+            if not counted(row.get("number"), number) or row.get("previous") != previous:
                 raise Wrong(f"the chain is cut at {number}: {plain(row.get('id'))} does not follow")
             name, hashed = row.get("id"), row.get("sha256")
             if not isinstance(name, str) or name in hashes:
@@ -217,7 +238,7 @@ class Bundle:
                 raise Wrong(f"the chain is broken at {number}: there is no hash of record {plain(name)}")
             previous = hashes[name] = hashed
         for place in (index, self.manifest):
-            if place.get("count") != len(rows) or place.get("head") != previous:
+            if not counted(place.get("count"), len(rows)) or place.get("head") != previous:
                 raise Wrong(f"the end of the chain is cut: there are {len(rows)} records, not what was counted")
         if head and head not in hashes.values():
             raise Wrong(f"the chain does not have the record with the hash {plain(head)}")
@@ -235,10 +256,12 @@ class Bundle:
             record = document(data, f"record {one}")
             if any(record.get(key) != row.get(key) for key in ("id", "operation", "previous")):
                 raise Wrong(f"record {one} says another place in the chain than its own")
-            if record.get("number", row["number"]) != row["number"]:
+            if not counted(record.get("number", row["number"]), row["number"]):
                 raise Wrong(f"record {one} says another number than its own")
             if any(row.get(key) and str(record.get(key)) != row[key] for key in _SAID):
                 raise Wrong(f"the chain says something else of record {one} than the record itself")
+            if row.get("signed_by") and f"records/{one}.json{SIG}" not in self.files:
+                raise Wrong(f"record {one} was signed when it was written, and its signature is gone")
         self.report.said.append(f"records in the bundle: {len(there)} of {len(rows)}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -151,6 +152,13 @@ def test_whoever_rewrites_the_chain_and_the_manifest_gets_an_answer_in_words(
         (lambda chain: chain["rows"][1].update(number=[[[]]]), "the chain is cut at 2"),
         (lambda chain: chain.update(rows=None), "chain.json does not list records"),
         (lambda chain: chain["rows"].append(7), "chain.json does not list records"),
+        (lambda chain: chain["rows"][0].update(number=True), "the chain is cut at 1"),
+        (lambda chain: chain["rows"][1].update(number=2.0), "the chain is cut at 2"),
+        (lambda chain: chain.update(count=3.0), "the end of the chain is cut"),
+        (
+            lambda chain: chain["rows"][1].update(signed_by="ssh-ed25519 AAAA"),
+            "record op1-1 was signed when it was written, and its signature is gone",
+        ),
     ],
 )
 def test_a_row_that_is_none_is_a_finding_also_where_the_manifest_fits_it(
@@ -168,6 +176,48 @@ def test_a_row_that_is_none_is_a_finding_also_where_the_manifest_fits_it(
     code = verifier.main([str(folder), "--allow-unsigned"])
     out = capsys.readouterr()
     assert (code, out.err, words in out.out, "NOT INTACT" in out.out) == (2, "", True, True), out.out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [b"NaN", b"Infinity", b"-Infinity", b"1e999", b'"\\ud800"', b'{"\\udfff":1}', b"[[NaN]]", b'1,"checks":[]'],
+)
+def test_what_two_readers_would_not_read_alike_is_in_no_record_although_all_hashes_fit(
+    bundle: Files, place: Path, words: bytes
+) -> None:
+    """The newest record, its row, the head and the manifest are all made anew; nothing is signed."""
+    for name, data in bundle.items():
+        if not name.endswith(".sig"):
+            (place / "b" / name).parent.mkdir(parents=True, exist_ok=True)
+            (place / "b" / name).write_bytes(data)
+
+    def with_(value: bytes) -> verifier.Report:
+        record = bundle["records/op2-1.json"].replace(b'"fields":2', b'"fields":' + value)
+        assert record.count(value)
+        (place / "b" / "records" / "op2-1.json").write_bytes(record)
+        chain = json.loads(bundle["chain.json"])
+        chain["head"] = chain["rows"][-1]["sha256"] = verifier.digest(record)
+        (place / "b" / "chain.json").write_text(json.dumps(chain))
+        rehash(place / "b")
+        return verifier.verify(str(place / "b"))
+
+    assert with_(b"3").code(allow_unsigned=True) == 0, "the hashes do fit"
+    report = with_(words)
+    assert report.code(allow_unsigned=True) == 2
+    assert any("is not canonical JSON" in one or "the same key twice" in one for one in report.wrong), report.wrong
+
+
+def test_a_folder_that_cannot_be_looked_into_may_hold_anything(sealed: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    scan = os.scandir
+
+    def closed(path: str) -> Any:
+        if str(path).endswith("pages"):
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    report = checked(sealed)
+    assert (report.code(), report.wrong) == (2, ["pages cannot be read: Permission denied"])
 
 
 @pytest.mark.parametrize("records", [None, 5, "op0-1", {"op0-1": 1}])
