@@ -41,6 +41,16 @@ def test_every_link_between_documents_leads_somewhere() -> None:
     assert broken == []
 
 
+def test_what_the_product_sends_a_person_to_is_there() -> None:
+    """Hints and help name documents and files of this repository; Velero's Deployment is kubectl's."""
+    missing = set()
+    for package in ("lazarus_tui", "screens", "widgets"):
+        for source in (DOCS.parent / package).rglob("*.py"):
+            named = re.findall(rb"(?<![\w./])(?:docs/[\w-]+\.md|deploy/[\w./-]*\w)", source.read_bytes())
+            missing |= {(source.name, one.decode()) for one in named if not (DOCS.parent / one.decode()).exists()}
+    assert {one for one in missing if one[1] != "deploy/velero"} == set()
+
+
 Place = tuple[click.Command, tuple[str, ...]]
 
 

@@ -158,11 +158,11 @@ def test_a_failure_leads_from_what_was_seen_to_the_next_step():
 def test_what_a_step_wanted_and_what_is_left_is_loud():
     left = world.proof("ab" * 8, 1.0, verdict=Verdict.INCONCLUSIVE, left=("Namespace lazarus-q-abab: terminating",),
                        deviations=("Make the quarantine: missing right: create pods",))  # fmt: skip
-    hint = {"prove.stopped": {"step": "quarantine", "hint": "ask for it: deploy/rbac"}}
+    hint = {"prove.stopped": {"step": "quarantine", "hint": "have it granted"}}
     text = body(msgspec.structs.replace(left, facts={**left.facts, **hint}))
     assert "✗ LEFT BEHIND: Namespace lazarus-q-abab: terminating" in text
     assert "▲ Make the quarantine: missing right: create pods" in text
-    assert "→ ask for it: deploy/rbac" in text
+    assert "→ have it granted" in text
 
 
 def test_a_control_says_what_its_verdict_means():

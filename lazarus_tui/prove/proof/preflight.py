@@ -57,7 +57,8 @@ class Preflight(BaseStep):
             return found
         if missing := await self._missing_rights(context.reader):
             await context.say(f"missing rights: {', '.join(missing)}")
-            return Observation(Seen.DIVERGED, f"missing right: {', '.join(missing)}", hint="ask for it: deploy/rbac")
+            hint = "have it granted; docs/quarantine.md names all that a proof needs"
+            return Observation(Seen.DIVERGED, f"missing right: {', '.join(missing)}", hint=hint)
         versions_seen = await versions(context.reader, self.velero)
         facts = {**found.facts, ABOUT: msgspec.to_builtins(self._about()), "prove.versions": versions_seen}
         return Observation(Seen.DONE, found.detail, facts=facts)
