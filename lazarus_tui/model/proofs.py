@@ -237,10 +237,10 @@ def view(operation: Operation) -> ProofView | None:
     )  # fmt: skip
 
 
-def fell_short(operation: Operation, state: OpState) -> bool:
-    """Whether a proof that ends in ``state`` did not come to its end: closed by hand, or taken back before there was
-    any evidence. That a copy which was kept is taken away afterwards changes nothing."""
-    return state in _BROKEN_OFF or (state is OpState.UNDONE and not operation.facts.get(EVIDENCE))
+def fell_short(operation: Operation, state: str) -> bool:
+    """Whether a proof that ends in ``state`` (of ``OpState``) did not come to its end: closed by hand, or taken back
+    before there was any evidence. That a copy which was kept is taken away afterwards changes nothing."""
+    return state in _BROKEN_OFF or (state == OpState.UNDONE and not operation.facts.get(EVIDENCE))
 
 
 def _ended_well(operation: Operation) -> ProofRecord | None:

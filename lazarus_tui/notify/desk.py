@@ -143,7 +143,12 @@ class Desk:
         if plan is None or operation is None:
             return reading.Source(event, operation, sandbox=self._sandbox)
         proofs = self._proofs(operation.context) if event.kind == reading.ENDED else ()
-        return reading.Source(event, operation, plan.params, self._sandbox, plan.cluster_uid, proofs)
+        first = event.kind in reading.ENDS and await self._is_first(event)
+        return reading.Source(event, operation, plan.params, self._sandbox, plan.cluster_uid, proofs, first)
+
+    async def _is_first(self, event: Event) -> bool:
+        """Whether its operation had not ended before."""
+        return all(one.seq >= event.seq for one in await self._journal.events(event.op, *reading.ENDS))
 
     def _addressed(self, notice: Notice) -> tuple[Notice, Collection[str]]:
         """Who is told: by the sinks' settings; of what follows on something told, those who were told of it."""

@@ -11,7 +11,7 @@ import msgspec
 from lazarus_tui.journal import Event
 from lazarus_tui.model.clock import moment, parse_rfc3339
 from lazarus_tui.model.operation import Operation, OpState
-from lazarus_tui.model.proofs import RECORD, REQUIRED, ProofRecord, ProofView, record_of
+from lazarus_tui.model.proofs import RECORD, REQUIRED, ProofRecord, ProofView, fell_short, record_of
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.notify.answering import rungs
 from lazarus_tui.notify.notice import Action, Notice, Severity, Told, commands, made, one_line
@@ -25,16 +25,17 @@ POLICY, TAKEN = "policy", "taken"
 _NO_RUN = ("refused", "failed")
 _BLACKOUT = "blackout"  # runs that were left out as planned
 
-ENDED = "op.ended"
+ENDED, CLOSED = ENDS = ("op.ended", "op.closed")
 # The evidence of a proof was written after its end (engine.late_evidence): what that kept from green is over.
 LATE = "evidence.late"
-KINDS = (ENDED, LATE, "op.parked", "op.resumed", "op.undoing", "op.closed", POLICY, OVERDUE, CAUGHT_UP)
+KINDS = (ENDED, LATE, "op.parked", "op.resumed", "op.undoing", CLOSED, POLICY, OVERDUE, CAUGHT_UP)
 
 
 @dataclass(frozen=True)
 class Source:
-    """An event with what belongs to it: the operation's record as it is now, parameters and cluster of its plan, and
-    the proofs of its context that are known."""
+    """An event with what belongs to it: the operation's record as it is now, parameters and cluster of its plan, the
+    proofs of its context that are known, and whether it is the ``first`` end of the operation: what a proof found is
+    told at that one, and a later one takes away the copy that was kept."""
 
     event: Event
     operation: Operation | None = None
@@ -42,6 +43,7 @@ class Source:
     sandbox: bool = False
     cluster_uid: str = ""
     proofs: Sequence[ProofView] = ()
+    first: bool = False
 
     @property
     def policy(self) -> str:
@@ -103,7 +105,16 @@ def _taken_up(source: Source, operation: Operation) -> list[Notice]:
 
 
 def _closed(source: Source, operation: Operation) -> list[Notice]:
-    return [_settled(source, operation, f"Closed by hand: {operation.title}", operation.message)]
+    found = [_settled(source, operation, f"Closed by hand: {operation.title}", operation.message)]
+    state = str(source.event.body.get("state") or "")
+    # Of what another Lazarus ended, that one tells.
+    if _judged(operation) and source.first and state in (OpState.FAILED, OpState.LEFT_CHANGED):
+        found.append(_proof(source, operation, state, operation.message))
+    return found
+
+
+def _judged(operation: Operation) -> bool:
+    return operation.kind == PROOF and bool(operation.facts.get(RECORD))
 
 
 def _settled(source: Source, operation: Operation, title: str, text: str) -> Notice:
@@ -124,7 +135,8 @@ def _ended(source: Source, operation: Operation) -> list[Notice]:
     else:
         found.append(_settled(source, operation, f"Ended, {state}: {operation.title}", message))
     # What was judged was told when the proof ended; that its copy, which was kept, is taken away now is nothing new.
-    if operation.kind == PROOF and not (state == OpState.UNDONE and operation.facts.get(RECORD)):
+    # What was judged of one that is taken back before its end is told now.
+    if operation.kind == PROOF and (source.first or not (state == OpState.UNDONE and _judged(operation))):
         found.append(_proof(source, operation, state, message))
     return found
 
@@ -165,7 +177,7 @@ def _record(source: Source, operation: Operation, state: str, message: str) -> P
     record = record_of(operation.facts)
     if record is None:  # it was not judged, or that cannot be read: told all the same, as no verdict
         return _no_record(source, operation, message)
-    if record.verdict is Verdict.PASSED and state in (OpState.FAILED, OpState.LEFT_CHANGED):
+    if record.verdict is Verdict.PASSED and fell_short(operation, state):
         why = f"it did not come to its end: {message or state}"
         return msgspec.structs.replace(record, verdict=Verdict.INCONCLUSIVE, words=why)
     return record
@@ -255,5 +267,5 @@ def _run(source: Source, body: Mapping[str, Any], *, over: bool) -> Notice:
 
 _OPERATIONS: Mapping[str, Callable[[Source, Operation], list[Notice]]] = {
     ENDED: _ended, LATE: _late, "op.parked": _parked, "op.resumed": _taken_up, "op.undoing": _taken_up,
-    "op.closed": _closed,
+    CLOSED: _closed,
 }  # fmt: skip

@@ -45,6 +45,19 @@ async def test_a_failed_proof_is_told_and_one_that_passes_resolves_it(office: Of
     assert office.desk.outbox.waiting == ()
 
 
+async def test_a_verdict_is_told_at_the_first_end_whichever_that_is(office: Office) -> None:
+    """One proof is taken back before it ended; of another one the copy that was kept is, in front of another engine."""
+    undone = {"state": "undone", "message": "undone on request", "exit_code": 2}
+    await office.boot()
+    await office.happens(proof(Verdict.FAILED), "op.ended", undone)
+    assert [one.told for one in office.post.notices] == ["proof-failed"]
+    await office.happens(proof(Verdict.FAILED, 2), "op.ended", ENDED)
+    await office.kill()
+    await office.boot()
+    await office.happens(proof(Verdict.FAILED, 2), "op.ended", undone)
+    assert [one.operation for one in office.post.notices] == [f"{1:016x}", f"{2:016x}"]
+
+
 def of(point: str, day: int, verdict: Verdict, n: int) -> Any:
     return proof(verdict, n, point=point, point_start=f"2025-12-{day:02}T01:00:00Z")
 

@@ -129,6 +129,39 @@ def test_a_verdict_is_told_once_not_again_when_the_copy_that_was_kept_is_taken_a
     assert [one.told for one in told("op.ended", body, op)] == [Told.SETTLED, Told.PROOF_INCONCLUSIVE]
 
 
+@pytest.mark.parametrize(
+    ("verdict", "kept", "expected"),
+    [
+        (Verdict.FAILED, False, Told.PROOF_FAILED),
+        (Verdict.INCONCLUSIVE, False, Told.PROOF_INCONCLUSIVE),
+        (Verdict.PASSED, False, Told.PROOF_INCONCLUSIVE),
+        (Verdict.PASSED, True, Told.PROOF_PASSED),
+    ],
+)
+def test_what_was_judged_before_it_was_taken_back_is_told_where_it_had_not_ended(
+    verdict: Verdict, kept: bool, expected: Told
+) -> None:
+    """Green only with the evidence (``kept``), as wherever proofs are counted."""
+    record = ProofRecord(operation="1", source="velero", point="nightly-1", namespace="shop", verdict=verdict)
+    facts = {"prove.record": msgspec.to_builtins(record), "evidence": "1-1" if kept else ""}
+    op = operation(1, OpState.UNDONE, facts=facts)
+    undone = event("op.ended", {"state": "undone", "message": "undone on request", "exit_code": 2})
+    assert [one.told for one in read(Source(undone, op, first=True))] == [Told.SETTLED, expected]
+    assert [one.told for one in read(Source(undone, op))] == [Told.SETTLED]
+
+
+def test_what_was_judged_before_it_was_closed_by_hand_is_told_by_whoever_has_the_record() -> None:
+    record = ProofRecord(operation="1", source="velero", point="b", namespace="shop", verdict=Verdict.FAILED)
+    op = operation(1, OpState.LEFT_CHANGED, facts={"prove.record": msgspec.to_builtins(record)})
+
+    def closed(op: Operation, state: str, first: bool = True) -> list[Told]:
+        return [one.told for one in read(Source(event("op.closed", {"by": "ann", "state": state}), op, first=first))]
+
+    assert closed(op, "left changed") == closed(op, "failed") == [Told.SETTLED, Told.PROOF_FAILED]
+    assert closed(op, "left changed", first=False) == closed(op, "undone") == [Told.SETTLED]
+    assert closed(operation(1, OpState.FAILED), "failed") == [Told.SETTLED], "nothing was judged"
+
+
 def test_the_same_workload_of_another_cluster_is_another_matter() -> None:
     def key(uid: str) -> str:
         return read(Source(event("op.ended", {"state": "done"}), operation(1, OpState.DONE), cluster_uid=uid))[-1].key
