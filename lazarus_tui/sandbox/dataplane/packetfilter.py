@@ -11,7 +11,7 @@ import socket
 import struct
 from collections.abc import Iterable, Sequence
 
-from lazarus_tui.sandbox.dataplane.policy import Block, Network
+from lazarus_tui.sandbox.dataplane.policy import EVERYWHERE, Block, Network
 
 # <asm-generic/socket.h>; absent from the socket module.
 _SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27
@@ -30,10 +30,14 @@ Instruction = tuple[int, int, int, int]
 def program(known: Iterable[tuple[str, bool]], blocks: Sequence[Block]) -> list[Instruction]:
     """Judges a packet by its destination: ``known`` addresses pass or not as they say, others if a block holds them.
 
+    Of what the blocks say already nothing is repeated, so that most pods that come and go change no program.
     Raises ``ValueError`` when that is more than a filter can say.
     """
     code: list[Instruction] = [(_LOAD, 0, 0, _DESTINATION), (_KEEP, 0, 0, 0)]
+    all_pass = EVERYWHERE in blocks
     for address, passes in known:
+        if passes == (all_pass or any(block.holds(address) for block in blocks)):
+            continue
         code += [
             (_EQUAL, 0, 1, int.from_bytes(socket.inet_aton(address))),
             (_RETURN, 0, 0, _ALL if passes else _NOTHING),

@@ -75,10 +75,12 @@ def test_a_program_says_what_the_blocks_say(seed: int) -> None:
     for _ in range(dice.randint(0, 6)):
         outer = ipaddress.ip_network(network(world, 17).network_address).supernet(new_prefix=dice.randint(17, 28))
         blocks.append(Block(outer, tuple(network(outer, outer.prefixlen + 1) for _ in range(dice.randint(0, 4)))))
-    code = program([], blocks)
+    known = {str(world[dice.randrange(world.num_addresses)]): dice.random() < 0.5 for _ in range(20)}
+    code = program(known.items(), blocks)
     edges = [str(edge) for one in blocks for part in (one.range, *one.excepted) for edge in (part[0], part[-1])]
-    for address in [*edges, *(str(world[dice.randrange(world.num_addresses)]) for _ in range(100))]:
-        assert run(code, address) == any(one.holds(address) for one in blocks), (address, blocks)
+    for address in [*edges, *known, *(str(world[dice.randrange(world.num_addresses)]) for _ in range(100))]:
+        by_blocks = any(one.holds(address) for one in blocks)
+        assert run(code, address) == known.get(address, by_blocks), (address, known, blocks)
 
 
 def test_everything_and_nothing() -> None:
@@ -90,3 +92,11 @@ def test_everything_and_nothing() -> None:
 def test_more_than_the_kernel_takes_is_refused_here() -> None:
     with pytest.raises(ValueError, match="more than a socket filter may have"):
         program([(f"10.0.{index // 256}.{index % 256}", True) for index in range(3000)], [])
+
+
+def test_what_the_blocks_say_already_is_not_said_again() -> None:
+    blocks = [block("10.0.0.0/8", "10.1.0.0/16")]
+    alike = [("10.0.0.1", True), ("10.1.0.1", False), ("11.0.0.1", False)]
+    assert program(alike, blocks) == program([], blocks)
+    assert program([("1.1.1.1", True)], [EVERYWHERE]) == program([], [EVERYWHERE])
+    assert program([("1.1.1.1", False)], []) == program([], [])
