@@ -31,9 +31,11 @@ class PlanningReader(Cluster):
         """The plan of another kind, made from the same cluster; raises as that planner does."""
         return await self._registry.plan(kind, self, params, self.clock)
 
-    def proofs(self, namespace: str) -> Mapping[str, tuple[Verdict, str]]:
-        """The newest verdict of each point of the namespace, with its time."""
-        return verdicts(self._operations, namespace)
+    def proofs(
+        self, namespace: str, workload: str, source: str, begun: Mapping[str, str]
+    ) -> Mapping[str, tuple[Verdict, str]]:  # fmt: skip
+        """The newest verdict of each of these points for the workload, with its time."""
+        return verdicts(self._operations, namespace, workload, source, begun)
 
     def took(self, namespace: str) -> Sequence[float]:
         """Seconds of the namespace's green proofs, newest first."""

@@ -58,11 +58,15 @@ def overview(sight: Sight, operations: Iterable[Operation | ProofView], held: He
     )
 
 
-def verdicts(operations: Iterable[Operation | ProofView], namespace: str) -> dict[str, tuple[Verdict, str]]:
-    """The newest verdict about each point of a namespace, with its time, by the point's name."""
+def verdicts(
+    operations: Iterable[Operation | ProofView], namespace: str, workload: str, source: str, begun: Mapping[str, str]
+) -> dict[str, tuple[Verdict, str]]:
+    """The newest verdict about a workload, "" for the worst of its namespace, of exactly the points that ``begun``
+    names with their starts; with its time, by the point's name."""
     found: dict[str, tuple[Verdict, str]] = {}
     for proof in posture.proofs_of(operations):
-        if namespace in proof.namespaces:
+        told = proof.about(namespace, workload) if workload else namespace in proof.namespaces
+        if told and proof.backup in begun and proof.of(source, proof.backup, begun[proof.backup]):
             found.setdefault(proof.backup, (proof.verdict, proof.at))
     return found
 
@@ -71,11 +75,8 @@ def unbroken(
     operations: Iterable[Operation | ProofView], namespace: str, workload: str, source: str, point: str, start: str
 ) -> tuple[Verdict, str]:
     """The newest verdict of exactly this point about a workload, "" for the worst of its namespace; with its time."""
-    for proof in posture.proofs_of(operations):
-        told = proof.about(namespace, workload) if workload else namespace in proof.namespaces
-        if told and proof.of(source, point, start):
-            return proof.verdict, proof.at
-    return Verdict.NOT_TESTED, ""
+    found = verdicts(operations, namespace, workload, source, {point: start})
+    return found.get(point, (Verdict.NOT_TESTED, ""))
 
 
 def took(operations: Iterable[Operation | ProofView], namespace: str) -> list[float]:

@@ -22,8 +22,12 @@ class PlanMaker(Protocol):
 class ProofReader(Protocol):
     """A Reader that knows which points were proven."""
 
-    def proofs(self, namespace: str) -> Mapping[str, tuple[Verdict, str]]:
-        """The newest verdict of each point of a namespace with its time (RFC 3339), by the point's name."""
+    def proofs(
+        self, namespace: str, workload: str, source: str, begun: Mapping[str, str]
+    ) -> Mapping[str, tuple[Verdict, str]]:  # fmt: skip
+        """The newest verdict about ``Kind/name`` ("": all of the namespace) of exactly these points of a source, with
+        its time (RFC 3339), by the point's name. ``begun``: when each began (RFC 3339, "" if not known), by its name,
+        which may have been another point's before."""
         ...
 
     def took(self, namespace: str) -> Sequence[float]:

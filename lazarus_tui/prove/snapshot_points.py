@@ -31,8 +31,11 @@ class SnapshotPoints:
         self._reader = reader
 
     async def points(self, namespace: str, workload: str, *, sure: int) -> Sequence[PointView]:
-        proofs = self._reader.proofs(namespace) if isinstance(self._reader, ProofReader) else {}
-        return [_view(one, proofs) for one in await self._sets(namespace, workload)]
+        found = await self._sets(namespace, workload)
+        proofs: Mapping[str, tuple[Verdict, str]] = {}
+        if isinstance(self._reader, ProofReader):
+            proofs = self._reader.proofs(namespace, workload, self.kind, {one.id: _start(one) for one in found})
+        return [_view(one, proofs) for one in found]
 
     async def contents(self, point: str, namespace: str, workload: str) -> Contents:
         """The set's volumes, and the live StatefulSet with its companions; raises ``PlanRefused``."""
@@ -64,7 +67,7 @@ class SnapshotPoints:
             items=items,
             volumes=volumes,
             digest=digest([[one.claim, one.handle, one.size] for one in volumes]),
-            start=rfc3339(found.taken) if found.taken else "",
+            start=_start(found),
             warnings=tuple(f"{one} is named by the workload and is not there" for one in missing),
         )
 
@@ -86,6 +89,11 @@ def _item(resource: Resource, namespace: str, body: Mapping[str, Any]) -> Item:
     return Item(resource.group_resource, namespace, str(body["metadata"]["name"]), body)
 
 
+def _start(found: SnapshotSet) -> str:
+    """RFC 3339, "" where it is not cut yet."""
+    return rfc3339(found.taken) if found.taken else ""
+
+
 def _view(found: SnapshotSet, proofs: Mapping[str, tuple[Verdict, str]]) -> PointView:
     reasons = list(found.troubles)
     if found.role != BACKUP_ROLE:
@@ -94,7 +102,7 @@ def _view(found: SnapshotSet, proofs: Mapping[str, tuple[Verdict, str]]) -> Poin
     return PointView(
         name=found.id,
         kind=SnapshotPoints.kind,
-        start=rfc3339(found.taken) if found.taken else "",
+        start=_start(found),
         usable=not reasons,
         reasons=tuple(reasons),
         schedule=found.schedule,

@@ -50,7 +50,8 @@ class VeleroPoints:
         copies = await self._copies()
         coverages: dict[str, Coverage] = {}
         places = {one.metadata.name: one for one in await self._reader.list(LOCATIONS, self._velero, type=Location)}
-        known = Known(self._clock.now(), places, coverages, proofs=self._proofs(namespace))
+        begun = {one.metadata.name: one.status.start_timestamp or "" for one in backups}
+        known = Known(self._clock.now(), places, coverages, proofs=self._proofs(namespace, workload, begun))
         found: list[PointView] = []
         for backup in backups:
             name = backup.metadata.name
@@ -97,8 +98,12 @@ class VeleroPoints:
         claims = tuple(one.metadata.name for one in await self._reader.list(CLAIMS, namespace, type=Claim))
         return Wanted(namespace, claims=tuple(sorted(claims)))
 
-    def _proofs(self, namespace: str) -> Mapping[str, tuple[Verdict, str]]:
-        return self._reader.proofs(namespace) if isinstance(self._reader, ProofReader) else {}
+    def _proofs(
+        self, namespace: str, workload: str, begun: Mapping[str, str]
+    ) -> Mapping[str, tuple[Verdict, str]]:  # fmt: skip
+        if not isinstance(self._reader, ProofReader):
+            return {}
+        return self._reader.proofs(namespace, workload, self.kind, begun)
 
     async def _copies(self) -> dict[str, list[VolumeCopy]]:
         found: dict[str, list[VolumeCopy]] = {}

@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 
 from lazarus_tui.engine.registry import Registry
-from lazarus_tui.engine.subjects import operation_types
+from lazarus_tui.engine.subjects import operation_types, verdicts
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.plan import Params, Plan
+from lazarus_tui.model.proofs import ProofView
 from lazarus_tui.model.resources import BACKUPS, CLAIMS, LOCATIONS, NAMESPACES, NODES, SECRETS, STORAGECLASSES
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.prove import plan as proving
@@ -43,6 +44,7 @@ class Site(World):
         self.denied: Exception | None = None
         self.fetched: list[tuple[str, str]] = []
         self.known: dict[str, tuple[Verdict, str]] = {}
+        self.proven: list[ProofView] = []
         self.lengths: dict[str, Sequence[float]] = {}
         status = {"phase": "Available", "lastValidationTime": rfc3339(START)}
         self.put(LOCATIONS, "default", spec={"default": True}, status=status)
@@ -81,8 +83,10 @@ class Site(World):
     async def make(self, kind: str, params: Params) -> Plan:
         return await self.registry.plan(kind, self, params, self.clock)  # type: ignore[arg-type]
 
-    def proofs(self, namespace: str) -> Mapping[str, tuple[Verdict, str]]:
-        return self.known
+    def proofs(
+        self, namespace: str, workload: str, source: str, begun: Mapping[str, str]
+    ) -> Mapping[str, tuple[Verdict, str]]:  # fmt: skip
+        return {**verdicts(self.proven, namespace, workload, source, begun), **self.known}
 
     def took(self, namespace: str) -> Sequence[float]:
         return self.lengths.get(namespace, ())
