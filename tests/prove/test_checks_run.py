@@ -314,6 +314,20 @@ async def test_restored_jobs_are_let_run_and_given_ones_made(doors: Doors) -> No
     assert "there is no job gone" in lab.checks[-1].summary
 
 
+@pytest.mark.parametrize(("completions", "verdict"), [(0, INCONCLUSIVE), (1, PASSED), (None, PASSED)])
+async def test_a_job_that_has_nothing_to_do_is_complete_and_shows_nothing(
+    doors: Doors, completions: int | None, verdict: Verdict
+) -> None:
+    """Kubernetes gives a Job of 0 completions its condition Complete without starting a pod."""
+    spec = {"suspend": False} | ({} if completions is None else {"completions": completions})
+    status = {"conditions": [{"type": "Complete", "status": "True"}], "succeeded": completions or 0}
+    doors.put(JOBS, "nightly", NAMESPACE, spec=spec, status=status)
+    lab = Lab(doors)
+    await lab.run(Run(launching({"kind": "job", "job": "nightly"})))
+    assert lab.checks[0].verdict is verdict, lab.checks[0].summary
+    assert ("job nightly wants 0 completions, so it ran nothing" in lab.checks[0].summary) is (completions == 0)
+
+
 async def test_a_pod_of_that_name_that_is_somebody_elses_is_not_removed(doors: Doors) -> None:
     lab, wanted = Lab(doors), launching(POD)
     name = name_of(lab.op, wanted.checks[0])  # type: ignore[arg-type]

@@ -200,5 +200,7 @@ async def _job(reader: Reader, check: Any, name: str) -> Found:
         if condition.status == "True" and condition.type == "Failed":
             raise Wrong(f"job {name} failed: {condition.reason or 'no reason given'}", evidence)
         if condition.status == "True" and condition.type == "Complete":
+            if found.spec.completions == 0:  # complete as soon as it is seen, without a pod
+                raise CouldNot(f"job {name} wants 0 completions, so it ran nothing", evidence, final=True)
             return Found(f"job {name} completed", evidence)
     raise CouldNot(f"job {name} has not ended ({'suspended' if found.spec.suspend else 'running'})")

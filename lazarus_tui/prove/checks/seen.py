@@ -94,6 +94,7 @@ class SeenWorkload(Wire, frozen=True):
 
 class JobSpec(Wire, frozen=True):
     suspend: bool | None = None
+    completions: int | None = None
 
 
 class JobStatus(Wire, frozen=True):
