@@ -12,6 +12,7 @@ import pytest
 import trustme
 
 from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.prove.checks.bridge import CONNECTIONS
 from tests.prove.doors import Doors, said
 from tests.prove.mongo_wire import MongoWire
 
@@ -127,6 +128,9 @@ async def test_only_a_certificate_of_the_named_authority_is_taken(server: MongoW
         for tls, limit, verdict, words in (
             ({"ca": "secret/tls/right", "verify": "ca"}, 20, PASSED, ""), ({"verify": "none"}, 20, PASSED, ""),
             ({"ca": "secret/tls/other", "verify": "ca"}, 5, FAILED, "its certificate does not verify"),
+            ({"ca": "secret/tls/other", "verify": "ca"}, 60, FAILED, "its certificate does not verify"),
         ):  # fmt: skip
+            doors.opened.clear()
             result = await said(doors, **{**CHECK, "timeout": limit}, tls=tls)
             assert (result.verdict, words in result.summary) == (verdict, True), result.summary
+            assert len(doors.opened) < CONNECTIONS, "tried until there was no place left, whatever was wrong"

@@ -3,12 +3,14 @@ advertises lead nowhere."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from lazarus_tui.prove.checks import certificates
 from lazarus_tui.prove.checks.bridge import LOOPBACK
 from lazarus_tui.prove.checks.database import APPLICATION, CONNECT, PATIENCE, About, Address, absent, late, refused
 from lazarus_tui.prove.checks.outcome import CouldNot, Wrong, hashed
@@ -33,19 +35,54 @@ async def opened(where: Address) -> AsyncIterator[Mongodb]:
     options: dict[str, Any] = {}
     if where.login.username:
         options = {"username": where.login.username, "password": where.login.password}
+    distrust, listener = _distrust()
     with _authority(where) as tls:
         client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
             LOOPBACK, where.port, directConnection=True, appname=APPLICATION, retryReads=False, maxPoolSize=2,
             # The driver tries again until then, whatever is wrong: some of the time is left to say what.
             serverSelectionTimeoutMS=int(min(CONNECT, where.timeout / 2) * 1000), connectTimeoutMS=int(CONNECT * 1000),
-            socketTimeoutMS=int(milliseconds * PATIENCE), timeoutMS=None, **options, **tls,
+            socketTimeoutMS=int(milliseconds * PATIENCE), timeoutMS=None, event_listeners=[listener], **options, **tls,
         )  # fmt: skip
         try:
             with _told(where):
-                await client.admin.command("ping")
+                await _answers(client, distrust)
             yield Mongodb(client, where)
         finally:
             await client.close()
+
+
+def _distrust() -> tuple[asyncio.Future[Exception], Any]:
+    """What the driver did not take the server's certificate with, once that is known, and the listener that tells."""
+    from pymongo.monitoring import ServerHeartbeatFailedEvent, ServerHeartbeatListener
+
+    found: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
+
+    class Heartbeats(ServerHeartbeatListener):
+        def started(self, event: object) -> None: ...
+
+        def succeeded(self, event: object) -> None: ...
+
+        def failed(self, event: ServerHeartbeatFailedEvent) -> None:
+            if certificates.refused(event.reply) and not found.done():
+                found.set_result(event.reply)
+
+    return found, Heartbeats()
+
+
+async def _answers(client: AsyncMongoClient[Any], distrust: asyncio.Future[Exception]) -> None:
+    """Raises what is wrong with the certificate at once: the driver tries again until its time is up, leaves the
+    connection of every try open, and in the end tells of the first one that found no place any more."""
+    ping = asyncio.ensure_future(client.admin.command("ping"))
+    try:
+        await asyncio.wait((ping, distrust), return_when=asyncio.FIRST_COMPLETED)
+        if not ping.done():
+            raise distrust.result()
+        await ping
+    finally:
+        ping.cancel()
+        if not ping.done():  # the wait for a server heeds no cancelling, but the end of the client
+            await client.close()
+        await asyncio.gather(ping, return_exceptions=True)
 
 
 @contextmanager
