@@ -7,6 +7,7 @@ cluster. Every context but the sandbox's is read-only until it is armed, and the
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping
@@ -22,13 +23,14 @@ from lazarus_tui.kube.contexts import Context, Kubeconfig, is_loopback
 from lazarus_tui.kube.errors import ConfigError, KubeError, NotSent
 from lazarus_tui.link.codec import LinkFault
 from lazarus_tui.link.protocol import Fault
-from lazarus_tui.model.clock import Clock, rfc3339
+from lazarus_tui.model.clock import Clock, listened, rfc3339
 from lazarus_tui.model.topics import ContextRow, Topic
 
 log = logging.getLogger(__name__)
 
 SANDBOX_CONTEXT = "lazarus-sandbox"
-# Seconds context.use waits for the first answer of a cluster; the attempt itself goes on.
+# Seconds context.use listens for the first answer of a cluster; the attempt itself goes on. What the engine takes for
+# itself meanwhile, as to load the client, is not the cluster's.
 FIRST_ANSWER = 8.0
 # Seconds between attempts to connect: doubled from the first to the last.
 RETRY_FIRST, RETRY_LAST = 2.0, 60.0
@@ -176,11 +178,8 @@ class Contexts:
             connection = None
         if connection is None:
             connection = self._connect(name)
-        try:
-            async with asyncio.timeout(FIRST_ANSWER):
-                await connection.answered.wait()
-        except TimeoutError:
-            pass  # the row says "connecting"; the attempt goes on
+        with contextlib.suppress(TimeoutError):  # the row says "connecting"; the attempt goes on
+            await listened(FIRST_ANSWER, connection.answered.wait())
         return self._row(name, connection.context)
 
     def _moved(self, name: str, used: Context) -> bool:

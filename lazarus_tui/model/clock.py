@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Coroutine
 from datetime import UTC, datetime
@@ -54,6 +55,28 @@ async def within(clock: Clock, seconds: float, work: Coroutine[Any, Any, T]) -> 
         timer.cancel()
         task.cancel()
         await asyncio.gather(task, timer, return_exceptions=True)
+
+
+# The time for which something is listened for is counted in beats of so many seconds, each as one, however late it is.
+_BEAT = 0.05
+
+
+async def listened(seconds: float, work: Coroutine[Any, Any, T]) -> T:
+    """The result of ``work``; ``TimeoutError`` when it was listened for so long in vain, and it is ended.
+
+    Real time in which this process was held up, by the machine or by its own work, does not count: it has heard nobody
+    then, which says nothing about the other side.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        for _ in range(math.ceil(seconds / _BEAT)):
+            done, _waiting = await asyncio.wait({task}, timeout=_BEAT)
+            if done:
+                return task.result()
+        raise TimeoutError(f"not within {seconds:g} s")
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def rfc3339(moment: datetime, *, micro: bool = False, milli: bool = False) -> str:

@@ -196,6 +196,23 @@ async def test_a_cluster_that_does_not_answer_is_tried_again(scene: Scene) -> No
     assert scene.contexts.reader("prod") is scene.opened[0]
 
 
+async def test_what_the_engine_takes_for_itself_is_not_the_clusters_silence(scene: Scene) -> None:
+    loop, identify = asyncio.get_running_loop(), scene.contexts._identify
+    now = loop.time()
+
+    async def late(cluster: Any) -> Identity:
+        nonlocal now
+        now += 60.0  # a machine with much else to do, while the client is loaded
+        for _ in range(6):
+            await asyncio.sleep(0)
+        return await identify(cluster)
+
+    scene.contexts._identify = late
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "time", lambda: now)
+        assert (await scene.contexts.use("lab")).state == "ready"
+
+
 async def test_operations_connect_what_they_need(scene: Scene) -> None:
     assert await scene.contexts.cluster_for("lab") is scene.opened[0]
     with pytest.raises(ConfigError, match="no context nowhere"):

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from lazarus_tui.model.clock import Clock
+from lazarus_tui.model.clock import Clock, listened
 from lazarus_tui.model.resources import CLAIMS, CONFIGMAPS, PODS, SECRETS, Resource
 from lazarus_tui.sandbox.controllers.base import Controller, Key, Object, key_of
 from lazarus_tui.sandbox.controllers.endpoints import PORT_MAP
@@ -354,8 +354,7 @@ class Kubelet(Controller):
             await self.clock.sleep(DROPPED_SECONDS)
             raise not_reached(address, port, "i/o timeout")
         try:
-            async with asyncio.timeout(5):
-                return await self._network.dial(address, port)
+            return await listened(5, self._network.dial(address, port))
         except OSError as fault:
             why = "connect: connection refused" if isinstance(fault, ConnectionRefusedError) else "i/o timeout"
             raise not_reached(address, port, why) from fault

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import math
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from lazarus_tui.model.clock import listened
 from lazarus_tui.sandbox.dataplane.relay import Streams
 
 # Kubernetes' defaults for a probe, in seconds and counts.
@@ -15,10 +15,6 @@ _PERIOD, _TIMEOUT, _SUCCESSES, _FAILURES = 10.0, 1.0, 1, 3
 
 # A container that just started is asked often for a while, whatever its period: local programs are up in 0.2 s.
 _EAGER_PERIOD, _EAGER_TIMES = 0.1, 50
-
-# The time of an attempt is counted in beats of so many seconds, and each counts as one however late it comes: a sandbox
-# that was held up itself has heard nobody, which says nothing about the pod.
-_BEAT = 0.05
 
 # Runs a command in the container; answers its exit code.
 RunCommand = Callable[[list[str]], Awaitable[int]]
@@ -90,25 +86,11 @@ class Verdict:
 async def ask(probe: Probe, dial: Dial, run: RunCommand) -> str:
     """One attempt; what is wrong in words, or ``""`` for success."""
     try:
-        return await _listened(probe.timeout, act(probe.action, dial, run))
+        return await listened(probe.timeout, act(probe.action, dial, run))
     except TimeoutError:
         return f"no answer within {probe.timeout:g} s"
     except (OSError, ValueError, asyncio.IncompleteReadError) as fault:
         return str(fault) or type(fault).__name__
-
-
-async def _listened(seconds: float, attempt: Coroutine[Any, Any, str]) -> str:
-    """The answer; raises ``TimeoutError`` when it was listened for so long in vain."""
-    task = asyncio.ensure_future(attempt)
-    try:
-        for _ in range(math.ceil(seconds / _BEAT)):
-            done, _waiting = await asyncio.wait({task}, timeout=_BEAT)
-            if done:
-                return task.result()
-        raise TimeoutError
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def act(action: dict[str, Any], dial: Dial, run: RunCommand) -> str:

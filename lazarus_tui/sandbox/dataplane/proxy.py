@@ -8,11 +8,11 @@ import itertools
 import json
 import logging
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lazarus_tui.model.clock import Clock
+from lazarus_tui.model.clock import Clock, listened
 from lazarus_tui.model.resources import ENDPOINTS, SERVICES, Resource
 from lazarus_tui.sandbox.controllers.base import Controller, Key
 from lazarus_tui.sandbox.dataplane.addresses import Addresses
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # Connects to an address and port as the node does.
-Dial = Callable[[str, int], Awaitable[Streams]]
+Dial = Callable[[str, int], Coroutine[Any, Any, Streams]]
 
-# Seconds to wait for a pod to accept before the next endpoint is tried.
+# Seconds to listen for a pod to accept before the next endpoint is tried.
 _CONNECT_SECONDS = 2.0
 
 
@@ -122,8 +122,7 @@ class ServiceProxy(Controller):
         first = next(self._turn)
         for step in range(len(targets)):
             with contextlib.suppress(OSError):
-                async with asyncio.timeout(_CONNECT_SECONDS):
-                    return await self._dial(*targets[(first + step) % len(targets)])
+                return await listened(_CONNECT_SECONDS, self._dial(*targets[(first + step) % len(targets)]))
         return None
 
     def _targets(self, key: Key, port: int) -> list[tuple[str, int]]:
