@@ -19,7 +19,7 @@ import msgspec
 
 from lazarus_tui.engine.errors import GateClosed
 from lazarus_tui.kube.cluster import Cluster
-from lazarus_tui.kube.errors import AuthError, Conflict, Forbidden, KubeError, NotFound, NotYet, Pushback
+from lazarus_tui.kube.errors import AuthError, Conflict, Forbidden, KubeError, NotAdmitted, NotFound, NotYet, Pushback
 from lazarus_tui.model.clock import Clock, parse_rfc3339, rfc3339
 from lazarus_tui.model.objects import Meta, Wire
 from lazarus_tui.model.resources import LEASES
@@ -31,6 +31,9 @@ WRITES_STOP = 15.0
 QUARANTINE = 60.0
 # A record that says it was last renewed so long ago, more than clocks differ, is only watched for two renewals.
 EXPIRED = 600.0
+# Seconds for which renewals are refused before that is believed: API servers that are being upgraded refuse what is
+# allowed (reliability §3.1: three tries). The third renewal is the last one before writes would stop.
+REFUSED = 2 * RENEW
 # Renewals in a row while the record changes under our own name: late requests of an engine that was killed.
 _TRIES = 5
 
@@ -78,6 +81,7 @@ class Lease:
         self._turn = asyncio.Lock()
         self._renewed = float("-inf")
         self._renewed_at = clock.now()
+        self._refused: float | None = None  # since when renewals are
         self._record: LeaseRecord | None = None
 
     @property
@@ -172,13 +176,21 @@ class Lease:
             else:
                 self._unavailable(error)
             return
-        except NotYet as error:  # passes by itself: the lease is tried again, and not gone without
-            raise Pushback(error.message, request=error.request, status=error.status, reason=error.reason) from error
         except Forbidden as error:
+            renewing = not taken and holder is None
+            if isinstance(error, NotYet) or (renewing and self._may_pass(error)):
+                raise _again(error) from error
             self._unavailable(error)
             return
+        self._refused = None
         self._record = msgspec.convert(answer, LeaseRecord)
         self._renewed, self._renewed_at = started, at
+
+    def _may_pass(self, error: Forbidden) -> bool:
+        """Whether a refused renewal is tried again before it is believed; what admission says is."""
+        now = self._clock.monotonic()
+        self._refused = now if self._refused is None else self._refused
+        return not isinstance(error, NotAdmitted) and now - self._refused < REFUSED
 
     def _unavailable(self, error: KubeError) -> None:
         if not self.unavailable:
@@ -218,3 +230,8 @@ class Lease:
             await self._put(self._record, holder="")
         except KubeError:
             return
+
+
+def _again(error: KubeError) -> Pushback:
+    """Of what passes by itself: the lease is tried again, and not gone without."""
+    return Pushback(error.message, request=error.request, status=error.status, reason=error.reason)

@@ -165,6 +165,51 @@ async def test_a_server_that_is_not_ready_yet_takes_no_lease_away() -> None:
         assert mine.fresh
 
 
+def refusing(words: str) -> Any:
+    async def refuse(request: HttpRequest) -> HttpResponse | None:
+        if request.method == "GET" or "/leases" not in request.path:
+            return None
+        body = {"kind": "Status", "status": "Failure", "message": words, "reason": "Forbidden", "code": 403}
+        return HttpResponse(403, {"content-type": "application/json"}, msgspec.json.encode(body))
+
+    return refuse
+
+
+async def test_a_renewal_that_is_refused_while_the_api_is_upgraded_gives_no_lease_up() -> None:
+    """Twice, and only the third time in a row is believed; nobody is kept from writing meanwhile."""
+    async with laboratory() as (world, engine):
+        said: list[str] = []
+        mine = lease(world, engine, "me", said)
+        await mine.acquire()
+        for tries in (2, 2, 3):
+            world.faults.append(refusing("user may not update leases"))
+            for n in range(tries):
+                assert (mine.fresh, mine.unavailable, said) == (True, False, [])
+                await world.clock.advance(RENEW)
+                if n < 2:
+                    with pytest.raises(Pushback, match="may not update"):
+                        await mine.renew()
+                    with pytest.raises(Pushback, match="may not update"):
+                        await mine.renew()  # the gate's, a moment after its keeper's
+                else:
+                    await mine.renew()
+            world.faults.clear()
+            await world.clock.advance(RENEW - 1)
+            await mine.renew()
+        assert (mine.fresh, mine.unavailable, len(said)) == (True, True, 1)
+        assert "no lease is kept" in said[0]
+
+
+async def test_what_admission_says_of_a_renewal_is_believed_at_once() -> None:
+    async with laboratory() as (world, engine):
+        mine = lease(world, engine, "me")
+        await mine.acquire()
+        world.faults.append(refusing("leases is forbidden: minimum cpu usage per Lease is 1"))
+        await world.clock.advance(RENEW)
+        await mine.renew()
+        assert mine.unavailable
+
+
 async def test_a_lost_lease_closes_the_gate_and_parks_the_operation() -> None:
     async with laboratory() as (world, engine):
         begun = await engine.runner.start(plan_for(world), plan_for(world).digest())
