@@ -270,15 +270,15 @@ class ProofRuns:
         now = self.book.entry(entry.id)
         if now is None or now.state is not State.WAITING:
             return None  # its policy went while it was planned
-        point = str(plan.params.get("point") or entry.point)
+        point, start = str(plan.params.get("point") or entry.point), str(plan.params.get("point_start") or "")
         if stored is not None:
             if self.book.find(entry.context, entry.policy) is not stored:
                 raise _NotYet("its policy was changed just now")
             if not await self._shared.leads(stored, cluster):
                 raise _NotYet(self.elsewhere(stored))
         async with self._beginning:  # of two that were planned at once the second one sees that the first has begun
-            if not (why := self._again(stored, entry, point)):
-                await self.book.begin(entry, str(plan.params["op"]), point, str(plan.params.get("point_start") or ""))
+            if not (why := self._again(stored, entry, point, start)):
+                await self.book.begin(entry, str(plan.params["op"]), point, start)
         if why:
             await self._end(entry, State.SKIPPED, why, point=point)
             return None
@@ -288,12 +288,12 @@ class ProofRuns:
             await self.book.back(entry, error.what)
             raise _NotYet(error.what) from error
 
-    def _again(self, stored: Stored | None, entry: Entry, point: str) -> str:
+    def _again(self, stored: Stored | None, entry: Entry, point: str, start: str) -> str:
         """Why a point is not proven once more."""
         if stored is None or entry.control:
             return ""
         among = self.book.entries(entry.context, entry.policy)
-        return proven_already(stored.policy, among, entry, point, self._clock.now())
+        return proven_already(stored.policy, among, entry, point, self._clock.now(), start)
 
     def _nobodys(self, stored: Stored, entry: Entry) -> str:
         """Why its policy, as it is now, does not want it any more."""

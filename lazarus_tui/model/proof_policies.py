@@ -233,12 +233,15 @@ def catch_up(policy: ProofPolicy, late: Sequence[str]) -> tuple[Sequence[str], S
     return late[cut:], late[:cut]
 
 
-def proven_already(policy: ProofPolicy, entries: Iterable[Entry], new: Entry, point: str, now: datetime) -> str:
-    """Why ``point`` is not proven again for ``new``, "" when it is. What came to no verdict does not count, nor what
-    was judged by something else than it would be now."""
+def proven_already(
+    policy: ProofPolicy, entries: Iterable[Entry], new: Entry, point: str, now: datetime, start: str = ""
+) -> str:  # fmt: skip
+    """Why ``point``, which began at ``start`` ("" if not known), is not proven again for ``new``; "" when it is. What
+    came to no verdict does not count, nor what was judged by something else than it would be now."""
     for one in entries if not new.by_hand else ():
         same = (one.policy, one.subject, one.point, one.control) == (new.policy, new.subject, point, new.control)
-        if not same or one.id == new.id or (one.uid and new.uid and one.uid != new.uid):
+        other = (one.uid and new.uid and one.uid != new.uid) or (one.point_start and start and one.point_start != start)
+        if not same or one.id == new.id or other:
             continue  # another backup may have the name of one that was removed
         if one.state is State.RUNNING:
             return f"operation {one.operation[:8]} proves {point} now"

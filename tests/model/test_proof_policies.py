@@ -102,6 +102,12 @@ def test_another_backup_of_the_same_name_was_not_proven() -> None:
     done, new = entry(1, uid="first"), entry(2, state=State.WAITING, ended="", uid="second")
     assert not proven_already(policy(), [done], new, "b", NOW)
     assert proven_already(policy(), [done], msgspec.structs.replace(new, uid="first"), "b", NOW)
+    first, second = "2026-05-01T03:00:00Z", "2026-05-02T03:00:00Z"
+    by_clock = entry(3, state=State.WAITING, ended="")
+    dated = msgspec.structs.replace(done, uid="", point_start=first)
+    assert not proven_already(policy(), [dated], by_clock, "b", NOW, second), "a scheduled proof knows no uid"
+    assert proven_already(policy(), [dated], by_clock, "b", NOW, first)
+    assert proven_already(policy(), [dated], by_clock, "b", NOW), "when it began is not known"
 
 
 @settings(max_examples=60)
