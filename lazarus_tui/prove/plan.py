@@ -20,12 +20,14 @@ from lazarus_tui.model.steps import Reader
 from lazarus_tui.model.volumes import UNREAD
 from lazarus_tui.prove import choice, custom, dressing, precedence, preflight, wording
 from lazarus_tui.prove.asked import Asked, asked
+from lazarus_tui.prove.checks.launched import CHECK_LABEL
 from lazarus_tui.prove.definitions import Checks, parse
 from lazarus_tui.prove.places import identity
 from lazarus_tui.prove.points import Contents, Source
 from lazarus_tui.prove.proof.noticing import UNBROKEN
 from lazarus_tui.prove.rules import Options, Ruling, judge, wishes
 from lazarus_tui.prove.rules.modifiers import LARGEST, document
+from lazarus_tui.prove.rules.owners import Owners
 from lazarus_tui.prove.rules.podspecs import SCALED
 from lazarus_tui.prove.silences import planned as silences
 from lazarus_tui.prove.snapshot_points import SnapshotPoints
@@ -165,6 +167,7 @@ def _frozen(
         "lost": list(contents.lost),
         "unlisted": contents.unlisted,
         "replicas": _replicas(contents, ruling),
+        "alone": _alone(contents, ruling, wanted),
         "volumes": [_volume(one) for one in contents.volumes],
         "held": [dict(one) for one in ruling.held],
         "not_green": [*ruling.not_green, *_unproven(wanted)],
@@ -233,6 +236,18 @@ def _replicas(contents: Contents, ruling: Ruling) -> dict[str, int]:
         if runs and item.name in ruling.created.get(item.resource, ()):
             found[f"{item.kind}/{item.name}"] = int(item.spec.get("replicas", 1))
     return found
+
+
+def _alone(contents: Contents, ruling: Ruling, wanted: Asked) -> list[str]:
+    """Pods of a whole namespace that ran, that nothing makes again, and that are brought back: no workload speaks for
+    them. One that a check started in the original is no part of it; one that only waited says nothing. Some controls
+    take them away."""
+    if wanted.workload or wanted.source != VeleroPoints.kind or wanted.control in ("withhold", "no-workload"):
+        return []
+    owners, there = Owners(contents), ruling.created.get("pods", ())
+    pods = [one for one in contents.of("pods") if one.name in there and owners.bare(one)]
+    waited = {one.name for one in pods if (one.body.get("status") or {}).get("phase") == "Pending"}
+    return sorted(one.name for one in pods if one.name not in waited and CHECK_LABEL not in one.marks("labels"))
 
 
 def _volume(one: Any) -> dict[str, Any]:

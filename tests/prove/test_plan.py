@@ -141,6 +141,28 @@ async def test_workloads_wait_for_the_look_but_for_those_whose_volumes_velero_fi
     assert not any(e["name"] == "db" and e["pointer"] == "/spec/replicas" for e in files.params["expected"])
 
 
+async def test_pods_that_ran_and_that_nothing_makes_again_have_to_run_in_the_copy_too(site: Site) -> None:
+    def seen(name: str, phase: str = "Running", **meta: Any) -> dict[str, Any]:
+        pod = bare_pod(name)
+        pod["metadata"] |= meta
+        return {**pod, "status": {"phase": phase}}
+
+    def owned(name: str, kind: str) -> dict[str, Any]:
+        return seen(name, ownerReferences=[{"kind": kind, "name": "x", "controller": True}])
+
+    mirror = {"annotations": {"kubernetes.io/config.mirror": "x"}}
+    pods = [seen("cache"), seen("old"), seen("done", "Succeeded"), seen("failed", "Failed"), seen("waits", "Pending"),
+            seen("static", **mirror), seen("asked", labels={"lazarus.io/check": "x"}), owned("db-0", "StatefulSet"),
+            owned("pay-x", "Job")]  # fmt: skip
+    site.backup("full", [*shop(), *pods], [captured("data", "shop")])
+    assert (await site.plan()).params["alone"] == ["cache", "old"]
+    assert (await site.plan(workload="Deployment/web")).params["alone"] == [], "it proves nothing of the others"
+    for control in ("withhold", "no-workload"):
+        assert (await site.plan(control=control)).params["alone"] == [], "it takes them away"
+    site.backup("without", shop(), [captured("data", "shop")])
+    assert (await site.plan(point="without")).params["alone"] == []
+
+
 async def test_a_volume_without_data_forbids_green_for_its_own_workload_only(site: Site) -> None:
     objects = [*shop(), claim("cache", "pv-2"), workload("StatefulSet", "cache", volumes=mounting("cache"))]
     lost = {"pvcName": "cache", "pvcNamespace": "shop", "skipped": True, "skippedReason": "opted out"}

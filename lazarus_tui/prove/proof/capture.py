@@ -8,7 +8,7 @@ made from nothing), ``prove.restore_log`` (see ``restore_log``), of a control ``
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from lazarus_tui.kube.errors import Forbidden, NotFound
@@ -17,6 +17,7 @@ from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.resources import DATA_DOWNLOADS, EVENTS, NAMESPACES, POD_VOLUME_RESTORES, PODS, RESTORES
 from lazarus_tui.model.stepping import BaseStep
 from lazarus_tui.model.steps import Observation, Reader, Seen, StepContext
+from lazarus_tui.prove.checks import readiness
 from lazarus_tui.prove.proof import restore_log, stillness
 from lazarus_tui.prove.proof.identity import compared
 from lazarus_tui.prove.proof.noticing import UNSTARTED, unstarted
@@ -66,7 +67,7 @@ class Capture(BaseStep):
     async def _judged(self, context: StepContext) -> None:
         """What a rung is judged by; first and by itself, so that nothing which only explains can keep it away."""
         volumes = await compared(context.reader, self.quarantine, self.params.get("handles") or ())
-        ready = await _ready(context.reader, self.quarantine)
+        ready = await _ready(context.reader, self.quarantine, self.params.get("alone") or ())
         facts: dict[str, Any] = {
             "prove.ready": ready,
             "prove.flipped": await self._flipped(context),
@@ -114,9 +115,10 @@ def _phase(phase: str, errors: int, warnings: int) -> str:
     return f"{phase} with {how_many(errors, 'error')} and {how_many(warnings, 'warning')}"
 
 
-async def _ready(reader: Reader, namespace: str) -> dict[str, list[int]]:
-    """``{"StatefulSet/orders": [ready, wanted]}`` as the controllers say it."""
-    return {
+async def _ready(reader: Reader, namespace: str, alone: Collection[str]) -> dict[str, list[int]]:
+    """``{"StatefulSet/orders": [ready, wanted]}`` as the controllers say it, and pods by themselves as they do."""
+    pods = await readiness.standing(reader, namespace, alone)
+    return {f"{PODS.kind}/{name}": [int(well is True), 1] for name, well in pods.items()} | {
         f"{kind.kind}/{found['metadata']['name']}": stillness.counted(kind, found)
         for kind, found in await stillness.workloads(reader, namespace)
     }  # fmt: skip
