@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import time
 
 from names import lookup  # type: ignore[import-not-found]
 from wire import peer, say  # type: ignore[import-not-found]
@@ -13,6 +14,8 @@ from wire import peer, say  # type: ignore[import-not-found]
 _PATIENCE = 10.0
 # A node that takes a connection and finds nobody to pass it on to resets it within this time.
 _MOMENT = 0.3
+# How often it is looked whether it has been taken: a node that is held up leaves it to the kernel meanwhile.
+_LOOK = 0.02
 
 
 def complain(text: str) -> int:
@@ -39,6 +42,7 @@ def nc(args: list[str]) -> int:
     host, _, port = place.rpartition(":")
     try:
         with socket.create_connection((host, int(port)), timeout=patience) as connection:
+            _until_taken(connection)
             connection.settimeout(_MOMENT)
             try:
                 if not connection.recv(1, socket.MSG_PEEK):
@@ -49,6 +53,34 @@ def nc(args: list[str]) -> int:
         return complain(f"nc: {words[1]} ({place}): {_why(fault)}")
     say(f"{words[1]} ({place}) open")
     return 0
+
+
+def _until_taken(connection: socket.socket) -> None:
+    """Raises ``TimeoutError`` when nobody takes it: what has only been queued says nothing about a way."""
+    try:
+        ends = [_told(*connection.getpeername()), _told(*connection.getsockname())]
+    except OSError:
+        return  # it has been reset by now
+    end = time.monotonic() + _PATIENCE
+    while _queued(ends):
+        if time.monotonic() > end:
+            raise TimeoutError
+        time.sleep(_LOOK)
+
+
+def _queued(ends: list[str]) -> bool:
+    """Whether the far end is in this pod's network and belongs to no process yet; False where that is not told."""
+    try:
+        with open("/proc/self/net/tcp", encoding="ascii") as file:
+            rows = [line.split() for line in file]
+    except OSError:
+        return False
+    return any(row[1:3] == ends and row[9] == "0" for row in rows)
+
+
+def _told(host: str, port: int) -> str:
+    """An end of a connection as the kernel writes it."""
+    return f"{int.from_bytes(socket.inet_aton(host), sys.byteorder):08X}:{port:04X}"
 
 
 def nslookup(args: list[str]) -> int:
