@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from lazarus_tui.model.clock import Clock, rfc3339
+from lazarus_tui.model.clock import Clock, listened, rfc3339
 from lazarus_tui.model.resources import ENDPOINTS, NAMESPACES, NETWORKPOLICIES, NODES, PODS, SERVICES, Resource
 from lazarus_tui.sandbox.controllers.base import Controller, Key, Object, key_of
 from lazarus_tui.sandbox.controllers.nodes import NODE as NODE_NAME
@@ -39,7 +39,7 @@ ENFORCEMENT = "lazarus.dev/network-policy"
 CONDITION = "NetworkPolicyEnforced"
 """The same as a condition of the Node."""
 
-# Seconds a connection may take to be made: within the cluster, and to the outside.
+# Seconds for which a connection is listened for that is being made: within the cluster, and to the outside.
 _NEAR_SECONDS, _FAR_SECONDS = 2.0, 10.0
 # The search for a name outside the cluster.
 _NAME_SECONDS = 5.0
@@ -247,8 +247,8 @@ class PodNetwork(Controller):
             if self.api_address is None:
                 raise ConnectionRefusedError("the API server does not listen yet")
             return await asyncio.open_connection(*self.api_address)
-        async with asyncio.timeout(_NEAR_SECONDS if target.party.is_pod else _FAR_SECONDS):
-            return await self.dial(target.party.address, target.port, source=source.address)
+        seconds = _NEAR_SECONDS if target.party.is_pod else _FAR_SECONDS
+        return await listened(seconds, self.dial(target.party.address, target.port, source=source.address))
 
     async def _answer(self, uid: str, data: bytes) -> bytes | None:
         """The reply to a pod's DNS query; silence when a policy drops it."""
