@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
@@ -61,22 +61,28 @@ async def within(clock: Clock, seconds: float, work: Coroutine[Any, Any, T]) -> 
 _BEAT = 0.05
 
 
-async def listened(seconds: float, work: Coroutine[Any, Any, T]) -> T:
+async def listened(seconds: float, work: Awaitable[T]) -> T:
     """The result of ``work``; ``TimeoutError`` when it was listened for so long in vain, and it is ended.
 
     Real time in which this process was held up, by the machine or by its own work, does not count: it has heard nobody
     then, which says nothing about the other side.
     """
-    task = asyncio.ensure_future(work)
-    try:
-        for _ in range(math.ceil(seconds / _BEAT)):
-            done, _waiting = await asyncio.wait({task}, timeout=_BEAT)
-            if done:
-                return task.result()
-        raise TimeoutError(f"not within {seconds:g} s")
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+    loop = asyncio.get_running_loop()
+    timer: asyncio.TimerHandle
+    async with asyncio.timeout(None) as limit:
+
+        def beat(left: int) -> None:
+            nonlocal timer
+            if left > 0:
+                timer = loop.call_later(_BEAT, beat, left - 1)
+            else:
+                limit.reschedule(loop.time())
+
+        timer = loop.call_later(_BEAT, beat, math.ceil(seconds / _BEAT) - 1)
+        try:
+            return await work
+        finally:
+            timer.cancel()
 
 
 def rfc3339(moment: datetime, *, micro: bool = False, milli: bool = False) -> str:
