@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
-from typing import Any
+from typing import Any, TypeGuard
 
 from lazarus_tui.model.resources import ENDPOINTS, NAMESPACES, NETWORKPOLICIES, PODS, SERVICES
 from lazarus_tui.sandbox.dataplane.addresses import API_SERVICE, DNS_ADDRESS
@@ -39,7 +39,8 @@ class Target:
 
 
 class Atlas:
-    """A reading of the API. ``addresses`` are those of the pods with a network of their own, by uid.
+    """A reading of the API. ``addresses`` are those of the pods with a network of their own, by uid. What is no IPv4
+    address leads nowhere here.
 
     A pod in the machine's network is an address outside: policies do not know it. Without ``heed`` there are none.
     """
@@ -51,7 +52,7 @@ class Atlas:
             if address := addresses.get(pod["metadata"]["uid"]):
                 party = self.parties[pod["metadata"]["uid"]] = _party(pod, address)
                 self._at[address] = party
-            elif pod["spec"].get("hostNetwork") and (address := (pod.get("status") or {}).get("podIP")):
+            elif pod["spec"].get("hostNetwork") and _is_v4(address := (pod.get("status") or {}).get("podIP")):
                 self._at[address] = Party(address, ports=_ports(pod))
         self._services = _services(api)
         self._places = _places(self._services, self._at.values())
@@ -78,7 +79,9 @@ class Atlas:
     def sort(self, port: int) -> Hashable:
         """What ports have in common that have the same ways out, whoever asks: there are few sorts and many ports."""
         if port not in self._sorts:
-            self._sorts[port] = self._policies.sort(port) if self.places(port) <= self._at.keys() else port
+            places = self.places(port)
+            own = places <= self._at.keys() and not any((place, port) in self._services for place in places)
+            self._sorts[port] = self._policies.sort(port) if own else port
         return self._sorts[port]
 
     def targets(self, address: str, port: int) -> list[Target]:
@@ -140,14 +143,22 @@ def _services(api: Reading) -> dict[tuple[str, int], list[tuple[str, int]]]:
     found: dict[tuple[str, int], list[tuple[str, int]]] = {}
     for service in api.list(SERVICES):
         address = service["spec"].get("clusterIP")
-        if not address or address == "None" or ":" in address:
+        if not _is_v4(address):
             continue
         meta = service["metadata"]
         endpoints = api.get(ENDPOINTS, meta["name"], meta["namespace"]) or {}
         for index, port in enumerate(service["spec"].get("ports") or ()):
             if port.get("protocol", "TCP") == "TCP":
-                found[address, port["port"]] = list(ready(endpoints, index))
+                found[address, port["port"]] = [one for one in ready(endpoints, index) if _is_v4(one[0])]
     return found
+
+
+def _is_v4(address: object) -> TypeGuard[str]:
+    """Nobody has looked at the addresses of Endpoints that somebody wrote by hand."""
+    try:
+        return isinstance(address, str) and ip_address(address).version == 4
+    except ValueError:
+        return False
 
 
 def _places(services: Mapping[tuple[str, int], list[tuple[str, int]]], parties: Iterable[Party]) -> dict[int, set[str]]:

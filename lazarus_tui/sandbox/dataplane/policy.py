@@ -218,6 +218,8 @@ class Policies:
 
     def _lets(self, direction: str, subject: Party, other: Party, target: Party, port: int, protocol: str) -> bool:
         """Whether the policies of one end take the other end."""
+        if not self.selecting(subject, direction):
+            return True
         key = (direction, subject.address, port, protocol, target.ports if self._by_name else ())
         if key not in self._listed:
             self._listed[key] = self._peers(direction, subject, target, port, protocol)
@@ -227,12 +229,14 @@ class Policies:
     def _peers(
         self, direction: str, subject: Party, target: Party, port: int, protocol: str
     ) -> tuple[_Peer, ...] | None:
-        """Whom ``subject`` takes or may go to; None for everybody."""
-        selecting = self.selecting(subject, direction)
+        """Whom ``subject``, which policies close, takes or may go to; None for everybody."""
         about = [
-            rule for policy in selecting for rule in policy.rules[direction] if rule.is_about(target, port, protocol)
+            rule
+            for policy in self.selecting(subject, direction)
+            for rule in policy.rules[direction]
+            if rule.is_about(target, port, protocol)
         ]
-        if not selecting or not all(rule.peers for rule in about):
+        if not all(rule.peers for rule in about):
             return None
         return tuple(peer for rule in about for peer in rule.peers)
 

@@ -11,6 +11,7 @@ import pytest
 from lazarus_tui.model.resources import ENDPOINTS, NAMESPACES, PODS, SERVICES
 from lazarus_tui.sandbox.dataplane.addresses import API_SERVICE
 from lazarus_tui.sandbox.dataplane.atlas import API_SERVER, DNS, Atlas, Target
+from lazarus_tui.sandbox.dataplane.packetfilter import program
 from lazarus_tui.sandbox.dataplane.policy import EVERYWHERE, Block
 from tests.sandbox.dataplane.drawing import Object, Objects, service
 
@@ -140,3 +141,26 @@ def test_ports_of_one_sort_have_the_same_ways_out_for_everybody(objects: Objects
     for alike in sorts.values():
         for source in atlas.parties.values():
             assert all(atlas.ways_out(source, port) == atlas.ways_out(source, alike[0]) for port in alike)
+
+
+def test_what_is_no_ipv4_address_leads_nowhere_and_keeps_no_way_from_being_judged(objects: Objects) -> None:
+    (subset,) = objects.kept[ENDPOINTS][0]["subsets"]
+    subset["addresses"] += [{"ip": "fd00::1"}, {"ip": "db.example.com"}, {"ip": "10.0.0.9"}]
+    objects.kept[SERVICES].append(service("odd", "fd00::2", 80))
+    objects.kept[PODS][-1]["status"]["podIP"] = "fd00::3"
+    objects.policy(podSelector={}, policyTypes=["Egress"], egress=[{"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}])
+    atlas = objects.atlas()
+    assert {target.party.address for target in atlas.targets("127.43.0.1", 80)} == {"127.42.0.3", "10.0.0.9"}
+    for port in (80, 8081, 9100, 22):
+        ways = atlas.ways_out(atlas.parties["web"], port)
+        assert ways is None or program(*ways)
+        assert ways is None or not {"fd00::1", "fd00::2", "fd00::3", "db.example.com"} & {one for one, _ in ways[0]}
+
+
+def test_a_port_of_a_service_at_the_address_of_a_pod_is_a_sort_of_its_own(objects: Objects) -> None:
+    objects.kept[SERVICES].append(service("odd", "127.42.0.2", 5432))
+    objects.policy(podSelector={"matchLabels": {"app": "orders"}}, policyTypes=["Egress"])
+    atlas = objects.atlas()
+    orders = atlas.parties["orders"]
+    assert atlas.ways_out(orders, 5432) != atlas.ways_out(orders, 22)
+    assert atlas.sort(5432) != atlas.sort(22)

@@ -49,3 +49,36 @@ def test_a_way_is_judged_when_its_connection_has_been_taken(
             assert asked.result(60) == code
     told = capsys.readouterr()
     assert said in told.out + told.err
+
+
+def test_one_that_closes_at_once_is_not_waited_for(reach: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    reach._MOMENT = reach._PATIENCE = 60
+    with socket.create_server(("127.0.0.1", 0)) as node, ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(reach.nc, ["-z", "127.0.0.1", str(node.getsockname()[1])])
+        node.accept()[0].close()
+        assert asked.result(30) == 1
+    assert "closed at once" in capsys.readouterr().err
+
+
+def test_a_way_of_another_family_is_judged_by_its_connection_alone(
+    reach: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Far:
+        def __enter__(self) -> Far:
+            return self
+
+        def __exit__(self, *raised: object) -> None: ...
+
+        def getpeername(self) -> tuple[str, int, int, int]:
+            return "fd00::1", 80, 0, 0
+
+        getsockname = getpeername
+
+        def settimeout(self, seconds: float) -> None: ...
+
+        def recv(self, *asked: int) -> bytes:
+            return b"x"
+
+    monkeypatch.setattr(reach.socket, "create_connection", lambda *asked, **options: Far())
+    assert reach.nc(["-z", "127.0.0.1", "80"]) == 0
+    assert "open" in capsys.readouterr().out

@@ -16,6 +16,8 @@ _PATIENCE = 10.0
 _MOMENT = 0.3
 # How often it is looked whether it has been taken: a node that is held up leaves it to the kernel meanwhile.
 _LOOK = 0.02
+# ESTABLISHED and SYN_RECV (<net/tcp_states.h>): later states belong to no process either.
+_OPEN = ("01", "03")
 
 
 def complain(text: str) -> int:
@@ -58,9 +60,9 @@ def nc(args: list[str]) -> int:
 def _until_taken(connection: socket.socket) -> None:
     """Raises ``TimeoutError`` when nobody takes it: what has only been queued says nothing about a way."""
     try:
-        ends = [_told(*connection.getpeername()), _told(*connection.getsockname())]
+        ends = [_told(*connection.getpeername()[:2]), _told(*connection.getsockname()[:2])]
     except OSError:
-        return  # it has been reset by now
+        return  # it has been reset by now, or is none of IPv4
     end = time.monotonic() + _PATIENCE
     while _queued(ends):
         if time.monotonic() > end:
@@ -75,7 +77,7 @@ def _queued(ends: list[str]) -> bool:
             rows = [line.split() for line in file]
     except OSError:
         return False
-    return any(row[1:3] == ends and row[9] == "0" for row in rows)
+    return any(row[1:3] == ends and row[3] in _OPEN and row[9] == "0" for row in rows)
 
 
 def _told(host: str, port: int) -> str:
