@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lazarus_tui.model.clock import Clock, parse_rfc3339, rfc3339
 from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.durations import DurationError, parse
 from lazarus_tui.model.plan import Danger, Effect, Params, Plan, PlanRefused
-from lazarus_tui.model.planning import UnbrokenReader
+from lazarus_tui.model.planning import ProofReader
 from lazarus_tui.model.quantities import size
 from lazarus_tui.model.resources import CONFIGMAPS, STATEFULSETS
 from lazarus_tui.model.retention import Decision, Outcome, Point, Policy, Situation, decide
@@ -62,7 +62,8 @@ async def plan(reader: Reader, params: Params, clock: Clock) -> Plan:
         found = [one for one in found if one.schedule == only]
     blocked = await _blocked(reader, namespace, name)
     ends = await _ends(reader, namespace)
-    points = [_point(one, ends, _proven(reader, one)) for one in found]
+    said = _said(reader, namespace, f"StatefulSet/{name}", found)
+    points = [_point(one, ends, said.get(one.id, Verdict.NOT_TESTED)) for one in found]
     outcome = decide(points, policy, Situation(now=clock.now(), blocked=blocked), confirmed=bool(params.get("all")))
     going = {point.id: _members(one) for point in outcome.removed for one in found if one.id == point.id}
     if not going:
@@ -99,12 +100,12 @@ async def _ends(reader: Reader, namespace: str) -> dict[str, str]:
     return {str((one.get("data") or {}).get("operation", ""))[:8]: annotation(one, CLOSED) for one in found}
 
 
-def _proven(reader: Reader, found: SnapshotSet) -> Verdict:
-    """What the newest proof of exactly this set says, as far as it is known here."""
-    if not isinstance(reader, UnbrokenReader) or found.taken is None:
-        return Verdict.NOT_TESTED
-    of = (found.namespace, found.about.workload, "snapshots", found.id, rfc3339(found.taken))
-    return reader.unbroken(*of)[0]
+def _said(reader: Reader, namespace: str, workload: str, found: Iterable[SnapshotSet]) -> dict[str, Verdict]:
+    """What the newest proofs of exactly these sets say, as far as they are known here."""
+    if not isinstance(reader, ProofReader):
+        return {}
+    begun = {one.id: rfc3339(one.taken) for one in found if one.taken is not None}
+    return {name: verdict for name, (verdict, _) in reader.proofs(namespace, workload, "snapshots", begun).items()}
 
 
 def _point(found: SnapshotSet, ends: Mapping[str, str], verdict: Verdict) -> Point:
