@@ -43,7 +43,7 @@ class Source:
     sandbox: bool = False
     cluster_uid: str = ""
     proofs: Sequence[ProofView] = ()
-    first: bool = False
+    first: bool = True
 
     @property
     def policy(self) -> str:
@@ -136,7 +136,7 @@ def _ended(source: Source, operation: Operation) -> list[Notice]:
         found.append(_settled(source, operation, f"Ended, {state}: {operation.title}", message))
     # What was judged was told when the proof ended; that its copy, which was kept, is taken away now is nothing new.
     # What was judged of one that is taken back before its end is told now.
-    if operation.kind == PROOF and (source.first or not (state == OpState.UNDONE and _judged(operation))):
+    if operation.kind == PROOF and (source.first or not _judged(operation)):
         found.append(_proof(source, operation, state, message))
     return found
 

@@ -123,7 +123,13 @@ def test_what_was_judged_green_and_did_not_come_to_its_end_resolves_nothing(stat
 
 
 def test_a_verdict_is_told_once_not_again_when_the_copy_that_was_kept_is_taken_away() -> None:
-    assert [one.told for one in ended(Verdict.PASSED, state="undone", code=2)] == [Told.SETTLED]
+    record = ProofRecord(operation="1", source="velero", point="b", namespace="shop", verdict=Verdict.PASSED)
+    for verdict in (Verdict.PASSED, Verdict.FAILED):
+        facts = {"prove.record": msgspec.to_builtins(msgspec.structs.replace(record, verdict=verdict))}
+        for state, said in (("undone", Told.SETTLED), ("left changed", Told.LEFT_CHANGED)):
+            again = event("op.ended", {"state": state, "message": "", "exit_code": 3 if "left" in state else 2})
+            source = Source(again, operation(1, OpState.DONE, facts=facts), first=False)
+            assert [one.told for one in read(source)] == [said]
     op = operation(1, OpState.UNDONE)
     body = {"state": "undone", "message": "undone on request", "exit_code": 2}
     assert [one.told for one in told("op.ended", body, op)] == [Told.SETTLED, Told.PROOF_INCONCLUSIVE]
@@ -147,7 +153,7 @@ def test_what_was_judged_before_it_was_taken_back_is_told_where_it_had_not_ended
     op = operation(1, OpState.UNDONE, facts=facts)
     undone = event("op.ended", {"state": "undone", "message": "undone on request", "exit_code": 2})
     assert [one.told for one in read(Source(undone, op, first=True))] == [Told.SETTLED, expected]
-    assert [one.told for one in read(Source(undone, op))] == [Told.SETTLED]
+    assert [one.told for one in read(Source(undone, op, first=False))] == [Told.SETTLED]
 
 
 def test_what_was_judged_before_it_was_closed_by_hand_is_told_by_whoever_has_the_record() -> None:
