@@ -32,7 +32,7 @@ QUARANTINE = 60.0
 # A record that says it was last renewed so long ago, more than clocks differ, is only watched for two renewals.
 EXPIRED = 600.0
 # Seconds for which renewals are refused before that is believed: API servers that are being upgraded refuse what is
-# allowed (reliability §3.1: three tries). The third renewal is the last one before writes would stop.
+# allowed (reliability §3.1: three tries). Longer, and writes would have stopped for it.
 REFUSED = 2 * RENEW
 # Renewals in a row while the record changes under our own name: late requests of an engine that was killed.
 _TRIES = 5
@@ -182,6 +182,9 @@ class Lease:
                 raise _again(error) from error
             self._unavailable(error)
             return
+        except KubeError:
+            self._refused = None  # refusals in a row count
+            raise
         self._refused = None
         self._record = msgspec.convert(answer, LeaseRecord)
         self._renewed, self._renewed_at = started, at

@@ -22,7 +22,7 @@ from lazarus_tui.engine.lease import (
     holder_name,
     lease_name,
 )
-from lazarus_tui.kube.errors import Pushback
+from lazarus_tui.kube.errors import KubeError, Pushback
 from lazarus_tui.model.http import HttpRequest, HttpResponse
 from lazarus_tui.model.operation import OpState
 from lazarus_tui.model.resources import LEASES
@@ -165,12 +165,12 @@ async def test_a_server_that_is_not_ready_yet_takes_no_lease_away() -> None:
         assert mine.fresh
 
 
-def refusing(words: str) -> Any:
+def refusing(words: str, code: int = 403) -> Any:
     async def refuse(request: HttpRequest) -> HttpResponse | None:
         if request.method == "GET" or "/leases" not in request.path:
             return None
-        body = {"kind": "Status", "status": "Failure", "message": words, "reason": "Forbidden", "code": 403}
-        return HttpResponse(403, {"content-type": "application/json"}, msgspec.json.encode(body))
+        body = {"kind": "Status", "status": "Failure", "message": words, "reason": "Forbidden", "code": code}
+        return HttpResponse(code, {"content-type": "application/json"}, msgspec.json.encode(body))
 
     return refuse
 
@@ -198,6 +198,18 @@ async def test_a_renewal_that_is_refused_while_the_api_is_upgraded_gives_no_leas
             await mine.renew()
         assert (mine.fresh, mine.unavailable, len(said)) == (True, True, 1)
         assert "no lease is kept" in said[0]
+
+
+async def test_refusals_with_another_answer_between_them_are_not_in_a_row() -> None:
+    async with laboratory() as (world, engine):
+        mine = lease(world, engine, "me")
+        await mine.acquire()
+        for busy in (False, True, False):
+            world.faults[:] = [refusing("etcd is busy", 503) if busy else refusing("user may not update leases")]
+            await world.clock.advance(RENEW)
+            with pytest.raises(KubeError):
+                await mine.renew()
+        assert not mine.unavailable
 
 
 async def test_what_admission_says_of_a_renewal_is_believed_at_once() -> None:
