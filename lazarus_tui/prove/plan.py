@@ -27,7 +27,6 @@ from lazarus_tui.prove.points import Contents, Source
 from lazarus_tui.prove.proof.noticing import UNBROKEN
 from lazarus_tui.prove.rules import Options, Ruling, judge, wishes
 from lazarus_tui.prove.rules.modifiers import LARGEST, document
-from lazarus_tui.prove.rules.owners import Owners
 from lazarus_tui.prove.rules.podspecs import SCALED
 from lazarus_tui.prove.silences import planned as silences
 from lazarus_tui.prove.snapshot_points import SnapshotPoints
@@ -204,8 +203,7 @@ def _unbroken(reader: Reader, wanted: Asked, contents: Contents) -> dict[str, An
 
 def _checks(wanted: Asked, names: Names, ruling: Ruling, context: str) -> Checks:
     """What is checked. Built-in checks ask only what is brought back: with one workload the others are not there."""
-    runs = any(ruling.created.get(one) for one in (*SCALED, "daemonsets.apps"))  # whose readiness is looked at
-    given = {"sources": {names.quarantine: wanted.namespace}, "checks": wanted.checks, "workloads": runs}
+    given = {"sources": {names.quarantine: wanted.namespace}, "checks": wanted.checks, "workloads": _runs(ruling)}
     found = parse({**given, "evidence": False}, context)
     if wanted.checks:
         return found
@@ -224,6 +222,11 @@ def _unproven(wanted: Asked) -> list[str]:
     return [f"negative control {wanted.control!r}: the copy is broken on purpose"] if wanted.control else []
 
 
+def _runs(ruling: Ruling) -> bool:
+    """Whether there are workloads, whose readiness is looked at."""
+    return any(ruling.created.get(one) for one in (*SCALED, "daemonsets.apps"))
+
+
 def _replicas(contents: Contents, ruling: Ruling) -> dict[str, int]:
     """``{"StatefulSet/orders": 1}``: what has to run of workloads that are brought back and are not suspended."""
     held = {(str(one["kind"]), str(one["name"])) for one in ruling.held}
@@ -239,15 +242,19 @@ def _replicas(contents: Contents, ruling: Ruling) -> dict[str, int]:
 
 
 def _alone(contents: Contents, ruling: Ruling, wanted: Asked) -> list[str]:
-    """Pods of a whole namespace that ran, that nothing makes again, and that are brought back: no workload speaks for
-    them. One that a check started in the original is no part of it; one that only waited says nothing. Some controls
-    take them away."""
-    if wanted.workload or wanted.source != VeleroPoints.kind or wanted.control in ("withhold", "no-workload"):
+    """Pods that serve beside the workloads of a namespace: ready in the point, meant to run for ever, brought back, and
+    made again by nobody, so that no workload speaks for them. A control looks only for what it broke itself."""
+    if wanted.workload or wanted.control or wanted.source != VeleroPoints.kind:
         return []
-    owners, there = Owners(contents), ruling.created.get("pods", ())
-    pods = [one for one in contents.of("pods") if one.name in there and owners.bare(one)]
-    waited = {one.name for one in pods if (one.body.get("status") or {}).get("phase") == "Pending"}
-    return sorted(one.name for one in pods if one.name not in waited and CHECK_LABEL not in one.marks("labels"))
+    there = ruling.created.get("pods", ()) if _runs(ruling) else ()
+    found = [one for one in contents.of("pods") if one.name in there and CHECK_LABEL not in one.marks("labels")]
+    return sorted(one.name for one in found if _serves(one.body))
+
+
+def _serves(pod: Mapping[str, Any]) -> bool:
+    told = {one.get("type"): one.get("status") for one in (pod.get("status") or {}).get("conditions") or ()}
+    for_ever = (pod.get("spec") or {}).get("restartPolicy") in (None, "Always")
+    return told.get("Ready") == "True" and for_ever and not pod["metadata"].get("ownerReferences")
 
 
 def _volume(one: Any) -> dict[str, Any]:

@@ -38,13 +38,13 @@ class Ready(BaseStep):
     and so is a copy that can never get there. What no node has room for is INCONCLUSIVE: nothing else is asked then.
 
     ``watch``: seconds for which it has to stay ready before it is asked anything; then ``checks.watched`` says since
-    when it may be. ``alone``: pods without a workload that have to be ready, too, names by namespace."""
+    when it may be."""
 
     name, title = "checks.ready", "Wait until the workloads are ready"
     poll = 0.5
 
-    def __init__(self, wanted: Checks, watch: float = 0.0, alone: readiness.Alone | None = None) -> None:
-        self.wanted, self.watch, self.alone = wanted, watch, alone
+    def __init__(self, wanted: Checks, watch: float = 0.0) -> None:
+        self.wanted, self.watch = wanted, watch
         self.stable = max(wanted.stable_seconds, watch)
         self.limit = wanted.ready_seconds + self.stable + 60.0
         self._began: float | None = None
@@ -56,7 +56,7 @@ class Ready(BaseStep):
             return Observation(Seen.DONE, "not asked for", facts={"checks.t10": _now(context)})
         now = context.clock.monotonic()
         self._began = now if self._began is None else self._began
-        found = await readiness.look(context.reader, sorted(self.wanted.sources), self.alone)
+        found = await readiness.look(context.reader, sorted(self.wanted.sources))
         if found.complete:
             if self._good is None or self._good[0] != found.seen:
                 self._good = (found.seen, now, _now(context))

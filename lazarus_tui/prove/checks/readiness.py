@@ -1,16 +1,14 @@
-"""Readiness of workloads: what the controllers observed last, and as many ready replicas as wanted; and of pods by
-themselves, which no controller speaks for."""
+"""Readiness of workloads: what the controllers observed last, and as many ready replicas as wanted."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
 
-from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.objects import Claim, Meta, Wire, Workload, WorkloadSpec, WorkloadStatus
-from lazarus_tui.model.resources import CLAIMS, DAEMONSETS, DEPLOYMENTS, PODS, STATEFULSETS, Resource
+from lazarus_tui.model.resources import CLAIMS, DAEMONSETS, DEPLOYMENTS, STATEFULSETS, Resource
 from lazarus_tui.model.steps import Reader
 
 
@@ -35,31 +33,9 @@ class _Daemon(Wire, frozen=True):
     status: _DaemonStatus = msgspec.field(default_factory=_DaemonStatus)
 
 
-class _Condition(Wire, frozen=True):
-    type: str = ""
-    status: str = ""
-
-
-class _PodStatus(Wire, frozen=True):
-    phase: str = ""
-    conditions: list[_Condition] | None = None
-
-
-class _Pod(Wire, frozen=True):
-    metadata: Meta = msgspec.field(default_factory=Meta)
-    status: _PodStatus = msgspec.field(default_factory=_PodStatus)
-
-    @property
-    def well(self) -> bool:
-        """Ready, or done with its work."""
-        ready = any(one.type == "Ready" and one.status == "True" for one in self.status.conditions or ())
-        return ready or self.status.phase == "Succeeded"
-
-
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """One workload, or a pod by itself: replicas that are ready and wanted, and the generations its controller saw and
-    should see."""
+    """One workload: replicas that are ready and wanted, and the generations its controller saw and should see."""
 
     kind: str
     namespace: str
@@ -81,17 +57,11 @@ class Counted:
         return f"{self.label} {self.ready}/{self.wanted}" if self.ready < self.wanted else ""
 
 
-# Names of pods by namespace.
-Alone = Mapping[str, Collection[str]]
-
-
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """``ready`` and ``desired`` count replicas, ``alone`` pods by themselves that are well and that there should be;
-    ``waiting`` says what is not ready, in words; ``seen`` compares two looks.
+    """``waiting`` says what is not ready, in words; ``seen`` compares two looks.
 
-    ``unready`` are the workloads among it; ``others`` whether there is something else: a claim, a pod that is not
-    there, or nothing at all.
+    ``unready`` are the workloads among it; ``others`` whether there is something else: a claim, or nothing at all.
     """
 
     ready: int
@@ -99,7 +69,6 @@ class Readiness:
     waiting: tuple[str, ...]
     seen: tuple[tuple[str, int, int], ...]
     unready: tuple[Counted, ...] = ()
-    alone: tuple[int, int] = (0, 0)
 
     @property
     def complete(self) -> bool:
@@ -110,17 +79,15 @@ class Readiness:
         return len(self.waiting) > len(self.unready)
 
     def words(self) -> str:
-        counts = f"{self.ready} of {self.desired} replicas ready"
-        if self.alone[1]:
-            counts += f", {self.alone[0]} of {how_many(self.alone[1], 'pod')} without a workload"
-        return "; ".join([counts, *self.waiting[:3]])
+        return f"{self.ready} of {self.desired} replicas ready" + (
+            f"; {'; '.join(self.waiting[:3])}" if self.waiting else ""
+        )
 
 
-async def look(reader: Reader, namespaces: Iterable[str], alone: Alone | None = None) -> Readiness:
-    """StatefulSets, Deployments, DaemonSets and claims of the namespaces, and the pods that are named. A namespace
-    without workloads is not ready, and a DaemonSet that no node takes is none."""
+async def look(reader: Reader, namespaces: Iterable[str]) -> Readiness:
+    """StatefulSets, Deployments, DaemonSets and claims of the namespaces. A namespace without workloads is not ready,
+    and a DaemonSet that no node takes is none."""
     found: list[Counted] = []
-    pods: list[Counted] = []
     waiting: list[str] = []
     for namespace in namespaces:
         here = [one for kind in (STATEFULSETS, DEPLOYMENTS) for one in await _scaled(reader, kind, namespace)]
@@ -130,27 +97,15 @@ async def look(reader: Reader, namespaces: Iterable[str], alone: Alone | None = 
         for claim in await reader.list(CLAIMS, namespace, type=Claim):
             if claim.status.phase != "Bound":
                 waiting.append(f"claim {namespace}/{claim.metadata.name} is {claim.status.phase or 'Pending'}")
-        for name, well in (await standing(reader, namespace, (alone or {}).get(namespace, ()))).items():
-            if well is None:
-                waiting.append(f"pod {namespace}/{name} is not there")
-            else:
-                pods.append(Counted(PODS.kind, namespace, name, int(well), 1, 0, 0))
         found += here
-    unready = tuple(one for one in (*found, *pods) if one.behind)
+    unready = tuple(one for one in found if one.behind)
     return Readiness(
         ready=sum(min(one.ready, one.wanted) for one in found),
         desired=sum(one.wanted for one in found),
         waiting=(*(one.behind for one in unready), *waiting),
-        seen=tuple(sorted((one.label, one.ready, one.observed) for one in (*found, *pods))),
+        seen=tuple(sorted((one.label, one.ready, one.observed) for one in found)),
         unready=unready,
-        alone=(sum(one.ready for one in pods), sum(map(len, (alone or {}).values()))),
     )
-
-
-async def standing(reader: Reader, namespace: str, names: Collection[str]) -> dict[str, bool | None]:
-    """Of pods that nothing would make again whether each is ready or has done its work; None: it is not there."""
-    there = {one.metadata.name: one for one in await reader.list(PODS, namespace, type=_Pod)} if names else {}
-    return {name: there[name].well if name in there else None for name in sorted(names)}
 
 
 async def _scaled(reader: Reader, kind: Resource, namespace: str) -> list[Counted]:

@@ -17,7 +17,8 @@ from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.resources import DATA_DOWNLOADS, EVENTS, NAMESPACES, POD_VOLUME_RESTORES, PODS, RESTORES
 from lazarus_tui.model.stepping import BaseStep
 from lazarus_tui.model.steps import Observation, Reader, Seen, StepContext
-from lazarus_tui.prove.checks import readiness
+from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.prove.checks.seen import SeenPod
 from lazarus_tui.prove.proof import restore_log, stillness
 from lazarus_tui.prove.proof.identity import compared
 from lazarus_tui.prove.proof.noticing import UNSTARTED, unstarted
@@ -25,6 +26,8 @@ from lazarus_tui.prove.proof.troubles import look
 
 CAPTURED = "prove.captured"
 _PROBE = "lazarus.io/probe"  # pods of the quarantine itself
+# Seconds for which pods without a workload are waited for when everything else is ready; the workloads had theirs.
+_SLOWER = 60.0
 _RESTORE_UID = "velero.io/restore-uid"
 Object = dict[str, Any]
 
@@ -66,17 +69,30 @@ class Capture(BaseStep):
 
     async def _judged(self, context: StepContext) -> None:
         """What a rung is judged by; first and by itself, so that nothing which only explains can keep it away."""
+        names = self.params.get("alone") or ()
+        away = await self._not_ready(context, names) if names else []  # first: what is waited for here is the end, too
         volumes = await compared(context.reader, self.quarantine, self.params.get("handles") or ())
-        ready = await _ready(context.reader, self.quarantine, self.params.get("alone") or ())
+        ready = await _ready(context.reader, self.quarantine)
         facts: dict[str, Any] = {
             "prove.ready": ready,
             "prove.flipped": await self._flipped(context),
             "prove.again": volumes["same"],
             "prove.anew": volumes["anew"],
+            "prove.alone": away,
         }
         if self.params.get("control"):
             facts[UNSTARTED] = await unstarted(context.reader, self.quarantine, ready)
         await context.remember(**facts)
+
+    async def _not_ready(self, context: StepContext, names: Collection[str]) -> list[str]:
+        """Which of these pods are not ready: nothing else waits for them, so they have some time for it here."""
+        end = context.clock.monotonic() + (_SLOWER if context.facts.get("checks.ready") == Verdict.PASSED else 0.0)
+        while True:
+            pods = await context.reader.list(PODS, self.quarantine, type=SeenPod)
+            ready = {one.metadata.name for one in pods if one.ready}
+            if ready.issuperset(names) or context.clock.monotonic() >= end:
+                return sorted(set(names) - ready)
+            await context.clock.sleep(2.0)
 
     async def _flipped(self, context: StepContext) -> str:
         """A phase can change after it was terminal (reliability V2): what was judged then must hold now."""
@@ -115,10 +131,9 @@ def _phase(phase: str, errors: int, warnings: int) -> str:
     return f"{phase} with {how_many(errors, 'error')} and {how_many(warnings, 'warning')}"
 
 
-async def _ready(reader: Reader, namespace: str, alone: Collection[str]) -> dict[str, list[int]]:
-    """``{"StatefulSet/orders": [ready, wanted]}`` as the controllers say it, and pods by themselves as they do."""
-    pods = await readiness.standing(reader, namespace, alone)
-    return {f"{PODS.kind}/{name}": [int(well is True), 1] for name, well in pods.items()} | {
+async def _ready(reader: Reader, namespace: str) -> dict[str, list[int]]:
+    """``{"StatefulSet/orders": [ready, wanted]}`` as the controllers say it."""
+    return {
         f"{kind.kind}/{found['metadata']['name']}": stillness.counted(kind, found)
         for kind, found in await stillness.workloads(reader, namespace)
     }  # fmt: skip

@@ -114,7 +114,6 @@ def _checks(plan: Plan, catalog: Catalog) -> list[Step]:
     values = {"sources": sources, "checks": params.get("checks") or {}, "evidence": False}
     values |= {key: params[key] for key in ("priority", "nodes") if params.get(key)}
     values["watch"] = params.get("stabilise_seconds") or 0.0
-    values["alone"] = {params["quarantine"]: list(params.get("alone") or ())}
     return [step for step in _part(plan, catalog, _CHECKS, values) if step.name != _JUDGE_OF_CHECKS]
 
 

@@ -239,7 +239,7 @@ def _healthy(found: Evidence, workload: Mapping[str, Any]) -> Rung:
     at = str(facts.get("checks.t12") or facts.get("checks.t10") or "")
     if at_rest(found, workload):
         return Rung(name, NOT_TESTED, "it stays at zero replicas: nothing of it was started", at)
-    ready = _is_ready(found, workload) or _alone(found)
+    ready = _is_ready(found, workload)
     results = [r for r in found.checks if needed(r) and rung_of(r) == "healthy"]
     red = [r for r in results if r.verdict is not PASSED]
     if ready is not None:
@@ -250,6 +250,8 @@ def _healthy(found: Evidence, workload: Mapping[str, Any]) -> Rung:
         return Rung(name, verdict, said or "nothing was there that could have been asked", at)
     if not facts.get("checks.t12") and facts.get("checks.verdict") == PASSED:
         return Rung(name, INCONCLUSIVE, "the checks did not hold long enough", at)
+    if away := facts.get("prove.alone"):
+        return Rung(name, INCONCLUSIVE, f"not ready at the end, and of no workload: {', '.join(away[:5])}", at)
     return Rung(name, PASSED, f"ready, and {how_many(len(results), 'check')} held", at)
 
 
@@ -273,15 +275,6 @@ def _is_ready(found: Evidence, workload: Mapping[str, Any]) -> str | None:
     if counted and planned > 0:
         return "no node took it" if label.startswith("DaemonSet/") else "it was left at zero replicas"
     return None if facts.get("checks.ready") in (None, PASSED) else "not everything got ready"  # None: nobody asked
-
-
-def _alone(found: Evidence) -> str | None:
-    """Which pods without a workload were not ready at the end; None when all were, or nobody looked."""
-    at_end = found.facts.get("prove.ready")
-    if at_end is None:
-        return None
-    bad = [str(one) for one in found.params.get("alone") or () if not (at_end.get(f"Pod/{one}") or [0])[0]]
-    return f"pods without a workload that were not ready at the end: {', '.join(bad[:5])}" if bad else None
 
 
 def _data(found: Evidence) -> Rung:
