@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 from textual import events
@@ -10,7 +11,11 @@ from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
 from lazarus_tui.app import Console
+from screens.approval import Approval
 from tests.console.fake_link import FakeLink
+
+# Seconds after which what is not there will not come.
+_PATIENCE = 30.0
 
 
 class Hands:
@@ -18,7 +23,7 @@ class Hands:
         self.app, self.pilot, self.link = app, pilot, link
 
     async def settle(self) -> None:
-        """Until nothing is queued, laid out or painted any more."""
+        """Until nothing is queued, laid out or painted any more, nor a guard about to be lifted."""
         quiet = 0
         for _ in range(200):
             await self.pilot._wait_for_screen()
@@ -30,10 +35,19 @@ class Hands:
             if screen is None or self.app._exit:
                 return
             busy = screen._layout_required or screen._dirty_widgets or screen._callbacks or not screen.is_running
-            quiet = 0 if busy else quiet + 1
+            guarded = isinstance(screen, Approval) and not screen._open and screen.guard < 1
+            quiet = 0 if busy or guarded else quiet + 1
             if quiet >= 3:
                 return
             await asyncio.sleep(0.002)
+
+    async def sees(self, words: str) -> bool:
+        """Whether the words come to stand on the screen, however late this machine is with what it began."""
+        end = time.monotonic() + _PATIENCE
+        while words not in self.text and time.monotonic() < end:
+            await self.settle()
+            await asyncio.sleep(0.005)
+        return words in self.text
 
     async def press(self, *keys: str) -> None:
         for key in keys:

@@ -157,8 +157,7 @@ async def test_a_new_backup_is_previewed_then_planned(opened, ready, monkeypatch
     async with opened() as hands:
         await hands.press("2", "n")
         await hands.type("shop")
-        await hands.settle()
-        assert "3 of 1 kinds" in hands.text
+        assert await hands.sees("3 of 1 kinds")
         await hands.press("ctrl+s")
         (asked,) = hands.called("plan.make")
         assert (asked["kind"], asked["params"]) == ("velero.backup", {"namespaces": ["shop"]})
@@ -170,8 +169,7 @@ async def test_a_wrong_field_blocks_the_plan_and_says_why(opened, ready, monkeyp
     async with opened() as hands:
         await hands.press("2", "j", "r", "down", "down")
         await hands.type("shop")
-        await hands.settle()
-        assert "shop: write it as old=new" in hands.text
+        assert await hands.sees("shop: write it as old=new")
         await hands.press("ctrl+s")
         assert not hands.called("plan.make")
 
@@ -227,6 +225,5 @@ async def test_a_preview_that_fails_says_why_and_what_helps_apart(opened, ready,
     ready.answers["artefact.get"] = refused("there is no backup ka-07", "it may have expired")
     async with opened() as hands:
         await hands.press("2", "j", "r")
-        await hands.settle()
-        assert " ✗ there is no backup ka-07" in hands.text
+        assert await hands.sees(" ✗ there is no backup ka-07")
         assert " → it may have expired" in hands.text
