@@ -246,3 +246,13 @@ def test_whatever_the_policies_are(seed: int) -> None:
     if source.is_pod and not target.is_pod:  # what the kernel is told is what the rules say
         blocks: list[Block] = Policies(policies, NAMESPACES).open_blocks(source, port)
         assert any(block.holds(target.address) for block in blocks) == now
+
+
+@pytest.mark.parametrize("order", [(ORDERS, LEDGER), (LEDGER, ORDERS)])
+def test_a_named_port_is_each_targets_own_whoever_was_asked_about_before(order: tuple[Party, ...]) -> None:
+    named = egress({"to": [{"namespaceSelector": {}}], "ports": [{"port": "http"}]})
+    policies = Policies([named], NAMESPACES)
+    assert {one.address: policies.lets(WEB, one, 8081) for one in order} == {
+        ORDERS.address: True,
+        LEDGER.address: False,  # its port of that name is another one
+    }
