@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.prove.soak.flat import growth
+from tests.prove.soak.flat import growth, risen
 from tests.prove.soak.inside import soak
 from tests.prove.soak.outside import grown
 
@@ -20,6 +20,15 @@ def test_what_grows_is_told_from_what_warms_up() -> None:
     assert growth([5, 5, 5, 5, 10, 20, 30, 40]) == pytest.approx(10)
     assert growth([9, 9, 9, 9, 10, 30, 20, 10, 20, 30, 10, 20]) == 0
     assert growth([1, 2, 3]) == 0
+
+
+def test_connections_that_come_and_go_are_no_growth_and_one_that_stays_of_each_proof_is() -> None:
+    busy = [30, 32, 31, 30, 34, 28, 34, 30, 34, 30]
+    assert risen(busy, 30) == 0
+    assert risen(busy, 28) < 0
+    assert risen([*range(30, 40)], 39) == pytest.approx(0.9)
+    assert risen([30, 32, 33, 31, 34, 36, 37, 35, 38, 39], 36) > 0.5
+    assert risen([30], 31) == 1
 
 
 def _sizes(**more: float) -> dict[str, dict[str, float]]:

@@ -16,6 +16,17 @@ def growth(samples: Sequence[float]) -> float:
     return (min(last) - min(third)) / (len(late) / 2)
 
 
+def least(samples: Sequence[float]) -> float:
+    """Of what is counted (descriptors, threads) the fewest in the first half of a series."""
+    return min(samples[: max(1, len(samples) // 2)])
+
+
+def risen(samples: Sequence[float], rest: float) -> float:
+    """How many more with each sample are there at ``rest`` than were there at the least. What idle connections hold
+    comes and goes by several, so two moments of a busy process say nothing."""
+    return (rest - least(samples)) / len(samples)
+
+
 def rss(pid: int) -> int:
     """Resident memory of a process in KiB."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()

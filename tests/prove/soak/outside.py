@@ -16,7 +16,7 @@ from bench.servers import LAZARUS, sandbox
 from lazarus_tui.link.client import SyncClient
 from lazarus_tui.model.paths import StateRoot
 from lazarus_tui.sandbox.api.store import HISTORY
-from tests.prove.soak.flat import descriptors, growth, rss, threads
+from tests.prove.soak.flat import descriptors, growth, least, risen, rss, threads
 
 # KiB that a proof may add to a process for good: the engine keeps the records of the newest 400 operations, no more.
 # In a short run caches that are not full yet are in what is resident; the engine's objects are counted exactly in any.
@@ -27,7 +27,9 @@ BLOCK = 96
 EVENT = 6.0
 # Moments that are looked at after each proof, and seconds between them.
 _LOOKS, _BETWEEN = 5, 0.2
-# Seconds after which a download that is still there has been left behind.
+# What is counted, and comes and goes with connections.
+_COUNTED = ("descriptors", "threads")
+# Seconds after which a download that is still there, or a connection, has been left behind.
 _PATIENCE = 60.0
 _LISTS = {
     "namespaces": "/api/v1/namespaces",
@@ -47,6 +49,7 @@ class Watched:
     def __init__(self, env: Mapping[str, str]) -> None:
         self._socket, self._pids = StateRoot(True, env=dict(env)).socket, pids(env)
         self.rows: dict[str, list[dict[str, float]]] = {name: [] for name in self._pids}
+        self.rest: dict[str, dict[str, float]] = {}
 
     def look(self) -> None:
         """The least of some moments: connections of what has just ended are still closing."""
@@ -60,12 +63,28 @@ class Watched:
         for name, found in looks.items():
             self.rows[name].append({what: min(look[what] for look in found) for what in found[0]})
 
+    def come_to_rest(self) -> None:
+        """Descriptors and threads are counted again until they are as few as they were, or for so long in vain: idle
+        connections are closed by themselves."""
+        end = time.monotonic() + _PATIENCE
+        self.rest = {name: {what: rows[-1][what] for what in _COUNTED} for name, rows in self.rows.items()}
+        while time.monotonic() < end and any(
+            self.rest[name][what] > least([row[what] for row in rows])
+            for name, rows in self.rows.items()
+            for what in _COUNTED
+        ):
+            time.sleep(_BETWEEN)
+            for name, pid in self._pids.items():
+                now = {"descriptors": descriptors(pid), "threads": threads(pid)}
+                self.rest[name] = {what: min(self.rest[name][what], now[what]) for what in _COUNTED}
+
     def found(self) -> dict[str, dict[str, float]]:
         """The last sample of each, and by how much it grows with each proof."""
         told = {}
         for name, rows in self.rows.items():
-            grown = {f"{what}_per_proof": round(growth([row[what] for row in rows]), 2) for what in rows[0]}
-            told[name] = {**rows[-1], **grown}
+            grown = {what: growth([row[what] for row in rows]) for what in rows[0]}
+            grown |= {what: risen([row[what] for row in rows], rest) for what, rest in self.rest[name].items()}
+            told[name] = {**rows[-1], **{f"{what}_per_proof": round(more, 2) for what, more in grown.items()}}
         return told
 
 
@@ -92,6 +111,7 @@ def soak(rows: int, at_once: int) -> dict[str, Any]:
             watched.look()
             newest = {name: samples[-1] for name, samples in watched.rows.items()}
             sys.stderr.write(f"{number + 1} of {rows}: {json.dumps(newest)}\n")
+        watched.come_to_rest()
         found, each = watched.found(), (revision(cluster) - began) / rows
         after = there(cluster)
     breaches += [f"{kind} {name} stayed" for kind in before for name in sorted(after[kind] - before[kind])]
@@ -112,7 +132,7 @@ def grown(found: Mapping[str, Mapping[str, float]], rows: int, changes: float) -
     ]
     told = [f"{what} {more} KiB more with each proof" for what, more, most in bounds if more > most]
     for name, one in found.items():
-        told += [f"{what} of {name} grow" for what in ("descriptors", "threads") if one[f"{what}_per_proof"] > 0.5]
+        told += [f"{what} of {name} grow" for what in _COUNTED if one[f"{what}_per_proof"] > 0.5]
     return told
 
 
