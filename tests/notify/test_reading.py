@@ -128,8 +128,7 @@ def test_a_verdict_is_told_once_not_again_when_the_copy_that_was_kept_is_taken_a
         facts = {"prove.record": msgspec.to_builtins(msgspec.structs.replace(record, verdict=verdict))}
         for state, said in (("undone", Told.SETTLED), ("left changed", Told.LEFT_CHANGED)):
             again = event("op.ended", {"state": state, "message": "", "exit_code": 3 if "left" in state else 2})
-            source = Source(again, operation(1, OpState.DONE, facts=facts), first=False)
-            assert [one.told for one in read(source)] == [said]
+            assert [one.told for one in read(Source(again, operation(1, facts=facts), first=False))] == [said]
     op = operation(1, OpState.UNDONE)
     body = {"state": "undone", "message": "undone on request", "exit_code": 2}
     assert [one.told for one in told("op.ended", body, op)] == [Told.SETTLED, Told.PROOF_INCONCLUSIVE]

@@ -141,31 +141,6 @@ async def test_workloads_wait_for_the_look_but_for_those_whose_volumes_velero_fi
     assert not any(e["name"] == "db" and e["pointer"] == "/spec/replicas" for e in files.params["expected"])
 
 
-async def test_pods_that_served_beside_the_workloads_have_to_serve_in_the_copy_too(site: Site) -> None:
-    def seen(name: str, ready: str = "True", restart: str = "Always", **meta: Any) -> dict[str, Any]:
-        pod = bare_pod(name)
-        pod["metadata"] |= meta
-        pod["spec"]["restartPolicy"] = restart
-        return {**pod, "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": ready}]}}
-
-    def owned(name: str, kind: str) -> dict[str, Any]:
-        return seen(name, ownerReferences=[{"kind": kind, "name": "x", "controller": kind != "Several"}])
-
-    mirror, ours = {"annotations": {"kubernetes.io/config.mirror": "x"}}, {"labels": {"lazarus.io/check": "x"}}
-    pods = [seen("cache"), seen("old"), seen("crashing", "False"), seen("task", restart="Never"),
-            seen("retried", restart="OnFailure"), seen("static", **mirror), seen("asked", **ours),
-            owned("db-0", "StatefulSet"), owned("pay-x", "Job"), owned("odd", "Several")]  # fmt: skip
-    site.backup("full", [*shop(), *pods], [captured("data", "shop")])
-    assert (await site.plan()).params["alone"] == ["cache", "old"]
-    assert (await site.plan(workload="Deployment/web")).params["alone"] == [], "it proves nothing of the others"
-    for control in ("withhold", "no-workload", "flip"):
-        assert (await site.plan(control=control)).params["alone"] == [], "it looks for what it broke"
-    site.backup("without", shop(), [captured("data", "shop")])
-    assert (await site.plan(point="without")).params["alone"] == []
-    site.backup("pods", [seen("cache")])
-    assert (await site.plan(point="pods")).params["alone"] == [], "nothing is asked where no workload is"
-
-
 async def test_a_volume_without_data_forbids_green_for_its_own_workload_only(site: Site) -> None:
     objects = [*shop(), claim("cache", "pv-2"), workload("StatefulSet", "cache", volumes=mounting("cache"))]
     lost = {"pvcName": "cache", "pvcNamespace": "shop", "skipped": True, "skippedReason": "opted out"}

@@ -17,7 +17,6 @@ from lazarus_tui.model.resources import (
     NAMESPACES,
     POD_VOLUME_RESTORES,
     RESTORES,
-    SERVICEACCOUNTS,
 )
 from lazarus_tui.model.steps import Outcome, Seen, StepStopped
 from lazarus_tui.model.verdict import Verdict
@@ -250,53 +249,6 @@ async def test_a_plan_over_something_says_what_is_left_as_it_is(source: Source) 
     assert plan.undo == ""
 
 
-@pytest.mark.parametrize(
-    ("params", "verb", "danger", "kept"), [({}, "skip", "changes", "1 object exists already and is left as it is"),
-                                           ({"existing_policy": "update"}, "change", "destroys", "")],
-)  # fmt: skip
-async def test_service_accounts_that_exist_are_merged_whatever_happens_to_the_rest(
-    source: Source, params: dict[str, Any], verb: str, danger: str, kept: str
-) -> None:
-    """``mergeServiceAccounts`` of Velero asks no policy, adds what is missing, and keeps what is there."""
-    source.contents["BackupResourceList"] = {
-        "v1/ServiceAccount": ["shop/default", "shop/robot", "shop/new"], "v1/ConfigMap": ["shop/settings"],
-    }  # fmt: skip
-    source.put(NAMESPACES, "shop", "")
-    for resource, name in ((SERVICEACCOUNTS, "default"), (SERVICEACCOUNTS, "robot"), (CONFIGMAPS, "settings")):
-        source.put(resource, name, "shop")
-    plan = await restore.plan(source, {"backup": "b1", "namespaces": ["shop"], **params}, source.clock)
-    assert [(one.verb, one.what, one.detail) for one in plan.effects if "volume" not in one.what] == [
-        (verb, "1 ConfigMap in shop", "settings"),
-        ("create", "1 ServiceAccount in shop", "new"),
-        ("change", "2 ServiceAccount in shop",
-         "default, robot: labels, annotations and secrets they lack are added, and nothing of theirs is overwritten"),
-    ]  # fmt: skip
-    assert plan.danger == danger
-    assert (kept in plan.warnings) is bool(kept)
-    assert plan.losses == (() if kept else ("1 existing object is patched back to its state in the backup",))
-
-
-async def test_merged_service_accounts_alone_lose_nothing(source: Source) -> None:
-    source.contents["BackupResourceList"] = {"v1/ServiceAccount": ["shop/default"]}
-    source.put(NAMESPACES, "shop", "")
-    source.put(SERVICEACCOUNTS, "default", "shop")
-    params = {"backup": "b1", "namespaces": ["shop"], "existing_policy": "update"}
-    plan = await restore.plan(source, params, source.clock)
-    assert (plan.danger, plan.losses) == ("changes", ())
-
-
-async def test_what_is_there_already_is_told_of_a_backup_whose_objects_are_not_known(source: Source) -> None:
-    source.contents.clear()
-    source.put(NAMESPACES, "shop", "")
-    given = {"backup": "b1", "namespaces": ["shop"]}
-    plan = await restore.plan(source, given, source.clock)
-    left = "objects already in it are left as they are, but service accounts get what they lack"
-    assert f"namespace shop exists: {left}" in plan.warnings
-    assert plan.losses == ()
-    plan = await restore.plan(source, {**given, "existing_policy": "update"}, source.clock)
-    assert plan.losses == ("objects that exist are patched back to their state in the backup; which ones is not known",)
-
-
 async def test_overwriting_destroys_and_says_what_is_lost(source: Source) -> None:
     source.put(NAMESPACES, "shop", "")
     source.put(DEPLOYMENTS, "web", "shop")
@@ -415,33 +367,6 @@ async def test_nothing_is_restored_on_the_disks_of_the_original(lab: Lab) -> Non
     for more in ({"includeClusterResources": False}, {"excludedResources": ["persistentvolumes", "pods"]}):
         lab.facts.pop("restore.volumes", None)
         assert (await lab.run(Contents({**PARAMS, "spec": {**spec, **more}}))).seen is Seen.DONE
-
-
-@pytest.mark.usefixtures("point")
-@pytest.mark.parametrize("trouble", [None, b"<html>sign in</html>"])
-async def test_without_a_volume_list_a_restore_without_data_is_not_begun_where_disks_could_be_the_originals(
-    lab: Lab, trouble: Any
-) -> None:
-    lab.world.artefacts[("BackupVolumeInfos", "b1")] = trouble
-    merge(lab.world.at(BACKUPS, "b1"), {"status": {"volumeSnapshotsAttempted": 1}})
-    await lab.run(Preflight(PARAMS))
-    step = Contents({**PARAMS, "spec": {**PARAMS["spec"], "restorePVs": False}})
-    with pytest.raises(StepStopped, match=r"volume.* list|which volumes") as stopped:
-        await lab.run(step)
-    assert "has 1 native snapshot, and without their data" in stopped.value.what
-    assert "leave out persistentvolumes" in stopped.value.hint
-    assert "restore.volumes" not in lab.facts
-    merge(lab.world.at(BACKUPS, "b1"), {"status": {"volumeSnapshotsAttempted": 0}})
-    assert (await lab.run(step)).seen is Seen.DONE
-    assert lab.facts["restore.unread"] in (await step.observe(lab)).detail
-
-
-@pytest.mark.usefixtures("point")
-async def test_what_is_not_known_is_said_beside_what_is_left_out(lab: Lab) -> None:
-    lab.world.artefacts[("BackupVolumeInfos", "b1")] = None
-    await lab.run(Preflight(PARAMS))
-    lab.facts |= {"restore.volumes": [], "restore.left_out": ["shop/data"], "restore.unread": "nobody knows"}
-    assert (await Contents(PARAMS).observe(lab)).detail == "nobody knows; left out on request: shop/data"
 
 
 @pytest.mark.usefixtures("point")

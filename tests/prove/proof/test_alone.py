@@ -10,10 +10,15 @@ import pytest
 from lazarus_tui.model.proofs import ProofRecord
 from lazarus_tui.model.resources import NODES, PODS
 from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.prove.proof import capture
 from lazarus_tui.prove.proof.rungs import ladders
+from tests.prove.hostile.build import bare_pod, claim, mounting, workload
 from tests.prove.proof.facts import evidence
 from tests.prove.proof.trial import Trial, trial
+from tests.prove.site import Site, captured
 from tests.snapshots.stage import SPACE
+
+SHOP = [workload(), workload("StatefulSet", "db", volumes=mounting("data")), claim()]
 
 
 @pytest.mark.parametrize(
@@ -67,8 +72,6 @@ async def test_it_is_waited_for_a_while_and_what_does_not_come_keeps_a_proof_fro
         plan = await ground.planned()
         assert plan.params["alone"] == ["cache", "web"]
         assert ground.engine is not None
-        from lazarus_tui.prove.proof import capture
-
         asked = capture.Capture._not_ready
 
         async def later(self: Any, context: Any, names: Any) -> list[str]:
@@ -85,3 +88,30 @@ async def test_it_is_waited_for_a_while_and_what_does_not_come_keeps_a_proof_fro
         assert done.facts["prove.alone"] == ([] if comes else ["cache"])
         assert ladder.rung("healthy").verdict is verdict
         assert ground.remains() == []
+
+
+async def test_pods_that_served_beside_the_workloads_have_to_serve_in_the_copy_too() -> None:
+    site = Site()
+
+    def seen(name: str, ready: str = "True", restart: str = "Always", **meta: Any) -> dict[str, Any]:
+        pod = bare_pod(name)
+        pod["metadata"] |= meta
+        pod["spec"]["restartPolicy"] = restart
+        return {**pod, "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": ready}]}}
+
+    def owned(name: str, kind: str) -> dict[str, Any]:
+        return seen(name, ownerReferences=[{"kind": kind, "name": "x", "controller": kind != "Several"}])
+
+    mirror, ours = {"annotations": {"kubernetes.io/config.mirror": "x"}}, {"labels": {"lazarus.io/check": "x"}}
+    pods = [seen("cache"), seen("old"), seen("crashing", "False"), seen("task", restart="Never"),
+            seen("retried", restart="OnFailure"), seen("static", **mirror), seen("asked", **ours),
+            owned("db-0", "StatefulSet"), owned("pay-x", "Job"), owned("odd", "Several")]  # fmt: skip
+    site.backup("full", [*SHOP, *pods], [captured("data", "shop")])
+    assert (await site.plan()).params["alone"] == ["cache", "old"]
+    assert (await site.plan(workload="Deployment/web")).params["alone"] == [], "it proves nothing of the others"
+    for control in ("withhold", "no-workload", "flip"):
+        assert (await site.plan(control=control)).params["alone"] == [], "it looks for what it broke"
+    site.backup("without", SHOP, [captured("data", "shop")])
+    assert (await site.plan(point="without")).params["alone"] == []
+    site.backup("pods", [seen("cache")])
+    assert (await site.plan(point="pods")).params["alone"] == [], "nothing is asked where no workload is"
