@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections import Counter
+from collections.abc import AsyncIterator
 
 import pytest
 from control_plane import ControlPlane
@@ -20,8 +21,20 @@ from lazarus_tui.model.steps import Outcome
 PATIENT = ReadPolicy(tries=400, first=0.2, longest=0.2)
 
 
+@pytest.fixture(autouse=True)
+async def standing(world: World, plane: ControlPlane) -> AsyncIterator[None]:
+    """However a test ends: its world's end and the tests after it find the servers as usual."""
+    yield
+    go_on(plane, "etcd")
+    if "kube-apiserver" not in plane.processes:
+        await world.restart_apiserver()
+
+
 def halt(plane: ControlPlane, name: str) -> None:
-    os.kill(plane.processes[name].pid, signal.SIGSTOP)
+    """Returns when every thread of it stands still: on a busy machine they go on for a while after the signal."""
+    pid = plane.processes[name].pid
+    os.kill(pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, pid, os.WSTOPPED)
 
 
 def go_on(plane: ControlPlane, name: str) -> None:
@@ -115,6 +128,4 @@ async def test_a_server_that_is_overrun_pushes_back_and_reads_come_through(world
         for items in await asyncio.gather(*many):
             assert {"x": "1"} in [item.data for item in items]
     finally:
-        go_on(plane, "etcd")
         plane.end("kube-apiserver")
-        await world.restart_apiserver()
