@@ -16,6 +16,7 @@ import pytest
 from lazarus_tui.link.client import Client, LinkFault, LinkLost, SyncClient
 from lazarus_tui.link.client.greeting import effective_kubeconfig
 from lazarus_tui.link.server import LinkServer
+from tests.link.conftest import PlainService
 
 
 async def in_thread(work: Callable[[], Any]) -> Any:
@@ -73,10 +74,29 @@ async def test_nobody_listening_is_one_sentence_for_the_console_too(short_dir: P
         await Client.connect(short_dir / "none.sock")
 
 
-async def test_the_engine_going_away_ends_every_call(socket_path: Path, server: LinkServer) -> None:
+async def test_a_console_that_was_held_up_does_not_take_its_engine_for_gone(
+    socket_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    time, late = loop.time, [0.0]
+    monkeypatch.setattr(loop, "time", lambda: time() + late[0])
+    connecting = asyncio.create_task(Client.connect(socket_path))
+    while not connecting.done():
+        await asyncio.sleep(0)
+        late[0] += 20  # each turn of it takes longer than an engine that says nothing is listened to
+    client = await connecting
+    assert client.hello.protocol == 1
+    await client.close()
+
+
+async def test_the_engine_going_away_ends_every_call(
+    socket_path: Path, server: LinkServer, service: PlainService
+) -> None:
     client = await Client.connect(socket_path)
     calls = [asyncio.create_task(client.call("stuck", {}, dict)) for _ in range(3)]
-    await asyncio.sleep(0.01)
+    async with asyncio.timeout(60):
+        while service.stuck < 3:
+            await asyncio.sleep(0.001)
     await server.stop()
     for call in calls:
         with pytest.raises(LinkLost, match="went away"):
@@ -138,6 +158,8 @@ async def test_an_engine_that_says_nothing_is_given_up(short_dir: Path) -> None:
     server = await asyncio.start_unix_server(silent, str(short_dir / "s.sock"))
     with pytest.raises(LinkLost, match="did not answer hello within"):
         await in_thread(lambda: SyncClient.connect(short_dir / "s.sock", timeout=0.05))
+    with pytest.raises(LinkLost, match="did not answer hello within"):
+        await Client.connect(short_dir / "s.sock", timeout=0.05)
     gone.set()
     server.close()
 
@@ -148,7 +170,7 @@ def test_a_command_loads_no_asyncio_and_no_http() -> None:
         "print(json.dumps(sorted(set(sys.modules) & {'asyncio', 'aiohttp', 'httpx', 'pydantic', 'kubernetes_asyncio',"
         " 'lazarus_tui.engine', 'textual', 'ssl'})))"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=30)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=90)
     assert json.loads(result.stdout) == []
 
 

@@ -12,6 +12,7 @@ import msgspec
 from lazarus_tui.link.client.greeting import greeting
 from lazarus_tui.link.codec import BadLine, LinkFault, LinkLost, decode_answer, encode_call
 from lazarus_tui.link.protocol import MAX_LINE, Answer, Hello
+from lazarus_tui.model.clock import listened
 
 T = TypeVar("T")
 
@@ -30,21 +31,26 @@ class Client:
 
     @classmethod
     async def connect(cls, path: Path | str, *, kubeconfig: str | None = None, timeout: float = 10.0) -> Client:
-        """Connect and say hello; raises ``LinkLost`` when nobody listens, ``LinkFault`` when the engine refuses."""
+        """Connect and say hello; raises ``LinkLost`` when nobody listens, ``LinkFault`` when the engine refuses.
+
+        ``timeout``: seconds for which it is listened for each; those for which this process is held up do not count.
+        """
         try:
-            async with asyncio.timeout(timeout):
-                reader, writer = await asyncio.open_unix_connection(str(path), limit=MAX_LINE)
-        except (OSError, TimeoutError) as error:
+            reader, writer = await listened(timeout, asyncio.open_unix_connection(str(path), limit=MAX_LINE))
+        except OSError as error:
             raise LinkLost(f"no engine listens at {path}: {error}") from error
         client = cls(reader, writer)
         try:
-            client.hello = await client.call("hello", greeting(kubeconfig), Hello, timeout=timeout)
+            client.hello = await listened(timeout, client.call("hello", greeting(kubeconfig), Hello, timeout=None))
+        except TimeoutError:
+            await client.close()
+            raise LinkLost(f"the engine did not answer hello within {timeout:.0f} s") from None
         except BaseException:
             await client.close()
             raise
         return client
 
-    async def call(self, method: str, params: dict[str, Any], type: type[T], *, timeout: float = 60.0) -> T:
+    async def call(self, method: str, params: dict[str, Any], type: type[T], *, timeout: float | None = 60.0) -> T:
         """Ask and decode; raises ``LinkFault`` or ``LinkLost`` (also after ``timeout`` seconds without an answer)."""
         raw = await self.raw(method, params, timeout=timeout)
         try:
@@ -52,7 +58,7 @@ class Client:
         except msgspec.MsgspecError as error:
             raise LinkLost(f"the engine's answer to {method} is not understood: {error}") from None
 
-    async def raw(self, method: str, params: dict[str, Any], *, timeout: float = 60.0) -> msgspec.Raw:
+    async def raw(self, method: str, params: dict[str, Any], *, timeout: float | None = 60.0) -> msgspec.Raw:
         """The answer's JSON."""
         if self.lost.is_set():
             raise LinkLost(self._why)
