@@ -17,8 +17,8 @@ from lazarus_tui.model.paths import StateRoot
 if TYPE_CHECKING:
     from lazarus_tui.config import Settings
 
-# Seconds that ``status`` gives a sandbox which is up to say what is wrong with it.
-_STATUS_SECONDS = 2.0
+# Seconds that ``status`` gives a sandbox which is up to say what is wrong with it; a machine under load needs some.
+_STATUS_SECONDS = 15.0
 
 
 @click.group()
@@ -95,26 +95,27 @@ def status(output: str) -> int:
         "timeFactor": found.factor,
         "networkPolicies": found.network,
         "root": str(root()),
-        "faults": [],
+        "faults": (faults := _faults()),
     }
     text = f"up: {found.server} (pid {found.pid}, Velero's periods run {found.factor:g} times as fast)"
     text += f"\nnetwork policies: {found.network or 'not known yet'}"
-    if active := _faults():
-        shown["faults"] = active
-        text += f"\nfaults: {', '.join(active)}"
+    if faults != []:
+        text += f"\nfaults: {'not known: it does not say' if faults is None else ', '.join(faults)}"
     emit(shown, output, names=["up" if found.running else "down"], table=lambda: text if found.running else "down")
     return 0 if found.running else 4
 
 
-def _faults() -> list[str]:
-    """Ids of the faults that are active; none when it cannot be asked."""
+def _faults() -> list[str] | None:
+    """Ids of the faults that are active; none when it is down, None when it runs and does not say."""
     from lazarus_tui.sandbox.faults import client
     from lazarus_tui.sandbox.faults.model import FaultRefused
 
     try:
         return [one.id for one in client.told(root(), _STATUS_SECONDS).faults]
-    except (client.SandboxDown, FaultRefused, OSError):
+    except client.SandboxDown:
         return []
+    except (FaultRefused, OSError):
+        return None
 
 
 @sandbox.command("kubeconfig")
