@@ -10,6 +10,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
+from lazarus_tui.notify import exchange
+
 SEVERITIES = {"critical", "error", "warning", "info"}
 
 
@@ -110,11 +114,15 @@ def _pagerduty(post: Post) -> tuple[int, dict[str, str], str]:
 async def receiving(
     speaks: str = "webhook", *script: Any, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[Receiver]:
+    """Real seconds of a machine that may be slow end no connection meanwhile: time is the clock that is handed in."""
     found = Receiver(speaks, list(script), scheme="https" if tls else "http")
     server = await asyncio.start_server(found.serve, "127.0.0.1", 0, ssl=tls)
     found.port = server.sockets[0].getsockname()[1]
     try:
-        yield found
+        with pytest.MonkeyPatch.context() as patient:
+            patient.setattr(exchange, "CONNECT", 90.0)
+            patient.setattr(exchange, "SILENCE", 90.0)
+            yield found
     finally:
         server.close()
         if hasattr(server, "close_clients"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
 import ssl
 from collections.abc import Sequence
 from pathlib import Path
@@ -181,7 +182,10 @@ async def test_a_connection_that_breaks_is_tried_again() -> None:
         assert (broken.outcome, broken.words) == (Outcome.LATER, "no connection: RemoteProtocolError")
         again = await bench.courier.send(bench.sink(at), notice())
         assert again.outcome is Outcome.DELIVERED
-    gone = await bench.courier.send(bench.sink(at), notice())
+    with socket.socket() as unheard:  # bound, so that nobody else listens there meanwhile
+        unheard.bind(("127.0.0.1", 0))
+        at.port = unheard.getsockname()[1]
+        gone = await bench.courier.send(bench.sink(at), notice())
     assert (gone.outcome, gone.words) == (Outcome.LATER, "no connection: ConnectError")
 
 
