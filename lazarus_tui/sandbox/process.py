@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import fcntl
 import json
+import math
 import os
 import shutil
 import signal
@@ -27,6 +28,8 @@ DEFAULT_FACTOR = 10.0
 READY_SECONDS = 30.0
 # Seconds a stop may take before the process is killed: 3 for the pods, 2 for the rest, and a margin for a busy machine.
 _STOP_SECONDS = 8.0
+# Until a killed process is gone: the machine has to come to it, and a disk it waits for has to answer.
+_KILL_SECONDS = 30.0
 _POLL = 0.05
 _LOG_LINES = 8
 # A log larger than this is begun anew at the next start.
@@ -115,17 +118,27 @@ def _holder(root: Path) -> int:
     return 0
 
 
+def _locked(fd: int, how: int) -> bool:
+    try:
+        fcntl.flock(fd, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 @contextlib.contextmanager
 def held(root: Path) -> Iterator[bool]:
     """Hold the sandbox's lock; yields False when another process has it."""
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     fd = os.open(pid_path(root), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     with open(fd, "r+", encoding="ascii") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-            return
+        while not _locked(fd, fcntl.LOCK_EX):
+            if not _locked(fd, fcntl.LOCK_SH):
+                yield False
+                return
+            # Nobody has it: only somebody who looks, and who may be held up while they do.
+            fcntl.flock(fd, fcntl.LOCK_UN)
+            time.sleep(_POLL)
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
@@ -258,14 +271,15 @@ def down(root: Path) -> bool:
     pid = _holder(root)
     if pid <= 0:
         return False
-    for signum, seconds in ((signal.SIGTERM, _STOP_SECONDS), (signal.SIGKILL, 2.0)):
+    for signum, seconds in ((signal.SIGTERM, _STOP_SECONDS), (signal.SIGKILL, _KILL_SECONDS)):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signum)
-        limit = time.monotonic() + seconds
-        while time.monotonic() < limit:
+        for _ in range(math.ceil(seconds / _POLL)):  # looks, not time: whoever is held up meanwhile has not looked
             if _holder(root) != pid:
                 return True
             time.sleep(_POLL)
+        if _holder(root) != pid:  # else another process that has its number by now would be meant
+            return True
     raise SandboxFailed(f"process {pid} does not end")
 
 

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from lazarus_tui.model.clock import SystemClock, rfc3339
+from lazarus_tui.model.clock import SystemClock, listened, rfc3339
 from lazarus_tui.model.paths import write_private
 from lazarus_tui.model.resources import DEPLOYMENTS, STATEFULSETS
 from lazarus_tui.sandbox.api import http
@@ -159,8 +159,7 @@ class _Process:
     async def _settle(self, cluster: SandboxCluster) -> None:
         """What was kept says that pods are ready which have yet to be started: believe it only after a first look."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_SETTLE_SECONDS):
-                await cluster.settle()
+            await listened(_SETTLE_SECONDS, cluster.settle())
         self._settled = True
         self._changed.set()
 

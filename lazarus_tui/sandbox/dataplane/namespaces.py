@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lazarus_tui.model.clock import listened
+
 KEEPER = Path(__file__).with_name("keeper.py")
-# Seconds the keeper may take for a reply; it works in milliseconds.
-_PATIENCE = 10.0
+# Seconds for which the keeper is listened to, and those it gets to end; it works in milliseconds.
+_REPLY_SECONDS, _PATIENCE = 30.0, 10.0
 _MESSAGE = 1 << 16
 # Descriptors in one message: the kernel takes 253 (SCM_MAX_FD).
 _AT_ONCE = 100
@@ -118,18 +120,24 @@ class Namespaces:
                 await process.wait()
 
     async def _ask(self, request: dict[str, Any], descriptors: Sequence[int]) -> tuple[dict[str, Any], list[int]]:
-        async with self._turn, asyncio.timeout(_PATIENCE):
-            for attempt in (1, 2):
-                if self._wire is None:
-                    await self._begin()
-                self._number += 1
-                try:
-                    return await self._exchange(request | {"number": self._number}, descriptors)
-                except ConnectionError:  # the keeper was killed: another one can do the same
-                    await self._end()
-                    if attempt == 2:
-                        raise
-            raise AssertionError("unreachable")
+        async with self._turn:
+            try:
+                return await listened(_REPLY_SECONDS, self._answer(request, descriptors))
+            except TimeoutError:
+                raise OSError(errno.ETIMEDOUT, "the keeper of the pods' namespaces does not answer") from None
+
+    async def _answer(self, request: dict[str, Any], descriptors: Sequence[int]) -> tuple[dict[str, Any], list[int]]:
+        for attempt in (1, 2):
+            if self._wire is None:
+                await self._begin()
+            self._number += 1
+            try:
+                return await self._exchange(request | {"number": self._number}, descriptors)
+            except ConnectionError:  # the keeper was killed: another one can do the same
+                await self._end()
+                if attempt == 2:
+                    raise
+        raise AssertionError("unreachable")
 
     async def _begin(self) -> None:
         ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
