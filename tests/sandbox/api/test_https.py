@@ -194,8 +194,8 @@ async def test_a_websocket_through_the_proxy(client: aiohttp.ClientSession, serv
         assert socket.protocol == "chat"
         for data in (b"abc", bytes(range(256)) * 12_000, b"end"):
             await socket.send_bytes(data)
-            assert (await socket.receive(20)).data == data[::-1]
-        last = await socket.receive(20)
+            assert (await socket.receive(60)).data == data[::-1]
+        last = await socket.receive(60)
         assert (last.type, last.data) == (aiohttp.WSMsgType.CLOSE, 4001)
     assert (asked[0].path, asked[0].query["room"], "Authorization" in asked[0].headers) == ("/chat", "1", False)
     with pytest.raises(aiohttp.WSServerHandshakeError) as refused:

@@ -56,7 +56,7 @@ class Client:
 
     async def until(self, done: Callable[[], bool]) -> bool:
         """False when the server has closed before."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not done():
                 message = await self.socket.receive()
                 if message is None:
@@ -89,7 +89,7 @@ async def relayed(handler: Handler | None, refusal: Exception | None = None) -> 
         yield Client(here)
     finally:
         await here.close()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await task
         assert all(writer.is_closing() for writer in opened)
         if server:
@@ -164,7 +164,7 @@ async def test_a_client_that_resets_its_stream_frees_the_connection() -> None:
         error, data = await client.open(0)
         await client.send(Data(data, b"x"), Reset(data, 5))
         assert await client.until(lambda: error in client.ended)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await closed.wait()
         error, data = await client.open(1)
         assert (error, data) == (5, 7)

@@ -138,7 +138,8 @@ class Node:
         await self.until(lambda: self.ready("orders-0") and self.proxy.where("shop", "orders", 8080))
 
     async def ask(self, method: str, path: str) -> tuple[int, Any]:
-        """One request to the service orders, through its address. Raises ``OSError``."""
+        """One request to the service orders, through its address, once it leads anywhere. Raises ``OSError``."""
+        await self.until(lambda: self.proxy._targets(("shop", "orders"), 8080))
         host, _, port = self.proxy.where("shop", "orders", 8080).rpartition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         try:

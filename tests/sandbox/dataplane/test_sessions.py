@@ -21,7 +21,7 @@ async def box(node: Any, image: str = "pause", *args: str, **container: Any) -> 
 async def hear(session: ExecSession, until: bytes = b"") -> bytes:
     """What comes until ``until`` has come, or to the end."""
     said = b""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         async for _, data in session.output():
             said += data
             if until and until in said:
