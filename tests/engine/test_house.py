@@ -229,7 +229,7 @@ async def test_an_engine_that_was_told_to_stop_stops_though_whoever_said_so_has_
     while len(scene.house.server.peers) == peers:
         await asyncio.sleep(0.001)
     go.set()
-    await asyncio.wait_for(scene.ended.wait(), 10)
+    await asyncio.wait_for(scene.ended.wait(), 60)
 
 
 async def test_the_doctor_finds_what_is_wrong(scene: Scene) -> None:
@@ -270,7 +270,8 @@ async def test_a_command_reads_the_same_over_its_own_client(scene: Scene) -> Non
         with SyncClient.connect(scene.socket, kubeconfig=str(scene.kubeconfig)) as client:
             return client.call("context.use", {"context": None}, ContextRow), client.call("stats", {}, dict[str, Any])
 
+    before = scene.house.heartbeat.worst
     row, stats = await asyncio.to_thread(work)
     assert row.state == "ready"
     assert stats["contexts"] == {SANDBOX: "ready"}
-    assert stats["loop_lag_max_ms"] < 5000
+    assert round(before * 1000, 1) <= stats["loop_lag_max_ms"] <= round(scene.house.heartbeat.worst * 1000, 1)

@@ -13,7 +13,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 from faulty_place import Place
 from kube_fakes import ManualClock, Script, ScriptedTransport
 
+from lazarus_tui.kube import transport
 from lazarus_tui.kube.cluster import Cluster
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers of a test stand still together with it: that says nothing about how long a connection may take."""
+    monkeypatch.setattr(transport, "CONNECT_TIMEOUT", 60.0)
+    monkeypatch.setattr(transport, "READY_TIMEOUT", 60.0)
 
 
 @pytest.fixture

@@ -169,7 +169,7 @@ async def test_stderr_is_drained_and_only_its_redacted_tail_is_told(tmp_path: Pa
 async def test_a_hanging_plugin_is_killed_with_its_children(tmp_path: Path, clock: ManualClock) -> None:
     pids = tmp_path / "pids"
     command = tmp_path / "plugin"
-    command.write_text(f"#!/bin/sh\nsleep 60 &\necho $$ $! >'{pids}'\nwait\n")
+    command.write_text(f"#!/bin/sh\nsleep 600 &\necho $$ $! >'{pids}'\nwait\n")
     command.chmod(0o700)
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -208,7 +208,7 @@ def _alive(pid: int) -> bool:
 
 async def test_a_child_that_keeps_the_pipe_open_does_not_hang_us(tmp_path: Path, clock: ManualClock) -> None:
     body = (
-        "if os.fork() == 0:\n    time.sleep(60)\nelse:\n    "
+        "if os.fork() == 0:\n    time.sleep(600)\nelse:\n    "
         + answering(token="t")
         + "\n    sys.stdout.flush()\n    os._exit(0)"
     )

@@ -78,7 +78,7 @@ def cluster(socket: Socket | OSError, *script: Any) -> Cluster:
     return Cluster(Pods(socket, *script), "test", ManualClock(), policy=ONCE)
 
 
-async def run(frames: list[Any], *, stdin: bytes = b"", subprotocol: str = V5, timeout: float = 5.0) -> Any:
+async def run(frames: list[Any], *, stdin: bytes = b"", subprotocol: str = V5, timeout: float = 60.0) -> Any:
     return await cluster(Socket(frames, subprotocol)).exec(
         "shop", "orders-0", "app", ["ls", "-l", "a b"], stdin=stdin, timeout=timeout
     )
