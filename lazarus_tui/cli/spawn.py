@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 # Seconds a new engine has to listen. It takes well below one on an ordinary machine; a large journal is read before.
 START_SECONDS = 30.0
+# One that found another engine at work is started again after so many seconds in which nobody listened: the other one
+# has stopped listening because it ends, and keeps the journal until it has.
+AGAIN_SECONDS = 3.0
 # What the engine's process returns when another engine has the lock: no failure for whoever starts it.
 ALREADY = 75
 # How its log's last line begins when something of this machine keeps it from starting.
@@ -44,15 +47,10 @@ def ensure_engine(root: StateRoot, *, kubeconfig: str | None = None) -> SyncClie
     """
     with contextlib.suppress(LinkLost):
         return _connect(root, kubeconfig)
-    process = _start(root, kubeconfig)
-    try:
-        client = _await(root, kubeconfig, process)
-        for sentence in client.hello.trouble:
-            sys.stderr.write(f"lazarus: {sentence}\n")
-        return client
-    finally:
-        if process.returncode is None:
-            process.returncode = 0  # it is meant to outlive us: nobody waits for it, and nothing shall warn of that
+    client = _started(root, kubeconfig)
+    for sentence in client.hello.trouble:
+        sys.stderr.write(f"lazarus: {sentence}\n")
+    return client
 
 
 def engine_command(kubeconfig: str | None, *, sandbox: bool) -> list[str]:
@@ -64,18 +62,24 @@ def engine_command(kubeconfig: str | None, *, sandbox: bool) -> list[str]:
     return [*command, "--kubeconfig", effective_kubeconfig(kubeconfig)]
 
 
-def _await(root: StateRoot, kubeconfig: str | None, process: subprocess.Popen[bytes]) -> SyncClient:
-    deadline = time.monotonic() + START_SECONDS
-    pause = 0.01
-    while True:
-        try:
-            return _connect(root, kubeconfig)
-        except LinkLost as error:
-            code = process.poll()
-            if code not in (None, ALREADY) or time.monotonic() > deadline:
-                raise LinkFault(_not_started(root, code)) from error
-        time.sleep(pause)
-        pause = min(0.1, pause * 1.5)
+def _started(root: StateRoot, kubeconfig: str | None) -> SyncClient:
+    process, begun = _start(root, kubeconfig), time.monotonic()
+    deadline, pause = begun + START_SECONDS, 0.01
+    try:
+        while True:
+            try:
+                return _connect(root, kubeconfig)
+            except LinkLost as error:
+                code, now = process.poll(), time.monotonic()
+                if code not in (None, ALREADY) or now > deadline:
+                    raise LinkFault(_not_started(root, code)) from error
+            if code == ALREADY and now > begun + AGAIN_SECONDS:
+                process, begun = _start(root, kubeconfig), now
+            time.sleep(pause)
+            pause = min(0.1, pause * 1.5)
+    finally:
+        if process.returncode is None:
+            process.returncode = 0  # it is meant to outlive us: nobody waits for it, and nothing shall warn of that
 
 
 def _connect(root: StateRoot, kubeconfig: str | None) -> SyncClient:
