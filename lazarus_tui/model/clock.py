@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
@@ -83,6 +84,29 @@ async def listened(seconds: float, work: Awaitable[T]) -> T:
             return await work
         finally:
             timer.cancel()
+
+
+@contextmanager
+def listening(clock: Clock) -> Iterator[Callable[[], float]]:
+    """Gives the seconds on ``clock`` that have passed in the block, less those for which this process was held up."""
+    loop = asyncio.get_running_loop()
+    began = last = clock.monotonic()
+    lost = 0.0
+    timer: asyncio.TimerHandle
+
+    def late() -> float:
+        return max(0.0, clock.monotonic() - last - _BEAT)
+
+    def beat() -> None:
+        nonlocal last, lost, timer
+        lost, last = lost + late(), clock.monotonic()
+        timer = loop.call_later(_BEAT, beat)
+
+    timer = loop.call_later(_BEAT, beat)
+    try:
+        yield lambda: clock.monotonic() - began - lost - late()
+    finally:
+        timer.cancel()
 
 
 def rfc3339(moment: datetime, *, micro: bool = False, milli: bool = False) -> str:

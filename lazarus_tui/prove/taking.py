@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 import msgspec
 
 from lazarus_tui.kube.errors import KubeError
-from lazarus_tui.model.clock import Clock, rfc3339
+from lazarus_tui.model.clock import Clock, listened, rfc3339
 from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.plan import Danger, Params, Plan, PlanRefused
 from lazarus_tui.model.stepping import BaseStep
@@ -83,8 +82,7 @@ class Take(BaseStep):
 
     async def _take(self, context: StepContext, check: DataCheck) -> Taken:
         try:
-            async with asyncio.timeout(check.timeout):
-                return Taken(kind=check.kind, tables=await recorded(context, check))
+            return Taken(kind=check.kind, tables=await listened(check.timeout, recorded(context, check)))
         except TimeoutError:
             raise StepStopped(f"{check.title}: not within {check.timeout:g} s", hint="raise its timeout") from None
         except (Wrong, CouldNot, KubeError, OSError) as error:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from lazarus_tui.kube.errors import AuthError, Forbidden, KubeError, NotFound, PortRefused
-from lazarus_tui.model.clock import Clock
+from lazarus_tui.model.clock import Clock, listened
 from lazarus_tui.model.operation import CheckResult
 from lazarus_tui.model.redact import redact
 from lazarus_tui.model.verdict import Verdict
@@ -60,12 +59,11 @@ Look = Callable[[Attempt], Awaitable[Found]]
 
 
 async def judged(check: Check, clock: Clock, look: Look) -> CheckResult:
-    """The result of one try, never an exception; ``check.timeout`` seconds are all it gets."""
+    """The result of one try, never an exception; ``check.timeout`` seconds of listening are all it gets."""
     began, attempt = clock.monotonic(), Attempt(clock)
     evidence: dict[str, Any] = {}
     try:
-        async with asyncio.timeout(check.timeout):
-            found = await look(attempt)
+        found = await listened(check.timeout, look(attempt))
         verdict, words, evidence = Verdict.PASSED, found.words, found.evidence
     except Wrong as wrong:
         verdict, words, evidence = Verdict.FAILED, str(wrong), wrong.evidence

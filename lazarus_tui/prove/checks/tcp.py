@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import re
 
+from lazarus_tui.model.clock import listened
 from lazarus_tui.model.steps import Reader
 from lazarus_tui.model.streams import Streams
 from lazarus_tui.prove.checks.compare import MATCHED
@@ -40,16 +41,19 @@ async def _listen(streams: Streams, check: TcpCheck) -> tuple[bytes, bool]:
     if check.send:
         writer.write(check.send.encode())
         await writer.drain()
-    try:
-        async with asyncio.timeout(check.stays):
-            while len(heard) < MATCHED and not (check.matches and _said(check, heard)):
-                data = await reader.read(MATCHED - len(heard))
-                if not data:
-                    return bytes(heard), True
-                heard += data
-    except TimeoutError:
-        pass
-    return bytes(heard), False
+
+    async def ended() -> bool:
+        while len(heard) < MATCHED and not (check.matches and _said(check, heard)):
+            data = await reader.read(MATCHED - len(heard))
+            if not data:
+                return True
+            heard.extend(data)
+        return False
+
+    over = False
+    with contextlib.suppress(TimeoutError):
+        over = await listened(check.stays, ended())
+    return bytes(heard), over
 
 
 def _said(check: TcpCheck, heard: bytes | bytearray) -> bool:

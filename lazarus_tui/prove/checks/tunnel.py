@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
@@ -10,6 +9,7 @@ from typing import Any
 
 import httpcore
 
+from lazarus_tui.model.clock import listened
 from lazarus_tui.model.steps import Reader
 from lazarus_tui.model.streams import Streams
 from lazarus_tui.prove.checks.outcome import Attempt
@@ -48,9 +48,10 @@ class _Plain(httpcore.AsyncNetworkStream):
         self._tunnel = tunnel
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        if timeout is None:
+            return await self._reader.read(max_bytes)
         try:
-            async with asyncio.timeout(timeout):
-                return await self._reader.read(max_bytes)
+            return await listened(timeout, self._reader.read(max_bytes))
         except TimeoutError:
             raise httpcore.ReadTimeout from None
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import httpcore
 
+from lazarus_tui.model.clock import listening
 from lazarus_tui.model.steps import Reader
 from lazarus_tui.prove.checks.outcome import Attempt, CouldNot, Wrong
 from lazarus_tui.prove.checks.place import Place
@@ -33,7 +34,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Header names are lower case; ``cut``: there was more body than the limit."""
+    """Header names are lower case; ``cut``: there was more body than the limit; ``seconds``: listened until its end."""
 
     status: int
     headers: Mapping[str, str]
@@ -76,16 +77,18 @@ async def _exchange(tunnel: Tunnel, ask: Ask, attempt: Attempt) -> Answer:
     extensions = {"timeout": limits, "sni_hostname": ask.server_name or ask.host.partition(":")[0]}
     url = httpcore.URL(scheme=scheme, host="pod", port=None, target=ask.path)
     body, cut = bytearray(), False
-    async with httpcore.AsyncConnectionPool(ssl_context=ask.tls, network_backend=tunnel, retries=0) as pool:
-        began = attempt.clock.monotonic()
-        async with pool.stream(ask.method, url, headers=headers, extensions=extensions) as response:
+    with listening(attempt.clock) as seconds:
+        async with (
+            httpcore.AsyncConnectionPool(ssl_context=ask.tls, network_backend=tunnel, retries=0) as pool,
+            pool.stream(ask.method, url, headers=headers, extensions=extensions) as response,
+        ):
             async for chunk in response.aiter_stream():
                 body += chunk
-                if attempt.clock.monotonic() - began > ask.timeout:
+                if seconds() > ask.timeout:
                     raise httpcore.ReadTimeout  # each piece came in time, all of it does not
                 if len(body) > ask.limit:
                     cut = True
                     break
-            seconds = attempt.clock.monotonic() - began
+            took = seconds()
             known = {name.decode().lower(): value.decode("latin-1") for name, value in response.headers}
-            return Answer(response.status, known, bytes(body[: ask.limit]), seconds, cut, tunnel.certificate)
+            return Answer(response.status, known, bytes(body[: ask.limit]), took, cut, tunnel.certificate)

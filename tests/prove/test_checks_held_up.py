@@ -1,0 +1,96 @@
+"""What a check says after this process was held up, by its machine or by its own work: nothing against the copy."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from lazarus_tui.model import clock
+from lazarus_tui.model.clock import SystemClock
+from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.prove.checks.looking import look_of
+from lazarus_tui.prove.checks.outcome import Attempt, Found, judged
+from lazarus_tui.prove.definitions import parse
+from lazarus_tui.prove.wanted import HttpCheck
+from tests.prove.doors import NAMESPACE, SOURCE, Doors, said
+
+# Seconds of a limit, and for which the process is held up: longer.
+LIMIT, HELD = 0.05, 0.06
+
+
+@pytest.fixture(autouse=True)
+def beats(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many beats in a short limit: one that comes late does not end it."""
+    monkeypatch.setattr(clock, "_BEAT", 0.001)
+
+
+class Moved:
+    """A clock that a test moves by hand."""
+
+    seconds = 0.0
+
+    def now(self) -> datetime:
+        return datetime(2026, 6, 1, tzinfo=UTC)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        raise AssertionError("a check does not wait")
+
+
+async def test_a_limit_that_passed_meanwhile_is_not_up() -> None:
+    async def look(attempt: Attempt) -> Found:
+        attempt.reached = True
+        time.sleep(HELD)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return Found("well")
+
+    check = HttpCheck(namespace="a", service="s", port=1, timeout=LIMIT)
+    assert (await judged(check, SystemClock(), look)).verdict is Verdict.PASSED
+
+
+async def test_a_connection_that_was_closed_meanwhile_is_not_taken_for_kept() -> None:
+    async def shut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(1)
+        time.sleep(HELD)
+
+    doors = Doors()
+    async with doors.serving("web", shut):
+        found = await said(doors, kind="tcp", service="web", port=8080, stays=LIMIT, send="?")
+    assert (found.verdict, "closes the connection at once" in found.summary) == (Verdict.FAILED, True), found.summary
+
+
+@pytest.mark.parametrize(
+    ("steps", "verdict", "words"),
+    [
+        ([60.0], Verdict.PASSED, "200 in"),
+        ([0.0004] * 40, Verdict.FAILED, "later than 0.0 s"),
+    ],
+    ids=["held up for a minute", "heard all the while"],
+)
+async def test_a_slow_answer_is_one_that_was_listened_for(steps: list[float], verdict: Verdict, words: str) -> None:
+    moved, doors = Moved(), Doors()
+
+    async def web(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        for step in steps:
+            moved.seconds += step
+            await asyncio.sleep(0.001)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+
+    wanted = parse(
+        {"sources": {NAMESPACE: SOURCE},
+         "checks": {"checks": [{"kind": "http", "service": "web", "port": 8080, "slowerThan": 0.01}]}}, "lab",
+    )  # fmt: skip
+    (check,) = wanted.checks
+    context: Any = type("Context", (), {"reader": doors, "clock": moved})()
+    async with doors.serving("web", web):
+        found = await judged(check, moved, look_of(context, check, wanted))
+    assert (found.verdict, words in found.summary) == (verdict, True), found.summary
