@@ -11,6 +11,7 @@ os.environ["TEXTUAL_ANIMATIONS"] = "none"
 os.environ["TEXTUAL_FPS"] = "240"
 
 from lazarus_tui.app import Console
+from screens.approval import Approval
 from tests.console import worlds
 from tests.console.driving import Hands
 from tests.console.fake_link import FakeLink
@@ -22,7 +23,16 @@ def link() -> FakeLink:
 
 
 @pytest.fixture
-def opened(link: FakeLink) -> Callable[..., AbstractAsyncContextManager[Hands]]:
+def unguarded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second of reading is over at once, and once only: ``Hands.settle`` waits for it."""
+    monkeypatch.setattr(Approval, "guard", 0.001)
+
+
+@pytest.fixture
+def opened(link: FakeLink, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AbstractAsyncContextManager[Hands]]:
+    """Cards do not grow old by the real time that a test takes."""
+    monkeypatch.setattr(Approval, "lifetime", 3600.0)
+
     @asynccontextmanager
     async def open_console(size: tuple[int, int] = (80, 24), **more: Any) -> AsyncIterator[Hands]:
         app = Console(link, now=lambda: worlds.NOW, **more)

@@ -15,7 +15,7 @@ from screens.approval import Approval
 from tests.console.fake_link import FakeLink
 
 # Seconds after which what is not there will not come.
-_PATIENCE = 30.0
+_PATIENCE = 90.0
 
 
 class Hands:
@@ -24,8 +24,8 @@ class Hands:
 
     async def settle(self) -> None:
         """Until nothing is queued, laid out or painted any more, nor a guard about to be lifted."""
-        quiet = 0
-        for _ in range(200):
+        quiet, end = 0, time.monotonic() + _PATIENCE
+        while time.monotonic() < end:
             await self.pilot._wait_for_screen()
             if self.app._repaint is not None:
                 self.app._repaint.stop()
@@ -40,6 +40,7 @@ class Hands:
             if quiet >= 3:
                 return
             await asyncio.sleep(0.002)
+        raise TimeoutError(f"the console has not come to rest within {_PATIENCE:.0f} s")
 
     async def sees(self, words: str) -> bool:
         """Whether the words come to stand on the screen, however late this machine is with what it began."""

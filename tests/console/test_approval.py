@@ -113,7 +113,7 @@ async def test_a_card_that_is_too_old_starts_nothing(opened, full, guarded):
     full.answers["plan.make"] = worlds.delete_plan()
     async with opened() as hands:
         await hands.press("2", "ctrl+d")
-        await hands.pilot.pause(0.02)
+        assert await hands.sees("older than 0 s")
         await hands.type(worlds.delete_plan().target)
         await hands.press("enter", "right", "enter")
         assert not hands.called("operation.start")

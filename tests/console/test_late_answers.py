@@ -28,7 +28,9 @@ async def test_an_answer_that_comes_while_its_screen_is_taken_away_ends_nothing(
     monkeypatch.setattr(Pager, "_message_loop_exit", leaving)
     async with opened() as hands:
         await hands.press("2", "j", "d", "escape")
-        assert gone.is_set()
+        async with asyncio.timeout(60):
+            await gone.wait()
+        await hands.settle()
         assert (hands.app.current_mode, len(hands.app.screen_stack)) == ("backups", 1)
         await hands.press("3")
         assert hands.app.current_mode == "schedules"

@@ -74,7 +74,7 @@ async def test_a_live_proof_ticks_where_it_is_looked_at(opened, proven):
         assert "Verdict" not in hands.text
 
 
-async def test_one_key_proves_what_is_selected_and_cancel_is_the_default(opened, proven):
+async def test_one_key_proves_what_is_selected_and_cancel_is_the_default(opened, proven, unguarded):
     async with opened() as hands:
         await hands.press("down", "p")
         assert "✗ NO DATA" in hands.text
@@ -82,13 +82,11 @@ async def test_one_key_proves_what_is_selected_and_cancel_is_the_default(opened,
             "kind": "prove.run", "context": CONTEXT,
             "params": {"namespace": "shop", "workload": "StatefulSet/orders", "point": "ka-07-offsite-20261120093000"},
         }  # fmt: skip
-        hands.app.screen._lift_guard()
         await hands.press("enter")
         assert not hands.called("operation.start")
         await hands.press("2", "j", "p")
         asked = hands.called("plan.make")[-1]["params"]
         assert asked == {"namespace": "shop", "point": "ka-03-hourly-20261120100000"}
-        hands.app.screen._lift_guard()
         await hands.press("right", "enter")
         assert hands.called("operation.start")[0]["confirm"] == ""
         assert "operation feed0123feed0123 is not in the journal yet" in hands.text

@@ -58,7 +58,7 @@ async def test_a_pane_without_sets_says_why(opened, link):
         assert "✗ snapshot sets cannot be listed" in hands.text
 
 
-async def test_a_restore_in_place_is_filled_in_planned_typed_and_started(opened, link):
+async def test_a_restore_in_place_is_filled_in_planned_typed_and_started(opened, link, unguarded):
     link.answers["plan.make"] = in_place
     link.answers["operation.start"] = sets.restore("stop", OpState.RUNNING)
     async with opened() as hands:
@@ -72,7 +72,7 @@ async def test_a_restore_in_place_is_filled_in_planned_typed_and_started(opened,
         assert "What will be lost" in hands.text
         asked = hands.called("plan.make")[-1]
         assert asked["params"] == {"namespace": "prod", "statefulset": "db", "set": "db-0400", "ordinal": 1}
-        hands.app.screen._lift_guard()
+        await hands.settle()
         await hands.type("prod/db")
         await hands.press("enter", "right", "enter")
         assert hands.called("operation.start")[0]["confirm"] == "prod/db"
@@ -134,7 +134,7 @@ async def test_release_is_offered_for_a_restore_that_is_done(opened, link):
         assert "only a restore that is done is released; this one is parked" in hands.lines[-1]
 
 
-async def test_one_of_another_lazarus_is_taken_over_with_its_name_only(opened, link):
+async def test_one_of_another_lazarus_is_taken_over_with_its_name_only(opened, link, unguarded):
     foreign = sets.restore("", foreign="begun by another Lazarus, known by its capsule prod/x")
     link.put("operations", {foreign.id: foreign})
     link.answers["operation.resume"] = sets.restore(state=OpState.RUNNING)
@@ -142,7 +142,7 @@ async def test_one_of_another_lazarus_is_taken_over_with_its_name_only(opened, l
         await hands.press("5", "r")
         assert "it was begun by another Lazarus" in hands.text
         assert not hands.called("operation.resume")
-        hands.app.screen._lift_guard()
+        await hands.settle()
         await hands.type("prod/db")
         await hands.press("enter", "right", "enter")
         assert hands.called("operation.resume") == [{"id": foreign.id, "confirm": "prod/db"}]
