@@ -14,16 +14,20 @@ _NAME = "lazarus-watchdog"
 _PID = f"/tmp/.{_NAME}"
 
 # Of this freeze, or one that an earlier freeze left behind: that would thaw the next one too early. A process has no
-# words while it turns into another program, as a watchdog does that has only just begun: then it is looked at again.
+# words while it turns into another program, as a watchdog does that has only just begun: then it is looked at again,
+# on a busy node for some seconds. One that has ended and was not waited for (Z) never has words again.
 _STOP = f"""\
 pid=$(cat {_PID} 2>/dev/null)
-for look in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-  if [ -z "$pid" ] || [ ! -d "/proc/$pid" ]; then break; fi
+look=0
+while [ -n "$pid" ] && [ -d "/proc/$pid" ] && [ $look -lt 30 ]; do
+  look=$((look+1))
   {{ called=$(cat "/proc/$pid/cmdline"); }} 2>/dev/null
   case "$called" in
     *{_NAME}*) kill -- "-$pid" 2>/dev/null || kill "$pid" 2>/dev/null; break ;;
     ?*) break ;;
   esac
+  case "$(cat "/proc/$pid/stat" 2>/dev/null)" in *") Z "*) break ;; esac
+  if [ $look -gt 20 ]; then sleep 1; fi
 done
 rm -f {_PID} 2>/dev/null
 """
