@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import ssl
 from collections.abc import AsyncIterator, Iterator
@@ -10,14 +11,16 @@ from typing import Any
 
 import pytest
 import trustme
+from pymongo.errors import ServerSelectionTimeoutError
 
 from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.prove.checks import mongodb
 from lazarus_tui.prove.checks.bridge import CONNECTIONS
 from tests.prove.doors import Doors, said
 from tests.prove.mongo_wire import MongoWire
 
 PASSED, FAILED, INCONCLUSIVE = Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE
-CHECK: dict[str, Any] = {"kind": "mongodb", "service": "mongo", "port": 8080, "database": "app", "timeout": 20}
+CHECK: dict[str, Any] = {"kind": "mongodb", "service": "mongo", "port": 8080, "database": "app", "timeout": 60}
 NOON = datetime(2026, 5, 2, 12, tzinfo=UTC)
 
 
@@ -126,11 +129,28 @@ async def test_only_a_certificate_of_the_named_authority_is_taken(server: MongoW
         doors.secrets[("tls", name)] = one.cert_pem.bytes().decode()
     async with doors.serving("mongo", server.serve, speaks):
         for tls, limit, verdict, words in (
-            ({"ca": "secret/tls/right", "verify": "ca"}, 20, PASSED, ""), ({"verify": "none"}, 20, PASSED, ""),
-            ({"ca": "secret/tls/other", "verify": "ca"}, 5, FAILED, "its certificate does not verify"),
+            ({"ca": "secret/tls/right", "verify": "ca"}, 60, PASSED, ""), ({"verify": "none"}, 60, PASSED, ""),
+            ({"ca": "secret/tls/other", "verify": "ca"}, 24, FAILED, "its certificate does not verify"),
             ({"ca": "secret/tls/other", "verify": "ca"}, 60, FAILED, "its certificate does not verify"),
         ):  # fmt: skip
             doors.opened.clear()
             result = await said(doors, **{**CHECK, "timeout": limit}, tls=tls)
             assert (result.verdict, words in result.summary) == (verdict, True), result.summary
             assert len(doors.opened) < CONNECTIONS, "tried until there was no place left, whatever was wrong"
+
+
+async def test_a_certificate_that_was_refused_is_told_although_the_driver_gave_up_in_the_same_moment() -> None:
+    distrust: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
+
+    class Client:
+        @property
+        def admin(self) -> Client:
+            return self
+
+        async def command(self, name: str) -> None:
+            distrust.set_result(ssl.SSLCertVerificationError("unable to get local issuer certificate"))
+            raise ServerSelectionTimeoutError("No servers found yet")
+
+    client: Any = Client()
+    with pytest.raises(ssl.SSLCertVerificationError):
+        await mongodb._answers(client, distrust)

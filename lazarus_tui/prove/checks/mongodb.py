@@ -75,7 +75,7 @@ async def _answers(client: AsyncMongoClient[Any], distrust: asyncio.Future[Excep
     ping = asyncio.ensure_future(client.admin.command("ping"))
     try:
         await asyncio.wait((ping, distrust), return_when=asyncio.FIRST_COMPLETED)
-        if not ping.done():
+        if distrust.done() and (not ping.done() or ping.exception()):  # both, when this process was held up meanwhile
             raise distrust.result()
         await ping
     finally:
