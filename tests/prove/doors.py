@@ -103,7 +103,8 @@ class Doors(World):
             await asyncio.gather(*tasks, return_exceptions=True)
             for writer in writers:
                 writer.transport.abort()
-            await asyncio.sleep(0.01)  # both ends of each connection are closed by the loop's next turns
+            await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
+            await asyncio.sleep(0)  # the other end of each is closed by then, or by the loop's next turn
 
 
 class _Nowhere:

@@ -20,7 +20,7 @@ from tests.prove.mongo_wire import MongoWire
 from tests.velero.lab import Lab
 
 CHECK = {
-    "kind": "mongodb", "service": "mongo", "port": 8080, "database": "app", "timeout": 20, "manifest": {},
+    "kind": "mongodb", "service": "mongo", "port": 8080, "database": "app", "timeout": 60, "manifest": {},
     "tables": ["orders"],
 }  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import ssl
 from collections.abc import Sequence
 from datetime import timedelta
@@ -134,10 +135,10 @@ async def test_one_that_hangs_is_left_after_seconds() -> None:
 
 
 async def test_a_port_that_nobody_listens_on_was_not_told_anything() -> None:
-    async with listening(Manager()) as there:
-        pass
-    with pytest.raises(NoAnswer, match="no connection: ConnectError") as failed:
-        await Bench().client(f"http://127.0.0.1:{there.port}").set({})
+    with socket.socket() as unheard:  # bound, so that nobody else listens there meanwhile
+        unheard.bind(("127.0.0.1", 0))
+        with pytest.raises(NoAnswer, match="no connection: ConnectError") as failed:
+            await Bench().client(f"http://127.0.0.1:{unheard.getsockname()[1]}").set({})
     assert not failed.value.unknown
 
 
