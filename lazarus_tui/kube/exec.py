@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from lazarus_tui.kube.errors import (
     line,
     parse_status,
 )
+from lazarus_tui.model.clock import listened
 from lazarus_tui.model.http import HttpRequest, WebSocket
 
 if TYPE_CHECKING:
@@ -66,22 +66,23 @@ async def run(
 ) -> ExecResult:
     """Run ``argv`` (no shell) and wait for its end; a non-zero exit code is a result, not an error.
 
-    Raises ``TimedOut`` after ``timeout`` seconds (the command may still be running there), ``Unreachable`` when the
-    connection ends before an exit code was heard.
+    Raises ``TimedOut`` when it was listened to for ``timeout`` seconds (the command may still be running there),
+    ``Unreachable`` when the connection ends before an exit code was heard.
     """
     query = [("container", container)] if container else []
     query += [("command", word) for word in argv]
     query += [("stdout", "true"), ("stderr", "true")]
     if stdin:
         query.append(("stdin", "true"))
-    try:
-        async with (
-            asyncio.timeout(timeout),
-            open_channels(cluster, namespace, pod, "exec", tuple(query), (V5, V4), timeout) as (request, socket),
-        ):
+
+    async def ran() -> ExecResult:
+        async with open_channels(cluster, namespace, pod, "exec", tuple(query), (V5, V4), timeout) as (request, socket):
             if stdin:
                 await _send_stdin(request, socket, stdin)
             return await _collect(request, socket)
+
+    try:
+        return await listened(timeout, ran())
     except TimeoutError:
         raise TimedOut(
             f"no exit code within {timeout:g} s", request=f"exec {namespace}/{pod}", resource="pods/exec"

@@ -22,7 +22,7 @@ from lazarus_tui.kube.credentials import Credential, Credentials, credentials_of
 from lazarus_tui.kube.errors import Unexpected
 from lazarus_tui.kube.outbound import proxy_for
 from lazarus_tui.kube.tls import set_trust, tls_trouble
-from lazarus_tui.model.clock import Clock
+from lazarus_tui.model.clock import Clock, listened
 from lazarus_tui.model.http import ByteStream, HandshakeRefused, HttpRequest, HttpResponse, WebSocket
 
 if TYPE_CHECKING:
@@ -102,16 +102,16 @@ class ClientTransport:
     async def _upgrade(
         self, session: aiohttp.ClientSession, credential: Credential, request: HttpRequest, protocols: tuple[str, ...]
     ) -> aiohttp.ClientWebSocketResponse:
-        async with asyncio.timeout(request.timeout):
-            socket: aiohttp.ClientWebSocketResponse = await session.ws_connect(
-                self._url(request),
-                protocols=protocols,
-                headers=self._headers(request, credential),
-                heartbeat=HEARTBEAT,
-                max_msg_size=MAX_MESSAGE,
-                **self._route(),
-            )
-            return socket
+        opening = session.ws_connect(
+            self._url(request),
+            protocols=protocols,
+            headers=self._headers(request, credential),
+            heartbeat=HEARTBEAT,
+            max_msg_size=MAX_MESSAGE,
+            **self._route(),
+        )
+        socket: aiohttp.ClientWebSocketResponse = await listened(request.timeout, opening)
+        return socket
 
     @asynccontextmanager
     async def _exchange(self, request: HttpRequest, *, stream: bool) -> AsyncIterator[aiohttp.ClientResponse]:

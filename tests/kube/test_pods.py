@@ -139,6 +139,21 @@ async def test_exec_without_an_end_times_out() -> None:
         await run([b"\x01x"], timeout=0.05)
 
 
+async def test_time_for_which_this_process_was_held_up_is_not_the_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    passed = [0.0]
+
+    class HeldUp(Socket):
+        async def receive(self) -> bytes | None:
+            passed[0] += 600
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            return await super().receive()
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: passed[0])
+    found = await cluster(HeldUp([b"\x01out", failure("3")])).exec("shop", "orders-0", "app", ["ls"], timeout=60)
+    assert (found.exit_code, found.stdout) == (3, b"out")
+
+
 @pytest.mark.parametrize(
     ("body", "kind"),
     [

@@ -243,6 +243,25 @@ async def test_a_silent_stream_times_out_by_silence_not_by_age() -> None:
                     await silence
 
 
+async def test_time_for_which_this_process_was_held_up_is_not_the_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A WebSocket is opened although the machine stood still for longer than an answer may take."""
+    loop, passed = asyncio.get_running_loop(), [0.0]
+    now = loop.time
+    monkeypatch.setattr(loop, "time", lambda: now() + passed[0])
+
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        passed[0] += 100  # below what the HTTP library itself allows for
+        socket = web.WebSocketResponse(protocols=("v4.channel.k8s.io",))
+        await socket.prepare(request)
+        await socket.close()
+        return socket
+
+    async with serving(handler) as server, connected(server) as cluster:
+        request = HttpRequest("GET", "/x", timeout=60)
+        async with cluster.transport.websocket(request, ("v4.channel.k8s.io",)) as socket:
+            assert await socket.receive() is None
+
+
 async def test_a_5_mb_line_arrives_whole() -> None:
     text = b"x" * 5_000_000 + b"\n"
 
