@@ -209,15 +209,15 @@ class ControlPlane:
         found = json.loads(self.ask(f"{self.url}/version"))
         return int(re.sub(r"\D", "", found["minor"]))
 
-    def ask(self, url: str, body: Any = None) -> bytes:
-        """One request, to the API server as the administrator."""
+    def ask(self, url: str, body: Any = None, patience: float = PATIENCE) -> bytes:
+        """One request, to the API server as the administrator; each silence of the server may last ``patience`` s."""
         request = urllib.request.Request(url, None if body is None else json.dumps(body).encode())
         if url.startswith(self.url):
             request.add_header("Authorization", f"Bearer {self.token}")
         request.add_header("Content-Type", "application/json")
         context = ssl.create_default_context(cadata=self.ca_pem.decode()) if url.startswith("https") else None
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _https(context))
-        with opener.open(request, timeout=10) as answer:
+        with opener.open(request, timeout=patience) as answer:
             found: bytes = answer.read()
         return found
 
@@ -240,7 +240,7 @@ class ControlPlane:
             if self.processes[name].poll() is not None:
                 break
             with contextlib.suppress(urllib.error.URLError, OSError):
-                self.ask(url)
+                self.ask(url, patience=10)
                 return
             time.sleep(_LOOK)
         log = (self.folder / f"{name}.log").read_text(errors="replace").splitlines()

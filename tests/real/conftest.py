@@ -17,7 +17,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / ".ci" / "apiserver"))
 
 from control_plane import ControlPlane
-from real_world import World
+from real_world import PATIENCE, World
+
+from lazarus_tui.kube import cluster, transport
 
 VARIABLE = "LAZARUS_APISERVER"
 
@@ -33,6 +35,15 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
         yield plane
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is held up by the machine answers late: how long Lazarus waits is the matter of other tests."""
+    for limit in ("READ_TIMEOUT", "MUTATE_TIMEOUT", "LIST_TIMEOUT"):
+        monkeypatch.setattr(cluster, limit, PATIENCE)
+    for limit in ("CONNECT_TIMEOUT", "READY_TIMEOUT"):
+        monkeypatch.setattr(transport, limit, PATIENCE)
+
+
 @pytest.fixture
 async def world(plane: ControlPlane) -> AsyncIterator[World]:
     world = await World.open(plane, f"lazarus-real-{uuid4().hex[:8]}")
@@ -40,4 +51,7 @@ async def world(plane: ControlPlane) -> AsyncIterator[World]:
         await world.begin()
         yield world
     finally:
-        await world.close()
+        try:
+            await world.stand()
+        finally:
+            await world.close()

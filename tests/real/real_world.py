@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
@@ -60,6 +61,15 @@ class World:
         finally:
             for cluster in (self.cluster, *self.opened):
                 await cluster.close()
+
+    async def stand(self) -> None:
+        """However a test ended: its world's end and the tests after it find the servers as usual."""
+        for process in self.plane.processes.values():
+            process.send_signal(signal.SIGCONT)
+        server = self.plane.processes.get("kube-apiserver")
+        if server is None or server.poll() is not None:
+            self.plane.end("kube-apiserver")
+            await self.restart_apiserver()
 
     async def restart_apiserver(self, *flags: str) -> None:
         """After it was killed; returns when it is ready."""

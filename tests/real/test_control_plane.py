@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import control_plane
 import pytest
-from real_world import eventually
+from real_world import LOOK, eventually
 
 
 def alive(pid: int) -> bool:
@@ -22,17 +25,24 @@ def alive(pid: int) -> bool:
     return True
 
 
+@contextmanager
+def ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Whatever goes wrong before it is waited for."""
+    try:
+        yield
+    finally:
+        process.kill()
+
+
 @pytest.mark.parametrize(("ends", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
 async def test_nothing_is_left_when_the_starter_is_ended(tmp_path: Path, ends: signal.Signals, code: int) -> None:
     told = tmp_path / "told"
     command = ["sh", "-c", 'echo $$ >"$0.part"; mv "$0.part" "$0"; exec sleep 1000', str(told)]
     starter = [sys.executable, control_plane.__file__, os.environ["LAZARUS_APISERVER"], *command]
-    with subprocess.Popen(starter, env={**os.environ, "TMPDIR": str(tmp_path)}) as process:
-
-        async def started() -> bool:
-            return told.exists()
-
-        await eventually(started)
+    with subprocess.Popen(starter, env={**os.environ, "TMPDIR": str(tmp_path)}) as process, ended(process):
+        while not told.exists():  # one that cannot start its servers ends by itself
+            assert process.poll() is None
+            await asyncio.sleep(LOOK)
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         process.send_signal(ends)
         assert process.wait() == code

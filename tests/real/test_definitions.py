@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -54,8 +55,10 @@ async def definitions(world: World) -> AsyncIterator[list[Object]]:
             await eventually(partial(_served, world, one))
         yield found
     finally:
+        for one in found:  # whichever were made before something went wrong: the next test makes all of them anew
+            with suppress(NotFound):
+                await world.cluster.delete(CRDS, one["metadata"]["name"])
         for one in found:
-            await world.cluster.delete(CRDS, one["metadata"]["name"])
             await eventually(partial(_gone, world, one["metadata"]["name"]))
 
 
