@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from pathlib import Path
 
 from lazarus_tui import launch
@@ -20,17 +21,16 @@ from tests.console.fake_link import FakeLink  # noqa: E402
 
 
 class Busy(FakeLink):
-    """A restore that moves: progress twice a second, a log line every second."""
+    """A restore that moves: progress twice a second, a log line every second; when, stands in the file ``BEATS``."""
 
     async def run(self) -> None:
         following = asyncio.create_task(super().run())
         try:
             for beat in range(1, 1000):
                 await asyncio.sleep(0.5)
+                with Path(os.environ["BEATS"]).open("a") as told:
+                    told.write(f"{time.monotonic()}\n")
                 self.beat(beat)
-                if "BEATS" in os.environ:
-                    with Path(os.environ["BEATS"]).open("ab") as told:
-                        told.write(b".")
         finally:
             following.cancel()
 

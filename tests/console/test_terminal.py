@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import select
 import signal
 import sys
@@ -51,19 +52,26 @@ class Window:
         assert word in self.out, self.out[-2000:]
 
     def wait(self, seconds: float) -> float:
-        """Seconds until it was gone, at most ``seconds``."""
+        """Seconds until it was gone, at most ``seconds``; what it wrote is read to its end."""
         started = time.monotonic()
         while time.monotonic() - started < seconds and self.code is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
                 self.code = os.waitstatus_to_exitcode(status)
-                break
-            if select.select([self.fd], [], [], 0.02)[0]:
-                try:
-                    self.out += os.read(self.fd, 65536)
-                except OSError:
-                    time.sleep(0.005)
+                while self._more():
+                    pass
+            elif not select.select([self.fd], [], [], 0.02)[0] or not self._more():
+                time.sleep(0.005)
         return time.monotonic() - started
+
+    def _more(self) -> bool:
+        """Whether there was more; not when nobody holds the other end any more."""
+        try:
+            data = os.read(self.fd, 65536)
+        except OSError:
+            return False
+        self.out += data
+        return bool(data)
 
     def close(self) -> None:
         if self.code is None:
@@ -101,6 +109,7 @@ def test_an_idle_console_is_silent_and_sigterm_restores_the_terminal(window):
 
 
 def test_a_running_operation_costs_at_most_two_kilobytes_a_second(window, tmp_path):
+    """Between two log lines, each at its place in what was written: whoever is held up meanwhile, it is the same."""
     beats = tmp_path / "beats"
     beats.touch()
     child = window("busy", BEATS=str(beats))
@@ -108,23 +117,27 @@ def test_a_running_operation_costs_at_most_two_kilobytes_a_second(window, tmp_pa
     os.write(child.fd, b"5\r")
     child.until(b"median of the last 3 runs")
 
-    def after(beat: int) -> tuple[int, int]:
-        """How often the operation has moved, which it does twice a second, at least ``beat``; and the bytes until then.
-
-        Nothing that had come is unread then, however long this process was not at work.
-        """
+    def line(least: int) -> tuple[int, int]:
+        """The first line of the log from number ``least`` on, and where it was first written."""
         end = time.monotonic() + 60
-        while beats.stat().st_size < beat and time.monotonic() < end and child.code is None:
+        while True:
+            found = [(int(one[1]), one.start()) for one in re.finditer(rb"is InProgress: line (\d+)\x1b", child.out)]
+            if more := [one for one in found if one[0] >= least]:
+                return min(more)
+            assert time.monotonic() < end, child.out[-2000:]
+            assert child.code is None
             child.read(0.05)
-        while child.read(0.1) and time.monotonic() < end:
-            pass
-        assert beats.stat().st_size >= beat
-        return beats.stat().st_size, len(child.out)
 
-    moved, before = after(3)
-    more, all_bytes = after(moved + 6)
-    more -= moved
-    assert more * 50 < all_bytes - before <= more * 1024
+    def moved(line: int) -> int:
+        """How often the operation had moved when it wrote the line: two moves are one."""
+        return 2 * (line - 4)
+
+    opened = 4 + len(beats.read_text().splitlines()) // 2
+    first, began = line(opened + 2)  # the picture of the pane comes in parts, and has come by then
+    last, ended = line(first + 3)
+    stamps = [float(stamp) for stamp in beats.read_text().splitlines()]
+    seconds = stamps[moved(last) - 1] - stamps[moved(first) - 1]
+    assert 100 * (last - first) < ended - began <= 2048 * seconds
     os.write(child.fd, b"qq")
     assert child.wait(60.0) < 60.0
     assert child.code == 0
