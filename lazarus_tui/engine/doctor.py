@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import platform
 import secrets
 import shutil
@@ -26,7 +25,7 @@ from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.kube.errors import Forbidden, KubeError
 from lazarus_tui.link.codec import LinkFault
 from lazarus_tui.model import resources as r
-from lazarus_tui.model.clock import Clock
+from lazarus_tui.model.clock import Clock, listened
 from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.paths import StateRoot
 from lazarus_tui.model.plan import Danger, Plan, PlannedStep
@@ -245,8 +244,7 @@ class Doctor:
         if not host:
             return []
         try:
-            async with asyncio.timeout(5):
-                await resolve(host, urlsplit(address).port or 443)
+            await listened(5, resolve(host, urlsplit(address).port or 443))
         except (OSError, TimeoutError):
             hint = "logs and contents cannot be fetched: set publicUrl in the location's config to a reachable address"
             return [Check("warning", "storage", f"{name}: {host} does not resolve from this machine", hint)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from lazarus_tui.engine import doctor
 from lazarus_tui.engine.doctor import Check, Doctor, explain_storage, skew
 from lazarus_tui.model.resources import DEPLOYMENTS, NAMESPACES, STATUS_REQUESTS
 from lazarus_tui.sandbox.scenarios.manifests import define
@@ -154,6 +156,23 @@ async def test_other_versions_are_warned_of_and_not_refused(ward: Ward, image: s
     checks = await ward.checks()
     assert [check.severity for check in checks] == ["info", "warning"][: 1 + warned]
     assert all("1.14 to 1.18" in check.what and said in check.what for check in checks[1:])
+
+
+async def test_a_name_is_not_missing_because_the_engine_was_held_up_while_it_was_looked_up(ward: Ward) -> None:
+    loop, settings = asyncio.get_running_loop(), {"publicUrl": "https://minio.example"}
+    now = loop.time()
+
+    async def late(host: str, port: int) -> list[str]:
+        nonlocal now
+        for _ in range(6):
+            now += 60.0
+            await asyncio.sleep(0)
+        return ["10.0.0.9"]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(doctor, "resolve", late)
+        patch.setattr(loop, "time", lambda: now)
+        assert await ward.doctor._reach("default", settings) == []
 
 
 async def test_a_server_that_is_down_is_not_asked(ward: Ward) -> None:

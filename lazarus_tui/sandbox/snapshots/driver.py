@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, Protocol
 
-from lazarus_tui.model.clock import Clock
+from lazarus_tui.model.clock import Clock, listened
 from lazarus_tui.model.resources import VOLUMES
 from lazarus_tui.sandbox.controllers.quantities import quantity
 from lazarus_tui.sandbox.dataplane.copy import CopyStopped, tree_bytes
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 Key = tuple[str, str]
 
-# Real seconds for which pods may stand still; a copy that takes longer is given up.
+# Seconds for which pods may stand still; a copy that takes longer is given up. Those for which this process is held up
+# itself do not count: they stand still then, whoever gives up.
 FREEZE_MOST = 10.0
 
 
@@ -132,19 +133,23 @@ class DirectoryDriver:
         """The moment of the cut, and the real milliseconds for which pods stood still; -1 when they did not have to."""
         loop, stop = asyncio.get_running_loop(), Event()
         work: asyncio.Future[None] | None = None
-        try:
-            async with asyncio.timeout(self._freeze_most if freeze else None), self._still(volumes, freeze):
+
+        async def copied() -> tuple[int, int]:
+            nonlocal work
+            async with self._still(volumes, freeze):
                 began, created = loop.time(), self._nanoseconds()
                 work = loop.run_in_executor(None, self._copy_to, sources, stop, not freeze)
                 await asyncio.shield(work)
-                took = int((loop.time() - began) * 1000)
+                return created, int((loop.time() - began) * 1000) if freeze else -1
+
+        try:
+            return await (listened(self._freeze_most, copied()) if freeze else copied())
         except TimeoutError as fault:
             raise _not_still(volumes) from fault
         except OSError as fault:
             raise DriverFault("Internal", f"copy of {', '.join(volumes)} failed: {fault}") from fault
         finally:
             await _ended(work, stop)
-        return created, took if freeze else -1
 
     def _copy_to(self, sources: Mapping[str, Path], stop: Event, live: bool) -> None:
         try:
@@ -204,8 +209,9 @@ class DirectoryDriver:
         folder = self._source(source)
         await asyncio.to_thread(self._check_room, folder)
         try:
-            async with self._still([source], True) as stopped, asyncio.timeout(self._freeze_most if stopped else None):
-                await self._fill(lambda stop: self.volumes.populate(volume, folder, stop))
+            async with self._still([source], True) as stopped:
+                filling = self._fill(lambda stop: self.volumes.populate(volume, folder, stop))
+                await (listened(self._freeze_most, filling) if stopped else filling)
         except TimeoutError as fault:
             raise _not_still([source]) from fault
 

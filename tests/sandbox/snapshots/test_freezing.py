@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
 
 import pytest
@@ -108,6 +109,37 @@ async def test_a_copy_that_takes_too_long_is_given_up_and_the_pods_go_on_before_
         await driver.cut("snapshot-1", handle, {})
     assert seen == [False]
     assert list(driver.storage.handles()) == []
+
+
+@pytest.mark.parametrize("how", ["cut", "clone"])
+async def test_a_copy_is_not_given_up_because_the_sandbox_was_held_up_meanwhile(site, monkeypatch, how):
+    class Mounted(Watched):
+        @contextlib.asynccontextmanager
+        async def frozen(self, claims):
+            async with super().frozen(claims):
+                yield [("shop", "orders-0")]
+
+    driver, handle = await driver_of(site, Mounted())
+    loop, copying, go = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+    now, where = loop.time(), driver.volumes if how == "clone" else driver.storage
+    name = "populate" if how == "clone" else "copy"
+    whole = getattr(where, name)
+
+    def copy(*args, **options):
+        loop.call_soon_threadsafe(copying.set)
+        go.wait(60)
+        whole(*args, **options)
+
+    monkeypatch.setattr(where, name, copy)
+    monkeypatch.setattr(loop, "time", lambda: now)
+    work = asyncio.ensure_future(driver.clone(handle, "copy") if how == "clone" else driver.cut("one", handle, {}))
+    await copying.wait()
+    for _ in range(3):  # it was held up three times for so long
+        now += 60.0
+        await asyncio.sleep(0)
+    go.set()
+    await work
+    assert not driver._freezer.still
 
 
 async def test_pods_that_do_not_stop_are_an_error_and_nothing_is_copied(site):
