@@ -114,7 +114,7 @@ def resign(folder: Path, seed: int) -> None:
 def run(folder: Path, *words: str) -> tuple[int, str]:
     """The verifier that lies in the bundle, as an auditor runs it: no packages, no environment."""
     program = [sys.executable, "-I", "-S", str(folder / "verify.py"), *words]
-    done = subprocess.run(program, capture_output=True, text=True, timeout=60, env={"PATH": os.environ["PATH"]})
+    done = subprocess.run(program, capture_output=True, text=True, timeout=100, env={"PATH": os.environ["PATH"]})
     assert done.stderr == ""
     return done.returncode, done.stdout
 
