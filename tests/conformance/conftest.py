@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
@@ -15,11 +15,12 @@ import pytest_asyncio
 sys.path.insert(0, str(Path(__file__).parent))
 
 import asserts_explained  # noqa: F401
-from conformance_api import CM, CRDS, NAMESPACES, PODS, Api
+from conformance_api import CM, CRDS, NAMESPACES, PATIENCE, PODS, Api
 from conformance_definitions import definitions, established
 from conformance_table import ALL
-from conformance_target import VARIABLE, Facts, facts, target
+from conformance_target import VARIABLE, Facts, chosen, facts, target
 
+from lazarus_tui.kube import transport
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.kube.contexts import Context
 from lazarus_tui.kube.errors import KubeError
@@ -66,8 +67,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             terminalreporter.write_line(f"{name}  ({why})")
 
 
+@pytest.fixture(scope="session")
+def patience(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A server of its own that is held up by the machine is connected to late, and is no worse for that."""
+    with pytest.MonkeyPatch.context() as patch:
+        if chosen(environment(request.config)) is not None:
+            for limit in ("CONNECT_TIMEOUT", "READY_TIMEOUT"):
+                patch.setattr(transport, limit, PATIENCE)
+        yield
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def connection(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
+async def connection(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, patience: None
+) -> AsyncIterator[Api]:
     """The target with the run's custom kinds; leaves nothing behind."""
     environ = environment(request.config)
     async with (
