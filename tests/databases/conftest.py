@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from lazarus_tui.sandbox.scenarios.manifests import manifests
 
 from .house import PATIENCE, ROOT, House
 
+FAILED = pytest.StashKey[bool]()
 _KINDS = {one.kind: one for one in (NAMESPACES, SERVICES, STATEFULSETS)}
 
 
@@ -55,10 +56,22 @@ async def _install(env: dict[str, str]) -> None:
             await house.cluster.create(_KINDS[manifest["kind"]], manifest, manifest["metadata"].get("namespace"))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
+
+
 @pytest.fixture
-async def house(env: dict[str, str], record_property: Callable[[str, object], None]) -> AsyncIterator[House]:
+async def house(
+    env: dict[str, str], record_property: Callable[[str, object], None], request: pytest.FixtureRequest
+) -> AsyncIterator[House]:
+    """After a test that failed the databases are made anew: what it left says nothing about the next one."""
     async with House.open(env, record_property) as house:
         yield house
+        if request.node.stash.get(FAILED, False):
+            await house.made_anew()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

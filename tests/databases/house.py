@@ -18,9 +18,10 @@ from lazarus_tui.kube.contexts import load_kubeconfig
 from lazarus_tui.kube.errors import KubeError, NotFound
 from lazarus_tui.kube.held import Held
 from lazarus_tui.model.paths import StateRoot
-from lazarus_tui.model.resources import CLAIMS, PODS, VOLUMES, Resource
+from lazarus_tui.model.resources import CLAIMS, PODS, STATEFULSETS, VOLUMES, Resource
 from lazarus_tui.model.snapshots import CONTENTS, SNAPSHOTS
 from lazarus_tui.sandbox import process
+from lazarus_tui.sandbox.scenarios.manifests import manifests
 
 from .engines import Engine, content, look_at_itself
 
@@ -29,6 +30,11 @@ ROOT = Path(__file__).parents[2]
 Object = dict[str, Any]
 # Seconds: how long a test waits for what has to come, how often it looks, how long a writer rests between rows.
 PATIENCE, LOOK, REST = 90.0, 0.02, 0.002
+
+
+def _descriptors() -> int:
+    """How many of this process its loop listens to."""
+    return len(asyncio.get_running_loop()._selector.get_map())  # type: ignore[attr-defined]
 
 
 class House:
@@ -43,13 +49,18 @@ class House:
     async def open(
         cls, env: dict[str, str], record: Callable[[str, object], None] = lambda name, value: None
     ) -> AsyncIterator[House]:
-        path = process.kubeconfig_path(StateRoot(True, env=env).cluster)
+        path, before = process.kubeconfig_path(StateRoot(True, env=env).cluster), _descriptors()
         cluster = await Cluster.open(load_kubeconfig([path], environ={}).context())
         try:
             yield cls(env, cluster, record)
         finally:
             await cluster.close()
-            await asyncio.sleep(0.25)  # the client ends TLS with the server after it was closed, as its manual says
+            # The client ends TLS with the server after it was closed.
+            end = time.monotonic() + PATIENCE
+            while _descriptors() > before and time.monotonic() < end:
+                await asyncio.sleep(LOOK)
+            for _ in range(2):  # what is not listened to any more is closed by the loop's next turns
+                await asyncio.sleep(0)
 
     async def lazarus(self, *words: str, code: int = 0) -> Object:
         """The JSON that a command answers with; its exit code must be ``code``."""
@@ -155,6 +166,32 @@ class House:
         if pid:
             os.kill(pid, signal.SIGKILL)
         return bool(pid)
+
+    async def made_anew(self) -> None:
+        """The databases as they were in the beginning, empty and ready; no fault stays."""
+        await self.lazarus("sandbox", "fault", "clear")
+        sets = [one for one in manifests(SPACE) if one["kind"] == STATEFULSETS.kind]
+        names = [one["metadata"]["name"] for one in sets]
+        old = [(STATEFULSETS, name) for name in names]
+        old += [(PODS, f"{name}-0") for name in names] + [(CLAIMS, f"data-{name}-0") for name in names]
+        for resource, name in old:
+            await self._removed(resource, name)
+        for one in sets:
+            await self.cluster.create(STATEFULSETS, one, SPACE)
+        for name in names:
+            await self.ready(f"{name}-0")
+
+    async def _removed(self, resource: Resource, name: str) -> None:
+        async def gone() -> bool:
+            try:
+                found = await self.get(resource, name)
+                if not found["metadata"].get("deletionTimestamp"):
+                    await self.cluster.delete(resource, name, SPACE)
+            except NotFound:
+                return True
+            return False
+
+        await self.until(gone, f"{resource.kind} {name} is gone")
 
     def count(self, text: str) -> None:
         """A line for the end of the run."""

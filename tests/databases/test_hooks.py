@@ -13,6 +13,8 @@ from .engines import MARIADB, POSTGRESQL, REDIS, Engine
 from .house import SPACE, House, Writer
 
 pytestmark = pytest.mark.timeout(400)
+# How many statements wait for a lock, as MariaDB tells it.
+WAITING = "select count(*) from information_schema.processlist where state like 'Waiting for%lock%'"
 CLIENTS = {
     "mariadb": ("--recipe", "mariadb", "--pre", "mariadb -n -N -B --skip-reconnect"),
     "mysql": ("--recipe", "mysql", "--pre", "mariadb -n -N -B --skip-reconnect"),
@@ -56,13 +58,13 @@ async def test_a_killed_engine_locks_nobody_out(house: House) -> None:
     await writer.more(10)
     flags = ("--name", "cut-off", *CLIENTS[recipe], "--confirm", where, "--no-wait")
 
-    async def quiet() -> bool:
-        return time.time() - max(writer.acked.values()) > 1.0
+    async def waits() -> bool:
+        return await house.run(pod, MARIADB.ask(WAITING)) != "0"
 
     await house.lazarus("sandbox", "fault", "add", "snapshot-stuck", "--silent")
     try:
         started = await house.lazarus("snapshot", "create", where, *flags)
-        await house.until(quiet, "the tables are locked")
+        await house.until(waits, "the tables are locked, and the writer waits")
         engine = await house.lazarus("engine", "status")
         os.kill(int(engine["pid"]), signal.SIGKILL)
         killed = time.time()
