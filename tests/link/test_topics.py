@@ -150,7 +150,7 @@ async def test_a_connection_refused_every_time_is_tried_ever_more_slowly(socket_
     while len(pauses) < 6 and not task.done():
         await asyncio.sleep(0.001)
     task.cancel()
-    await asyncio.wait({task}, timeout=30)
+    await asyncio.wait({task}, timeout=90)
     assert task.cancelled(), "it ends when it is told to, whatever it is at"
     assert pauses[:6] == [0.1, 0.25, 0.5, 1.0, 1.0, 1.0]
     assert "no such context" in links
@@ -168,7 +168,7 @@ async def test_a_follower_ends_when_it_is_told_to_whatever_it_is_at(
     for _ in range(turns):
         await asyncio.sleep(0)
     console.task.cancel()
-    await asyncio.wait({console.task}, timeout=10)
+    await asyncio.wait({console.task}, timeout=90)
     assert console.task.cancelled()
 
 
