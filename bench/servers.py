@@ -31,13 +31,23 @@ def served(module: str, *arguments: str) -> Iterator[str]:
             process.kill()
 
 
+def up(env: dict[str, str]) -> None:
+    """Asked again, the command goes on to wait for the same sandbox: on a busy machine that takes longer than once."""
+    for left in (2, 1, 0):
+        done = subprocess.run([*LAZARUS, "sandbox", "up"], env=env, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return
+        if not left:
+            raise RuntimeError(f"lazarus sandbox up: {done.stderr}")
+
+
 @contextmanager
 def sandbox() -> Iterator[dict[str, str]]:
     """The environment of a sandbox that is up, with a state root of its own."""
     with tempfile.TemporaryDirectory(prefix="lzb") as folder:
         env = own_state(folder)
         try:
-            subprocess.run([*LAZARUS, "sandbox", "up"], check=True, env=env, capture_output=True)
+            up(env)
             yield env
         finally:
             for verb in (["--sandbox", "engine", "stop", "--park"], ["sandbox", "down"]):
