@@ -70,7 +70,7 @@ class DataPath:
     async def _pace(self, total: int) -> None:
         """What a slow disk takes beyond the time that the bytes took here."""
         left = total / self._site.disk.speed
-        while left > 0:
+        while left > 0 and self._site.disk.speed:  # 0 as soon as it is as fast as before
             step = min(left, self._site.settings.progress_period)
             await self._site.clock.sleep(step)
             left -= step

@@ -117,6 +117,17 @@ async def test_a_slow_disk_takes_its_time_and_tells_progress(lab: Lab) -> None:
     assert 60 <= lab.clock.monotonic() - began < 75
 
 
+async def test_a_copy_under_way_on_a_slow_disk_ends_once_the_disk_is_as_before(lab: Lab) -> None:
+    await lab.add("slow-disk", speed=1)
+    lab.create(BACKUPS, "slow", {"includedNamespaces": ["shop"], "defaultVolumesToFsBackup": True})
+    await lab.turn(35)
+    assert [phase(one) for one in lab.api.list(POD_VOLUME_BACKUPS, "velero")] == ["InProgress"]
+    began = lab.clock.monotonic()
+    await lab.cluster.faults.clear()
+    assert (await lab.over(BACKUPS, "slow"))["status"]["phase"] == "Completed"
+    assert lab.clock.monotonic() - began < 15
+
+
 async def test_no_space_in_the_bucket_or_the_volumes_fails_what_needs_it(lab: Lab) -> None:
     await lab.add("disk-full", part="bucket")
     failed = await lab.backup("full")
