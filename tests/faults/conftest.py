@@ -16,7 +16,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,18 @@ from lazarus_tui.sandbox import process
 CONTROL = re.compile(rb"\x1b\[[0-9;:?<>=!]*[a-zA-Z@`~]")
 ROOT = Path(__file__).parents[2]
 LAZARUS = [sys.executable, "-c", "import sys; from lazarus_tui.cli.main import main; sys.exit(main())"]
+# Real seconds after which something that should happen is taken for lost, and a whole test: a machine may be busy
+# with much else.
+PATIENCE, WHOLE = 180.0, 900.0
 
 
-def until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(WHOLE))
+
+
+def until(condition: Callable[[], Any], seconds: float = PATIENCE) -> Any:
     """The first true value of ``condition``."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
@@ -51,9 +60,12 @@ class Window:
         if not self.pid:
             os.execve(sys.executable, [*LAZARUS, *words], {**env, "COLUMNS": "80", "LINES": "24"})
 
-    def until(self, *words: bytes, seconds: float = 60.0) -> bytes:
+    def until(self, *words: bytes, seconds: float = PATIENCE) -> bytes:
         """What came until one of ``words`` did, from here on."""
-        start, deadline = len(self.out), time.monotonic() + seconds
+        return self._until(len(self.out), words, seconds)
+
+    def _until(self, start: int, words: Collection[bytes], seconds: float = PATIENCE) -> bytes:
+        deadline = time.monotonic() + seconds
         while not any(word in self.out[start:] for word in words):
             assert time.monotonic() < deadline, (words, self.out[start:][-3000:])
             if select.select([self.fd], [], [], 0.1)[0]:
@@ -73,8 +85,11 @@ class Window:
             words = CONTROL.sub(b"", self.out)[-4000:].decode("utf-8", "replace")
             pytest.fail(f"it has ended; its last words:\n{words}", pytrace=False)
 
-    def press(self, keys: bytes) -> None:
+    def press(self, keys: bytes, shows: bytes) -> None:
+        """Back when ``shows`` has come after it, and nothing more for a while."""
+        start = len(self.out)
         os.write(self.fd, keys)
+        self._until(start, (shows,))
         self.quiet()
 
     def hang_up(self) -> None:
@@ -89,12 +104,12 @@ class Field:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         (folder / "home").mkdir(parents=True)
-        state = {"LAZARUS_STATE": str(folder / "state"), "HOME": str(folder / "home"), "LAZARUS_ENGINE_IDLE": "30"}
+        state = {"LAZARUS_STATE": str(folder / "state"), "HOME": str(folder / "home"), "LAZARUS_ENGINE_IDLE": "600"}
         kept = {key: os.environ[key] for key in ("PATH", "LANG", "TMPDIR") if key in os.environ}
         self.env = {**kept, **state, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color"}
         self.main, self.sandbox = StateRoot(False, env=self.env), StateRoot(True, env=self.env)
 
-    def run(self, *words: str, timeout: float = 60.0, **more: Any) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str, timeout: float = PATIENCE, **more: Any) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*LAZARUS, *words], env=self.env, capture_output=True, text=True, stdin=subprocess.DEVNULL,
             timeout=timeout, check=False, **more,
@@ -125,15 +140,30 @@ class Field:
 
     def kill_engine(self, root: StateRoot | None = None) -> None:
         if pid := self.engine(root):
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+                os.kill(pid, signal.SIGKILL)
             until(lambda: not self.engine(root))
 
     def serving(self) -> int:
         return process.status(self.sandbox.cluster).pid
 
     def kill_sandbox(self) -> None:
-        os.kill(self.serving(), signal.SIGKILL)
+        pid = self.serving()
+        assert pid > 0, "it runs"  # 0 and -1 are not nobody to kill, but everybody
+        os.kill(pid, signal.SIGKILL)
         until(lambda: not process.status(self.sandbox.cluster).running)
+
+    @contextlib.contextmanager
+    def halted(self) -> Iterator[None]:
+        """The sandbox's process stands still, with every thread of it, and goes on afterwards."""
+        pid = self.serving()
+        assert pid > 0, "it runs"
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            until(lambda: _states(pid) == {"T"})
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     def token(self) -> str:
         return str(self._config()["users"][0]["user"]["token"])
@@ -158,6 +188,12 @@ class Field:
             process.down(self.sandbox.cluster)
 
 
+def _states(pid: int) -> set[str]:
+    """Of each thread of a process, as the kernel has them."""
+    stats = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return {stat.rpartition(")")[2].split()[0] for stat in stats}
+
+
 @pytest.fixture
 def field(tmp_path: Path) -> Iterator[Field]:
     """Nothing runs yet."""
@@ -175,6 +211,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
     made = Field(tmp_path_factory.mktemp("shop"))
     try:
         assert made.run("sandbox", "up").returncode == 0
+        until(lambda: process.status(made.sandbox.cluster).ready)  # a busy machine may need longer than a command waits
         backed = made.run("--sandbox", "backup", "create", GOOD, "-n", "shop", "--fs-backup")
         assert backed.returncode == 0, backed.stderr
         yield made

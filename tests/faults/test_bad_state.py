@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from lazarus_tui.engine.process import ALREADY
-from tests.faults.conftest import LAZARUS, Field, until
+from tests.faults.conftest import LAZARUS, PATIENCE, Field, until
 
 NEWER = 9000
 
@@ -74,7 +74,7 @@ def test_a_second_engine_on_one_journal_is_told_and_the_first_goes_on(field: Fie
     assert field.run("operation", "list").returncode == 0
     pid = field.engine(field.main)
     words = [sys.executable, "-m", "lazarus_tui.engine.process", "run"]
-    second = subprocess.run(words, env=field.env, capture_output=True, timeout=60, check=False)
+    second = subprocess.run(words, env=field.env, capture_output=True, timeout=PATIENCE, check=False)
     assert (second.returncode, second.stderr) == (ALREADY, b"")
     assert "another engine" in field.main.log.read_text()
     assert field.engine(field.main) == pid
@@ -86,7 +86,7 @@ def test_a_disk_that_takes_no_journal_starts_nothing(field: Field) -> None:
 
     done = subprocess.run(
         [*LAZARUS, "operation", "list"], env=field.env, preexec_fn=no_room, capture_output=True, text=True,
-        stdin=subprocess.DEVNULL, timeout=60, check=False,
+        stdin=subprocess.DEVNULL, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert done.returncode == 5
     assert "the engine cannot start: the journal" in done.stderr

@@ -9,20 +9,28 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from tests.faults.conftest import Field
+from lazarus_tui.sandbox import process
+from tests.crash.arena import kept
+from tests.faults.conftest import WHOLE, Field
 
-# Where it is killed, and whether the cluster dies with it (Velero calls a restore it lost Failed, so not in the last).
+# In which step it is killed, how many are done by then, and whether the cluster dies with it (Velero calls a restore it
+# lost Failed, so not in the last).
 MOMENTS = (
-    ("Create the backup", False),
-    ("Wait for 20 more orders", True),
-    ("Delete the namespace", True),
-    ("Restore the objects", False),
-    ("Run the checks", False),
+    ("Create the backup", 2, False),
+    ("Wait for 20 more orders", 8, True),
+    ("Delete the namespace", 9, True),
+    ("Restore the objects", 15, False),
+    ("Run the checks", 21, False),
 )
 
 
-def rehearse_until(field: Field, moment: str) -> None:
-    """Follow a rehearsal to ``moment`` and leave the command to what happens then."""
+def rehearse_until(field: Field, moment: str, before: int, more: int) -> None:
+    """Follow a rehearsal to ``moment`` and leave the command to what happens then.
+
+    ``before`` steps come before it, ``more`` of them in this engine's life. Whoever watches may be late: an engine that
+    nobody has killed by the end of that step kills itself there.
+    """
+    field.env["LAZARUS_FP"] = f"runner.before_step_done=kill9@{more + 1}"
     with field.start("rehearse", "-o", "json") as child:
         assert child.stderr is not None
         told = []
@@ -30,12 +38,13 @@ def rehearse_until(field: Field, moment: str) -> None:
             told.append(line)
             if moment in line:
                 break
-        else:
-            raise AssertionError(f"{moment} never came: {''.join(told)}")
         field.kill_engine()
-        rest = child.stderr.read()
-    assert child.returncode == 1
-    assert "run the command again; an open operation resumes by itself" in rest
+        told.append(child.stderr.read())
+    del field.env["LAZARUS_FP"]
+    assert child.returncode == 1, told
+    assert "run the command again; an open operation resumes by itself" in "".join(told)
+    done = [event.body["step"] for event in kept(field.sandbox.journal) if event.kind == "step.done"]
+    assert len(done) == before, f"killed in another step than {moment!r}, after {done}"
 
 
 def journalled(path: Path, kind: str) -> list[dict[str, Any]]:
@@ -45,11 +54,14 @@ def journalled(path: Path, kind: str) -> list[dict[str, Any]]:
 
 
 def test_a_rehearsal_killed_at_five_moments_ends_as_if_nothing_had_happened(field: Field) -> None:
-    for moment, whole in MOMENTS:
-        rehearse_until(field, moment)
+    process.keep(field.sandbox.ensure().cluster)  # between two commands nobody uses it, and it would end by itself
+    had = 0
+    for moment, before, whole in MOMENTS:
+        rehearse_until(field, moment, before, before - had)
+        had = before
         if whole:
             field.kill_sandbox()
-    done = field.run("rehearse", "-o", "json", timeout=110)
+    done = field.run("rehearse", "-o", "json", timeout=WHOLE)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     orders, rta = told["orders"], told["rta"]

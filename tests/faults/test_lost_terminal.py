@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import signal
 import time
+from collections.abc import Iterator
 
 from lazarus_tui.link.client import SyncClient
 from lazarus_tui.link.protocol import PullResult, TopicUpdate
@@ -47,21 +48,20 @@ def test_a_closed_terminal_takes_the_command_along_and_nothing_else(shop: Field)
 def test_ctrl_c_ends_the_watching_and_a_cluster_that_pauses_is_waited_for(shop: Field) -> None:
     """Its process is stopped, so requests are taken and not answered; what is known stays on show meanwhile."""
     pid = shop.serving()
-    with shop.start(*restore("stopped")) as child:
+    with slow_copies(shop), shop.start(*restore("stopped")) as child:
         assert child.stderr is not None
         next(line for line in child.stderr if "Create the restore" in line)
-        os.kill(pid, signal.SIGSTOP)  # so that it cannot end before the key is pressed
-        try:
+        with shop.halted():
             child.send_signal(signal.SIGINT)
             said = child.stderr.read()
             began = time.monotonic()
-            while time.monotonic() - began < 2:
+            while True:
                 listed = shop.run("--sandbox", "backup", "list", "-o", "name")
                 assert listed.returncode == 0
                 assert GOOD in listed.stdout.split()
                 (running,) = [each for each in shop.asked("operation", "list") if each["state"] == "running"]
-        finally:
-            os.kill(pid, signal.SIGCONT)
+                if time.monotonic() - began > 2:
+                    break
     assert child.returncode == 130
     assert "goes on in the engine" in said
     assert running["target"] == "stopped"
@@ -75,14 +75,29 @@ def test_a_cluster_that_died_leaves_its_data_with_their_age_and_comes_back_where
     engine = shop.engine()
     with SyncClient.connect(shop.sandbox.socket, kubeconfig=str(process.kubeconfig_path(shop.sandbox.cluster))) as link:
         shop.kill_sandbox()
-        stale = until(lambda: [u for u in pull(link) if u.state == "stale"])
-        assert len(stale[0].keys) >= 1
-        assert stale[0].as_of
-        assert stale[0].reason
-        assert shop.run("sandbox", "up").returncode == 0
+        try:
+            stale = until(lambda: [u for u in pull(link) if u.state == "stale"])
+            assert len(stale[0].keys) >= 1
+            assert stale[0].as_of
+            assert stale[0].reason
+        finally:  # others use it too, whatever was seen here
+            up = shop.run("sandbox", "up")
+        assert up.returncode == 0
         until(lambda: [u for u in pull(link) if u.state == "ready"])
     assert (shop.api("GET", "/api/v1/namespaces/kube-system")["metadata"]["uid"], shop.token()) == before
     assert shop.engine() == engine, "the engine never ended"
+
+
+@contextlib.contextmanager
+def slow_copies(shop: Field) -> Iterator[None]:
+    """No volume is copied in a test's time: a restore cannot end before somebody has looked."""
+    added = shop.run("sandbox", "fault", "add", "slow-disk", "--speed", "1", "-o", "name")
+    assert added.returncode == 0, added.stderr
+    try:
+        yield
+    finally:
+        cleared = shop.run("sandbox", "fault", "clear", *added.stdout.split())
+    assert cleared.returncode == 0, cleared.stderr
 
 
 def pull(link: SyncClient) -> list[TopicUpdate]:
