@@ -88,9 +88,10 @@ class Capture(BaseStep):
         """Which of these pods are not ready: nothing else waits for them, so they have some time for it here."""
         end = context.clock.monotonic() + (_SLOWER if context.facts.get("checks.ready") == Verdict.PASSED else 0.0)
         while True:
+            late = context.clock.monotonic() >= end
             pods = await context.reader.list(PODS, self.quarantine, type=SeenPod)
             ready = {one.metadata.name for one in pods if one.ready}
-            if ready.issuperset(names) or context.clock.monotonic() >= end:
+            if ready.issuperset(names) or late:
                 return sorted(set(names) - ready)
             await context.clock.sleep(2.0)
 

@@ -49,6 +49,7 @@ class Isolation(BaseStep):
     async def look(self, context: StepContext) -> dict[str, Any]:
         """Rounds until one shows it closed, or the time is up: policies take effect some time after they are made.
 
+        The last round begins when the time is up, so that an engine that was held up in one does not judge by it.
         With ``again`` they have been in effect before: a way that is open then is open, and is not tried anew.
         """
         clock, rounds, wanted = context.clock, 0, self.wanted
@@ -59,7 +60,7 @@ class Isolation(BaseStep):
         more = opened_by(wide.found, wanted.beside)
         ways = await targets(context, wanted, await probing.environment(context.reader, wanted), more)
         while True:
-            rounds += 1
+            rounds, late = rounds + 1, clock.monotonic() >= end
             found = await probing.tried(context.reader, clock, wanted, ways)
             over = found.closed or (self.again and found.closed is False)
             own = await overrides.inside(context.reader, space) if found.closed else overrides.Openings(())
@@ -68,7 +69,7 @@ class Isolation(BaseStep):
                 found, over = probing.opened(found, opening), self.again
             elif found.closed and (why := [*unshown, *own.unseen(wanted.beside)]):
                 found = probing.unshown(found, why)
-            if over or clock.monotonic() >= end:
+            if over or late:
                 return {**probing.record(found, rounds), "policies": [one.words for one in wide.found]}
             await clock.sleep(PAUSE)
 

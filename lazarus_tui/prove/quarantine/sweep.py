@@ -193,11 +193,15 @@ class Sweep:
         """Delete by uid what ``what`` finds, until it finds nothing or the time is up.
 
         A request whose answer was lost is sent again only when the next look shows that it had no effect. ``needed``
-        False: what may not be deleted is told and left to the namespace, which takes it along.
+        False: what may not be deleted is told and left to the namespace, which takes it along. The last look begins
+        when the time is up: what an engine that was held up saw before says nothing.
         """
         clock, done = self.context.clock, set[str]()
         end = clock.monotonic() + patience
-        while left := await what():
+        while True:
+            over = clock.monotonic() >= end
+            if not (left := await what()):
+                return
             for resource, found in left:
                 meta = found["metadata"]
                 if meta["uid"] in done or meta.get("deletionTimestamp") or _goes_by_itself(resource, found):
@@ -206,7 +210,7 @@ class Sweep:
                     done.add(meta["uid"])
             if not needed and self._refused.issuperset(resource for resource, _ in left):
                 return
-            if clock.monotonic() >= end:
+            if over:
                 for resource, found in left:
                     words = f"{resource.kind} {found['metadata']['name']} is still there after {patience:.0f} s"
                     self._note(f"{words}: {held_by(found)}")

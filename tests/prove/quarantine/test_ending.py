@@ -66,6 +66,19 @@ async def test_a_pod_gets_as_long_as_it_was_promised() -> None:
     assert lab.clock.seconds >= 500
 
 
+async def test_an_engine_that_was_held_up_looks_once_more_before_it_says_that_something_stays() -> None:
+    lab = slow(grace=30, ends=1)
+    told = lab.world.after_write
+
+    def held_up(write: Any) -> None:
+        told(write)
+        lab.world.clock.seconds += 1000 if write.resource is PODS else 0
+
+    lab.world.after_write = held_up
+    assert await sweep(lab, WANTED) == []  # type: ignore[arg-type]
+    assert deleted(lab) == ["pods", "persistentvolumeclaims", "namespaces"]
+
+
 @pytest.mark.parametrize(("grace", "patience"), [(30, PODS_END), (400, 430.0), (86400, PODS_LAST)])
 async def test_what_still_ends_keeps_the_namespace_with_the_policies_that_close_it(grace: int, patience: float) -> None:
     lab = slow(grace=grace, ends=1e9)

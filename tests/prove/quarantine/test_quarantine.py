@@ -26,6 +26,7 @@ from lazarus_tui.model.resources import (
 from lazarus_tui.model.steps import Observation, Seen
 from lazarus_tui.prove.proof.preflight import Preflight
 from lazarus_tui.prove.quarantine import bodies, names
+from lazarus_tui.prove.quarantine.isolation import SETTLES
 from lazarus_tui.prove.quarantine.steps import Clean, Isolation, ShownClean, Space
 from lazarus_tui.sandbox.api.errors import ApiError
 from lazarus_tui.sandbox.dataplane.atlas import DNS, Target
@@ -138,6 +139,23 @@ async def test_policies_that_take_their_time_are_waited_for() -> None:
         assert done.state is OpState.DONE
         assert done.facts["prove.isolation"]["closed"] is True
         assert done.facts["prove.isolation"]["rounds"] == 4
+
+
+async def test_a_round_in_which_the_engine_was_held_up_is_not_the_last() -> None:
+    async with grounds() as ground:
+        tried = set[tuple[str, ...]]()
+
+        def strange(argv: tuple[str, ...]) -> Said | None:
+            if argv[0] != "nc" or argv in tried:
+                return None
+            ground.clock._elapsed += 0.0 if tried else 2 * SETTLES
+            tried.add(argv)
+            return Said(1, err=b"nc: timed out")
+
+        ground.ways.strange = strange
+        done = await ground.prove()
+        found = done.facts["prove.isolation"]
+        assert (done.state, found["closed"], found["rounds"]) == (OpState.DONE, True, 2)
 
 
 @pytest.mark.parametrize(
