@@ -240,16 +240,19 @@ class Sweep:
         """Velero cannot be stopped: it would make an open namespace of the same name where the closed one was."""
         clock, asked = self.context.clock, set[str]()
         end = clock.monotonic() + RESTORE_ENDS
-        while running := [one for one in await census.restores(self.reader, self.wanted) if _phase(one) not in _ENDED]:
+        while True:
+            over = clock.monotonic() >= end
+            every = await census.restores(self.reader, self.wanted)
+            if not (running := [one for one in every if _phase(one) not in _ENDED]):
+                return True
             for one in running:
                 await self._withdraw(one)
                 self.notes += await cancel(self.context, one, asked)
-            if clock.monotonic() >= end:
+            if over:
                 names = ", ".join(one["metadata"]["name"] for one in running)
                 self.notes.append(f"Velero still works on restore {names}: the quarantine stays, closed, until it ends")
                 return False
             await clock.sleep(PAUSE * 5)
-        return True
 
     async def _withdraw(self, restore: Object) -> None:
         """One that Velero has not looked at can be taken back; the revision says whether it still has not."""

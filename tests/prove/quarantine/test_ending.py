@@ -8,7 +8,8 @@ import pytest
 
 from lazarus_tui.kube.errors import Forbidden
 from lazarus_tui.model.clock import rfc3339
-from lazarus_tui.model.resources import CLAIMS, NAMESPACES, PODS
+from lazarus_tui.model.resources import CLAIMS, NAMESPACES, PODS, RESTORES
+from lazarus_tui.model.stepping import OPERATION_LABEL
 from lazarus_tui.model.steps import Seen
 from lazarus_tui.prove.proof import halting
 from lazarus_tui.prove.proof.compare import Compare
@@ -16,9 +17,9 @@ from lazarus_tui.prove.proof.identity import IDENTITY, Identity
 from lazarus_tui.prove.proof.meanwhile import StillClosed
 from lazarus_tui.prove.quarantine import ending, names
 from lazarus_tui.prove.quarantine.leftovers import leftovers
-from lazarus_tui.prove.quarantine.sweep import PODS_END, PODS_LAST, sweep
+from lazarus_tui.prove.quarantine.sweep import PODS_END, PODS_LAST, RESTORE_ENDS, sweep
 from tests.prove.quarantine.grounds import OP, QUARANTINE
-from tests.velero.lab import Lab, World
+from tests.velero.lab import VELERO, Lab, World
 
 Object = dict[str, Any]
 WANTED = names.quarantine({"op": OP})
@@ -77,6 +78,24 @@ async def test_an_engine_that_was_held_up_looks_once_more_before_it_says_that_so
     lab.world.after_write = held_up
     assert await sweep(lab, WANTED) == []  # type: ignore[arg-type]
     assert deleted(lab) == ["pods", "persistentvolumeclaims", "namespaces"]
+
+
+async def test_a_restore_that_ended_while_the_engine_was_held_up_has_ended() -> None:
+    class HeldUp(World):
+        async def list(self, resource: Any, *args: Any, **more: Any) -> Any:
+            found = await super().list(resource, *args, **more)
+            if resource is RESTORES:
+                restore["status"] = {"phase": "Completed"}
+                self.clock.seconds += RESTORE_ENDS
+            return found
+
+    lab = Lab(HeldUp())
+    restore = lab.world.put(
+        RESTORES, "back", VELERO, metadata={"labels": {OPERATION_LABEL: OP[:8]}}, status={"phase": "InProgress"},
+        spec={"namespaceMapping": {"shop": QUARANTINE}},
+    )  # fmt: skip
+    notes = await sweep(lab, names.quarantine({"op": OP, "velero": VELERO, "quarantine": QUARANTINE}))  # type: ignore[arg-type]
+    assert not [one for one in notes if "Velero still works" in one]
 
 
 @pytest.mark.parametrize(("grace", "patience"), [(30, PODS_END), (400, 430.0), (86400, PODS_LAST)])
