@@ -130,6 +130,8 @@ class ControlPlane:
             f"--listen-peer-urls={self.peer_url}",
             f"--initial-advertise-peer-urls={self.peer_url}",
             f"--initial-cluster=default={self.peer_url}",
+            # A request it was held up with is refused after twice this and five seconds; each start takes some of it.
+            "--election-timeout=3000",
         )
         self._until("etcd", f"{self.etcd_url}/health")
 
