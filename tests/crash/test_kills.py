@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from tests.crash.arena import APPLIED, SENT
+import pytest
+
+from tests.crash.arena import APPLIED, PATIENCE, SENT
 from tests.crash.killcase import AGAIN, FORGOTTEN, Task
 from tests.crash.kills import several
+
+# Each life has its patience, and a case has three at most.
+pytestmark = pytest.mark.timeout(3 * PATIENCE)
 
 # A claim is deleted and nobody heard; an undo has only just begun; a snapshot is made after its engine's end.
 CHOSEN = (
