@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
 import pytest
+from textual.pilot import Pilot
 
 from lazarus_tui.app import Console
 from tests.console import proofs, worlds
+from tests.console.driving import Hands
 from tests.console.fake_link import FakeLink
 
 PICTURES = [
@@ -17,10 +22,22 @@ PICTURES = [
 ]
 
 
+def pressed(app: Console, link: FakeLink, keys: Sequence[str]) -> Callable[[Pilot[Any]], Awaitable[None]]:
+    """The keys, each once the console is at rest, which the picture is of."""
+
+    async def run(pilot: Pilot[Any]) -> None:
+        hands = Hands(app, pilot, link)
+        await hands.settle()
+        await hands.press(*keys)
+
+    return run
+
+
 @pytest.mark.parametrize(("name", "size", "keys", "theme"), PICTURES, ids=[each[0] for each in PICTURES])
 def test_picture(name, size, keys, theme, snap_compare):
-    app = Console(worlds.fill(FakeLink()), now=lambda: worlds.NOW, theme=theme)
-    assert snap_compare(app, press=keys, terminal_size=size)
+    link = worlds.fill(FakeLink())
+    app = Console(link, now=lambda: worlds.NOW, theme=theme)
+    assert snap_compare(app, run_before=pressed(app, link, keys), terminal_size=size)
 
 
 PROOFS = [
@@ -34,4 +51,4 @@ def test_picture_of_proofs(name, size, keys, theme, snap_compare):
     link = worlds.fill(FakeLink())
     proofs.fill(link)
     app = Console(link, now=lambda: worlds.NOW, theme=theme)
-    assert snap_compare(app, press=keys, terminal_size=size)
+    assert snap_compare(app, run_before=pressed(app, link, keys), terminal_size=size)
