@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT, READY_TIMEOUT = 5.0, 10.0
 # Bytes: the reader's window, the largest answer kept, the largest WebSocket message.
 READ_WINDOW, MAX_BODY, MAX_MESSAGE = 8 * 1024 * 1024, 512 * 1024 * 1024, 16 * 1024 * 1024
-# Seconds between pings on a WebSocket, so that a half-open one is noticed.
+# Seconds between pings on a WebSocket, so that a half-open one is noticed. Half of them without an answer end it, also
+# when this process was held up for so long in a silence: the library's own clock.
 HEARTBEAT = 30.0
 # Characters that stay as they are in a path; everything else is percent-encoded once.
 _PATH_SAFE = "/:@!$&'()*+,;=~-._%"

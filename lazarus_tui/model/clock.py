@@ -88,7 +88,11 @@ async def listened(seconds: float, work: Awaitable[T]) -> T:
 
 @contextmanager
 def listening(clock: Clock) -> Iterator[Callable[[], float]]:
-    """Gives the seconds on ``clock`` that have passed in the block, less those for which this process was held up."""
+    """Gives the seconds on ``clock`` that have passed in the block, less those for which this process was held up.
+
+    They are the least it can have been: an answer that was not there yet when the process came to listen again took
+    longer. Enough to say that something was late, never that it was not.
+    """
     loop = asyncio.get_running_loop()
     began = last = clock.monotonic()
     lost = 0.0

@@ -11,7 +11,7 @@ from urllib.parse import urljoin
 from lazarus_tui.model.steps import Reader
 from lazarus_tui.prove.checking import service_of, statuses
 from lazarus_tui.prove.checks import certificates, compare
-from lazarus_tui.prove.checks.outcome import Attempt, Found, Wrong, hashed
+from lazarus_tui.prove.checks.outcome import Attempt, CouldNot, Found, Wrong, hashed
 from lazarus_tui.prove.checks.place import Place, place_of
 from lazarus_tui.prove.checks.values import MISSING, at
 from lazarus_tui.prove.checks.wire import Answer, Ask, exchange
@@ -41,6 +41,9 @@ async def look(reader: Reader, check: HttpCheck, sources: Mapping[str, str], att
     wrong = _wrong(check, answer) or certificates.wrong(check.tls, answer.certificate, attempt.clock.now())
     if wrong:
         raise Wrong(wrong, evidence)
+    if answer.seconds > check.slower_than:
+        late = f"answered after {answer.seconds:.1f} s, later than {check.slower_than:.1f} s"
+        raise CouldNot(f"{late}; Lazarus was held up meanwhile and cannot tell how long the service took", evidence)
     return Found(f"{answer.status} in {answer.seconds * 1000:.0f} ms", evidence)
 
 
@@ -96,8 +99,8 @@ def _wrong(check: HttpCheck, answer: Answer) -> str:
         return f"the answer does not match {check.matches!r}"
     if wrong := _json(check, answer):
         return wrong
-    if answer.seconds > check.slower_than:
-        return f"answered after {answer.seconds:.1f} s, later than {check.slower_than:.1f} s"
+    if answer.listened > check.slower_than:
+        return f"answered after {answer.listened:.1f} s, later than {check.slower_than:.1f} s"
     return ""
 
 

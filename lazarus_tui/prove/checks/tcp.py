@@ -53,7 +53,7 @@ async def _listen(streams: Streams, check: TcpCheck) -> tuple[bytes, bool]:
     over = False
     with contextlib.suppress(TimeoutError):
         over = await listened(check.stays, ended())
-    return bytes(heard), over
+    return bytes(heard), over or reader.at_eof()  # closed in the moment that the time was up
 
 
 def _said(check: TcpCheck, heard: bytes | bytearray) -> bool:

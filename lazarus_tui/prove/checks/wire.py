@@ -34,12 +34,16 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Header names are lower case; ``cut``: there was more body than the limit; ``seconds``: listened until its end."""
+    """Header names are lower case; ``cut``: there was more body than the limit.
+
+    ``seconds`` until its end; ``listened``: those of them for which this process was not held up, at least.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     seconds: float
+    listened: float
     cut: bool = False
     certificate: bytes = b""
 
@@ -77,18 +81,19 @@ async def _exchange(tunnel: Tunnel, ask: Ask, attempt: Attempt) -> Answer:
     extensions = {"timeout": limits, "sni_hostname": ask.server_name or ask.host.partition(":")[0]}
     url = httpcore.URL(scheme=scheme, host="pod", port=None, target=ask.path)
     body, cut = bytearray(), False
-    with listening(attempt.clock) as seconds:
+    began = attempt.clock.monotonic()
+    with listening(attempt.clock) as heard:
         async with (
             httpcore.AsyncConnectionPool(ssl_context=ask.tls, network_backend=tunnel, retries=0) as pool,
             pool.stream(ask.method, url, headers=headers, extensions=extensions) as response,
         ):
             async for chunk in response.aiter_stream():
                 body += chunk
-                if seconds() > ask.timeout:
+                if heard() > ask.timeout:
                     raise httpcore.ReadTimeout  # each piece came in time, all of it does not
                 if len(body) > ask.limit:
                     cut = True
                     break
-            took = seconds()
+            took = attempt.clock.monotonic() - began, heard()
             known = {name.decode().lower(): value.decode("latin-1") for name, value in response.headers}
-            return Answer(response.status, known, bytes(body[: ask.limit]), took, cut, tunnel.certificate)
+            return Answer(response.status, known, bytes(body[: ask.limit]), *took, cut, tunnel.certificate)
