@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 # Seconds a new engine has to listen. It takes well below one on an ordinary machine; a large journal is read before.
 START_SECONDS = 30.0
-# One that found another engine at work is started again after so many seconds in which nobody listened: the other one
-# has stopped listening because it ends, and keeps the journal until it has.
+# One that found another engine at work is started again after so many seconds in which nobody listened, then twice as
+# many: the other one has stopped listening because it ends, and keeps the journal until it has.
 AGAIN_SECONDS = 3.0
 # What the engine's process returns when another engine has the lock: no failure for whoever starts it.
 ALREADY = 75
@@ -64,7 +64,8 @@ def engine_command(kubeconfig: str | None, *, sandbox: bool) -> list[str]:
 
 def _started(root: StateRoot, kubeconfig: str | None) -> SyncClient:
     process, begun = _start(root, kubeconfig), time.monotonic()
-    deadline, pause = begun + START_SECONDS, 0.01
+    deadline, pause, patience = begun + START_SECONDS, 0.01, AGAIN_SECONDS
+    refused: Fault | None = None
     try:
         while True:
             try:
@@ -72,9 +73,10 @@ def _started(root: StateRoot, kubeconfig: str | None) -> SyncClient:
             except LinkLost as error:
                 code, now = process.poll(), time.monotonic()
                 if code not in (None, ALREADY) or now > deadline:
-                    raise LinkFault(_not_started(root, code)) from error
-            if code == ALREADY and now > begun + AGAIN_SECONDS:
-                process, begun = _start(root, kubeconfig), now
+                    raise LinkFault(refused or _not_started(root, code)) from error
+            if code == ALREADY and now > begun + patience:
+                refused = _not_started(root, code)  # what the next one says may stop in the middle of its start
+                process, begun, patience = _start(root, kubeconfig), now, patience * 2
             time.sleep(pause)
             pause = min(0.1, pause * 1.5)
     finally:

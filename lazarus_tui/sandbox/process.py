@@ -26,6 +26,8 @@ DEFAULT_FACTOR = 10.0
 
 # design.md §11: `sandbox up` is back when the shop is ready, in at most 30 s.
 READY_SECONDS = 30.0
+# Until one that lives says where it listens: a machine under load takes its time, and one that died is seen at once.
+_ANSWER_SECONDS = 90.0
 # Seconds a stop may take before the process is killed: 3 for the pods, 2 for the rest, and a margin for a busy machine.
 _STOP_SECONDS = 8.0
 # Until a killed process is gone: the machine has to come to it, and a disk it waits for has to answer.
@@ -128,12 +130,14 @@ def _locked(fd: int, how: int) -> bool:
 
 @contextlib.contextmanager
 def held(root: Path) -> Iterator[bool]:
-    """Hold the sandbox's lock; yields False when another process has it."""
+    """Hold the sandbox's lock; yields False when another process has it, or looks whether one has for far too long."""
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     fd = os.open(pid_path(root), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     with open(fd, "r+", encoding="ascii") as file:
+        looks = math.ceil(READY_SECONDS / _POLL)
         while not _locked(fd, fcntl.LOCK_EX):
-            if not _locked(fd, fcntl.LOCK_SH):
+            looks -= 1
+            if looks < 0 or not _locked(fd, fcntl.LOCK_SH):
                 yield False
                 return
             # Nobody has it: only somebody who looks, and who may be held up while they do.
@@ -200,8 +204,8 @@ def up(
                 return found
             if not found.running and ended:
                 raise SandboxFailed(f"the sandbox ended while starting: {_last_words(root, said)}")
-            if waited > timeout:
-                raise SandboxFailed(f"the sandbox does not answer after {timeout:g} s: {_last_words(root, said)}")
+            if waited > max(timeout, _ANSWER_SECONDS):
+                raise SandboxFailed(f"the sandbox does not answer after {waited:.0f} s: {_last_words(root, said)}")
             time.sleep(_POLL)
     finally:
         if life is not None:

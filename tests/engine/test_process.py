@@ -132,7 +132,38 @@ def test_an_engine_that_met_another_one_at_its_end_is_started_again(
         patch.setattr(spawn, "_start", start)
         patch.setattr(spawn, "_connect", connect)
         spawn.ensure_engine(root)
-        assert [round(later - earlier) for earlier, later in pairwise(starts)] == [round(spawn.AGAIN_SECONDS)] * 2
+        assert [round(later - earlier) for earlier, later in pairwise(starts)] == [3, 6]
+
+
+def test_an_engine_that_keeps_the_journal_is_named_also_while_another_one_starts(
+    root: StateRoot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed, starts = [0.0], 0
+
+    def start(*given: object) -> SimpleNamespace:
+        nonlocal starts
+        starts += 1
+        root.ensure()
+        words = "another engine works with the journal; next: wait" if starts == 1 else "engine 123 starts"
+        root.log.write_text(f"2026-06-01T00:00:00Z INFO engine: {words}\n")
+        return SimpleNamespace(poll=lambda: ALREADY if starts == 1 else None, returncode=None)
+
+    def connect(*given: object) -> SimpleNamespace:
+        raise LinkLost("nobody listens")
+
+    def sleep(seconds: float) -> None:
+        passed[0] += seconds
+
+    with monkeypatch.context() as patch:
+        patch.setattr(spawn, "time", SimpleNamespace(monotonic=lambda: passed[0], sleep=sleep))
+        patch.setattr(spawn, "_start", start)
+        patch.setattr(spawn, "_connect", connect)
+        with pytest.raises(LinkFault) as caught:
+            spawn.ensure_engine(root)
+    fault = caught.value.fault
+    assert (starts, fault.code, fault.what, fault.hint) == (
+        2, "refused", "another engine works with the journal", "wait",
+    )  # fmt: skip
 
 
 def test_a_second_engine_on_one_journal_says_so_and_ends(root: StateRoot) -> None:

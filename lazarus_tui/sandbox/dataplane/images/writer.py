@@ -31,7 +31,7 @@ def main() -> None:
             trouble = str(fault) or type(fault).__name__
         if not trouble:
             placed += 1
-        if bool(trouble) != bool(away) or placed == 1:
+        if bool(trouble) != bool(away) or (placed == 1 and not trouble):
             say(f"orders is away: {trouble}" if trouble else f"order {json.loads(answer)['id']} placed")
         if time.monotonic() - reported >= 60:
             reported = time.monotonic()
