@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 from textual import events
 from textual.keys import _character_to_key
@@ -14,17 +14,19 @@ from lazarus_tui.app import Console
 from screens.approval import Approval
 from tests.console.fake_link import FakeLink
 
-# Seconds after which what is not there will not come.
-_PATIENCE = 90.0
+# Seconds after which what is not there will not come; and after it did not come once, for all that follow.
+_PATIENCE, _LITTLE = 90.0, 5.0
 
 
 class Hands:
+    patience: ClassVar[float] = _PATIENCE
+
     def __init__(self, app: Console, pilot: Pilot[Any], link: FakeLink) -> None:
         self.app, self.pilot, self.link = app, pilot, link
 
     async def settle(self) -> None:
         """Until nothing is queued, laid out or painted any more, nor a guard about to be lifted."""
-        quiet, end = 0, time.monotonic() + _PATIENCE
+        quiet, end = 0, time.monotonic() + Hands.patience
         while time.monotonic() < end:
             await self.pilot._wait_for_screen()
             if self.app._repaint is not None:
@@ -40,11 +42,12 @@ class Hands:
             if quiet >= 3:
                 return
             await asyncio.sleep(0.002)
-        raise TimeoutError(f"the console has not come to rest within {_PATIENCE:.0f} s")
+        waited, Hands.patience = Hands.patience, _LITTLE
+        raise TimeoutError(f"the console has not come to rest within {waited:.0f} s")
 
     async def sees(self, words: str) -> bool:
         """Whether the words come to stand on the screen, however late this machine is with what it began."""
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + Hands.patience
         while words not in self.text and time.monotonic() < end:
             await self.settle()
             await asyncio.sleep(0.005)

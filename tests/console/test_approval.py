@@ -47,7 +47,7 @@ async def test_no_offered_key_ends_the_console(mode, opened, full):
 def guarded(monkeypatch):
     """The second of reading is over at once; the age of a card is chosen."""
 
-    def age(lifetime: float = 60.0) -> None:
+    def age(lifetime: float = 3600.0) -> None:
         monkeypatch.setattr(Approval, "guard", 0.001)
         monkeypatch.setattr(Approval, "lifetime", lifetime)
 

@@ -109,7 +109,7 @@ def test_an_idle_console_is_silent_and_sigterm_restores_the_terminal(window):
 
 
 def test_a_running_operation_costs_at_most_two_kilobytes_a_second(window, tmp_path):
-    """Between two log lines, each at its place in what was written: whoever is held up meanwhile, it is the same."""
+    """Between two log lines, each at its place in what was written, over the seconds between them in the child."""
     beats = tmp_path / "beats"
     beats.touch()
     child = window("busy", BEATS=str(beats))

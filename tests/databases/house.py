@@ -57,7 +57,8 @@ class House:
             await cluster.close()
             # The client ends TLS with the server after it was closed.
             end = time.monotonic() + PATIENCE
-            while _descriptors() > before and time.monotonic() < end:
+            while (left := _descriptors() - before) > 0:
+                assert time.monotonic() < end, f"{left} descriptors are still open"
                 await asyncio.sleep(LOOK)
             for _ in range(2):  # what is not listened to any more is closed by the loop's next turns
                 await asyncio.sleep(0)

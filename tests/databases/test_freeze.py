@@ -191,6 +191,7 @@ def test_the_watchdog_thaws_when_whoever_froze_it_is_killed(
         before = disk.held(rows)
         until(lambda: bool(waits.asked()), "the watchdog waits")
         assert waits.asked() == [str(LIMIT)], "seconds"
+        time.sleep(LIMIT - 1)
         assert rows() == before, "nobody thaws it sooner"
         waits.let_go()
         until(lambda: rows() > before, "rows are written again")

@@ -5,13 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+import subprocess
+import threading
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from lazarus_tui.sandbox import process
 from tests.crash.arena import kept
-from tests.faults.conftest import WHOLE, Field
+from tests.faults.conftest import PATIENCE, Field
 
 # In which step it is killed, how many are done by then, and whether the cluster dies with it (Velero calls a restore it
 # lost Failed, so not in the last).
@@ -24,14 +29,14 @@ MOMENTS = (
 )
 
 
-def rehearse_until(field: Field, moment: str, before: int, more: int) -> None:
-    """Follow a rehearsal to ``moment`` and leave the command to what happens then.
+def rehearse_until(field: Field, moment: str, before: int, more: int) -> bool:
+    """Follow a rehearsal to ``moment`` and leave the command to what happens then; whether the command told of it.
 
     ``before`` steps come before it, ``more`` of them in this engine's life. Whoever watches may be late: an engine that
     nobody has killed by the end of that step kills itself there.
     """
     field.env["LAZARUS_FP"] = f"runner.before_step_done=kill9@{more + 1}"
-    with field.start("rehearse", "-o", "json") as child:
+    with field.start("rehearse", "-o", "json") as child, ended_after(child, 2 * PATIENCE):
         assert child.stderr is not None
         told = []
         for line in child.stderr:
@@ -45,6 +50,18 @@ def rehearse_until(field: Field, moment: str, before: int, more: int) -> None:
     assert "run the command again; an open operation resumes by itself" in "".join(told)
     done = [event.body["step"] for event in kept(field.sandbox.journal) if event.kind == "step.done"]
     assert len(done) == before, f"killed in another step than {moment!r}, after {done}"
+    return any(moment in line for line in told)
+
+
+@contextlib.contextmanager
+def ended_after(child: subprocess.Popen[str], seconds: float) -> Iterator[None]:
+    """One that says nothing more is killed, so that whoever reads it goes on."""
+    timer = threading.Timer(seconds, child.kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def journalled(path: Path, kind: str) -> list[dict[str, Any]]:
@@ -53,16 +70,19 @@ def journalled(path: Path, kind: str) -> list[dict[str, Any]]:
     return [json.loads(body) for (body,) in rows]
 
 
+@pytest.mark.timeout(900)
 def test_a_rehearsal_killed_at_five_moments_ends_as_if_nothing_had_happened(field: Field) -> None:
     process.keep(field.sandbox.ensure().cluster)  # between two commands nobody uses it, and it would end by itself
-    had = 0
+    had, told_of = 0, []
     for moment, before, whole in MOMENTS:
-        rehearse_until(field, moment, before, before - had)
+        if rehearse_until(field, moment, before, before - had):
+            told_of.append(moment)
         had = before
         if whole:
             field.kill_sandbox()
-    done = field.run("rehearse", "-o", "json", timeout=WHOLE)
+    done = field.run("rehearse", "-o", "json", timeout=300)
     assert done.returncode == 0, done.stderr
+    assert told_of, "none of the steps was told while it ran"  # a short one may be over before it is told
     told = json.loads(done.stdout)
     orders, rta = told["orders"], told["rta"]
     assert (told["state"], told["verdict"]) == ("done", "PASSED")
