@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from lazarus_tui.launch import Ending, Profile, Terminal, profile
+from tests.signals import as_at_a_terminal
 
 ROOT = Path(__file__).parents[2]
 PLAIN = {"TERM": "xterm-256color", "PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(ROOT), "HOME": "/nonexistent"}
@@ -26,6 +27,7 @@ class Window:
     def __init__(self, *words: str, **environ: str) -> None:
         self.pid, self.fd = pty.fork()
         if not self.pid:
+            as_at_a_terminal()
             os.chdir(ROOT)
             command = [sys.executable, str(Path(__file__).with_name("child.py")), *words]
             os.execve(sys.executable, command, {**PLAIN, "COLUMNS": "80", "LINES": "24", **environ})

@@ -22,6 +22,7 @@ from lazarus_tui.cli import spawn
 from lazarus_tui.engine.process import ALREADY
 from lazarus_tui.link.client import LinkFault, LinkLost, SyncClient
 from lazarus_tui.model.paths import StateRoot
+from tests.signals import as_at_a_terminal
 
 
 @pytest.fixture
@@ -183,6 +184,7 @@ def test_it_outlives_the_terminal_it_was_started_from(root: StateRoot) -> None:
     )
     pid, terminal = pty.fork()
     if pid == 0:
+        as_at_a_terminal()
         os.execv(sys.executable, [sys.executable, "-c", code])
     said = b""
     while b"\n" not in said:

@@ -13,6 +13,7 @@ import signal
 import ssl
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -26,6 +27,7 @@ import yaml
 from lazarus_tui.link.client import LinkLost, SyncClient
 from lazarus_tui.model.paths import StateRoot
 from lazarus_tui.sandbox import process
+from tests.signals import as_at_a_terminal
 
 # What moves the cursor and sets colours.
 CONTROL = re.compile(rb"\x1b\[[0-9;:?<>=!]*[a-zA-Z@`~]")
@@ -58,6 +60,7 @@ class Window:
         self.out = b""
         self.pid, self.fd = pty.fork()
         if not self.pid:
+            as_at_a_terminal()
             os.execve(sys.executable, [*LAZARUS, *words], {**env, "COLUMNS": "80", "LINES": "24"})
 
     def until(self, *words: bytes, seconds: float = PATIENCE) -> bytes:
@@ -121,11 +124,19 @@ class Field:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+    @contextlib.contextmanager
+    def start(self, *words: str, seconds: float = 2 * PATIENCE) -> Iterator[subprocess.Popen[str]]:
+        """A command that is followed; after so many seconds it is killed, so that whoever reads it goes on."""
+        with subprocess.Popen(
             [*LAZARUS, *words], env=self.env, text=True, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=as_at_a_terminal,
+        ) as child:  # fmt: skip
+            timer = threading.Timer(seconds, child.kill)
+            timer.start()
+            try:
+                yield child
+            finally:
+                timer.cancel()
 
     def window(self, *words: str) -> Window:
         return Window(self.env, *words)

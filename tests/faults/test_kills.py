@@ -5,10 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-import subprocess
-import threading
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +13,7 @@ import pytest
 
 from lazarus_tui.sandbox import process
 from tests.crash.arena import kept
-from tests.faults.conftest import PATIENCE, Field
+from tests.faults.conftest import Field
 
 # In which step it is killed, how many are done by then, and whether the cluster dies with it (Velero calls a restore it
 # lost Failed, so not in the last).
@@ -36,7 +33,7 @@ def rehearse_until(field: Field, moment: str, before: int, more: int) -> bool:
     nobody has killed by the end of that step kills itself there.
     """
     field.env["LAZARUS_FP"] = f"runner.before_step_done=kill9@{more + 1}"
-    with field.start("rehearse", "-o", "json") as child, ended_after(child, 2 * PATIENCE):
+    with field.start("rehearse", "-o", "json") as child:
         assert child.stderr is not None
         told = []
         for line in child.stderr:
@@ -51,17 +48,6 @@ def rehearse_until(field: Field, moment: str, before: int, more: int) -> bool:
     done = [event.body["step"] for event in kept(field.sandbox.journal) if event.kind == "step.done"]
     assert len(done) == before, f"killed in another step than {moment!r}, after {done}"
     return any(moment in line for line in told)
-
-
-@contextlib.contextmanager
-def ended_after(child: subprocess.Popen[str], seconds: float) -> Iterator[None]:
-    """One that says nothing more is killed, so that whoever reads it goes on."""
-    timer = threading.Timer(seconds, child.kill)
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 def journalled(path: Path, kind: str) -> list[dict[str, Any]]:
