@@ -9,6 +9,9 @@ import click
 from lazarus_tui.cli.output import emit, output_option
 from lazarus_tui.cli.session import Session, say
 
+# Seconds an engine has to end once it has said that it does: it takes well below one on an ordinary machine.
+_END_SECONDS = 60.0
+
 
 @click.group()
 def engine() -> None:
@@ -40,12 +43,29 @@ def stop(session: Session, park: bool) -> int:
     stats = client.call("stats", {}, dict[str, Any])
     client.call("engine.stop", {"park": park}, dict[str, Any], timeout=120.0)
     client.close()
+    _await_end(int(stats["pid"]), str(session.state_root().log))
     say("the engine has ended")
     for name in stats.get("stays_for_schedules", ()):
         say(f"no engine runs the schedule {name} until one is started")
     for kept in stats.get("stays_for_kept", ()):
         say(f"{kept}; nobody removes it then unless an engine runs: the next one does")
     return 0
+
+
+def _await_end(pid: int, log: str) -> None:
+    """It answers before its last steps: until then the journal is its, and no other engine can begin."""
+    import time
+
+    from lazarus_tui.link.codec import LinkFault
+    from lazarus_tui.link.protocol import Fault
+    from lazarus_tui.model.processes import there
+
+    end = time.monotonic() + _END_SECONDS
+    while there(pid):
+        if time.monotonic() > end:
+            what = f"the engine (process {pid}) was told to end, and is still there after {_END_SECONDS:.0f} s"
+            raise LinkFault(Fault("unexpected", what, log, "look into its log; kill it only if that says nothing new"))
+        time.sleep(0.02)
 
 
 @engine.command("status")

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from lazarus_tui.model.clock import Clock
+from lazarus_tui.model.processes import there
 
 log = logging.getLogger(__name__)
 
@@ -79,18 +80,3 @@ class SandboxLife:
         except (OSError, ValueError):
             return 0
         return int(text) if text.isdigit() else 0
-
-
-def there(pid: int) -> bool:
-    """Whether a process lives; one that has ended and that nobody has asked for its end does not."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[:1]
-    except OSError:
-        return True  # no /proc, as on macOS
-    return state != ["Z"]

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from lazarus_tui.engine.sandbox_life import HINT, LOOK, LOST, SandboxLife, there
+from lazarus_tui.engine.sandbox_life import HINT, LOOK, LOST, SandboxLife
 from lazarus_tui.model.paths import StateRoot
+from lazarus_tui.model.processes import there
 from lazarus_tui.sandbox.clock import VirtualClock
 from tests.engine.scene import SANDBOX, Scene
 
