@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,10 +13,11 @@ import pytest
 from lazarus_tui.model import clock
 from lazarus_tui.model.clock import SystemClock
 from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.prove.checks import tcp
 from lazarus_tui.prove.checks.looking import look_of
 from lazarus_tui.prove.checks.outcome import Attempt, Found, judged
 from lazarus_tui.prove.definitions import parse
-from lazarus_tui.prove.wanted import HttpCheck
+from lazarus_tui.prove.wanted import HttpCheck, TcpCheck
 from tests.prove.doors import NAMESPACE, SOURCE, Doors, said
 
 # Seconds of a limit, and for which the process is held up: longer.
@@ -64,6 +66,18 @@ async def test_a_connection_that_was_closed_meanwhile_is_not_taken_for_kept() ->
     async with doors.serving("web", shut):
         found = await said(doors, kind="tcp", service="web", port=8080, stays=LIMIT, send="?")
     assert (found.verdict, "closes the connection at once" in found.summary) == (Verdict.FAILED, True), found.summary
+
+
+async def test_one_that_is_closed_as_its_time_is_up_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def up(seconds: float, work: Coroutine[Any, Any, bool]) -> bool:
+        work.close()
+        reader.feed_eof()
+        raise TimeoutError
+
+    monkeypatch.setattr(tcp, "listened", up)
+    reader, check = asyncio.StreamReader(), TcpCheck(namespace="a", service="s", port=1)
+    streams: Any = (reader, None)
+    assert await tcp._listen(streams, check) == (b"", True)
 
 
 @pytest.mark.parametrize(
