@@ -15,7 +15,9 @@ from lazarus_tui.model.clock import SystemClock
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.prove.checks import tcp
 from lazarus_tui.prove.checks.looking import look_of
-from lazarus_tui.prove.checks.outcome import Attempt, Found, judged
+from lazarus_tui.prove.checks.outcome import Attempt, Found, Wrong, judged
+from lazarus_tui.prove.checks.place import place_of
+from lazarus_tui.prove.checks.wire import Ask, exchange
 from lazarus_tui.prove.definitions import parse
 from lazarus_tui.prove.wanted import HttpCheck, TcpCheck
 from tests.prove.doors import NAMESPACE, SOURCE, Doors, said
@@ -109,3 +111,22 @@ async def test_only_an_answer_that_was_listened_for_is_late(steps: list[float], 
     async with doors.serving("web", web):
         found = await judged(check, moved, look_of(context, check, wanted))
     assert (found.verdict, words in found.summary) == (verdict, True), found.summary
+
+
+async def test_an_answer_that_comes_piece_by_piece_is_not_listened_to_for_ever() -> None:
+    moved, doors = Moved(), Doors()
+
+    async def web(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        for _ in range(5000):
+            moved.seconds += 0.0008
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.001)
+
+    async with doors.serving("web", web):
+        place = await place_of(doors, NAMESPACE, 8080, service="web")
+        with pytest.raises(Wrong, match=r"no answer within 0\.1 s"):
+            await exchange(doors, place, Ask(host="web", path="/", timeout=0.1), Attempt(moved))
+    assert moved.seconds >= 0.1
