@@ -194,6 +194,11 @@ def _best(first: HeldVolume | None, second: HeldVolume) -> HeldVolume:
     return first if first is not None and first.held is Held.CAPTURED else second
 
 
+def held(info: VolumeInfo) -> HeldVolume:
+    """What an entry says by itself, where nothing is known of its copies."""
+    return _judge(info, ())
+
+
 def _judge(info: VolumeInfo, copies: Sequence[VolumeCopy]) -> HeldVolume:
     def absent(reason: str) -> HeldVolume:
         return HeldVolume(info.key, Held.ABSENT, info.method, None, reason, info.reclaim_policy)

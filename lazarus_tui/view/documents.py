@@ -9,6 +9,7 @@ from typing import Any
 
 from lazarus_tui.model.objects import Backup, BackupSpec, Restore, Schedule, record
 from lazarus_tui.model.scope import in_words
+from lazarus_tui.model.volumes import Held, held, parse_volume_infos
 from lazarus_tui.view import backups, restores, schedules, status, times
 from lazarus_tui.view.explain import explain
 from lazarus_tui.view.sanitise import clean_lines
@@ -223,20 +224,28 @@ def contents(found: Mapping[str, Any]) -> list[Line]:
 
 
 def volumes(found: Iterable[Any]) -> list[Line]:
-    """Volumes and how their data was captured; a skipped one says why."""
-    lines: list[Line] = [BLANK]
-    for each in found:
-        if not isinstance(each, dict):
-            continue
-        claim = f"{each.get('pvcNamespace') or '?'}/{each.get('pvcName') or each.get('pvName') or '?'}"
-        method = str(each.get("backupMethod") or each.get("restoreMethod") or "")
-        if each.get("skipped") or not method:
-            reason = each.get("skippedReason") or "its data is not in here"
-            lines.append(line(span(" ▲ ", Tone.WARN), strong(f"{claim:<40}"), span(f"no data: {reason}", Tone.WARN)))
-            continue
-        size = _volume_size(each)
-        lines.append(line(span(" ✓ ", Tone.GOOD), strong(f"{claim:<40}"), span(f"{method:<18}"), muted(size)))
-    return lines if len(lines) > 1 else [BLANK, line(muted("  it holds no volumes"))]
+    """Volumes and how their data was captured; one whose data is not there, or not known to be, says why."""
+    lines = [_volume(each) for each in found if isinstance(each, dict)]
+    return [BLANK, *lines] if lines else [BLANK, line(muted("  it holds no volumes"))]
+
+
+def _volume(each: Mapping[str, Any]) -> Line:
+    claim = strong(f"{each.get('pvcNamespace') or '?'}/{each.get('pvcName') or each.get('pvName') or '?'}".ljust(40))
+    method = str(each.get("backupMethod") or each.get("restoreMethod") or "")
+    if each.get("skipped") or not method:
+        reason = each.get("skippedReason") or "its data is not in here"
+        return line(span(" ▲ ", Tone.WARN), claim, span(f"no data: {reason}", Tone.WARN))
+    kept = (span(f"{method:<18}"), muted(_volume_size(each)))
+    if not each.get("backupMethod"):  # Velero's list of what it restored has no results
+        said = muted("  whether all of it came back is not in here")
+        return line(span(f" {status.ASK} ", Tone.WARN), claim, *kept, said)
+    (info,) = parse_volume_infos([each])
+    judged = held(info)
+    if judged.held is Held.ABSENT:
+        return line(span(f" {status.BAD} ", Tone.BAD), claim, span(f"no data: {judged.reason}", Tone.BAD))
+    if judged.held is Held.UNKNOWN:
+        return line(span(f" {status.ASK} ", Tone.WARN), claim, *kept, span(f"  {judged.reason}", Tone.WARN))
+    return line(span(f" {status.GOOD} ", Tone.GOOD), claim, *kept)
 
 
 def _volume_size(each: Mapping[str, Any]) -> str:
