@@ -26,6 +26,7 @@ from lazarus_tui.model.redact import redact_text, redact_value
 from lazarus_tui.model.resources import BACKUPS, LOCATIONS, RESTORES
 from lazarus_tui.model.steps import Gate, Reader, StepStopped
 from lazarus_tui.velero.artefacts import ArtefactError, download, unpack
+from lazarus_tui.velero.progress import TERMINAL
 
 # Bytes fetched at most, after unpacking.
 TEXT_LIMIT, JSON_LIMIT, TAR_LIMIT = 8 * 1024 * 1024, 16 * 1024 * 1024, 256 * 1024 * 1024
@@ -45,7 +46,6 @@ KINDS: Mapping[str, str] = {
     "RestoreVolumeInfo": "json",
 }
 _LIMITS = {"text": TEXT_LIMIT, "json": JSON_LIMIT, "names": TAR_LIMIT}
-_MOVING = ("", "New", "Queued", "ReadyToStart", "InProgress")
 
 
 class Where(Protocol):
@@ -104,7 +104,7 @@ class Artefacts:
             body = await self._download(where, kind, name, subject)
             # Seconds for a log of megabytes, in which the loop would renew no lease and thaw nothing.
             found = made(body) if form == "raw" else await asyncio.to_thread(made, body)
-            if phase in _MOVING or not keep:
+            if phase not in TERMINAL or not keep:  # Velero writes some of them again while it finalizes
                 return found
             self._cache[cached] = found
             while len(self._cache) > CACHED:

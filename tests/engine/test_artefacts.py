@@ -80,16 +80,17 @@ def test_a_bomb_costs_what_the_limit_says(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 class Somewhere:
-    """A context with one finished backup."""
+    """A context with one backup, finished unless ``phase`` says else."""
 
     cluster_uid, context, velero = "u", "c", "velero"
+    phase = "Completed"
 
     @property
     def cluster(self) -> Somewhere:
         return self
 
     async def get(self, *_: Any, **__: Any) -> dict[str, Any]:
-        return {"metadata": {"uid": "1"}, "status": {"phase": "Completed"}}
+        return {"metadata": {"uid": "1"}, "status": {"phase": self.phase}}
 
 
 async def test_what_takes_long_to_read_is_read_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,6 +110,26 @@ async def test_what_takes_long_to_read_is_read_beside_the_loop(monkeypatch: pyte
     assert await found.get(Somewhere(), "BackupLog", "b") == {"text": "a log"}
     [thread] = threads  # the second answer is the first one's
     assert thread is not threading.current_thread()
+
+
+@pytest.mark.parametrize(
+    "phase", ["InProgress", "WaitingForPluginOperations", "WaitingForPluginOperationsPartiallyFailed", "Finalizing",
+              "FinalizingPartiallyFailed"],
+)  # fmt: skip
+async def test_what_is_read_of_an_unfinished_backup_is_not_its_last_word(
+    monkeypatch: pytest.MonkeyPatch, phase: str
+) -> None:
+    bodies = iter((b'{"errors":{}}', b'{"errors":{"velero":["the upload failed"]}}'))
+
+    async def downloaded(*_: Any) -> bytes:
+        return next(bodies)
+
+    monkeypatch.setattr(Artefacts, "_download", downloaded)
+    found, where = Artefacts(VirtualClock(), fetch=downloaded, gate=lambda *_: None), Somewhere()
+    where.phase = phase
+    assert await found.get(where, "BackupResults", "b") == {"json": {"errors": {}}}
+    where.phase = "PartiallyFailed"
+    assert await found.get(where, "BackupResults", "b") == {"json": {"errors": {"velero": ["the upload failed"]}}}
 
 
 def test_every_kind_has_a_form() -> None:
