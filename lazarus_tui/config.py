@@ -9,15 +9,25 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import json
 import os
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+PREFIX, NESTED = "LAZARUS_", "__"
 
 
 class SettingsRefused(Exception):
@@ -267,7 +277,7 @@ class Settings(BaseSettings):
     """Everything a person can set. Unknown names are refused, with the nearest known one."""
 
     model_config = SettingsConfigDict(
-        env_prefix="LAZARUS_", env_nested_delimiter="__", extra="forbid", frozen=True, use_attribute_docstrings=True
+        env_prefix=PREFIX, env_nested_delimiter=NESTED, extra="forbid", frozen=True, use_attribute_docstrings=True
     )
 
     console: ConsoleSettings = ConsoleSettings()
@@ -304,21 +314,59 @@ def config_file() -> Path:
 
 def load() -> Settings:
     """The settings in force; raises ``SettingsRefused`` with one clear sentence."""
+    given = _in_environment()
+    for name, variable in given.items():
+        if name.partition(".")[0] not in Settings.model_fields:
+            raise SettingsRefused(f"{name}: {_unknown(name)}", variable)
     try:
         return Settings()
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise SettingsRefused(f"{name}: {_explain(first, name)}", str(config_file())) from None
+        where = given.get(".".join(map(str, first["loc"][:2]))) or str(config_file())
+        raise SettingsRefused(f"{name}: {_explain(first, name)}", where) from None
+    except SettingsError:
+        what = 'it is not JSON, as the environment has lists: ["a", "b"]'
+        raise SettingsRefused(what, _unread(given) or "the environment") from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsRefused(f"not a TOML file: {error}", str(config_file())) from None
+    except UnicodeDecodeError:
+        raise SettingsRefused("not a TOML file: it is not UTF-8", str(config_file())) from None
     except OSError as error:
         raise SettingsRefused(f"cannot be read: {error.strerror}", str(config_file())) from None
 
 
+def _in_environment() -> dict[str, str]:
+    """``section.name`` → the variable that sets it. What has no ``__`` is no setting: LAZARUS_STATE and its kin."""
+    names = {one.upper().removeprefix(PREFIX): one for one in os.environ if one.upper().startswith(PREFIX)}
+    return {name.lower().replace(NESTED, "."): one for name, one in names.items() if NESTED in name}
+
+
+def _unread(given: Mapping[str, str]) -> str:
+    """The variable whose text is not what it has to be, a list or a whole section; "" when none is known."""
+    lists = [given[name] for name in known_names() if name in given and _is_list(name)]
+    whole = [one for one in os.environ if one.upper().removeprefix(PREFIX).lower() in Settings.model_fields]
+    return next((one for one in (*lists, *whole) if not _is_json(os.environ[one])), "")
+
+
+def _is_list(name: str) -> bool:
+    section, _, field = name.partition(".")
+    return isinstance(getattr(Settings.model_fields[section].default, field), tuple)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _explain(error: Any, name: str) -> str:
-    if error["type"] != "extra_forbidden":
-        return str(error["msg"]).removeprefix("Value error, ")
+    return _unknown(name) if error["type"] == "extra_forbidden" else str(error["msg"]).removeprefix("Value error, ")
+
+
+def _unknown(name: str) -> str:
     near = difflib.get_close_matches(name, known_names(), n=1)
     return "no such setting" + (f"; did you mean {near[0]}?" if near else "; see docs/configuration.md")
 

@@ -45,6 +45,40 @@ def test_a_bad_file_is_one_clear_sentence(config: Path, text: str, says: str) ->
     assert str(config) in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("LAZARUS_CONSOLE__THEME", "pink", "console.theme: Input should be"),
+        ("LAZARUS_CONSOLE__THEEM", "light", "did you mean console.theme?"),
+        ("LAZARUS_CONSOL__THEME", "light", "did you mean console.theme?"),
+        ("LAZARUS_POLICIES__RUN_OBJECTS", "prod", 'it is not JSON, as the environment has lists: ["a", "b"]'),
+        ("LAZARUS_PROVE", "busybox", "it is not JSON"),
+    ],
+)
+def test_a_bad_variable_is_one_clear_sentence_that_names_it(
+    config: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, says: str
+) -> None:
+    config.write_text('[console]\ntheme = "light"\n')
+    monkeypatch.setenv("LAZARUS_VELERO__NAMESPACE", "velero")  # one that is right
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsRefused) as refused:
+        load()
+    assert says in refused.value.what
+    assert refused.value.where == variable
+
+
+def test_a_file_that_is_not_text_is_refused_too(config: Path) -> None:
+    config.write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingsRefused, match="it is not UTF-8") as refused:
+        load()
+    assert refused.value.where == str(config)
+
+
+def test_a_list_from_the_environment_is_json(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAZARUS_POLICIES__RUN_OBJECTS", '["prod", "lab"]')
+    assert load().policies.run_objects == ("prod", "lab")
+
+
 def test_every_setting_says_what_it_does() -> None:
     assert sorted(descriptions()) == sorted(known_names())
     assert all(len(text) > 20 for text in descriptions().values())
