@@ -9,7 +9,7 @@ from textual.widget import Widget
 from lazarus_tui.model.proof_policies import Entry
 from lazarus_tui.view import policies, queue
 from lazarus_tui.view.source import TopicState
-from lazarus_tui.view.text import BLANK
+from lazarus_tui.view.text import BLANK, Tone
 from screens.deeds import Deeds
 from screens.operating import Operating
 from widgets.line_block import LineBlock
@@ -28,8 +28,14 @@ class Queueing(Operating):
     def _queue(self, *, control: bool) -> None:
         name = self.situation().record.name
         request = {"context": self.host.context_name, "name": name, "control": control}
-        said = f"{'a control' if control else 'a proof'} of each workload of {name} is queued"
-        self.ask("proof-policy.run", request, list[Entry], "control now" if control else "prove now", said)
+
+        async def work() -> None:
+            if await self.host.source.call("proof-policy.run", request, list[Entry]):
+                self.say(f"{'a control' if control else 'a proof'} of each workload of {name} is queued", Tone.GOOD)
+            else:
+                self.say(f"nothing is queued: no workload has the labels that {name} names", Tone.WARN)
+
+        self.run_worker(self.told(work(), "control now" if control else "prove now"), group="ask")
 
 
 class PoliciesScreen(Queueing, Deeds):

@@ -159,7 +159,7 @@ async def test_without_proofs_every_row_says_so_and_opening_one_is_no_dead_end(o
 
 
 async def test_what_is_queued_and_what_proves_by_itself_is_seen_and_asked_for(opened, proven):
-    proven.answers["proof-policy.run"] = []
+    proven.answers["proof-policy.run"] = [queueing.entry(9)]
     async with opened() as hands:
         await hands.press("7")
         assert proven.wanted >= {f"policies/{CONTEXT}", f"queue/{CONTEXT}"}
@@ -173,6 +173,9 @@ async def test_what_is_queued_and_what_proves_by_itself_is_seen_and_asked_for(op
         await hands.press("j", "p")
         assert hands.called("proof-policy.run") == [{"context": CONTEXT, "name": "shop", "control": False}]
         assert "a proof of each workload of shop is queued" in hands.lines[-1]
+        proven.answers["proof-policy.run"] = []
+        await hands.press("p")
+        assert "nothing is queued: no workload has the labels that shop names" in hands.lines[-1]
         await hands.press("x")
         assert hands.called("proof-policy.run")[-1]["control"] is True
         await hands.press("c")
