@@ -23,6 +23,7 @@ SOURCES = ("velero", "snapshots")
 CONTROLS = ("", "withhold", "flip", "drop-table", "no-workload")
 INGRESS = ("rewrite",)
 LIMITS = ("cpu", "memory", "storage", "pods")
+NETWORK = ("dns", "inside")
 WORKLOADS = ("StatefulSet", "Deployment", "DaemonSet")
 LONGEST_KEEP = 24 * 60.0
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -103,12 +104,9 @@ def _check(found: Asked) -> None:
     found.nodes.check()
     for rung in found.require:
         _one_of("require", rung, RUNGS[:-1])
-    for key, value in found.limits.items():
-        _one_of("limits", key, LIMITS)
-        try:
-            quantity(value)
-        except QuantityError as error:
-            raise PlanRefused(str(error), where=f"limits.{key}") from error
+    for key in found.network:
+        _one_of("network", key, NETWORK)
+    _check_limits(found.limits)
     if found.workload:
         kind, slash, name = found.workload.partition("/")
         if not slash or not name:
@@ -118,6 +116,15 @@ def _check(found: Asked) -> None:
         raise PlanRefused(f"keep_minutes is between 0 and {LONGEST_KEEP:.0f}", where="keep_minutes")
     if found.source == "snapshots" and not found.workload.startswith("StatefulSet/"):
         raise PlanRefused("a snapshot set is of one StatefulSet", where="workload", hint="StatefulSet/orders")
+
+
+def _check_limits(limits: Mapping[str, str]) -> None:
+    for key, value in limits.items():
+        _one_of("limits", key, LIMITS)
+        try:
+            quantity(value)
+        except QuantityError as error:
+            raise PlanRefused(str(error), where=f"limits.{key}") from error
 
 
 def _can_be_freed(one: Allowed) -> None:

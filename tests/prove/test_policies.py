@@ -138,6 +138,7 @@ WRONG = [
     ("[on-completion]", "[on-completion]\ncontrol: {every: 5m}", "line 7", ""),
     ("[on-completion]", "[on-completion]\nrequire: [healty]", "line 7", "did you mean healthy?"),
     ("[on-completion]", "[on-completion]\nlimits: {cpus: '2'}", "line 7", "one of cpu, memory, storage, pods"),
+    ("[on-completion]", "[on-completion]\nnetwork: {dsn: true}", "line 7", "one of dns, inside"),
     ("[on-completion]", "[on-completion]\nchecks: {checks: [{kind: htp}]}", "line 7", "did you mean http?"),
     ("[on-completion]", "[on-completion]\nchecks: {checks: [{kind: http, url: 'http://169.254.169.254/'}]}", "line 7",
      "checks reach services of what is checked, nothing else"),
