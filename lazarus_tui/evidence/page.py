@@ -76,5 +76,5 @@ def index(rows: Sequence[Evidence], inside: Collection[str]) -> str:
         for number, row in enumerate(rows, 1)
     ]
     header = ("number", "record", "written", "kind", "about", "verdict", "signed")
-    words = f"{len(inside)} of {len(rows)} records are in this bundle. Check it: python3 verify.py"
+    words = f"{len(inside)} of {len(rows)} records are in this bundle. Check it: python3 -I verify.py"
     return document("Lazarus evidence", element("h1", "Lazarus evidence"), element("p", words), table(header, lines))

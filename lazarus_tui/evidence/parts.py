@@ -41,7 +41,7 @@ def about(record: Record) -> Markup:
             ("reviewed by", record.get("reviewed_by")),
             ("begun", record.get("started")),
             ("written", record.get("written")),
-            ("policy", policy.get("name") or "none: started by hand"),
+            ("policy", policy.get("name") or "none"),
             ("hash of the policy", policy.get("hash")),
             ("plan that was approved", join(["sha256 ", text(record.get("plan_digest"))])),
             ("Lazarus", record.get("lazarus")),

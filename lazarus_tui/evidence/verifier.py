@@ -1,4 +1,4 @@
-"""Checks a bundle of evidence: python3 verify.py [DIR] [--signers FILE] [--head SHA256] [--allow-unsigned]
+"""Checks a bundle of evidence: python3 -I verify.py [DIR] [--signers FILE] [--head SHA256] [--allow-unsigned]
 
 Needs Python 3.8 or newer and, for signatures, ssh-keygen (OpenSSH 8.1 or newer). It reads files and changes nothing.
 

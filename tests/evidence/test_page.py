@@ -165,6 +165,16 @@ def test_the_index_lists_every_record_and_links_those_that_are_there() -> None:
     assert "<script" not in source
 
 
+def test_who_asked_is_not_guessed_where_no_policy_did() -> None:
+    found = Reader(page({**written(), "policy": {"name": None, "hash": None}}, ROW)).sections["What and where"]
+    assert "policy none" in " ".join(found.split())
+    assert "by hand" not in found, "it may have been an object of the cluster"
+
+
+def test_the_index_says_how_to_check_it_so_that_nothing_of_the_bundle_is_run_beside_the_verifier() -> None:
+    assert "python3 -I verify.py" in index([ROW], set())
+
+
 async def test_a_page_of_a_signed_record_names_the_key(place: Path, keygen: None, journal: Journal) -> None:
     from lazarus_tui.evidence.signing import Signer
     from lazarus_tui.evidence.verifier import fingerprint
