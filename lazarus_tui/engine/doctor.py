@@ -21,6 +21,7 @@ from lazarus_tui.engine.gate import Gate
 from lazarus_tui.engine.identity import choose, rights
 from lazarus_tui.engine.unfinished import unfinished
 from lazarus_tui.journal import Journal
+from lazarus_tui.kube.access import Question
 from lazarus_tui.kube.cluster import Cluster
 from lazarus_tui.kube.errors import Forbidden, KubeError
 from lazarus_tui.link.codec import LinkFault
@@ -136,7 +137,7 @@ class Doctor:
         try:
             found = await unfinished(cluster)
         except KubeError as error:
-            yield Check("info", "restore", f"whether one is unfinished is not known: {error.message}", error.hint)
+            yield Check("warning", "restore", f"whether one is unfinished is not known: {error.message}", error.hint)
             return
         for one in found:
             yield Check("warning", one.check, one.what, one.hint)
@@ -216,7 +217,7 @@ class Doctor:
             found = await standing(cluster, self._clock.now(), self._journal.find)
         except Forbidden as error:
             what = f"whether proofs left something is not known: {error.message}"
-            yield Check("info", "quarantine", what, error.hint)
+            yield Check("warning", "quarantine", what, error.hint)
             return
         for finding in (one.finding for one in found):
             yield Check(finding.severity, "quarantine", finding.what, finding.hint)
@@ -252,12 +253,20 @@ class Doctor:
 
     async def _rights(self, cluster: Cluster, namespace: str) -> AsyncIterator[Check]:
         questions = rights(namespace)
-        answers = await cluster.can_i_all(questions)
-        refused = [str(question) for question in questions if answers[question] is False]
+        answers: dict[Question, bool | None] = {}
+        try:
+            answers = await cluster.can_i_all(questions)
+        except* KubeError:
+            pass  # then nothing is known of any
+        refused = [str(question) for question in questions if answers.get(question) is False]
+        unknown = [str(question) for question in questions if answers.get(question) is None]
         if refused:
             hint = "ask for these rights, or use other credentials"
             yield Check("warning", "rights", f"not allowed: {', '.join(refused)}", hint)
-        else:
+        if unknown:
+            hint = "the API server did not say; it refuses what is not allowed when that is tried"
+            yield Check("warning", "rights", f"not known to be allowed: {', '.join(unknown)}", hint)
+        if not refused and not unknown:
             yield Check("info", "rights", "everything the console can do is allowed")
 
 

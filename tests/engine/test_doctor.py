@@ -13,6 +13,7 @@ import pytest
 
 from lazarus_tui.engine import doctor
 from lazarus_tui.engine.doctor import Check, Doctor, explain_storage, skew
+from lazarus_tui.kube.errors import NotSent
 from lazarus_tui.model.resources import DEPLOYMENTS, NAMESPACES, STATUS_REQUESTS
 from lazarus_tui.sandbox.scenarios.manifests import define
 from tests.engine.world import CONTEXT, Engine, World, laboratory
@@ -199,3 +200,41 @@ async def test_a_quarantine_that_no_proof_accounts_for_is_named(ward: Ward) -> N
     assert check.severity == "warning"
     assert "Namespace lazarus-q-fedcba98 of proof fedcba98" in check.what
     assert "kubectl delete namespace lazarus-q-fedcba98" in check.hint
+
+
+async def rights(answer: Any) -> list[Check]:
+    async def can_i_all(questions: Any) -> dict[Any, bool | None]:
+        return {question: answer(question) for question in questions}
+
+    cluster: Any = SimpleNamespace(can_i_all=can_i_all)
+    return [check async for check in Doctor._rights(object(), cluster, "velero")]  # type: ignore[arg-type]
+
+
+async def test_rights_are_all_there_only_when_each_was_said_to_be() -> None:
+    (check,) = await rights(lambda question: True)
+    assert (check.severity, check.what) == ("info", "everything the console can do is allowed")
+
+
+async def test_rights_of_which_nothing_is_said_are_not_known() -> None:
+    (check,) = await rights(lambda question: None if question.resource is NAMESPACES else True)
+    assert check.severity == "warning"
+    assert check.what.startswith("not known to be allowed: ")
+    assert "namespaces" in check.what
+    assert "pods" not in check.what
+
+
+async def test_rights_that_nobody_could_ask_about_are_not_known() -> None:
+    def fails(question: object) -> bool:
+        raise ExceptionGroup("asked at once", [NotSent("no answer")])
+
+    (check,) = await rights(fails)
+    assert (check.severity, check.what.count("backups.velero.io")) == ("warning", 2)
+
+
+async def test_a_refused_right_hides_none_that_is_not_known() -> None:
+    def answer(question: Any) -> bool | None:
+        return {"list": False, "create": None}.get(question.verb, True)
+
+    refused, unknown = await rights(answer)
+    assert refused.what.startswith("not allowed: list ")
+    assert unknown.what.startswith("not known to be allowed: create ")
