@@ -69,7 +69,9 @@ class Evidence(Protocol):
 
     async def list(self) -> Sequence[Any]: ...
 
-    async def get(self, prefix: str) -> Mapping[str, Any]: ...
+    async def get(self, prefix: str) -> Mapping[str, Any]:
+        """Raises ``LookupError``, and ``ValueError`` for one that is not what was written."""
+        ...
 
 
 @dataclass
@@ -351,7 +353,10 @@ class Service:
         return await self._evidence.list()
 
     async def _evidence_get(self, peer: Peer, wanted: IdParams) -> Any:
-        return await self._evidence.get(wanted.id)
+        try:
+            return await self._evidence.get(wanted.id)
+        except ValueError as error:
+            raise Refused(str(error), hint="take it from a bundle that was exported before") from None
 
 
 @contextlib.contextmanager

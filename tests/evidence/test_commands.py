@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from click.testing import CliRunner
@@ -13,10 +13,12 @@ from msgspec import structs
 from lazarus_tui.cli.evidence import evidence
 from lazarus_tui.engine.errors import Refused
 from lazarus_tui.engine.evidence_calls import EvidenceCalls, ExportParams
+from lazarus_tui.engine.service import Service
 from lazarus_tui.evidence import EvidenceStore
 from lazarus_tui.evidence.signing import Signer
 from lazarus_tui.evidence.verifier import fingerprint
 from lazarus_tui.journal import Journal
+from lazarus_tui.link.codec import LinkFault
 from lazarus_tui.link.protocol import exit_code
 from lazarus_tui.model.operation import Operation, OpState
 from lazarus_tui.model.verdict import Verdict
@@ -91,6 +93,22 @@ async def test_what_cannot_be_exported_is_refused_with_5(place: Path, journal: J
     with pytest.raises(Refused, match="is not empty") as refused:
         await calls._export(None, ExportParams(str(place)))
     assert exit_code(refused.value.code) == 5
+
+
+async def test_a_record_that_is_not_what_was_written_is_refused_with_5_and_not_shown(
+    place: Path, journal: Journal
+) -> None:
+    store, other = EvidenceStore(place / "evidence", journal, VirtualClock()), cast(Any, None)
+    service = Service(other, other, other, other, store, other, stats=other, stop=other, others=other)
+    changed, gone = await store.write("op1", proof()), await store.write("op2", proof())
+    assert b"op1-1" in await service.answer(None, "evidence.get", {"id": "op1"})
+    store.path(changed).write_bytes(store.path(changed).read_bytes().replace(b"PASSED", b"FAILED"))
+    store.path(gone).unlink()
+    for id, what in (("op1", "evidence op1-1 was changed after it was written"), ("op2", "evidence op2-1 is missing")):
+        with pytest.raises(LinkFault) as refused:
+            await service.answer(None, "evidence.get", {"id": id})
+        assert refused.value.fault.what.startswith(what)
+        assert exit_code(refused.value.fault.code) == 5
 
 
 async def test_the_doctor_says_whether_the_key_of_the_settings_signs(
