@@ -122,6 +122,7 @@ WRONG = [
     ("[on-completion]", "[on-completed]", "line 6", "did you mean on-completion?"),
     ("[on-completion]", "[latest]", "line 6", 'schedule: "0 3 * * *"'),
     ("[on-completion]", "[random:soon]", "line 6", ""),
+    ("[on-completion]", '["random:0d"]\nschedule: "0 3 * * *"', "line 6", ""),
     ("[on-completion]", "[on-completion, on-completion]", "line 6", ""),
     ("[on-completion]", '[on-completion]\nschedule: "0 3 * * *"', "line 7", "add latest to points"),
     ("[on-completion]", '[latest]\nschedule: "0 3 30 2 *"', "line 7", ""),

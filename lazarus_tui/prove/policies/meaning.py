@@ -20,7 +20,7 @@ from lazarus_tui.prove.mistakes import near
 from lazarus_tui.prove.policies.written import PolicyFile, Select, Targets, Window
 
 CHOICES = ("latest", "latest-proven", "oldest")
-_RANDOM = re.compile(r"random:\d{1,5}[hdw]")
+_RANDOM = re.compile(r"random:(?=0*[1-9])\d{1,5}[hdw]")  # a window of nothing has no points
 _LONGEST = 7 * 86400.0  # seconds of a window or a blackout
 _LATE = "1h"  # what waits for longer is overdue, unless the file says otherwise
 _LEAST_CONTROL = 3600.0  # seconds between two negative controls
