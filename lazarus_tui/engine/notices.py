@@ -154,7 +154,7 @@ class Notices:
                     news.append(told)
                 down.append(told)
             elif told is not None and is_back(each, rows[key]):
-                news.append(self._back(key, each))
+                news.append(self._back(key, each, rows[key]))
         if news:
             await self.desk.tell(news)
         return down
@@ -196,9 +196,13 @@ class Notices:
             commands=commands(each.context, *words, sandbox=self._sandbox),
         )  # fmt: skip
 
-    def _back(self, key: str, each: Operation) -> Notice:
+    def _back(self, key: str, each: Operation, row: WorkloadRow | None) -> Notice:
+        """That it is back is told where replicas were seen; else only that the restore is no longer why."""
+        by_record = each.state.open or each.state is OpState.DONE
+        there = replicas(each, row) if by_record else row.ready if row is not None else None
+        title = f"{each.target} is back from zero" if there else f"No restore keeps {each.target} at zero any more"
         return made(
-            Told.BACK, Action.RESOLVE, Severity.INFO, key, self._now(), f"{each.target} is back from zero",
+            Told.BACK, Action.RESOLVE, Severity.INFO, key, self._now(), title,
             f"Its restore ({each.id[:8]}) is {each.state.value}.", origin=each.id,
             context=each.context, subject=each.target, operation=each.id,
         )  # fmt: skip

@@ -24,6 +24,7 @@ POLICY, TAKEN = "policy", "taken"
 # Ends of a run that are told as overdue; one that is parked is told by its operation.
 _NO_RUN = ("refused", "failed")
 _BLACKOUT = "blackout"  # runs that were left out as planned
+_LATE = "Should have run and did not"
 
 ENDED, CLOSED = ENDS = ("op.ended", "op.closed")
 # The evidence of a proof was written after its end (engine.late_evidence): what that kept from green is over.
@@ -243,7 +244,8 @@ def _policy(source: Source) -> list[Notice]:
     refused = body.get("what") == "settled" and body.get("outcome") in _NO_RUN
     missed = body.get("what") == "missed" and bool(body.get("missed")) and _BLACKOUT not in why
     if body.get("what") == "removed":
-        return [_run(source, {**run, "why": "the policy was removed"}, over=False)]
+        late = f"{_LATE}: {body.get('key')}"
+        return [_run(source, {**run, "why": "the policy was removed", "title": late}, over=False)]
     return [_run(source, run, over=True)] if refused or missed else []
 
 
@@ -258,7 +260,7 @@ def _run(source: Source, body: Mapping[str, Any], *, over: bool) -> Notice:
     about = f"/{body['about']}" if body.get("about") else ""  # one of several troubles of a policy
     why, key = str(body.get("why") or ""), f"overdue/{context}/{policy}{about}"
     if over:
-        title = str(body.get("title") or f"Should have run and did not: {policy}")
+        title = str(body.get("title") or f"{_LATE}: {policy}")
         text = f"{why}\ndue: {due or 'unknown'}"
         return _made(source, Told.OVERDUE, Action.TRIGGER, Severity.ERROR, key, title, text, **more)
     title = f"Over: {body['title']}" if body.get("title") else f"Runs again: {policy}"

@@ -110,6 +110,7 @@ async def test_a_workload_at_zero_is_told_each_minute_until_it_is_back(watch: Wa
     assert {id for _, id in beats} == {watch.post.handed[0][1]}
     await watch.changes(restore("close", OpState.DONE))
     assert watch.told[5:] == [("back-from-zero", "resolve")] * 2
+    assert watch.post.notices[-1].title == "prod/db is back from zero"
     await watch.pass_(3 * BEAT)
     assert len(watch.told) == 7, "the beat ends with the trouble"
 
@@ -152,6 +153,7 @@ async def test_an_engine_that_dies_at_zero_goes_on_with_the_same_trouble(watch: 
     assert [name for name, _ in watch.post.handed[2:]] == ["siem"], "nobody is told anew; the beat goes on"
     await watch.changes(restore("close", OpState.UNDONE))
     assert watch.told[-1] == ("back-from-zero", "resolve")
+    assert watch.post.notices[-1].title == "No restore keeps prod/db at zero any more", "nobody saw replicas"
 
 
 async def test_parked_at_zero_says_what_to_type(watch: Watch) -> None:
@@ -175,6 +177,7 @@ async def test_left_changed_counts_by_what_the_cluster_shows(watch: Watch) -> No
     watch.seen["prod/db"] = (0, 3)
     await watch.changes(restore("create", OpState.LEFT_CHANGED))
     assert watch.told[2:] == [("back-from-zero", "resolve")] * 2
+    assert "back from zero" not in watch.post.notices[-1].title, "none of the three is ready"
 
 
 async def test_one_that_is_older_than_all_that_is_listed_is_looked_at_for_as_long_as_it_stands(watch: Watch) -> None:

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from lazarus_tui.journal import Event
 from lazarus_tui.model.proofs import RUNGS, Ladder, ProofRecord, Rung
 from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.notify.answering import answers, rungs, together
 from lazarus_tui.notify.notice import Action, Notice, Severity, Told
+from lazarus_tui.notify.reading import POLICY, Source, read
 from tests.notify.office import notice
 
 ALL = RUNGS[:5]
@@ -112,3 +114,16 @@ def test_a_proof_that_passed_has_shown_what_passed_everywhere_and_another_owes_t
     assert rungs(record(Verdict.INCONCLUSIVE)) == ALL, "what never came to a ladder owes all of it"
     asked = record(Verdict.FAILED, {"exists": Verdict.PASSED, "data right": Verdict.FAILED}, required=("data right",))
     assert rungs(asked) == ("data right",)
+
+
+def test_the_end_of_a_policy_ends_its_alarm_and_is_not_told_as_a_run() -> None:
+    def told(**body: Any) -> Notice:
+        about = {"context": "c", "key": "shop/nightly", **body}
+        (found,) = read(Source(Event(7, "1".zfill(16), AFTER, 0, "engine", POLICY, about)))
+        return found
+
+    late, taken, removed = told(what="missed", missed=1), told(what="settled", outcome="taken"), told(what="removed")
+    assert late.key == taken.key == removed.key
+    assert (late.action, removed.action) == (Action.TRIGGER, Action.RESOLVE)
+    assert taken.title == "Runs again: shop/nightly"
+    assert (removed.title, removed.text) == (f"Over: {late.title}", "the policy was removed")
