@@ -119,7 +119,7 @@ class Sight:
     copies: Mapping[str, VolumeCopy]  # by "<plural>/<name>"
     velero: str = ""  # Velero's namespace
     rule: str = "velero"  # how its server reads cron lines (model/cron.py)
-    unlisted: frozenset[str] = frozenset()  # of backups and schedules those that could not be listed
+    unlisted: frozenset[str] = frozenset()  # of what is needed those that could not be listed
     snapshots: Sequence[Snapshot] = ()
     contents: Sequence[Content] = ()
 
@@ -356,7 +356,8 @@ class Mirror:
 
     def sight(self) -> Sight:
         """Everything known now."""
-        unlisted = {x.plural for x in (r.BACKUPS, r.SCHEDULES, r.LOCATIONS) if self._kinds[x.plural].state == "failed"}
+        told = (r.BACKUPS, r.SCHEDULES, r.LOCATIONS, r.CLAIMS)
+        unlisted = {kind.plural for kind in told if self._kinds[kind.plural].state == "failed"}
         copies: dict[str, VolumeCopy] = {}
         for kind in self._kinds.values():
             if kind.source.topic == Topic.COPIES:

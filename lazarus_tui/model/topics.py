@@ -56,7 +56,7 @@ class WorkloadRow(msgspec.Struct, frozen=True, kw_only=True):
     last_verdict_at: str = ""
     rta_seconds: float | None = None
     findings: tuple[Finding, ...] = ()
-    unlisted: tuple[str, ...] = ()  # of backups and schedules those that could not be listed: not none, but not known
+    unlisted: tuple[str, ...] = ()  # of what is needed, by plural: not none, but not known
 
     def listed(self, plural: str) -> bool:
         """Whether what is said of these objects is all there is to say."""

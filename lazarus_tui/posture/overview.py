@@ -16,7 +16,7 @@ from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.model.volumes import UNREAD, VolumeInfo
 from lazarus_tui.posture import sets as set_points
 from lazarus_tui.posture.coverage import coverages
-from lazarus_tui.posture.findings import findings
+from lazarus_tui.posture.findings import CLAIMS, findings
 from lazarus_tui.posture.ordered import Ordered
 from lazarus_tui.posture.proofs import VELERO, Proof, newest_judged
 
@@ -48,12 +48,13 @@ def workload_rows(
     ``locations`` None: they could not be read. ``volume_infos`` by backup name, as far as they were fetched;
     ``failures`` why some could not be, ``unread`` why the rest was not; ``proofs`` newest first; ``sets`` of snapshots
     are points too; ``rule`` is how the server reads cron lines; ``leave_out`` names namespaces without rows;
-    ``unlisted`` which of backups and schedules could not be listed.
+    ``unlisted`` which of backups, schedules and claims could not be listed: then a workload has what it promises.
     """
     held = coverages(copies, volume_infos or {}, failures, unread)
     places = None if locations is None else {place.metadata.name: place for place in locations}
     ordered = newest_first(backups)
-    existing = {(c.metadata.namespace, c.metadata.name) for c in claims}
+    there = {(c.metadata.namespace, c.metadata.name) for c in claims}
+    existing = None if CLAIMS in unlisted else there
     by_namespace = Ordered(ordered)
     sound: dict[str, bool] = {}
     begun = {backup.metadata.name: backup.status.start_timestamp or "" for backup in ordered}
@@ -78,9 +79,12 @@ def _same(proof: Proof, begun: Mapping[str, str]) -> bool:
     return proof.of(VELERO, proof.backup, begun.get(proof.backup, ""))
 
 
-def _wanted(workload: Workload, existing: set[tuple[str, str]]) -> Wanted:
-    """A claim that a template promises counts only once it exists: a workload at zero replicas has none yet."""
+def _wanted(workload: Workload, existing: set[tuple[str, str]] | None) -> Wanted:
+    """A claim that a template promises counts only once it exists: a workload at zero replicas has none yet. Where
+    claims cannot be listed (None) it counts: a backup without its data must not pass for a usable one."""
     wanted = Wanted.of(workload)
+    if existing is None:
+        return wanted
     there = tuple(claim for claim in wanted.claims if (wanted.namespace, claim) in existing)
     return Wanted(wanted.namespace, wanted.kind, wanted.name, there, wanted.labels)
 

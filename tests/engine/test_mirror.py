@@ -212,6 +212,17 @@ async def test_locations_that_cannot_be_read_are_unknown_not_absent() -> None:
     await scene.close()
 
 
+async def test_claims_that_cannot_be_read_are_unlisted_not_absent() -> None:
+    scene = Scene()
+    scene.follow.put(r.CLAIMS, Batch("stale", error=Forbidden("no", status=403)))
+    for source in SOURCES:
+        if source.resource is not r.CLAIMS:
+            scene.follow.put(source.resource, Batch("snapshot"))
+    await scene.settle(2)
+    assert scene.sights[-1].unlisted == frozenset({"persistentvolumeclaims"})
+    await scene.close()
+
+
 async def test_a_storm_costs_one_overview_a_second(scene: Scene) -> None:
     scene.answer_all()
     await scene.settle(5)

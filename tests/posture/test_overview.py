@@ -255,6 +255,17 @@ def test_fifty_namespaces_and_ten_thousand_backups_cost_little_even_when_nothing
     assert all(row.newest is None and row.skipped[0].name == "b0" for row in rows)
 
 
+def test_claims_that_may_not_be_listed_are_not_called_absent_and_a_backup_without_their_data_is_not_usable() -> None:
+    hidden = frozenset({"persistentvolumeclaims"})
+    bare = row(claims=[], copies=[copy("b1", "Failed")], unlisted=hidden)
+    assert (bare.claims, bare.newest) == (("data-orders-0",), None)
+    assert "warning: whether its volumes exist is not known: claims cannot be listed" in said(bare)
+    held = row(claims=[], unlisted=hidden)
+    assert held.newest is not None
+    assert said(held) == "warning: whether its volumes exist is not known: claims cannot be listed"
+    assert row(claims=[], copies=[copy("b1", "Failed")]).claims == (), "listed, and not there: it has none yet"
+
+
 def test_what_may_not_be_listed_is_not_known_rather_than_absent() -> None:
     found = row(backups=[], unlisted=frozenset({"backups"}))
     assert found.newest is None
