@@ -13,11 +13,23 @@ import msgspec
 from lazarus_tui.model.plan import PlanRefused
 from lazarus_tui.model.redact import names_variable, redact_value
 from lazarus_tui.prove.wanted import Check, Expect, HttpCheck, JobCheck, PodCheck, Reached, TcpCheck, Tls
-from lazarus_tui.prove.wanted_data import Credentials, DataCheck, DataWatermark, FileWatermark, MongodbCheck, RedisCheck
+from lazarus_tui.prove.wanted_data import (
+    AnyWatermark,
+    Credentials,
+    DataCheck,
+    DataWatermark,
+    FileWatermark,
+    MongodbCheck,
+    MongodbWatermark,
+    RedisCheck,
+    RedisWatermark,
+    WatermarkCheck,
+)
 
 if TYPE_CHECKING:
     from lazarus_tui.prove.definitions import Checks
 
+READINESS = "workloads ready"  # the name of the result that readiness has
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _WORKLOAD = re.compile(r"(StatefulSet|Deployment|DaemonSet)/[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _STATUS = re.compile(r"[1-5](xx|[0-9][0-9])")
@@ -28,21 +40,42 @@ _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 def checked(wanted: Checks) -> Checks:
     """The same with every namespace the one that is looked at and every name its own. Raises ``PlanRefused``."""
     checks = tuple(_placed(check, wanted.sources) for check in wanted.checks)
-    names: set[str] = set()
+    names = {READINESS}
     for check in checks:
-        if check.title in names:
-            raise _wrong(check, "another check has the same name", "give each its own")
-        names.add(check.title)
+        _named_alone(check, names)
         _look(check, wanted.sources)
     mark = wanted.watermark
     if mark is not None:
         mark = _placed(mark, wanted.sources)
-        if isinstance(mark, DataWatermark):
-            _one_place(mark, mark.workload, mark.service, mark.pod)
-            _by_reference(mark, mark.credentials)
-        if isinstance(mark, FileWatermark):
-            _one_place(mark, mark.workload, mark.pod)
+        _named_alone(mark, names)
+        _mark(mark)
     return msgspec.structs.replace(wanted, checks=checks, watermark=mark)
+
+
+def _named_alone(check: Check, names: set[str]) -> None:
+    """Of two results with one name the later one would take the other's place."""
+    if check.title in names:
+        raise _wrong(check, "another check has the same name", "give each its own")
+    names.add(check.title)
+
+
+def _mark(mark: AnyWatermark) -> None:
+    """What holds for checks holds for where the newest data is read, too."""
+    if isinstance(mark, DataWatermark):
+        _one_place(mark, mark.workload, mark.service, mark.pod)
+        _by_reference(mark, mark.credentials)
+    if isinstance(mark, FileWatermark):
+        _one_place(mark, mark.workload, mark.pod)
+    if isinstance(mark, WatermarkCheck):
+        _one_place(mark, "", mark.service)
+        paths = {"path": mark.path, "untilPath": mark.until_path, "idsPath": mark.ids_path}
+        for name, path in paths.items():
+            if path or name == "path":
+                _path(mark, path)
+        _no_secrets(mark, paths)
+    if isinstance(mark, RedisWatermark):
+        _numbered(mark, mark.database)
+    _tls(mark)
 
 
 def _placed(check: Any, sources: Mapping[str, str]) -> Any:
@@ -70,8 +103,8 @@ def _look(check: Check, sources: Mapping[str, str]) -> None:
         _http(check, sources)
     elif isinstance(check, Reached):
         _one_place(check, check.workload, check.service, check.pod)
-        if isinstance(check, TcpCheck) and check.port is None:
-            raise _wrong(check, "port is missing")
+        if isinstance(check, TcpCheck):
+            _tcp(check)
     elif isinstance(check, JobCheck) and bool(check.job) == bool(check.image):
         raise _wrong(check, "a job is either a restored one (job) or one of an image")
     elif isinstance(check, PodCheck):
@@ -81,6 +114,13 @@ def _look(check: Check, sources: Mapping[str, str]) -> None:
     if isinstance(check, DataCheck):
         _data(check)
     _tls(check)
+
+
+def _tcp(check: TcpCheck) -> None:
+    if check.port is None:
+        raise _wrong(check, "port is missing")
+    if check.stays >= check.timeout and not check.matches:
+        raise _wrong(check, "stays is not shorter than timeout: nothing could be kept open so long", "raise timeout")
 
 
 def _by_reference(check: Check, credentials: Credentials) -> None:
@@ -98,8 +138,15 @@ def _data(check: DataCheck) -> None:
         raise _wrong(check, "against names no table: nothing would be compared")
     if check.tables and isinstance(check, RedisCheck):
         raise _wrong(check, "Redis has no tables", "keys, and minKeys; a manifest has the number of its keys")
+    if isinstance(check, RedisCheck):
+        _numbered(check, check.database)
     if check.manifest and not check.tables and not isinstance(check, RedisCheck):
         raise _wrong(check, "a manifest records the tables of its check, and there are none")
+
+
+def _numbered(check: Check, database: str) -> None:
+    if database and not (database.isascii() and database.isdigit()):
+        raise _wrong(check, "a database of Redis is a number")
 
 
 def _tls(check: Check) -> None:
@@ -108,9 +155,9 @@ def _tls(check: Check) -> None:
         return
     if tls.ca and not _CA.fullmatch(tls.ca):
         raise _wrong(check, f"{tls.ca!r} names no certificate", "write secret/NAME/KEY or configmap/NAME/KEY")
-    if tls.verify == "full" and isinstance(check, MongodbCheck | RedisCheck):
+    if tls.verify == "full" and isinstance(check, MongodbCheck | RedisCheck | MongodbWatermark | RedisWatermark):
         raise _wrong(check, "its driver cannot ask for a name other than the tunnel's", "write verify: ca")
-    if tls.days_left is not None and isinstance(check, DataCheck):
+    if tls.days_left is not None and isinstance(check, DataCheck | DataWatermark):
         raise _wrong(check, "daysLeft belongs to http")
 
 
@@ -127,15 +174,16 @@ def _http(check: HttpCheck, sources: Mapping[str, str]) -> None:
         if check.service or check.pod or check.workload or check.port is not None or check.path != "/":
             raise _wrong(check, "url says it all: service, port and path do not stand beside it")
         try:
-            service_of(check.url, check.namespace, sources)
+            scheme, *_ = service_of(check.url, check.namespace, sources)
         except ValueError as error:
             raise _wrong(check, str(error), "checks reach services of what is checked, nothing else") from None
+        if check.tls is not None and scheme == "http":
+            raise _wrong(check, "tls stands beside a url that has none", "write https://")
     else:
         _one_place(check, check.workload, check.service, check.pod)
         if check.port is None:
             raise _wrong(check, "port is missing")
-        if not check.path.startswith("/") or not check.path.isascii() or not _printable(check.path):
-            raise _wrong(check, "path begins with / and is plain ASCII; write anything else as %XX")
+        _path(check, check.path)
     for status in statuses(check.status):
         if not _STATUS.fullmatch(status):
             raise _wrong(check, f"{status!r} is no status", "a number such as 200, or a class such as 2xx")
@@ -145,6 +193,11 @@ def _http(check: HttpCheck, sources: Mapping[str, str]) -> None:
     _no_secrets(check, {**check.headers, "path": check.path, "url": check.url.partition("://")[2]})
     if check.host and not _printable(check.host):
         raise _wrong(check, "host cannot be sent")
+
+
+def _path(check: Check, path: str) -> None:
+    if not path.startswith("/") or not path.isascii() or not _printable(path):
+        raise _wrong(check, "path begins with / and is plain ASCII; write anything else as %XX")
 
 
 def _no_secrets(check: Check, given: Mapping[str, str]) -> None:

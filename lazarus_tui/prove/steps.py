@@ -19,6 +19,7 @@ from lazarus_tui.model.stepping import BaseStep
 from lazarus_tui.model.steps import Observation, Seen, StepContext
 from lazarus_tui.model.verdict import Verdict, worst
 from lazarus_tui.prove import figures, loss
+from lazarus_tui.prove.checking import READINESS
 from lazarus_tui.prove.checks import hopeless, readiness, unplaced, watermark
 from lazarus_tui.prove.checks.looking import look_of
 from lazarus_tui.prove.checks.outcome import Attempt, CouldNot, Found, not_run
@@ -89,7 +90,7 @@ class Ready(BaseStep):
 
     async def _end(self, context: StepContext, verdict: Verdict, words: str, at: str, now: float) -> Observation:
         took = 0.0 if self._began is None else now - self._began
-        result = CheckResult("workloads ready", "readiness", verdict, took, words)
+        result = CheckResult(READINESS, "readiness", verdict, took, words)
         await context.checked(result)
         facts = {"checks.t10": at, "checks.ready": str(verdict)}
         if self.watch and at:

@@ -235,7 +235,7 @@ async def test_certificates(doors: Doors) -> None:
 
 TCP: dict[str, Any] = {"kind": "tcp", "service": "web", "port": 8080, "stays": 0.05}
 # For what is said or done at once, and ends the wait.
-HEARD = {**TCP, "stays": 60}
+HEARD = {**TCP, "stays": 60, "timeout": 90}
 
 
 async def _banner(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
