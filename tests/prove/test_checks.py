@@ -167,6 +167,7 @@ async def test_newer_data_than_the_restore_is_no_proof_where_the_service_cannot_
         ({"last": {"at": "yesterday"}}, Verdict.FAILED),
         ((200, b"<html>"), Verdict.FAILED),
         ((500, b""), Verdict.FAILED),
+        ({**stats(START - timedelta(seconds=1)), "more": "x" * 65536}, Verdict.INCONCLUSIVE),
         (TimedOut("slow"), Verdict.INCONCLUSIVE),
     ],
 )

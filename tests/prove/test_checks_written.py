@@ -90,12 +90,48 @@ def test_shapes(check: dict[str, Any], what: str, where: str, hint: str) -> None
         ({**HTTP, "json": [{"path": "a", "between": [0, float("inf")]}]}, "inf is no number"),
         ({**HTTP, "path": "/orders?token=hunter2hunter2"}, "path holds what looks like a password"),
         ({"kind": "http", "url": "http://web.shop/a?password=hunter2"}, "url holds what looks like a password"),
+        ({"kind": "http", "url": "http://web.shop/", "tls": {}}, "tls stands beside a url that has none"),
+        ({"kind": "redis", "service": "r", "database": "shop"}, "a database of Redis is a number"),
+        ({"kind": "redis", "service": "r", "database": "\u00b2"}, "a database of Redis is a number"),
+        ({"kind": "tcp", "service": "r", "port": 1, "stays": 30}, "stays is not shorter than timeout"),
+        ({**HTTP, "name": "workloads ready"}, "another check has the same name"),
     ],
 )
 def test_meanings(check: dict[str, Any], what: str) -> None:
     with pytest.raises(PlanRefused, match=r".") as refused:
         read(check)
     assert what in refused.value.what
+
+
+MARK: dict[str, Any] = {**HTTP, "path": "/stats", "field": "at"}
+KEY: dict[str, Any] = {"kind": "redis", "service": "r", "key": "at"}
+
+
+@pytest.mark.parametrize(
+    ("mark", "what"),
+    [
+        ({**MARK, "path": "/stats?token=hunter2hunter2"}, "path holds what looks like a password"),
+        ({**MARK, "idsPath": "/ids?token=hunter2hunter2"}, "idsPath holds what looks like a password"),
+        ({**MARK, "path": ""}, "path begins with /"),
+        ({**MARK, "untilPath": "/a\r\nX: y"}, "path begins with /"),
+        ({**MARK, "service": "web/../../secrets"}, "is no name"),
+        ({**MARK, "name": "http web/"}, "another check has the same name"),
+        ({**KEY, "tls": {}}, "cannot ask for a name"),
+        ({**KEY, "database": "shop"}, "a database of Redis is a number"),
+        ({"kind": "mysql", "service": "m", "sql": "select 1", "tls": {"ca": "m-tls"}}, "names no certificate"),
+    ],
+)
+def test_what_is_refused_of_a_check_is_refused_of_the_watermark(mark: dict[str, Any], what: str) -> None:
+    with pytest.raises(PlanRefused) as refused:
+        read(HTTP, watermark=mark)
+    assert what in refused.value.what
+
+
+@pytest.mark.parametrize("mark", [{**MARK, "untilPath": "/until/{until_ms}"}, {**KEY, "tls": {"verify": "ca"}}])
+def test_other_watermarks_are_read(mark: dict[str, Any]) -> None:
+    found = read(HTTP, watermark=mark).watermark
+    assert found is not None
+    assert (found.kind, found.title, found.namespace) == (mark["kind"], "watermark", "copy")
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mysql", "mariadb", "mongodb"])
@@ -276,6 +312,10 @@ def test_times_that_nobody_can_wait_for_are_refused(field: str, seconds: float) 
         (0, False, ""),
         (0, True, "is not above 0"),
         (Decimal(0), True, "is not above 0"),
+        (-1, True, "is not above 0"),
+        ("0", True, "is not above 0"),
+        ("none", True, "is not above 0"),
+        ("7", True, ""),
         (None, True, "is null"),
     ],
 )

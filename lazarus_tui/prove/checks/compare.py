@@ -43,7 +43,8 @@ def lacking(expect: Expect, value: Any, *, count: bool = False) -> str:
         return ""
     if value is None:
         return "is null"
-    return "is not above 0" if count and value == 0 else ""
+    number = Decimal(int(value)) if isinstance(value, bool) else _number(value)
+    return "is not above 0" if count and (number is None or number <= 0) else ""
 
 
 def shown(value: Any, *, count: bool = False) -> str:

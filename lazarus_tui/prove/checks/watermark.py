@@ -14,6 +14,7 @@ from typing import Any
 from lazarus_tui.kube.errors import KubeError
 from lazarus_tui.model.clock import Clock, rfc3339
 from lazarus_tui.model.counting import how_many
+from lazarus_tui.model.quantities import size
 from lazarus_tui.model.steps import Reader, StepContext
 from lazarus_tui.prove.checks import newest
 from lazarus_tui.prove.checks.outcome import Attempt, CouldNot, Found, Wrong
@@ -22,7 +23,7 @@ from lazarus_tui.prove.checks.values import MISSING, at, moment
 from lazarus_tui.prove.checks.wire import Ask, exchange
 from lazarus_tui.prove.wanted_data import AnyWatermark, WatermarkCheck
 
-IDS_LIMIT = 64 * 1024 * 1024
+LIMIT, IDS_LIMIT = 64 * 1024, 64 * 1024 * 1024
 _SECONDS = 15.0
 
 
@@ -70,7 +71,7 @@ async def _read(context: StepContext, wanted: AnyWatermark, until: datetime, att
         value = await newest.value(context, wanted, attempt)
         return Watermark(_moment(value, wanted.where) if value not in (None, "", b"") else None)
     path = _path(wanted.until_path, until) if wanted.until_path else wanted.path
-    document = await _json(context.reader, wanted, path, 65536, attempt)
+    document = await _json(context.reader, wanted, path, LIMIT, attempt)
     value = at(document, wanted.field)
     count = at(document, wanted.count_field) if wanted.count_field else None
     records = count if isinstance(count, int) else None
@@ -96,6 +97,8 @@ async def _json(reader: Reader, wanted: WatermarkCheck, path: str, limit: int, a
     answer = await exchange(reader, place, Ask(host, path, timeout=_SECONDS, limit=limit), attempt)
     if answer.status != 200:
         raise Wrong(f"{wanted.service} answered {answer.status} to {path}")
+    if answer.cut:
+        raise CouldNot(f"{wanted.service} answered with more than {size(limit)}: too much to be read")
     try:
         return json.loads(answer.body)
     except (ValueError, RecursionError):
