@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from lazarus_tui.cli.output import emit, grid
-from lazarus_tui.cli.session import Session
+from lazarus_tui.cli.session import Refused, Session
+from lazarus_tui.link.protocol import Fault
 
 
 def show_object(session: Session, resource: str, name: str, output: str) -> None:
@@ -30,9 +31,18 @@ def show_artefact(session: Session, kind: str, name: str, *, as_text: bool = Tru
     return "".join(f"{clean(line, LINE_LIMIT)}\n" for line in lines)
 
 
+def mapping(session: Session, kind: str, name: str) -> dict[str, Any]:
+    """The JSON object of an artefact; an empty file says nothing, which is not that there was nothing: ``Refused``."""
+    found = show_artefact(session, kind, name, as_text=False)
+    if not isinstance(found, dict):
+        what = f"what {kind} of {name} should say is not known: the file that Velero kept is empty"
+        raise Refused(Fault("not-found", what, name, "look into its log"))
+    return found
+
+
 def show_results(session: Session, kind: str, name: str, output: str) -> None:
     """Print the errors and warnings of a backup or restore, grouped by where they happened."""
-    results: dict[str, Any] = show_artefact(session, kind, name, as_text=False)
+    results = mapping(session, kind, name)
     rows = result_rows(results)
     emit(results, output, names=[text for *_, text in rows], table=lambda: grid(["LEVEL", "WHERE", "TEXT"], rows))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from lazarus_tui.cli.artefact import show_artefact, show_object, show_results
+from lazarus_tui.cli.artefact import mapping, show_artefact, show_object, show_results
 from lazarus_tui.cli.output import emit, grid, output_option
 from lazarus_tui.cli.running import OperationOptions, operation_options, run
 from lazarus_tui.cli.session import Session
@@ -70,7 +70,7 @@ def logs(session: Session, name: str) -> None:
 @click.pass_obj
 def contents(session: Session, name: str, output: str) -> None:
     """List what the backup holds, by kind."""
-    held: dict[str, list[str]] = show_artefact(session, "BackupResourceList", name, as_text=False)
+    held: dict[str, list[str]] = mapping(session, "BackupResourceList", name)
     rows = [(kind, item) for kind, items in sorted(held.items()) for item in items]
     emit(held, output, names=[f"{kind}/{item}" for kind, item in rows], table=lambda: grid(["KIND", "OBJECT"], rows))
 

@@ -203,11 +203,11 @@ def artefact(view: str, answer: Mapping[str, Any], width: int = 110) -> list[Lin
     if view == "logs":
         return log(str(answer.get("text", "")))
     found = answer.get("json")
-    if view == "errors":
-        return results(found if isinstance(found, dict) else {}, width)
-    if view == "contents":
-        return contents(found if isinstance(found, dict) else {})
-    return volumes(found if isinstance(found, list) else [])
+    if view == "volumes":
+        return volumes(found if isinstance(found, list) else [])
+    if not isinstance(found, dict):  # it says nothing, which is not that there was nothing
+        return [BLANK, line(span(f"  {status.ASK} not known: the file that Velero kept is empty", Tone.WARN))]
+    return results(found, width) if view == "errors" else contents(found)
 
 
 def contents(found: Mapping[str, Any]) -> list[Line]:

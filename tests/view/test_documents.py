@@ -56,3 +56,16 @@ def test_a_volume_that_was_skipped_says_why():
     assert "▲ shop/data-orders-0" in (text := shown({**COPIED, "backupMethod": "", "skipped": True,
                                                      "skippedReason": "opted out"}))  # fmt: skip
     assert "no data: opted out" in text
+
+
+@pytest.mark.parametrize("view", ["errors", "contents"])
+def test_an_empty_file_is_not_that_there_was_nothing(view):
+    text = "\n".join(map(plain, documents.artefact(view, {"json": None})))
+    assert "? not known: the file that Velero kept is empty" in text
+    assert "✓" not in text
+
+
+def test_a_file_that_names_no_errors_says_so():
+    text = "\n".join(map(plain, documents.artefact("errors", {"json": {"errors": {}, "warnings": {}}})))
+    assert "✓ no errors" in text
+    assert "✓ no warnings" in text
