@@ -88,16 +88,20 @@ def status(output: str) -> int:
     from lazarus_tui.sandbox import process
 
     found = process.status(root())
+    known = bool(found.server) or not found.running  # one that begins or ends has not said yet, or says no more
     shown = {
         "running": found.running,
         "pid": found.pid,
         "server": found.server,
-        "timeFactor": found.factor,
+        "timeFactor": found.factor if known else None,
         "networkPolicies": found.network,
         "root": str(root()),
-        "faults": (faults := _faults()),
+        "faults": (faults := _faults() if known else None),
     }
-    text = f"up: {found.server} (pid {found.pid}, Velero's periods run {found.factor:g} times as fast)"
+    if known:
+        text = f"up: {found.server} (pid {found.pid}, Velero's periods run {found.factor:g} times as fast)"
+    else:
+        text = f"up, and does not say yet where it listens (pid {found.pid})"
     text += f"\nnetwork policies: {found.network or 'not known yet'}"
     if faults != []:
         text += f"\nfaults: {'not known: it does not say' if faults is None else ', '.join(faults)}"

@@ -38,3 +38,18 @@ def test_a_sandbox_that_does_not_say_is_not_called_free_of_faults(
     assert run_verb(["sandbox", "status"]) == 0
     said = capsys.readouterr().out.splitlines()
     assert [line for line in said if line.startswith("faults")] == ([words] if words else [])
+
+
+def test_of_a_sandbox_that_has_not_said_anything_yet_nothing_is_claimed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(process, "status", lambda root: SandboxStatus(running=True, pid=7))
+    assert run_verb(["sandbox", "status", "-o", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["running"], told["faults"], told["timeFactor"]) == (True, None, None)
+    assert run_verb(["sandbox", "status"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "up, and does not say yet where it listens (pid 7)",
+        "network policies: not known yet",
+        "faults: not known: it does not say",
+    ]
