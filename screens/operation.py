@@ -12,7 +12,7 @@ from textual.widget import Widget
 from lazarus_tui.model.counting import how_many
 from lazarus_tui.model.operation import Operation
 from lazarus_tui.model.topics import LogLine
-from lazarus_tui.view import downtime, freezes, operations, proof_run, times
+from lazarus_tui.view import downtime, freezes, operations, proof_run, times, trouble
 from lazarus_tui.view.reasons import Situation
 from lazarus_tui.view.source import LinkFault, LinkLost, TopicState
 from lazarus_tui.view.text import BLANK, line, muted, span
@@ -87,7 +87,8 @@ class OperationScreen(Operating, Reading):
     def renew_body(self) -> None:
         operation, now, width = self.operation, self.host.now(), self.size.width
         if operation is None:
-            self.pager.show([BLANK, line(muted(f"  operation {self.operation_id} is not in the journal yet …"))])
+            gone = f"operation {self.operation_id} is not in the journal yet …"
+            self.pager.show(trouble.absent(self.main_topic(), gone, width - 1))
             return
         self.trail = (operation.id,)
         headline = operations.headline(operation, now, self.host.context_name)

@@ -90,6 +90,10 @@ async def test_one_key_proves_what_is_selected_and_cancel_is_the_default(opened,
         await hands.press("right", "enter")
         assert hands.called("operation.start")[0]["confirm"] == ""
         assert "operation feed0123feed0123 is not in the journal yet" in hands.text
+        proven.put("operations", {}, "failed", reason="the journal cannot be read")
+        hands.app.screen.renew()
+        await hands.settle()
+        assert "? not known: the journal cannot be read" in hands.text
 
 
 @pytest.mark.parametrize("keys", [("1",), ("7",), ("7", "enter")])
