@@ -332,7 +332,8 @@ async def test_a_pod_of_that_name_that_is_somebody_elses_is_not_removed(doors: D
     lab, wanted = Lab(doors), launching(POD)
     name = name_of(lab.op, wanted.checks[0])  # type: ignore[arg-type]
     doors.put(PODS, name, NAMESPACE)
-    assert (await lab.run(Tidy(wanted))).seen is Seen.DONE
+    seen = await lab.run(Tidy(wanted))
+    assert (seen.seen, seen.detail) == (Seen.DONE, "none of them is there"), "nothing is said to be removed"
     assert ("pods", NAMESPACE, name) in doors.objects
 
 

@@ -87,7 +87,7 @@ class Tidy(BaseStep):
         left = [found for check in self.wanted if (found := await _meta(context, check)) is not None]
         ending = all(found.deletion_timestamp for found in left)
         if not left:
-            return Observation(Seen.DONE, f"{len(self.wanted)} removed")
+            return Observation(Seen.DONE, "none of them is there")
         return Observation(Seen.WAITING if ending else Seen.ABSENT, f"{len(left)} left")
 
     async def act(self, context: StepContext) -> None:
