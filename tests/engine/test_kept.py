@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from lazarus_tui.cli import console, engine
 from lazarus_tui.cli.session import Session
 from lazarus_tui.engine.sweeping import Sweeping
+from lazarus_tui.model import processes
 from lazarus_tui.model.paths import StateRoot
 from tests.engine.scene import Scene
 
@@ -42,7 +43,10 @@ async def test_whoever_leaves_the_console_is_told_until_when(
     assert capsys.readouterr().err == "", "an engine that is gone is no trouble for somebody who leaves"
 
 
-async def test_whoever_ends_the_engine_is_told_what_nobody_removes_then(scene: Scene, session: Session) -> None:
+async def test_whoever_ends_the_engine_is_told_what_nobody_removes_then(
+    scene: Scene, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "there", lambda pid: not scene.ended.is_set())  # it has no process of its own here
     done = await asyncio.to_thread(CliRunner().invoke, engine.stop, [], obj=session)
+    assert scene.ended.is_set()
     assert f"{KEPT}; nobody removes it then unless an engine runs" in done.stderr
-    await asyncio.wait_for(scene.ended.wait(), 60)
