@@ -14,6 +14,7 @@ import trustme
 
 from lazarus_tui.model.resources import CONFIGMAPS, SERVICES, SLICES
 from lazarus_tui.model.verdict import Verdict
+from lazarus_tui.prove.checks.compare import MATCHED
 from tests.prove.doors import NAMESPACE, Doors, Handler, answering, page, said
 
 PASSED, FAILED, INCONCLUSIVE = Verdict.PASSED, Verdict.FAILED, Verdict.INCONCLUSIVE
@@ -246,6 +247,24 @@ async def _banner(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 async def _shut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None: ...
+
+
+async def _flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"x" * (3 * MATCHED) + b"+PONG\r\n")
+    await writer.drain()
+
+
+async def test_tcp_of_one_that_says_more_than_is_kept(doors: Doors) -> None:
+    async def on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _flood(reader, writer)
+        await reader.read()
+
+    async with doors.serving("web", _flood):
+        assert "closes the connection at once" in (await said(doors, **HEARD)).summary
+    async with doors.serving("web", on):
+        kept = await said(doors, **TCP)
+        assert (kept.verdict, kept.evidence["bytes"]) == (PASSED, MATCHED)
+        assert "did not say" in (await said(doors, **HEARD, matches="PONG")).summary
 
 
 async def test_tcp(doors: Doors) -> None:

@@ -43,11 +43,11 @@ async def _listen(streams: Streams, check: TcpCheck) -> tuple[bytes, bool]:
         await writer.drain()
 
     async def ended() -> bool:
-        while len(heard) < MATCHED and not (check.matches and _said(check, heard)):
-            data = await reader.read(MATCHED - len(heard))
+        while not (check.matches and (len(heard) == MATCHED or _said(check, heard))):
+            data = await reader.read(MATCHED)
             if not data:
                 return True
-            heard.extend(data)
+            heard.extend(data[: MATCHED - len(heard)])  # of one that says more only whether it stays
         return False
 
     over = False
