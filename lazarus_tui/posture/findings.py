@@ -9,11 +9,10 @@ from lazarus_tui.model.clock import parse_rfc3339
 from lazarus_tui.model.durations import human
 from lazarus_tui.model.objects import Schedule
 from lazarus_tui.model.points import Choice, Known
+from lazarus_tui.model.resources import CLAIMS
 from lazarus_tui.model.schedules import covers, next_run, parsed, tier_problem
 from lazarus_tui.model.scope import Wanted, takes_namespace
 from lazarus_tui.model.topics import Finding, PointView
-
-CLAIMS = "persistentvolumeclaims"
 
 
 def findings(
@@ -35,9 +34,9 @@ def findings(
     elif choice.point is None:
         why = choice.passed[0].reasons[0] if choice.passed and choice.passed[0].reasons else "no backup includes it"
         yield Finding("error", f"no usable point: {why}", "take a backup now, with volume data")
-    if CLAIMS in known.unlisted and wanted.claims:
+    if CLAIMS.plural in known.unlisted and wanted.claims:
         what = "whether its volumes exist is not known: claims cannot be listed"
-        yield Finding("warning", what, f"ask for the right to list {CLAIMS}, or see lazarus doctor")
+        yield Finding("warning", what, f"ask for the right to list {CLAIMS.plural}, or see lazarus doctor")
     if "schedules" in known.unlisted:
         what = "its schedules are not known: they cannot be listed"
         yield Finding("warning", what, "ask for the right to list schedules.velero.io, or see lazarus doctor")

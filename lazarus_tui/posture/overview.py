@@ -8,6 +8,7 @@ from datetime import datetime
 from lazarus_tui.model.clock import rfc3339
 from lazarus_tui.model.objects import Backup, Claim, Location, Schedule, VolumeCopy, Workload
 from lazarus_tui.model.points import Known, latest_proven, newest_first, newest_usable, views
+from lazarus_tui.model.resources import CLAIMS
 from lazarus_tui.model.schedules import covers, next_run
 from lazarus_tui.model.scope import Wanted
 from lazarus_tui.model.sets import SnapshotSet
@@ -16,7 +17,7 @@ from lazarus_tui.model.verdict import Verdict
 from lazarus_tui.model.volumes import UNREAD, VolumeInfo
 from lazarus_tui.posture import sets as set_points
 from lazarus_tui.posture.coverage import coverages
-from lazarus_tui.posture.findings import CLAIMS, findings
+from lazarus_tui.posture.findings import findings
 from lazarus_tui.posture.ordered import Ordered
 from lazarus_tui.posture.proofs import VELERO, Proof, newest_judged
 
@@ -54,7 +55,7 @@ def workload_rows(
     places = None if locations is None else {place.metadata.name: place for place in locations}
     ordered = newest_first(backups)
     there = {(c.metadata.namespace, c.metadata.name) for c in claims}
-    existing = None if CLAIMS in unlisted else there
+    existing = None if CLAIMS.plural in unlisted else there
     by_namespace = Ordered(ordered)
     sound: dict[str, bool] = {}
     begun = {backup.metadata.name: backup.status.start_timestamp or "" for backup in ordered}

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -111,6 +112,22 @@ def test_two_starters_at_once_find_one_engine(root: StateRoot) -> None:
     assert len(set(found)) == 1
 
 
+@contextmanager
+def instead(
+    monkeypatch: pytest.MonkeyPatch, passed: list[float], start: Callable[..., Any], connect: Callable[..., Any]
+) -> Iterator[None]:
+    """Starts and connects as told, and waits without taking any time: seconds are added to ``passed``."""
+
+    def sleep(seconds: float) -> None:
+        passed[0] += seconds
+
+    with monkeypatch.context() as patch:
+        patch.setattr(spawn, "time", SimpleNamespace(monotonic=lambda: passed[0], sleep=sleep))
+        patch.setattr(spawn, "_start", start)
+        patch.setattr(spawn, "_connect", connect)
+        yield
+
+
 def test_an_engine_that_met_another_one_at_its_end_is_started_again(
     root: StateRoot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,13 +142,7 @@ def test_an_engine_that_met_another_one_at_its_end_is_started_again(
             raise LinkLost("nobody listens")
         return SimpleNamespace(hello=SimpleNamespace(trouble=()))
 
-    def sleep(seconds: float) -> None:
-        passed[0] += seconds
-
-    with monkeypatch.context() as patch:
-        patch.setattr(spawn, "time", SimpleNamespace(monotonic=lambda: passed[0], sleep=sleep))
-        patch.setattr(spawn, "_start", start)
-        patch.setattr(spawn, "_connect", connect)
+    with instead(monkeypatch, passed, start, connect):
         spawn.ensure_engine(root)
         assert [round(later - earlier) for earlier, later in pairwise(starts)] == [3, 6]
 
@@ -152,15 +163,8 @@ def test_an_engine_that_keeps_the_journal_is_named_also_while_another_one_starts
     def connect(*given: object) -> SimpleNamespace:
         raise LinkLost("nobody listens")
 
-    def sleep(seconds: float) -> None:
-        passed[0] += seconds
-
-    with monkeypatch.context() as patch:
-        patch.setattr(spawn, "time", SimpleNamespace(monotonic=lambda: passed[0], sleep=sleep))
-        patch.setattr(spawn, "_start", start)
-        patch.setattr(spawn, "_connect", connect)
-        with pytest.raises(LinkFault) as caught:
-            spawn.ensure_engine(root)
+    with instead(monkeypatch, passed, start, connect), pytest.raises(LinkFault) as caught:
+        spawn.ensure_engine(root)
     fault = caught.value.fault
     assert (starts, fault.code, fault.what, fault.hint) == (
         2, "refused", "another engine works with the journal", "wait",

@@ -231,17 +231,12 @@ async def test_a_reference_that_is_missing_is_named(node):
 
 
 async def test_the_writer_never_gives_up(node):
+    env = [{"name": "PERIOD_SECONDS", "value": "0.05"}]
     template = {
         "metadata": {"labels": {"app": "writer"}},
         "spec": {
             "terminationGracePeriodSeconds": 1,
-            "containers": [
-                {
-                    "name": "writer",
-                    "image": "lazarus.dev/writer:1",
-                    "env": [{"name": "PERIOD_SECONDS", "value": "0.05"}],
-                }
-            ],
+            "containers": [{"name": "writer", "image": "lazarus.dev/writer:1", "env": env}],
         },
     }
     spec = {"selector": {"matchLabels": {"app": "writer"}}, "template": template}
